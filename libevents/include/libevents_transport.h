@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ * libevents_transport.h - what a transport (a store of events) offers to libevents, and what libevents
+ * offers to it. The built-in transports use exactly this; so will plug-ins.
+ *
+ * The interface is asynchronous: vectors go in, outcomes come back through the host functions with the
+ * token that went in. Decisions (retry, dead letter, hand over) are made by libevents; a transport only
+ * carries them out.
+ *
+ * Threads: every function of a transport is called on the system's I/O thread, unless it has
+ * EVS_CAP_DIRECT; then join, publish, settle and resume are also called on the host's threads, and outcomes
+ * are given before publish and settle return. Host functions may be
+ * called from any thread, and from within a transport's function; none of them blocks.
+ *
+ * Bytes given to publish() and settle() stay valid until the outcome of that token was given. Bytes given
+ * to host functions are copied before these return.
+ *
+ * Both tables start with their size; a reader uses only what both sides know.
+ */
+#ifndef LIBEVENTS_TRANSPORT_H
+#define LIBEVENTS_TRANSPORT_H
+
+#include "libevents.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EVS_TRANSPORT_ABI 1
+
+enum {
+  EVS_CAP_PUBLISH = 1 << 0,
+  EVS_CAP_SUBSCRIBE = 1 << 1,
+  EVS_CAP_PATTERN_ROUTING = 1 << 2,
+  EVS_CAP_BATCHING = 1 << 3,
+  EVS_CAP_PARTITIONING = 1 << 4,
+  EVS_CAP_CONSUMER_GROUPS = 1 << 5,
+  EVS_CAP_ORDERING = 1 << 6,
+  EVS_CAP_PERSISTENCE = 1 << 7,
+  EVS_CAP_REPLAY = 1 << 8,
+  EVS_CAP_DLQ = 1 << 9,
+  EVS_CAP_RETENTION = 1 << 10,
+  EVS_CAP_DELAY = 1 << 11,
+  EVS_CAP_DIRECT = 1 << 12 /* join, publish, settle and resume run on the caller's thread */
+};
+
+typedef struct evs_transport evs_transport; /* the transport's own */
+typedef struct evs_host evs_host;           /* libevents' side of one transport */
+
+/* One event to store. */
+typedef struct evs_tp_event {
+  uint32_t struct_size;
+  int32_t partition;   /* EVS_PARTITION_NONE: the topic has no partitions */
+  uint64_t token;
+  uint32_t partitions; /* of the topic; 0: none */
+  uint32_t reserved;
+  evs_bytes topic;
+  evs_bytes full_type;
+  evs_bytes data;      /* the envelope as docs/wire-format.md has it */
+  evs_bytes raw;       /* bytes of a body that is not JSON, else empty */
+} evs_tp_event;
+
+enum {
+  EVS_TP_TRANSIENT = 1,    /* may succeed when tried again */
+  EVS_TP_NOT_SENT = 2,     /* certainly not stored */
+  EVS_TP_MEMBERS_MOVED = 4 /* a settlement was refused since membership changed: decide anew */
+};
+
+/* What became of one event or settlement. */
+typedef struct evs_tp_outcome {
+  uint32_t struct_size;
+  uint32_t flags;      /* EVS_TP_… */
+  uint64_t token;
+  evs_status status;   /* EVS_OK; EVS_CONFLICT: the entry is no longer ours; else a failure */
+  uint32_t reserved;
+  evs_bytes offset;    /* of a stored event */
+  evs_bytes message;   /* of a failure */
+} evs_tp_outcome;
+
+enum {
+  EVS_ENTRY_MALFORMED = 1, /* not in any known form: data holds what was found, as JSON text */
+  EVS_ENTRY_TRIMMED = 2    /* pending, but its body was removed from the store */
+};
+
+/* One stored entry for one group. (topic, partition, offset) is its address. */
+typedef struct evs_tp_entry {
+  uint32_t struct_size;
+  int32_t partition;
+  uint32_t flags;       /* EVS_ENTRY_… */
+  uint32_t deliveries;  /* as the store counts, this one included */
+  evs_bytes topic;
+  evs_bytes offset;
+  evs_bytes data;
+  evs_bytes raw;
+  evs_bytes requeue;    /* JSON written by a requeue, else empty */
+  evs_bytes state;      /* what the last EVS_SETTLE_PARK or _HAND_OVER kept, else empty */
+} evs_tp_entry;
+
+enum {
+  EVS_SETTLE_ACK = 1,
+  EVS_SETTLE_PARK = 2,        /* deliver again to any member after delay_ms, with `state` */
+  EVS_SETTLE_DEAD_LETTER = 3, /* move to the dead letters with `record`, atomically */
+  EVS_SETTLE_RELEASE = 4,     /* hand back: another member gets it at once, nothing is counted */
+  EVS_SETTLE_HAND_OVER = 5    /* give to `member`, with `state` */
+};
+
+enum {
+  EVS_SETTLE_CHECK_MEMBERS = 1, /* only if members_version is still current (else EVS_TP_MEMBERS_MOVED) */
+  EVS_SETTLE_HAS_STATE = 2      /* the entry had kept state, to be forgotten on acknowledgement */
+};
+
+/* How one delivered entry ends. A transport keeps settlements over a lost connection and sends them
+ * again: repeating one is harmless. */
+typedef struct evs_tp_settlement {
+  uint32_t struct_size;
+  uint32_t kind;  /* EVS_SETTLE_… */
+  uint64_t group; /* token of the group, see evs_tp_group */
+  uint64_t token;
+  int32_t partition;
+  uint32_t flags; /* EVS_SETTLE_CHECK_MEMBERS, EVS_SETTLE_HAS_STATE */
+  evs_bytes topic;
+  evs_bytes offset;
+  uint64_t delay_ms;
+  uint64_t members_version;
+  evs_bytes state;
+  evs_bytes record; /* JSON of a dead letter without the event itself */
+  evs_bytes member;
+} evs_tp_settlement;
+
+/* A consumer group of this process. join() with a known token changes it. */
+typedef struct evs_tp_group {
+  uint32_t struct_size;
+  uint32_t discover;      /* 1: also read every topic for which host->wants() is true */
+  uint64_t group;         /* token chosen by libevents */
+  evs_bytes name;
+  evs_bytes consumer;     /* stable part of this member's name */
+  const evs_bytes *topics;
+  uint64_t topic_count;
+  uint32_t from_new;      /* 1: a group that does not exist yet starts behind the newest entry */
+  uint32_t prefetch;      /* most entries that this member holds */
+  evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
+} evs_tp_group;
+
+/* libevents' functions for a transport. */
+typedef struct evs_host_ops {
+  uint32_t struct_size;
+  uint32_t abi;
+
+  /* connection came (connected 1) or went; `message` says why. fatal 1: trying again cannot help
+   * (wrong password). next_try_ms: when the next attempt is made, 0 none */
+  void (*state)(evs_host *host, int32_t connected, int32_t fatal, evs_bytes message, uint64_t next_try_ms);
+  /* answer to close(): the last call of a transport */
+  void (*closed)(evs_host *host);
+  void (*published)(evs_host *host, const evs_tp_outcome *outcomes, size_t count);
+  void (*settled)(evs_host *host, const evs_tp_outcome *outcomes, size_t count);
+  /* answer of request(): JSON text, or a failure with a message */
+  void (*replied)(evs_host *host, uint64_t token, evs_status status, evs_bytes json_or_message);
+  /* the group is established on all topics known by now */
+  void (*joined)(evs_host *host, uint64_t group);
+  /* the group gave everything back and reads no more */
+  void (*left)(evs_host *host, uint64_t group);
+  void (*deliver)(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count);
+  /* how many more entries the group takes now */
+  uint32_t (*credits)(evs_host *host, uint64_t group);
+  /* 1 if the group has a subscription that can match this full type, at any origin; type "*": any */
+  int32_t (*wants)(evs_host *host, uint64_t group, evs_bytes topic, evs_bytes full_type);
+  /* the live members of a group on one topic: JSON [{consumer, self, subscriptions}] */
+  void (*members)(evs_host *host, uint64_t group, evs_bytes topic, int32_t partition, uint64_t version,
+                  evs_bytes json);
+  /* counts something under a name of libevents/src/observe/counters.def; topic may be empty */
+  void (*count)(evs_host *host, const char *counter, uint64_t amount);
+  /* level: 0 debug, 1 info, 2 warn, 3 error; rate-limited per message text */
+  void (*log)(evs_host *host, int32_t level, const char *message);
+} evs_host_ops;
+
+/* A transport's functions. */
+typedef struct evs_transport_ops {
+  uint32_t struct_size;
+  uint32_t abi;
+  const char *type;      /* "memory", "redis-streams" */
+  uint64_t capabilities; /* EVS_CAP_… */
+
+  /* builds a transport from its checked configuration; opens nothing. env is internal to libevents
+   * (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for plug-ins. The ops table and host outlive it. */
+  evs_status (*create)(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
+                       const char *config_json, size_t config_size, evs_transport **out_transport,
+                       evs_error **out_error);
+  void (*connect)(evs_transport *transport); /* begin; tells host->state(); keeps trying until close() */
+  /* begin to stop: hand back every entry that is not settled, answer every open publish and settlement
+   * (what cannot be sent within deadline_ms as a failure), then call host->closed() */
+  void (*close)(evs_transport *transport, uint32_t deadline_ms);
+  void (*destroy)(evs_transport *transport); /* frees; after close, or without connect */
+  void (*publish)(evs_transport *transport, const evs_tp_event *events, size_t count);
+  void (*join)(evs_transport *transport, const evs_tp_group *group);
+  void (*leave)(evs_transport *transport, uint64_t group);
+  void (*resume)(evs_transport *transport, uint64_t group); /* credits() may have risen */
+  void (*settle)(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
+  /* "groups", "topics", "dlq.list", "dlq.get", "dlq.requeue", "dlq.discard", "tail"; answers replied() */
+  void (*request)(evs_transport *transport, const char *method, const char *params_json, size_t params_size,
+                  uint64_t token);
+} evs_transport_ops;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
