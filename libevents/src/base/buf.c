@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * buf.c - the growable byte buffer, spans of bytes and UTF-8 checks. Knows JSON only as far as writing one
+ * string needs it; reading JSON is event/json_scan. */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { BUF_FIRST_CAPACITY = 64 };
+
+void evsi_buf_init(evsi_buf *buf) {
+  memset(buf, 0, sizeof *buf);
+}
+
+void evsi_buf_free(evsi_buf *buf) {
+  evsi_free(buf->data);
+  evsi_buf_init(buf);
+}
+
+void evsi_buf_clear(evsi_buf *buf) {
+  buf->size = 0;
+  buf->failed = false;
+  if (buf->data)
+    buf->data[0] = '\0';
+}
+
+bool evsi_buf_reserve(evsi_buf *buf, size_t more) {
+  if (buf->failed)
+    return false;
+  /* One byte beyond `size` always belongs to the closing NUL. */
+  if (buf->data && buf->capacity - buf->size > more)
+    return true;
+  if (more > SIZE_MAX / 2 - buf->size - 1) {
+    buf->failed = true;
+    return false;
+  }
+  size_t need = buf->size + more + 1;
+  size_t capacity = buf->capacity ? buf->capacity : BUF_FIRST_CAPACITY;
+  while (capacity < need)
+    capacity *= 2;
+  char *data = evsi_realloc(buf->data, capacity);
+  if (!data) {
+    buf->failed = true;
+    return false;
+  }
+  buf->data = data;
+  buf->capacity = capacity;
+  data[buf->size] = '\0';
+  return true;
+}
+
+void evsi_buf_add(evsi_buf *buf, const void *data, size_t size) {
+  if (!evsi_buf_reserve(buf, size))
+    return;
+  if (size)
+    memcpy(buf->data + buf->size, data, size);
+  buf->size += size;
+  buf->data[buf->size] = '\0';
+}
+
+void evsi_buf_add_text(evsi_buf *buf, const char *text) {
+  evsi_buf_add(buf, text, strlen(text));
+}
+
+void evsi_buf_add_bytes(evsi_buf *buf, evs_bytes bytes) {
+  evsi_buf_add(buf, bytes.data, bytes.size);
+}
+
+void evsi_buf_addf(evsi_buf *buf, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int size = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (size < 0)
+    buf->failed = true;
+  else if (evsi_buf_reserve(buf, (size_t)size)) {
+    vsnprintf(buf->data + buf->size, (size_t)size + 1, format, again);
+    buf->size += (size_t)size;
+  }
+  va_end(again);
+}
+
+size_t evsi_utf8_sequence(const char *text, size_t size) {
+  const unsigned char *data = (const unsigned char *)text;
+  unsigned char a = data[0];
+  if (a < 0x80)
+    return 1;
+  if (a < 0xC2 || a > 0xF4)
+    return 0;
+  size_t length = a < 0xE0 ? 2 : a < 0xF0 ? 3 : 4;
+  if (size < length)
+    return 0;
+  unsigned char low = 0x80, high = 0xBF;
+  if (a == 0xE0)
+    low = 0xA0;
+  else if (a == 0xED)
+    high = 0x9F;
+  else if (a == 0xF0)
+    low = 0x90;
+  else if (a == 0xF4)
+    high = 0x8F;
+  if (data[1] < low || data[1] > high)
+    return 0;
+  for (size_t i = 2; i < length; i++)
+    if ((data[i] & 0xC0) != 0x80)
+      return 0;
+  return length;
+}
+
+bool evsi_utf8_valid(const char *data, size_t size) {
+  const unsigned char *at = (const unsigned char *)data;
+  size_t i = 0;
+  while (i < size) {
+    /* Eight ASCII bytes at a time: almost everything is ASCII. */
+    while (size - i >= 8) {
+      uint64_t word;
+      memcpy(&word, at + i, 8);
+      if (word & UINT64_C(0x8080808080808080))
+        break;
+      i += 8;
+    }
+    if (i == size)
+      break;
+    size_t length = evsi_utf8_sequence(data + i, size - i);
+    if (!length)
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+static void add_escape(evsi_buf *buf, unsigned char c) {
+  switch (c) {
+  case '"':
+    evsi_buf_add(buf, "\\\"", 2);
+    return;
+  case '\\':
+    evsi_buf_add(buf, "\\\\", 2);
+    return;
+  case '\n':
+    evsi_buf_add(buf, "\\n", 2);
+    return;
+  case '\r':
+    evsi_buf_add(buf, "\\r", 2);
+    return;
+  case '\t':
+    evsi_buf_add(buf, "\\t", 2);
+    return;
+  default:
+    evsi_buf_addf(buf, "\\u%04x", c);
+  }
+}
+
+void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size) {
+  const unsigned char *at = (const unsigned char *)data;
+  size_t start = 0, i = 0;
+  evsi_buf_add(buf, "\"", 1);
+  while (i < size) {
+    unsigned char c = at[i];
+    bool escape = c < 0x20 || c == '"' || c == '\\';
+    size_t length = escape ? 0 : evsi_utf8_sequence(data + i, size - i);
+    if (length) {
+      i += length;
+      continue;
+    }
+    evsi_buf_add(buf, data + start, i - start);
+    if (escape)
+      add_escape(buf, c);
+    else
+      evsi_buf_add(buf, "\xEF\xBF\xBD", 3);
+    start = ++i;
+  }
+  if (size > start)
+    evsi_buf_add(buf, data + start, size - start);
+  evsi_buf_add(buf, "\"", 1);
+}
+
+char *evsi_buf_take(evsi_buf *buf) {
+  evsi_buf_reserve(buf, 0);
+  if (buf->failed) {
+    evsi_buf_free(buf);
+    return NULL;
+  }
+  char *text = buf->data;
+  evsi_buf_init(buf);
+  return text;
+}
+
+evs_bytes evsi_text(const char *text) {
+  return evsi_bytes(text, text ? strlen(text) : 0);
+}
+
+bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {
+  return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * buf.h - a growable byte buffer. A failed allocation is remembered (`failed`), so that a caller may append
+ * many times and check once. Always NUL-terminated behind `size` when data is not NULL. */
+#ifndef EVSI_BUF_H
+#define EVSI_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libevents.h"
+
+typedef struct evsi_buf {
+  char *data;
+  size_t size;
+  size_t capacity;
+  bool failed;
+} evsi_buf;
+
+void evsi_buf_init(evsi_buf *buf); /* all zero is initialised too */
+void evsi_buf_free(evsi_buf *buf);
+void evsi_buf_clear(evsi_buf *buf); /* keeps the memory */
+bool evsi_buf_reserve(evsi_buf *buf, size_t more);
+void evsi_buf_add(evsi_buf *buf, const void *data, size_t size);
+void evsi_buf_add_text(evsi_buf *buf, const char *text);
+void evsi_buf_add_bytes(evsi_buf *buf, evs_bytes bytes);
+void evsi_buf_addf(evsi_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A JSON string with quotes; bytes that are not UTF-8 become U+FFFD. */
+void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size);
+char *evsi_buf_take(evsi_buf *buf); /* the text, freed with evsi_free; NULL when failed; buf is empty after */
+
+static inline evs_bytes evsi_bytes(const char *data, size_t size) {
+  evs_bytes b = {data, size};
+  return b;
+}
+evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none */
+bool evsi_bytes_equal(evs_bytes a, evs_bytes b);
+/* Size of the UTF-8 sequence at `text` (size at least 1); 0: none, overlong, surrogate, cut off, too high. */
+size_t evsi_utf8_sequence(const char *text, size_t size);
+bool evsi_utf8_valid(const char *data, size_t size);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * env.h - the outside world of one system: clock, random numbers, and a loop with timers and byte streams.
+ * Nothing else in the core asks the operating system for these, so that a test can put a model in their
+ * place (the seam is byte streams: a model of a server can be plugged in). Memory: alloc.h. */
+#ifndef EVSI_ENV_H
+#define EVSI_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libevents.h"
+
+typedef struct evsi_loop evsi_loop;
+typedef struct evsi_timer evsi_timer;
+typedef struct evsi_stream evsi_stream;
+
+/* Where a stream goes: host and port, or path of a unix socket (then host is NULL). */
+typedef struct evsi_address {
+  const char *host;
+  const char *path;
+  uint16_t port;
+  uint32_t connect_timeout_ms;
+} evsi_address;
+
+/* All on the loop's thread. `closed` is the last call for a stream, exactly once, also when connecting
+ * failed; `reason` is NULL after stream_close(). */
+typedef struct evsi_stream_events {
+  void (*connected)(void *data);
+  void (*received)(void *data, const char *bytes, size_t size);
+  void (*closed)(void *data, const char *reason);
+} evsi_stream_events;
+
+typedef struct evsi_io {
+  evsi_loop *(*loop_new)(void (*on_wake)(void *data), void *data);
+  void (*loop_run)(evsi_loop *loop); /* until loop_stop() */
+  void (*loop_stop)(evsi_loop *loop); /* loop's thread */
+  void (*loop_wake)(evsi_loop *loop); /* any thread: on_wake runs at least once afterwards */
+  void (*loop_free)(evsi_loop *loop); /* after loop_run returned, or if it never ran */
+
+  evsi_timer *(*timer_new)(evsi_loop *loop, void (*fire)(void *data), void *data);
+  void (*timer_start)(evsi_timer *timer, uint64_t delay_ms); /* once; restarts a running one */
+  void (*timer_stop)(evsi_timer *timer);
+  void (*timer_free)(evsi_timer *timer); /* NULL is fine; fires no more */
+
+  /* NULL when memory is short. The address is copied. Name look-up, connect and its time limit included. */
+  evsi_stream *(*stream_open)(evsi_loop *loop, const evsi_address *address, const evsi_stream_events *events,
+                              void *data);
+  /* Takes `bytes` (from evsi_alloc) and frees it when written. Returns false when the stream is gone. */
+  bool (*stream_write)(evsi_stream *stream, char *bytes, size_t size);
+  size_t (*stream_unsent)(const evsi_stream *stream); /* bytes that wait in stream_write */
+  void (*stream_close)(evsi_stream *stream); /* `closed` follows later; unsent bytes are dropped */
+} evsi_io;
+
+typedef struct evsi_env {
+  uint64_t (*now_ms)(void);  /* monotonic */
+  uint64_t (*now_us)(void);  /* monotonic */
+  uint64_t (*wall_ms)(void); /* since 1970, for timestamps only */
+  bool (*random)(void *bytes, size_t size);
+  const evsi_io *io;
+} evsi_env;
+
+/* The real world: clock_gettime, getrandom, libuv. */
+const evsi_env *evsi_env_default(void);
+
+extern const evsi_io evsi_io_uv; /* loop_uv.c */
+
+#endif

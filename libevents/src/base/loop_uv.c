@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ * loop_uv.c - the loop, timers and byte streams of env.h on libuv. The only file that calls libuv; uses
+ * nothing newer than libuv 1.44, since inside node the process's own copy answers. */
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/alloc.h"
+#include "base/env.h"
+
+struct evsi_loop {
+  uv_loop_t uv;
+  uv_async_t wake;
+  void (*on_wake)(void *data);
+  void *data;
+};
+
+struct evsi_timer {
+  uv_timer_t uv;
+  void (*fire)(void *data);
+  void *data;
+};
+
+struct evsi_stream {
+  union {
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+    uv_stream_t stream;
+    uv_handle_t handle;
+  } uv;
+  uv_getaddrinfo_t look_up;
+  uv_connect_t connect;
+  uv_timer_t deadline;
+  struct addrinfo *addresses; /* of the look-up; `next` is the one to try after the current */
+  struct addrinfo *next;
+  const evsi_stream_events *events;
+  void *data;
+  evsi_loop *loop;
+  char *path;
+  size_t unsent;
+  int open_handles; /* handles and requests that still refer to this */
+  bool has_handle;
+  bool closing;
+  char reason[160];
+  char buffer[65536];
+};
+
+typedef struct write_request {
+  uv_write_t uv;
+  evsi_stream *stream;
+  char *bytes;
+  size_t size;
+} write_request;
+
+static void on_async(uv_async_t *handle) {
+  evsi_loop *loop = handle->data;
+  loop->on_wake(loop->data);
+}
+
+static evsi_loop *loop_new(void (*on_wake)(void *data), void *data) {
+  evsi_loop *loop = evsi_calloc(1, sizeof *loop);
+  if (!loop)
+    return NULL;
+  loop->on_wake = on_wake;
+  loop->data = data;
+  if (uv_loop_init(&loop->uv) != 0) {
+    evsi_free(loop);
+    return NULL;
+  }
+  if (uv_async_init(&loop->uv, &loop->wake, on_async) != 0) {
+    uv_loop_close(&loop->uv);
+    evsi_free(loop);
+    return NULL;
+  }
+  loop->wake.data = loop;
+  return loop;
+}
+
+static void loop_run(evsi_loop *loop) {
+  uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+static void loop_stop(evsi_loop *loop) {
+  uv_stop(&loop->uv);
+}
+
+static void loop_wake(evsi_loop *loop) {
+  uv_async_send(&loop->wake);
+}
+
+static void loop_free(evsi_loop *loop) {
+  if (!loop)
+    return;
+  uv_close((uv_handle_t *)&loop->wake, NULL);
+  uv_run(&loop->uv, UV_RUN_DEFAULT); /* lets every closing handle finish */
+  uv_loop_close(&loop->uv);
+  evsi_free(loop);
+}
+
+static void on_timer(uv_timer_t *handle) {
+  evsi_timer *timer = handle->data;
+  timer->fire(timer->data);
+}
+
+static evsi_timer *timer_new(evsi_loop *loop, void (*fire)(void *data), void *data) {
+  evsi_timer *timer = evsi_calloc(1, sizeof *timer);
+  if (!timer)
+    return NULL;
+  uv_timer_init(&loop->uv, &timer->uv);
+  timer->uv.data = timer;
+  timer->fire = fire;
+  timer->data = data;
+  return timer;
+}
+
+static void timer_start(evsi_timer *timer, uint64_t delay_ms) {
+  uv_update_time(timer->uv.loop);
+  uv_timer_start(&timer->uv, on_timer, delay_ms, 0);
+}
+
+static void timer_stop(evsi_timer *timer) {
+  uv_timer_stop(&timer->uv);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  evsi_free(handle->data);
+}
+
+static void timer_free(evsi_timer *timer) {
+  if (timer)
+    uv_close((uv_handle_t *)&timer->uv, on_timer_closed);
+}
+
+/* Ends the stream once nothing of libuv refers to it any more. */
+static void release(evsi_stream *stream) {
+  if (--stream->open_handles > 0)
+    return;
+  stream->events->closed(stream->data, stream->reason[0] ? stream->reason : NULL);
+  if (stream->addresses)
+    uv_freeaddrinfo(stream->addresses);
+  evsi_free(stream->path);
+  evsi_free(stream);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  release(handle->data);
+}
+
+static void shut(evsi_stream *stream, const char *reason) {
+  if (stream->closing)
+    return;
+  stream->closing = true;
+  if (reason)
+    snprintf(stream->reason, sizeof stream->reason, "%s", reason);
+  uv_cancel((uv_req_t *)&stream->look_up);
+  uv_close((uv_handle_t *)&stream->deadline, on_handle_closed);
+  if (stream->has_handle)
+    uv_close(&stream->uv.handle, on_handle_closed);
+}
+
+static void on_deadline(uv_timer_t *timer) {
+  shut(timer->data, "timed out while connecting");
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+  evsi_stream *stream = handle->data;
+  (void)suggested;
+  *out = uv_buf_init(stream->buffer, sizeof stream->buffer);
+}
+
+static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer) {
+  evsi_stream *stream = handle->data;
+  if (stream->closing)
+    return;
+  if (count > 0)
+    stream->events->received(stream->data, buffer->base, (size_t)count);
+  else if (count < 0)
+    shut(stream, count == UV_EOF ? "the server closed the connection" : uv_strerror((int)count));
+}
+
+static void try_next(evsi_stream *stream, int last_error);
+
+static void on_failed_handle_closed(uv_handle_t *handle) {
+  evsi_stream *stream = handle->data;
+  if (!stream->closing)
+    try_next(stream, UV_ECONNREFUSED);
+  release(stream);
+}
+
+static void on_connected(uv_connect_t *request, int status) {
+  evsi_stream *stream = request->data;
+  if (stream->closing) {
+    release(stream);
+    return;
+  }
+  if (status != 0 && stream->next) {
+    stream->has_handle = false;
+    uv_close(&stream->uv.handle, on_failed_handle_closed);
+  } else if (status != 0) {
+    shut(stream, uv_strerror(status));
+  } else {
+    uv_timer_stop(&stream->deadline);
+    uv_read_start(&stream->uv.stream, on_alloc, on_read);
+    stream->events->connected(stream->data);
+  }
+  release(stream);
+}
+
+/* Starts to connect to the next address; each handle and request counts in open_handles. */
+static void try_next(evsi_stream *stream, int last_error) {
+  struct addrinfo *address = stream->next;
+  if (!address) {
+    shut(stream, uv_strerror(last_error));
+    return;
+  }
+  stream->next = address->ai_next;
+  int rc = uv_tcp_init(&stream->loop->uv, &stream->uv.tcp);
+  if (rc != 0) {
+    shut(stream, uv_strerror(rc));
+    return;
+  }
+  stream->uv.handle.data = stream;
+  stream->has_handle = true;
+  stream->open_handles++;
+  uv_tcp_nodelay(&stream->uv.tcp, 1);
+  uv_tcp_keepalive(&stream->uv.tcp, 1, 15);
+  rc = uv_tcp_connect(&stream->connect, &stream->uv.tcp, address->ai_addr, on_connected);
+  if (rc != 0) {
+    shut(stream, uv_strerror(rc));
+    return;
+  }
+  stream->connect.data = stream;
+  stream->open_handles++;
+}
+
+static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *result) {
+  evsi_stream *stream = request->data;
+  stream->addresses = result;
+  stream->next = result;
+  if (!stream->closing) {
+    if (status != 0)
+      shut(stream, uv_strerror(status));
+    else
+      try_next(stream, UV_EAI_NONAME);
+  }
+  release(stream);
+}
+
+static int open_pipe(evsi_stream *stream) {
+  int rc = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, 0);
+  if (rc != 0)
+    return rc;
+  stream->uv.handle.data = stream;
+  stream->has_handle = true;
+  stream->open_handles += 2; /* the handle and the request */
+  stream->connect.data = stream;
+  uv_pipe_connect(&stream->connect, &stream->uv.pipe, stream->path, on_connected);
+  return 0;
+}
+
+static int open_tcp(evsi_stream *stream, const evsi_address *address) {
+  char port[8];
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+  snprintf(port, sizeof port, "%u", address->port);
+  stream->look_up.data = stream;
+  int rc = uv_getaddrinfo(&stream->loop->uv, &stream->look_up, on_looked_up, address->host, port, &hints);
+  if (rc == 0)
+    stream->open_handles++;
+  return rc;
+}
+
+static evsi_stream *stream_open(evsi_loop *loop, const evsi_address *address, const evsi_stream_events *events,
+                                void *data) {
+  evsi_stream *stream = evsi_calloc(1, sizeof *stream);
+  if (!stream)
+    return NULL;
+  stream->loop = loop;
+  stream->events = events;
+  stream->data = data;
+  if (address->path && !(stream->path = evsi_strdup(address->path))) {
+    evsi_free(stream);
+    return NULL;
+  }
+  uv_timer_init(&loop->uv, &stream->deadline);
+  stream->deadline.data = stream;
+  stream->open_handles = 1;
+  uv_update_time(&loop->uv);
+  uv_timer_start(&stream->deadline, on_deadline, address->connect_timeout_ms, 0);
+  int rc = address->path ? open_pipe(stream) : open_tcp(stream, address);
+  if (rc != 0)
+    shut(stream, uv_strerror(rc));
+  return stream;
+}
+
+static void on_written(uv_write_t *request, int status) {
+  write_request *write = (write_request *)request;
+  evsi_stream *stream = write->stream;
+  stream->unsent -= write->size;
+  evsi_free(write->bytes);
+  evsi_free(write);
+  if (status != 0)
+    shut(stream, uv_strerror(status));
+  release(stream);
+}
+
+static bool stream_write(evsi_stream *stream, char *bytes, size_t size) {
+  write_request *write = stream->closing ? NULL : evsi_alloc(sizeof *write);
+  if (!write) {
+    evsi_free(bytes);
+    return false;
+  }
+  write->stream = stream;
+  write->bytes = bytes;
+  write->size = size;
+  uv_buf_t buffer = uv_buf_init(bytes, (unsigned)size);
+  int rc = uv_write(&write->uv, &stream->uv.stream, &buffer, 1, on_written);
+  if (rc != 0) {
+    evsi_free(bytes);
+    evsi_free(write);
+    shut(stream, uv_strerror(rc));
+    return false;
+  }
+  stream->unsent += size;
+  stream->open_handles++;
+  return true;
+}
+
+static size_t stream_unsent(const evsi_stream *stream) {
+  return stream->unsent;
+}
+
+static void stream_close(evsi_stream *stream) {
+  shut(stream, NULL);
+}
+
+const evsi_io evsi_io_uv = {
+    .loop_new = loop_new,
+    .loop_run = loop_run,
+    .loop_stop = loop_stop,
+    .loop_wake = loop_wake,
+    .loop_free = loop_free,
+    .timer_new = timer_new,
+    .timer_start = timer_start,
+    .timer_stop = timer_stop,
+    .timer_free = timer_free,
+    .stream_open = stream_open,
+    .stream_write = stream_write,
+    .stream_unsent = stream_unsent,
+    .stream_close = stream_close,
+};
