@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * config.h - the checked, immutable settings of one system. Built by evsi_config_load() from JSON text; every
+ * other part reads this struct and never the document. */
+#ifndef EVSI_CONFIG_H
+#define EVSI_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/backoff.h"
+#include "libevents.h"
+
+typedef enum { EVSI_VALIDATE_WARN, EVSI_VALIDATE_STRICT, EVSI_VALIDATE_IGNORE } evsi_validation_mode;
+typedef enum { EVSI_TOPIC_NAMESPACE, EVSI_TOPIC_CUSTOM } evsi_topic_strategy;
+typedef enum {
+  EVSI_ORDER_NONE,
+  EVSI_ORDER_PER_KEY,
+  EVSI_ORDER_PER_PARTITION,
+  EVSI_ORDER_STRICT
+} evsi_ordering;
+typedef enum { EVSI_PARTITION_BY_KEY, EVSI_PARTITION_ROUND_ROBIN } evsi_partitioning;
+typedef enum { EVSI_UNMATCHED_ACK, EVSI_UNMATCHED_DLQ } evsi_on_unmatched;
+
+typedef struct evsi_route {
+  char *name;           /* NULL: none */
+  char *pattern;        /* normalised */
+  uint32_t *transports; /* indexes into config->transports */
+  uint32_t transport_count;
+  int64_t priority;
+  char *topic;         /* with suffix; NULL: by mapping and strategy */
+  uint32_t partitions; /* 0: none */
+  evsi_partitioning partitioning;
+  evsi_ordering ordering;
+  bool enabled;
+} evsi_route;
+
+typedef struct evsi_topic_mapping {
+  char *pattern; /* normalised, as declared */
+  char *topic;   /* with suffix */
+} evsi_topic_mapping;
+
+typedef struct evsi_transport_config {
+  char *name;
+  char *type;
+  char *options_json; /* normalised: every key of its type present, defaults filled in */
+  char *group_id;     /* NULL: the service name */
+  char *consumer_id;  /* NULL: generated */
+  evsi_retry_policy
+      retry; /* of handlers: each value from consumer.retry, else the transport's, else default */
+  bool enable_dlq;
+} evsi_transport_config;
+
+typedef struct evsi_config {
+  char *normalized_json; /* the whole document, defaults filled in, secrets masked */
+  char *service;
+  char *origin_prefix; /* folded; "" when none */
+  char **origins;      /* folded; "" means events without a prefix */
+  uint32_t origin_count;
+  bool origins_set;
+  evsi_validation_mode validation_mode;
+
+  struct {
+    uint64_t body_bytes;
+    uint32_t header_count;
+    uint32_t header_bytes;
+    uint32_t patterns;
+  } limits;
+
+  struct {
+    evsi_retry_policy retry;
+    uint32_t timeout_ms;
+    uint32_t max_in_flight;
+    uint64_t max_in_flight_bytes;
+    evsi_validation_mode validation_mode;
+    bool hash;
+  } publisher;
+
+  struct {
+    evsi_retry_policy retry;
+    uint32_t handler_timeout_ms;
+    uint32_t concurrency;
+    uint32_t prefetch;
+    uint64_t prefetch_bytes;
+    uint32_t unmatched_grace_ms;
+    uint32_t max_deferrals;
+    uint32_t close_deadline_ms;
+    evsi_on_unmatched on_unmatched;
+    evsi_validation_mode validation_mode;
+    bool verify_hash;
+  } consumer;
+
+  struct {
+    evsi_route *routes; /* in declaration order */
+    uint32_t route_count;
+    evsi_topic_mapping *mappings; /* in declaration order */
+    uint32_t mapping_count;
+    evsi_topic_strategy strategy;
+    char *custom_topic; /* with suffix; NULL when strategy is namespace */
+    char *topic_suffix;
+    int32_t default_transport; /* index, -1: none, then unrouted events are `unroutable` */
+    bool extended_types;
+    evsi_validation_mode validation_mode; /* of unroutable events */
+  } routing;
+
+  evsi_transport_config *transports; /* in declaration order */
+  uint32_t transport_count;
+
+  struct {
+    uint32_t max_labels; /* past it statistics go under `other` */
+  } statistics;
+} evsi_config;
+
+/* Reads, checks and fills in. Reports all problems at once (EVS_CONFIG with problems[]).
+ * Frees nothing of the caller; *out_config is freed with evsi_config_free(). */
+evs_status evsi_config_load(const char *json, size_t size, evsi_config **out_config, evs_error **out_error);
+void evsi_config_free(evsi_config *config);
+
+/* The document evs_config_check() gives. */
+evs_status evsi_config_report(const char *json, size_t size, char **out_json, evs_error **out_error);
+
+/* Options of one subscription (evs_subscribe), with the configuration's values where not given. */
+typedef struct evsi_subscription_options {
+  char *pattern;      /* as given */
+  char *group;        /* never NULL: option, transport's groupId, service */
+  char *name;         /* NULL: by default pattern#ordinal */
+  char *consumer;     /* NULL: generated */
+  uint32_t transport; /* index into config->transports */
+  char **topics;      /* overrides which topics are read */
+  uint32_t topic_count;
+  char **origins; /* folded */
+  uint32_t origin_count;
+  bool origins_set;
+  bool from_new;
+  uint32_t concurrency;
+  uint32_t prefetch;
+  uint32_t handler_timeout_ms;
+  evsi_retry_policy retry;
+  evsi_on_unmatched on_unmatched;
+} evsi_subscription_options;
+
+evs_status evsi_subscription_options_load(const evsi_config *config, const char *json, size_t size,
+                                          evsi_subscription_options *out_options, evs_error **out_error);
+void evsi_subscription_options_free(evsi_subscription_options *options);
+
+#endif

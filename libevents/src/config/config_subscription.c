@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * config_subscription.c - options of one subscription over the values of the configuration. The grammar of
+ * the pattern is checked where patterns are compiled. */
+#include "config/config_build.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "libevents_transport.h"
+
+static uint32_t number_or(const json_t *given, const char *key, uint32_t otherwise) {
+  const json_t *value = json_object_get(given, key);
+  return json_is_integer(value) ? (uint32_t)json_integer_value(value) : otherwise;
+}
+
+static const char *text_or(const json_t *given, const char *key, const char *otherwise) {
+  const char *text = evsi_get_text(given, key);
+  return text ? text : otherwise;
+}
+
+/* Index of the transport, -1 and a problem when there is none to take. */
+static int32_t choose_transport(evsi_check *check, const evsi_config *config, const json_t *given) {
+  const char *name = evsi_get_text(given, "transport");
+  size_t mark = evsi_check_push(check, "transport");
+  int32_t index = -1;
+  if (name)
+    index = evsi_transport_index(check, config, name);
+  else if (config->routing.default_transport >= 0)
+    index = config->routing.default_transport;
+  else if (config->transport_count == 1)
+    index = 0;
+  else
+    evsi_check_problem(check,
+                       &(evsi_problem){.message = "is required: routing.defaultTransport is null and there "
+                                                  "are several transports",
+                                       .expected = "the name of a transport"});
+  evsi_check_pop(check, mark);
+  return index;
+}
+
+static void take_topics(evsi_check *check, const json_t *given, evsi_subscription_options *out) {
+  const json_t *topics = json_object_get(given, "topics");
+  size_t index;
+  json_t *topic;
+  if (!topics)
+    return;
+  out->topics = evsi_build_array(check, json_array_size(topics), sizeof *out->topics);
+  size_t mark = evsi_check_push(check, "topics");
+  json_array_foreach(topics, index, topic) {
+    const char *text = json_string_value(topic);
+    if (!text || !out->topics)
+      continue;
+    size_t entry = evsi_check_push_index(check, index);
+    if (!*text || strlen(text) > EVSI_TOPIC_WORD_MAX)
+      evsi_check_problem(check,
+                         &(evsi_problem){.message = "is not the name of a topic",
+                                         .expected = "1 to 200 bytes, with the suffix, as in user-events"});
+    else if ((out->topics[out->topic_count] = evsi_build_text(check, text)))
+      out->topic_count++;
+    evsi_check_pop(check, entry);
+  }
+  evsi_check_pop(check, mark);
+}
+
+static void take_origins(evsi_check *check, const evsi_config *config, json_t *given,
+                         evsi_subscription_options *out) {
+  json_t *origins = json_object_get(given, "origins");
+  out->origins_set = origins || config->origins_set;
+  if (origins) {
+    size_t mark = evsi_check_push(check, "origins");
+    evsi_build_origins(check, origins, &out->origins, &out->origin_count);
+    evsi_check_pop(check, mark);
+    return;
+  }
+  out->origins = evsi_build_array(check, config->origin_count, sizeof *out->origins);
+  for (uint32_t i = 0; out->origins && i < config->origin_count; i++)
+    if ((out->origins[out->origin_count] = evsi_build_text(check, config->origins[i])))
+      out->origin_count++;
+}
+
+static void take_unmatched(evsi_check *check, const evsi_config *config, const json_t *given,
+                           evsi_subscription_options *out) {
+  const char *text = evsi_get_text(given, "onUnmatched");
+  out->on_unmatched = config->consumer.on_unmatched;
+  if (!text)
+    return;
+  out->on_unmatched = strcmp(text, "dlq") == 0 ? EVSI_UNMATCHED_DLQ : EVSI_UNMATCHED_ACK;
+  if (out->on_unmatched == EVSI_UNMATCHED_ACK ||
+      (evsi_transport_capabilities(&config->transports[out->transport]) & EVS_CAP_DLQ))
+    return;
+  size_t mark = evsi_check_push(check, "onUnmatched");
+  evsi_check_problem(check,
+                     &(evsi_problem){.message = "asks for dead letters, which the transport does not have",
+                                     .found = "dlq",
+                                     .expected = "ack, or another transport"});
+  evsi_check_pop(check, mark);
+}
+
+static void take(evsi_check *check, const evsi_config *config, json_t *given,
+                 evsi_subscription_options *out) {
+  int32_t index = choose_transport(check, config, given);
+  if (index < 0)
+    return;
+  const evsi_transport_config *transport = &config->transports[index];
+  out->transport = (uint32_t)index;
+  out->pattern = evsi_build_text(check, evsi_get_text(given, "pattern"));
+  const char *group = transport->group_id ? transport->group_id : config->service;
+  out->group = evsi_build_text(check, text_or(given, "group", group));
+  out->name = evsi_build_text(check, evsi_get_text(given, "name"));
+  out->consumer = evsi_build_text(check, text_or(given, "consumer", transport->consumer_id));
+  out->from_new = strcmp(text_or(given, "from", "earliest"), "new") == 0;
+  out->concurrency = number_or(given, "concurrency", config->consumer.concurrency);
+  out->prefetch = number_or(given, "prefetch", config->consumer.prefetch);
+  out->handler_timeout_ms = number_or(given, "handlerTimeout", config->consumer.handler_timeout_ms);
+  out->retry = transport->retry;
+  evsi_retry_override(&out->retry, json_object_get(given, "retry"));
+  take_unmatched(check, config, given, out);
+  take_topics(check, given, out);
+  take_origins(check, config, given, out);
+}
+
+evs_status evsi_subscription_options_load(const evsi_config *config, const char *json, size_t size,
+                                          evsi_subscription_options *out_options, evs_error **out_error) {
+  evsi_check check;
+  if (!evsi_check_init(&check, false))
+    return evsi_error_nomem(out_error);
+  evsi_subscription_options options = {0};
+  json_t *input = evsi_check_parse(&check, json, size);
+  json_t *given = json_object();
+  check.nomem |= !given;
+  if (input && given) {
+    evsi_walk(&check, &evsi_section_subscription, input, given, given);
+    take(&check, config, given, &options);
+  }
+  json_decref(input);
+  json_decref(given);
+  evs_status status = EVS_OK;
+  if (evsi_check_failed(&check)) {
+    status = evsi_check_error(&check, "subscription options", out_error);
+    evsi_subscription_options_free(&options);
+  } else {
+    *out_options = options;
+  }
+  evsi_check_free(&check);
+  return status;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * config_table_parts.c - the keys of each type of transport and the options of a subscription. The document's
+ * own keys are in config_table.c. */
+#include "config/config_table.h"
+
+#include <string.h>
+
+#define DAY_MS 86400000
+
+const char evsi_transport_types[] = "memory|redis-streams";
+const char evsi_transport_types_later[] = "file";
+
+/* What every transport has. */
+#define TRANSPORT_ROWS                                                                                       \
+  EVSI_ROW_CHOICE("type", EVSI_KEY_REQUIRED, evsi_transport_types, evsi_transport_types_later, NULL,         \
+                  "the type of the transport"),                                                              \
+      EVSI_ROW_TEXT("groupId", EVSI_KEY_NULLABLE, 1, 200, NULL,                                              \
+                    "consumer group of subscriptions that name none; not given: the service"),               \
+      EVSI_ROW_ALSO("consumerGroup", "groupId", NULL),                                                       \
+      EVSI_ROW_OBJECT("retry", 0, &evsi_section_retry,                                                       \
+                      "retries of handlers, unless a nearer level says so"),                                 \
+      EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),                                                 \
+      EVSI_ROW_ALSO("maxRetriesBeforeDLQ", "retry/maxRetries", NULL),                                        \
+      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL)
+
+static const evsi_key memory_keys[] = {
+    TRANSPORT_ROWS,
+    EVSI_ROW_TEXT("name", EVSI_KEY_NULLABLE, 1, 128, NULL,
+                  "systems of this process that name the same bus share it; not given: private"),
+    EVSI_ROW_INT("maxQueue", 0, 1, 10000000, "100000", "most events that wait for a group"),
+};
+static const evsi_section memory_section = {"Transport `memory`",
+                                            "Inside this process; keeps nothing and has no dead letters.",
+                                            EVSI_ROWS(memory_keys)};
+
+static const evsi_key reconnect_keys[] = {
+    EVSI_ROW_INT("baseDelay", 0, 1, DAY_MS, "100", "delay before the first new attempt, ms"),
+    EVSI_ROW_INT("maxDelay", 0, 1, DAY_MS, "5000", "longest delay, ms"),
+    EVSI_ROW_NUMBER("jitter", 0, 0, 1, "0.2", "0 to 1: delays are spread by this share in both directions"),
+};
+static const evsi_section reconnect_section = {"reconnect", "New attempts after a lost connection.",
+                                               EVSI_ROWS(reconnect_keys)};
+
+static const evsi_key pool_keys[] = {
+    EVSI_ROW_BOOL("enabled", 0, "false", "pool on"),
+    EVSI_ROW_INT("size", 0, 1, 10000, NULL, "connections"),
+    EVSI_ROW_INT("maxConcurrentPublishers", 0, 1, 100000, NULL, "publishers at a time"),
+};
+static const evsi_section pool_section = {"connectionPool", "Connections for publishing.",
+                                          EVSI_ROWS(pool_keys)};
+
+static const evsi_key stale_keys[] = {
+    EVSI_ROW_BOOL("enabled", 0, "false", "detection on"),
+    EVSI_ROW_INT("heartbeatInterval", 0, 1, DAY_MS, NULL, "ms"),
+    EVSI_ROW_INT("staleThreshold", 0, 1, DAY_MS, NULL, "ms"),
+    EVSI_ROW_INT("cleanupInterval", 0, 1, DAY_MS, NULL, "ms"),
+    EVSI_ROW_INT("maxStaleConsumers", 0, 0, 1000000, NULL, "consumers"),
+    EVSI_ROW_BOOL("enableHeartbeat", 0, NULL, "heartbeat on"),
+    EVSI_ROW_BOOL("enablePingPong", 0, NULL, "ping on"),
+    EVSI_ROW_CHOICE("cleanupStrategy", 0, "conservative|aggressive", NULL, NULL, "what is cleaned"),
+    EVSI_ROW_BOOL("preserveConsumerHistory", 0, NULL, "history kept"),
+};
+static const evsi_section stale_section = {"staleConsumerDetection", "Detection of dead consumers.",
+                                           EVSI_ROWS(stale_keys)};
+
+static const evsi_key redis_keys[] = {
+    TRANSPORT_ROWS,
+    EVSI_ROW_TEXT(
+        "url", EVSI_KEY_NULLABLE | EVSI_KEY_URL, 1, 4096, NULL,
+        "`redis://[user[:password]@]host[:port][/db]` or `unix:///path`; stands for host, port, path, "
+        "db, username and password"),
+    EVSI_ROW_TEXT("host", 0, 1, 255, "\"localhost\"", "name or address of the server"),
+    EVSI_ROW_INT("port", 0, 1, 65535, "6379", "its port"),
+    EVSI_ROW_TEXT("path", EVSI_KEY_NULLABLE, 1, 107, NULL, "unix socket, in place of host and port"),
+    EVSI_ROW_INT("db", 0, 0, 65535, "0", "number of the database"),
+    EVSI_ROW_TEXT("username", EVSI_KEY_NULLABLE, 1, 1024, NULL, "ACL user"),
+    EVSI_ROW_TEXT("password", EVSI_KEY_NULLABLE | EVSI_KEY_SECRET, 1, 4096, NULL, "password; never shown"),
+    EVSI_ROW_TEXT("consumerId", EVSI_KEY_NULLABLE, 1, 200, NULL,
+                  "stable part of the consumer's name; not given: service, host, pid and a random part"),
+    EVSI_ROW_TEXT("streamPrefix", 0, 1, 64, "\"stream:\"", "begins the key of every stream"),
+    EVSI_ROW_TEXT("dlqStreamPrefix", 0, 1, 64, "\"dlq:\"", "begins the key of every dead letter stream"),
+    EVSI_ROW_BOOL("enableDLQ", 0, "true", "false: events that used up their attempts stay in the stream"),
+    EVSI_ROW_INT("sessionTimeout", 0, 100, 3600000, "15000",
+                 "a member whose heartbeat stands still this long is dead, ms"),
+    EVSI_ROW_INT("connectTimeout", 0, 100, 300000, "5000", "time to connect, ms"),
+    EVSI_ROW_INT("commandTimeout", 0, 100, 300000, "5000", "time for the answer to a command, ms"),
+    EVSI_ROW_INT("blockTime", 0, 100, 30000, "5000", "how long a read waits in the server, ms"),
+    EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a read asks for"),
+    EVSI_ROW_INT("discoverInterval", 0, 50, 3600000, "5000", "time between two looks at the topics, ms"),
+    EVSI_ROW_OBJECT("reconnect", 0, &reconnect_section, "new attempts after a lost connection"),
+    EVSI_ROW_LATER("keepAlive", "true", "leave it out: TCP keep-alive is always on"),
+    EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
+    EVSI_ROW_LATER("maxLen", NULL, "leave it out: nothing is trimmed"),
+    EVSI_ROW_LATER("trimStrategy", "\"MAXLEN\"", "leave it out: nothing is trimmed"),
+    EVSI_ROW_LATER("retention", NULL, "leave it out: nothing is trimmed"),
+    EVSI_ROW_LATER("pollInterval", "100", "use blockTime and discoverInterval"),
+    EVSI_ROW_LATER("enablePipelining", "true", "leave it out: commands are always pipelined"),
+    EVSI_ROW_LATER("pipelineSize", "100", "leave it out and bound publisher.maxInFlight"),
+    EVSI_ROW_LATER("skipStreamGroupCheck", "false", "leave it out: groups are checked once and when lost"),
+    EVSI_ROW_LATER("enableMetrics", "true", "leave it out: statistics are always on"),
+    EVSI_ROW_LATER_OBJECT("connectionPool", &pool_section,
+                          "leave it out: one pipelined connection publishes"),
+    EVSI_ROW_LATER_OBJECT("staleConsumerDetection", &stale_section,
+                          "leave it out: dead members are always found, see sessionTimeout"),
+    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set the subscription's concurrency to 1"),
+    EVSI_ROW_LATER("partitioning", NULL, "use partitions of a route"),
+    EVSI_ROW_LATER("schema", NULL, "leave it out"),
+    EVSI_ROW_LATER("replay", NULL, "leave it out: a new group reads from the beginning"),
+    EVSI_ROW_LATER("keyLayout", "\"tagged\"", "leave it out"),
+    EVSI_ROW_LATER("compat", NULL, "leave it out"),
+    EVSI_ROW_LATER("fence", "\"epoch\"", "leave it out"),
+    EVSI_ROW_LATER("onGroupLost", "\"recreate\"", "leave it out: a lost group is created again"),
+    EVSI_ROW_LATER("acknowledgement", "\"stored\"", "leave it out"),
+    EVSI_ROW_LATER("tls", "false", "leave it out and put a TLS tunnel in front of the server"),
+    EVSI_ROW_LATER("sentinel", NULL, "use host and port of the primary"),
+    EVSI_ROW_LATER("cluster", "false", "use a standalone server"),
+    EVSI_ROW_LATER("nodes", NULL, "use host and port of a standalone server"),
+    EVSI_ROW_LATER("hosts", NULL, "use host and port of a standalone server"),
+};
+static const evsi_section redis_section = {"Transport `redis-streams`",
+                                           "A Redis or Valkey server; durable, with dead letters.",
+                                           EVSI_ROWS(redis_keys)};
+
+const evsi_section *evsi_section_transport(const char *type) {
+  if (strcmp(type, "memory") == 0)
+    return &memory_section;
+  if (strcmp(type, "redis-streams") == 0)
+    return &redis_section;
+  return NULL;
+}
+
+static const evsi_key subscription_keys[] = {
+    EVSI_ROW_TEXT("pattern", EVSI_KEY_REQUIRED, 1, 512, NULL, "a type, or a pattern with `*`"),
+    EVSI_ROW_TEXT("group", EVSI_KEY_NULLABLE, 1, 200, NULL,
+                  "consumer group; not given: the transport's groupId, else the service"),
+    EVSI_ROW_ALSO("groupId", "group", NULL),
+    EVSI_ROW_ALSO("consumerGroup", "group", NULL),
+    EVSI_ROW_TEXT("consumer", EVSI_KEY_NULLABLE, 1, 200, NULL,
+                  "stable part of the member's name; not given: the transport's consumerId, else generated"),
+    EVSI_ROW_ALSO("consumerId", "consumer", NULL),
+    EVSI_ROW_TEXT("name", EVSI_KEY_NULLABLE, 1, 200, NULL, "not given: the pattern and a number"),
+    EVSI_ROW_TEXT("transport", EVSI_KEY_NULLABLE, 1, 64, NULL, "not given: the default transport"),
+    EVSI_ROW_TEXTS("topics", EVSI_KEY_NULLABLE, 1, 1000,
+                   "whole names of the topics to read; not given: all whose types can match"),
+    EVSI_ROW_CHOICE("from", EVSI_KEY_NULLABLE, "earliest|new", NULL, "\"earliest\"",
+                    "where a new group begins"),
+    EVSI_ROW_INT("concurrency", EVSI_KEY_NULLABLE, 1, 100000, NULL, "not given: consumer.concurrency"),
+    EVSI_ROW_INT("prefetch", EVSI_KEY_NULLABLE, 1, 1000000, NULL, "not given: consumer.prefetch"),
+    EVSI_ROW_INT("handlerTimeout", EVSI_KEY_NULLABLE, 0, DAY_MS, NULL,
+                 "ms; 0: none; not given: consumer.handlerTimeout"),
+    EVSI_ROW_OBJECT("retry", EVSI_KEY_NULLABLE, &evsi_section_retry_override, "retries of this handler"),
+    EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),
+    EVSI_ROW_TEXTS("origins", EVSI_KEY_NULLABLE, 0, 1000,
+                   "origin prefixes to receive; not given: the document's"),
+    EVSI_ROW_CHOICE("onUnmatched", EVSI_KEY_NULLABLE, "ack|dlq", NULL, NULL,
+                    "not given: consumer.onUnmatched"),
+    EVSI_ROW_CHOICE("ack", EVSI_KEY_NULLABLE, "auto|manual", NULL, "\"auto\"",
+                    "who settles: the binding after the handler, or the program"),
+    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, "none", "per-key|per-partition|strict", "\"none\"",
+                    "order of delivery"),
+    EVSI_ROW_LATER("filter", NULL, "test the header in the handler"),
+    EVSI_ROW_LATER("batch", "false", "leave it out: the handler gets one event at a time"),
+    EVSI_ROW_LATER("partition", NULL, "leave it out: all partitions are read"),
+    EVSI_ROW_LATER("startOffset", NULL, "use from"),
+    EVSI_ROW_LATER("autoOffsetReset", NULL, "use from: earliest, or new in place of latest"),
+    EVSI_ROW_LATER("enableAutoCommit", "true", "use ack: manual in place of false"),
+    EVSI_ROW_LATER("autoCommitInterval", "5000", "leave it out: events are acknowledged when handled"),
+    EVSI_ROW_LATER("maxPollRecords", NULL, "use prefetch"),
+    EVSI_ROW_LATER("sessionTimeout", NULL, "use sessionTimeout of the transport"),
+    EVSI_ROW_LATER("heartbeatInterval", NULL,
+                   "use sessionTimeout of the transport: it beats three times in it"),
+};
+const evsi_section evsi_section_subscription = {"Options of a subscription",
+                                                "Given to subscribe, not part of the document.",
+                                                EVSI_ROWS(subscription_keys)};

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ * config_transport.c - rules of transports that look at more than one key, what their types can do, and
+ * whether that is enough for what the document asks for. */
+#include "config/config_build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "config/config_suggest.h"
+#include "libevents_transport.h"
+
+static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING |
+                                            EVS_CAP_BATCHING | EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS;
+
+uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
+  if (!transport->type || strcmp(transport->type, "redis-streams") != 0)
+    return common_capabilities | EVS_CAP_ORDERING;
+  return common_capabilities | EVS_CAP_PERSISTENCE | (transport->enable_dlq ? EVS_CAP_DLQ : 0);
+}
+
+void evsi_build_urls(evsi_check *check, json_t *given) {
+  const char *name;
+  json_t *entry;
+  size_t top = evsi_check_push(check, "transports");
+  json_object_foreach(json_object_get(given, "transports"), name, entry) {
+    const char *type = evsi_get_text(entry, "type");
+    const evsi_section *section = type ? evsi_section_transport(type) : NULL;
+    if (!section || !evsi_section_find(section, "url"))
+      continue;
+    size_t mark = evsi_check_push(check, name);
+    evsi_url_apply(check, section, entry);
+    evsi_check_pop(check, mark);
+  }
+  evsi_check_pop(check, top);
+}
+
+/* Names stand in dead letter ids (<transport>/<topic>/…), in paths and in labels. */
+static void check_name(evsi_check *check, const char *name) {
+  size_t size = strlen(name);
+  if (size >= 1 && size <= 64 &&
+      strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == size)
+    return;
+  evsi_check_problem(check, &(evsi_problem){.message = "is not a valid name of a transport",
+                                            .expected = "1 to 64 letters, digits, '.', '_' or '-'"});
+}
+
+static bool begins_with(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Keys are told apart by how they begin, also when the server is searched for streams. */
+static void check_prefixes(evsi_check *check, const json_t *full) {
+  const char *stream = evsi_get_text(full, "streamPrefix"), *dlq = evsi_get_text(full, "dlqStreamPrefix");
+  if (!stream || !dlq)
+    return;
+  static const char own[] = "evs:";
+  if (begins_with(stream, dlq) || begins_with(dlq, stream))
+    evsi_check_problem(check, &(evsi_problem){.message = "streamPrefix and dlqStreamPrefix begin alike",
+                                              .expected = "neither begins with the other"});
+  if (begins_with(stream, own) || begins_with(dlq, own) || begins_with(own, stream) || begins_with(own, dlq))
+    evsi_check_problem(check,
+                       &(evsi_problem){.message = "a prefix collides with \"evs:\", which begins the keys "
+                                                  "that the transport keeps for itself",
+                                       .expected = "prefixes such as \"stream:\" and \"dlq:\""});
+}
+
+static void build_one(evsi_build *build, evsi_transport_config *out, json_t *full) {
+  evsi_check *check = build->check;
+  out->type = evsi_build_text(check, evsi_get_text(full, "type"));
+  out->group_id = evsi_build_text(check, evsi_get_text(full, "groupId"));
+  out->consumer_id = evsi_build_text(check, evsi_get_text(full, "consumerId"));
+  out->enable_dlq = evsi_get_bool(full, "enableDLQ");
+  evsi_retry_override(&out->retry, json_object_get(full, "retry"));
+  evsi_retry_override(&out->retry, json_object_get(json_object_get(build->given, "consumer"), "retry"));
+  check_prefixes(check, full);
+  json_t *options = json_copy(full);
+  if (options) {
+    json_object_del(options, "url");
+    out->options_json = evsi_json_text(options);
+  }
+  check->nomem |= !out->options_json;
+  json_decref(options);
+}
+
+void evsi_build_transports(evsi_build *build) {
+  json_t *transports = json_object_get(build->full, "transports");
+  evsi_config *config = build->config;
+  size_t count = json_object_size(transports);
+  config->transports = evsi_build_array(build->check, count, sizeof *config->transports);
+  if (!config->transports)
+    return;
+  size_t top = evsi_check_push(build->check, "transports");
+  const char *name;
+  json_t *entry;
+  json_object_foreach(transports, name, entry) {
+    size_t mark = evsi_check_push(build->check, name);
+    evsi_transport_config *out = &config->transports[config->transport_count++];
+    check_name(build->check, name);
+    out->name = evsi_build_text(build->check, name);
+    build_one(build, out, entry);
+    evsi_check_pop(build->check, mark);
+  }
+  evsi_check_pop(build->check, top);
+}
+
+static void unknown_transport(evsi_check *check, const evsi_config *config, const char *name) {
+  char found[EVSI_FOUND_SIZE], expected[EVSI_FOUND_SIZE];
+  evsi_suggest suggest = {.word = name};
+  size_t used = (size_t)snprintf(expected, sizeof expected, "one of:");
+  for (uint32_t i = 0; i < config->transport_count && !evsi_check_full(check); i++) {
+    const char *known = config->transports[i].name;
+    if (!known)
+      return;
+    evsi_suggest_offer(&suggest, known, strlen(known));
+    if (used < sizeof expected)
+      used += (size_t)snprintf(expected + used, sizeof expected - used, " %s", known);
+  }
+  if (used >= sizeof expected)
+    snprintf(expected, sizeof expected, "a name under transports");
+  evsi_text_cut(name, found, sizeof found);
+  evsi_check_problem(check, &(evsi_problem){.message = "no transport has this name",
+                                            .found = found,
+                                            .expected = expected,
+                                            .suggestion = suggest.best});
+}
+
+int32_t evsi_transport_index(evsi_check *check, const evsi_config *config, const char *name) {
+  for (uint32_t i = 0; i < config->transport_count; i++)
+    if (config->transports[i].name && strcmp(config->transports[i].name, name) == 0)
+      return (int32_t)i;
+  /* Without any transport the missing part was told already. */
+  if (config->transport_count > 0)
+    unknown_transport(check, config, name);
+  return -1;
+}
+
+/* ---- features ---------------------------------------------------------------------------------- */
+
+typedef struct feature {
+  const char *name;
+  uint64_t capability;
+} feature;
+
+/* `which`: indexes of the transports that count, NULL for all. */
+static void check_feature(evsi_build *build, const feature *asked, const uint32_t *which, uint32_t count) {
+  uint32_t have = 0;
+  char message[200];
+  for (uint32_t i = 0; i < count; i++) {
+    const evsi_transport_config *transport = &build->config->transports[which ? which[i] : i];
+    have += (evsi_transport_capabilities(transport) & asked->capability) != 0;
+  }
+  if (have == count)
+    return;
+  snprintf(message, sizeof message, "asks for %s, which %s of the transports %s", asked->name,
+           have ? "only some" : "none", have ? "have" : "has");
+  evsi_problem problem = {.message = message, .expected = "a transport that can do it, or leave it out"};
+  if (have)
+    evsi_check_warning(build->check, &problem);
+  else
+    evsi_check_problem(build->check, &problem);
+}
+
+static void check_route_features(evsi_build *build) {
+  static const feature partitioning = {"partitions", EVS_CAP_PARTITIONING};
+  size_t top = evsi_check_push(build->check, "routing");
+  size_t list = evsi_check_push(build->check, "routes");
+  for (uint32_t i = 0; i < build->config->routing.route_count; i++) {
+    const evsi_route *route = &build->config->routing.routes[i];
+    if (route->partitions == 0)
+      continue;
+    size_t mark = evsi_check_push_index(build->check, i);
+    evsi_check_push(build->check, "partitions");
+    check_feature(build, &partitioning, route->transports, route->transport_count);
+    evsi_check_pop(build->check, mark);
+  }
+  evsi_check_pop(build->check, list);
+  evsi_check_pop(build->check, top);
+}
+
+void evsi_build_features(evsi_build *build) {
+  static const struct {
+    const char *part, *key, *value;
+    feature feature;
+  } asked[] = {
+      {"routing", "enablePatternRouting", NULL, {"pattern routing", EVS_CAP_PATTERN_ROUTING}},
+      {"routing", "enableBatching", NULL, {"batching", EVS_CAP_BATCHING}},
+      {"routing", "enablePartitioning", NULL, {"partitioning", EVS_CAP_PARTITIONING}},
+      {"routing", "enableConsumerGroups", NULL, {"consumer groups", EVS_CAP_CONSUMER_GROUPS}},
+      {"consumer", "onUnmatched", "dlq", {"dead letters", EVS_CAP_DLQ}},
+  };
+  for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+    const json_t *value = json_object_get(json_object_get(build->full, asked[i].part), asked[i].key);
+    const char *text = json_string_value(value);
+    if (!json_is_true(value) && !(asked[i].value && text && strcmp(text, asked[i].value) == 0))
+      continue;
+    size_t mark = evsi_check_push(build->check, asked[i].part);
+    evsi_check_push(build->check, asked[i].key);
+    check_feature(build, &asked[i].feature, NULL, build->config->transport_count);
+    evsi_check_pop(build->check, mark);
+  }
+  check_route_features(build);
+}
