@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT
+ * job.c - building the stored form of an event, and reporting what became of it. */
+#include "publish/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "event/envelope.h"
+#include "event/identity.h"
+#include "validate/event_check.h"
+
+typedef struct event_draft {
+  char type[EVSI_TYPE_MAX + 1];
+  char id[37];
+  char timestamp[25];
+  char hash[65];
+  evsi_decision decision;
+  evsi_buf envelope;
+  evs_bytes body;
+  evs_bytes event_id;
+} event_draft;
+
+static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evs_error **out_error) {
+  const evsi_config *config = publisher->setup.config;
+  evs_status status = evsi_event_check(config, event, draft->type, out_error);
+  if (status != EVS_OK)
+    return status;
+  evsi_route_query query = {.type = evsi_text(draft->type),
+                            .key = event->key,
+                            .partition = event->partition - 1,
+                            .transport = -1};
+  for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
+    if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
+      query.transport = (int32_t)i;
+  }
+  if (event->transport.size > 0 && query.transport < 0)
+    return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
+                      (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
+  return evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
+}
+
+static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evs_error **out_error) {
+  const evsi_config *config = publisher->setup.config;
+  const evsi_env *env = publisher->setup.env;
+  bool is_json = event->content_type.size == 0;
+  draft->body = is_json && event->body.size == 0 ? evsi_text("null") : event->body;
+  draft->event_id = event->id;
+  if (event->id.size == 0) {
+    evsi_uuid7(env, draft->id);
+    draft->event_id = evsi_text(draft->id);
+  }
+  evsi_timestamp(env->wall_ms(), draft->timestamp);
+  if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
+    return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
+  evsi_envelope envelope = {
+      .id = draft->event_id,
+      .type = evsi_text(draft->type),
+      .origin = evsi_text(config->service),
+      .origin_prefix = evsi_text(config->origin_prefix),
+      .timestamp = event->timestamp.size > 0 ? event->timestamp : evsi_text(draft->timestamp),
+      .version = event->version.size > 0 ? event->version : evsi_text("1.0.0"),
+      .hash = evsi_text(config->publisher.hash ? draft->hash : NULL),
+      .content_type = event->content_type,
+      .headers = event->headers,
+      .body = is_json ? draft->body : evsi_bytes(NULL, 0),
+  };
+  evsi_envelope_encode(&draft->envelope, &envelope);
+  return draft->envelope.failed ? evsi_error_nomem(out_error) : EVS_OK;
+}
+
+static evs_bytes keep(char **at, const char *data, size_t size) {
+  evs_bytes kept = {*at, size};
+  if (size)
+    memcpy(*at, data, size);
+  (*at)[size] = '\0';
+  *at += size + 1;
+  return kept;
+}
+
+static evs_bytes keep_full_type(char **at, const char *prefix, const char *type) {
+  char *start = *at;
+  int size = prefix[0] ? sprintf(start, "%s.%s", prefix, type) : sprintf(start, "%s", type);
+  *at += size + 1;
+  return evsi_bytes(start, (size_t)size);
+}
+
+static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft, const evs_tp_event *event) {
+  uint64_t sequence = atomic_fetch_add(&publisher->sequence, 1);
+  for (uint32_t i = 0; i < job->send_count; i++)
+    job->sends[i] = (evsi_send){.job = job,
+                                .sequence = sequence,
+                                .link = draft->decision.transports[i],
+                                .event = *event};
+}
+
+static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft) {
+  const char *prefix = publisher->setup.config->origin_prefix;
+  bool is_raw = event->content_type.size > 0;
+  uint32_t sends = draft->decision.transport_count;
+  size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
+  size_t texts = strlen(prefix) + strlen(draft->type) + strlen(draft->decision.topic) + draft->event_id.size +
+                 draft->envelope.size + (is_raw ? draft->body.size : 0) + 8;
+  evsi_job *job = evsi_calloc(1, fixed + texts);
+  if (!job)
+    return NULL;
+  char *at = (char *)job + fixed;
+  job->token = event->token;
+  job->started_us = publisher->setup.env->now_us();
+  uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
+  job->deadline_ms = job->started_us / 1000 + timeout;
+  job->cost = texts;
+  job->send_count = sends;
+  atomic_init(&job->open, sends);
+  atomic_init(&job->holders, sends);
+  job->id = keep(&at, draft->event_id.data, draft->event_id.size);
+  evs_tp_event stored = {.struct_size = sizeof stored,
+                         .partition = draft->decision.partition,
+                         .partitions = draft->decision.partitions};
+  stored.topic = keep(&at, draft->decision.topic, strlen(draft->decision.topic));
+  stored.full_type = keep_full_type(&at, prefix, draft->type);
+  stored.data = keep(&at, draft->envelope.data, draft->envelope.size);
+  if (is_raw)
+    stored.raw = keep(&at, draft->body.data, draft->body.size);
+  job->type_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
+  job->topic_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
+  fill_sends(publisher, job, draft, &stored);
+  return job;
+}
+
+evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error) {
+  event_draft draft = {.envelope = {0}};
+  evsi_job *job = NULL;
+  evs_status status = decide(publisher, event, &draft, out_error);
+  if (status == EVS_OK)
+    status = encode(publisher, event, &draft, out_error);
+  if (status == EVS_OK && !(job = build(publisher, event, &draft)))
+    evsi_error_nomem(out_error);
+  evsi_buf_free(&draft.envelope);
+  return job;
+}
+
+void evsi_job_release(evsi_send *send) {
+  evsi_job *job = send->job;
+  if (atomic_fetch_sub(&job->holders, 1) == 1) {
+    evsi_free(job->message);
+    evsi_free(job);
+  }
+}
+
+static void deliver_report(evsi_publisher *publisher, evsi_publish_waiter *waiter, size_t index,
+                           const evs_report *report) {
+  if (waiter) {
+    evsi_waiter_put(waiter, index, report);
+    evsi_waiter_drop(waiter);
+  } else if (report->token != 0) {
+    evsi_report *copy = evsi_report_new(report);
+    if (copy)
+      evsi_records_add(publisher->setup.records, copy);
+  }
+}
+
+/* Every transport of a fan-out, when there are several. */
+static void add_fan_out(evsi_publisher *publisher, const evsi_job *job, evsi_buf *out) {
+  static const char *const names[] = {"", "stored", "refused", "unknown"};
+  evsi_buf_add_text(out, "{\"transports\":[");
+  for (uint32_t i = 0; i < job->send_count; i++) {
+    const char *name = publisher->setup.links[job->sends[i].link].config->name;
+    evsi_buf_add_text(out, i ? ",{\"transport\":" : "{\"transport\":");
+    evsi_buf_add_json(out, name, strlen(name));
+    evsi_buf_addf(out, ",\"outcome\":\"%s\",\"offset\":\"%s\"}", names[job->sends[i].outcome], job->sends[i].offset);
+  }
+  evsi_buf_add_text(out, "]}");
+}
+
+static const evsi_send *worst(const evsi_job *job) {
+  const evsi_send *worst = &job->sends[0];
+  for (uint32_t i = 1; i < job->send_count; i++) {
+    if (job->sends[i].outcome > worst->outcome)
+      worst = &job->sends[i];
+  }
+  return worst;
+}
+
+static void report_job(evsi_publisher *publisher, evsi_job *job) {
+  const evsi_send *send = worst(job);
+  evsi_buf detail = {0};
+  if (job->send_count > 1)
+    add_fan_out(publisher, job, &detail);
+  evs_report report = {
+      .kind = EVS_REPORT_PUBLISH,
+      .token = job->token,
+      .status = send->status,
+      .outcome = send->outcome,
+      .attempts = send->attempts,
+      .partition = send->event.partition,
+      .id = job->id,
+      .transport = evsi_text(publisher->setup.links[send->link].config->name),
+      .topic = send->event.topic,
+      .offset = evsi_text(send->offset),
+      .message = evsi_text(job->message),
+      .detail = evsi_bytes(detail.data, detail.size),
+  };
+  if (send->outcome == EVS_OUTCOME_STORED) {
+    evsi_histogram_record(&publisher->setup.stats->publish_latency,
+                          publisher->setup.env->now_us() - job->started_us);
+  } else {
+    evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
+    evsi_count_label(job->type_label, EVSI_LABELED_FAILED);
+    evsi_stats_error(publisher->setup.stats, 1, job->message ? job->message : evs_status_name(send->status));
+  }
+  atomic_fetch_sub(&publisher->in_flight, 1);
+  atomic_fetch_sub(&publisher->in_flight_bytes, job->cost);
+  deliver_report(publisher, job->waiter, job->index, &report);
+  evsi_buf_free(&detail);
+}
+
+void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status status, uint32_t outcome,
+                     evs_bytes offset, const char *message) {
+  evsi_job *job = send->job;
+  send->settled = true;
+  send->status = status;
+  send->outcome = outcome;
+  snprintf(send->offset, sizeof send->offset, "%.*s", (int)offset.size, offset.size ? offset.data : "");
+  if (message) {
+    pthread_mutex_lock(&publisher->lock); /* several transports may fail at once */
+    if (!job->message)
+      job->message = evsi_strdup(message);
+    pthread_mutex_unlock(&publisher->lock);
+  }
+  if (outcome == EVS_OUTCOME_STORED) {
+    evsi_stats *stats = publisher->setup.stats;
+    evsi_count(stats, EVSI_COUNT_SENT, 1);
+    evsi_count(stats, EVSI_COUNT_SENT_BYTES, send->event.data.size + send->event.raw.size);
+    evsi_count_label(job->type_label, EVSI_LABELED_SENT);
+    evsi_count_label(job->topic_label, EVSI_LABELED_SENT);
+    evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT,
+                                      evsi_text(publisher->setup.links[send->link].config->name)),
+                     EVSI_LABELED_SENT);
+  }
+  if (atomic_fetch_sub(&job->open, 1) == 1)
+    report_job(publisher, job);
+}
+
+void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter, size_t index,
+                     const evs_error *error) {
+  evs_report report = {
+      .kind = EVS_REPORT_PUBLISH,
+      .token = event->token,
+      .status = evs_error_status(error),
+      .outcome = EVS_OUTCOME_REFUSED,
+      .partition = EVS_PARTITION_NONE,
+      .id = event->id,
+      .message = evsi_text(evs_error_message(error)),
+      .detail = evsi_text(evs_error_json(error)),
+  };
+  evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_INVALID, 1);
+  evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
+  evsi_stats_error(publisher->setup.stats, 1, evs_error_message(error));
+  if (waiter)
+    evsi_waiter_hold(waiter);
+  deliver_report(publisher, waiter, index, &report);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * job.h - one accepted event on its way out, private to publish/. */
+#ifndef EVSI_JOB_H
+#define EVSI_JOB_H
+
+#include "base/slots.h"
+#include "publish/publisher.h"
+
+typedef struct evsi_job evsi_job;
+
+/* The event for one transport. Its bytes belong to the job and stay until the transport answered. */
+typedef struct evsi_send {
+  struct evsi_send *next; /* in the lane's queue or list of sent ones */
+  struct evsi_send *prev;
+  evsi_job *job;
+  uint64_t sequence; /* order of acceptance: kept over retries */
+  uint32_t link;
+  uint32_t attempts;
+  bool sent;         /* the transport has it and will answer */
+  bool maybe_stored; /* an earlier attempt may have reached the store */
+  bool settled;      /* has its outcome; only waits for the transport's answer */
+  evs_status status;
+  uint32_t outcome;
+  char offset[48];
+  evs_tp_event event;
+} evsi_send;
+
+struct evsi_job {
+  uint64_t token;
+  evsi_publish_waiter *waiter;
+  size_t index; /* in the waiter */
+  uint64_t started_us;
+  uint64_t deadline_ms;
+  uint64_t cost; /* bytes counted as in flight */
+  evs_bytes id;
+  evsi_label *type_label;
+  evsi_label *topic_label;
+  _Atomic uint32_t open;   /* sends without an outcome */
+  _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
+  char *message;
+  uint32_t send_count;
+  evsi_send sends[];
+};
+
+typedef struct evsi_send_list {
+  evsi_send *first;
+  evsi_send *last;
+} evsi_send_list;
+
+void evsi_send_list_append(evsi_send_list *list, evsi_send *send);
+void evsi_send_list_remove(evsi_send_list *list, evsi_send *send);
+/* Puts a send back in the order of its sequence; *hint speeds up a run of them. */
+void evsi_send_list_restore(evsi_send_list *list, evsi_send *send, evsi_send **hint);
+
+/* One transport's way out. */
+typedef struct evsi_lane {
+  evsi_task task;
+  evsi_publisher *publisher;
+  evsi_link *link;
+  pthread_mutex_t lock;
+  evsi_send_list inbox; /* @locks lock: from callers */
+  _Atomic uint64_t retry_at_ms;
+  /* @thread io from here on */
+  evsi_send_list queue;
+  evsi_send_list sent;
+  evsi_timer *timer;
+  bool connected;
+  char why_not[256];
+} evsi_lane;
+
+struct evsi_publisher {
+  evsi_publisher_setup setup;
+  _Atomic uint64_t in_flight;
+  _Atomic uint64_t in_flight_bytes;
+  _Atomic uint64_t sequence;
+  pthread_mutex_t lock; /* of the slots */
+  evsi_slots sends;
+  evsi_lane *lanes;
+};
+
+/* Builds a job, or NULL with the error. */
+evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error);
+/* One send got its outcome; reports the job when it was the last. */
+void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status status, uint32_t outcome,
+                     evs_bytes offset, const char *message);
+/* The transport needs the bytes of this send no more. */
+void evsi_job_release(evsi_send *send);
+/* An event that was refused before it became a job. */
+void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter, size_t index,
+                     const evs_error *error);
+
+void evsi_waiter_put(evsi_publish_waiter *waiter, size_t index, const evs_report *report);
+void evsi_waiter_hold(evsi_publish_waiter *waiter);
+void evsi_waiter_drop(evsi_publish_waiter *waiter);
+
+bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link);
+void evsi_lane_destroy(evsi_lane *lane);
+/* Takes sends from a caller; any thread. */
+void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
+void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint);
+void evsi_lane_run(evsi_lane *lane);
+
+#endif

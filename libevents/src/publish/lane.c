@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * lane.c - one transport's way out: a queue in the order of acceptance, vectors to the transport, and
+ * another attempt after what can pass. Runs on the I/O thread; callers only reach the inbox. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/backoff.h"
+#include "publish/job.h"
+
+enum { VECTOR_MAX = 512 };
+
+void evsi_send_list_append(evsi_send_list *list, evsi_send *send) {
+  send->next = NULL;
+  send->prev = list->last;
+  *(list->last ? &list->last->next : &list->first) = send;
+  list->last = send;
+}
+
+void evsi_send_list_remove(evsi_send_list *list, evsi_send *send) {
+  *(send->prev ? &send->prev->next : &list->first) = send->next;
+  *(send->next ? &send->next->prev : &list->last) = send->prev;
+}
+
+void evsi_send_list_restore(evsi_send_list *list, evsi_send *send, evsi_send **hint) {
+  evsi_send *after = *hint && (*hint)->sequence < send->sequence ? *hint : NULL;
+  evsi_send *before = after ? after->next : list->first;
+  while (before && before->sequence < send->sequence) {
+    after = before;
+    before = before->next;
+  }
+  send->prev = after;
+  send->next = before;
+  *(after ? &after->next : &list->first) = send;
+  *(before ? &before->prev : &list->last) = send;
+  *hint = send;
+}
+
+static void on_task(evsi_task *task) {
+  evsi_lane_run((evsi_lane *)task);
+}
+
+static void on_timer(void *data) {
+  evsi_lane_run(data);
+}
+
+bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link) {
+  lane->task.run = on_task;
+  lane->publisher = publisher;
+  lane->link = link;
+  pthread_mutex_init(&lane->lock, NULL);
+  lane->timer = publisher->setup.env->io->timer_new(publisher->setup.loop, on_timer, lane);
+  return lane->timer != NULL;
+}
+
+void evsi_lane_destroy(evsi_lane *lane) {
+  if (!lane->publisher)
+    return;
+  lane->publisher->setup.env->io->timer_free(lane->timer);
+  pthread_mutex_destroy(&lane->lock);
+}
+
+void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends) {
+  pthread_mutex_lock(&lane->lock);
+  while (sends.first) {
+    evsi_send *send = sends.first;
+    sends.first = send->next;
+    evsi_send_list_append(&lane->inbox, send);
+  }
+  pthread_mutex_unlock(&lane->lock);
+  evsi_tasks_post(lane->publisher->setup.tasks, &lane->task);
+}
+
+static void take_inbox(evsi_lane *lane) {
+  pthread_mutex_lock(&lane->lock);
+  evsi_send_list inbox = lane->inbox;
+  lane->inbox = (evsi_send_list){NULL, NULL};
+  pthread_mutex_unlock(&lane->lock);
+  evsi_send *hint = lane->queue.last;
+  while (inbox.first) {
+    evsi_send *send = inbox.first;
+    inbox.first = send->next;
+    evsi_send_list_restore(&lane->queue, send, &hint);
+  }
+}
+
+/* Ends what is past its deadline and gives the time of the next one. */
+static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint64_t next) {
+  char text[384];
+  evsi_send *following;
+  for (evsi_send *send = list->first; send; send = following) {
+    following = send->next;
+    if (send->settled)
+      continue;
+    if (send->job->deadline_ms > now) {
+      next = send->job->deadline_ms < next ? send->job->deadline_ms : next;
+      continue;
+    }
+    bool unknown = send->sent || send->maybe_stored;
+    snprintf(text, sizeof text, unknown ? "no answer from transport %s in time%s%s: the event may or may not be stored"
+                                        : "transport %s did not become reachable in time%s%s: the event is not stored",
+             lane->link->config->name, lane->why_not[0] ? "; " : "", lane->why_not);
+    bool held = send->sent;
+    if (!held)
+      evsi_send_list_remove(list, send);
+    evsi_job_settle(lane->publisher, send, EVS_TIMEOUT, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                    evsi_bytes(NULL, 0), text);
+    if (!held)
+      evsi_job_release(send);
+  }
+  return next;
+}
+
+static size_t next_vector(evsi_lane *lane, evs_tp_event *vector) {
+  evsi_publisher *publisher = lane->publisher;
+  bool direct = evsi_link_is_direct(lane->link);
+  size_t count = 0;
+  pthread_mutex_lock(&publisher->lock);
+  while (count < VECTOR_MAX && lane->queue.first) {
+    evsi_send *send = lane->queue.first;
+    send->event.token = evsi_slots_add(&publisher->sends, send);
+    if (send->event.token == 0)
+      break;
+    evsi_send_list_remove(&lane->queue, send);
+    if (!direct)
+      evsi_send_list_append(&lane->sent, send);
+    send->sent = true;
+    send->attempts++;
+    vector[count++] = send->event;
+  }
+  pthread_mutex_unlock(&publisher->lock);
+  return count;
+}
+
+static void send_queue(evsi_lane *lane) {
+  evs_tp_event vector[VECTOR_MAX];
+  size_t count;
+  while (lane->connected && lane->queue.first &&
+         lane->retry_at_ms <= lane->publisher->setup.env->now_ms() && (count = next_vector(lane, vector)) > 0) {
+    evsi_count(lane->publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
+    lane->link->ops->publish(lane->link->transport, vector, count);
+  }
+}
+
+void evsi_lane_run(evsi_lane *lane) {
+  const evsi_env *env = lane->publisher->setup.env;
+  take_inbox(lane);
+  send_queue(lane);
+  uint64_t now = env->now_ms();
+  uint64_t next = expire(lane, &lane->queue, now, UINT64_MAX);
+  next = expire(lane, &lane->sent, now, next);
+  if (lane->queue.first && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
+    next = lane->retry_at_ms;
+  if (next != UINT64_MAX)
+    env->io->timer_start(lane->timer, next > now ? next - now : 1);
+  else
+    env->io->timer_stop(lane->timer);
+}
+
+static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome) {
+  char text[512];
+  if (outcome->status == EVS_OK) {
+    evsi_job_settle(lane->publisher, send, EVS_OK, EVS_OUTCOME_STORED, outcome->offset, NULL);
+    return;
+  }
+  bool unknown = send->maybe_stored;
+  snprintf(text, sizeof text, "%.*s", (int)outcome->message.size, outcome->message.size ? outcome->message.data : "");
+  evsi_job_settle(lane->publisher, send, outcome->status, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                  evsi_bytes(NULL, 0), text);
+}
+
+void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint) {
+  evsi_publisher *publisher = lane->publisher;
+  const evsi_retry_policy *policy = &publisher->setup.config->publisher.retry;
+  bool direct = evsi_link_is_direct(lane->link);
+  send->sent = false;
+  if (!direct)
+    evsi_send_list_remove(&lane->sent, send);
+  if (outcome->status != EVS_OK && (outcome->flags & EVS_TP_NOT_SENT) == 0 && (outcome->flags & EVS_TP_TRANSIENT))
+    send->maybe_stored = true;
+  bool again = outcome->status != EVS_OK && (outcome->flags & EVS_TP_TRANSIENT) && !send->settled &&
+               send->attempts <= policy->max_retries;
+  if (again) {
+    evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
+    uint64_t delay = evsi_backoff_delay(publisher->setup.env, policy, send->attempts);
+    lane->retry_at_ms = publisher->setup.env->now_ms() + delay;
+    if (direct) {
+      evsi_send_list one = {NULL, NULL};
+      evsi_send_list_append(&one, send);
+      evsi_lane_offer(lane, one);
+    } else {
+      evsi_send_list_restore(&lane->queue, send, hint);
+    }
+    return;
+  }
+  if (!send->settled)
+    settle_from(lane, send, outcome);
+  evsi_job_release(send);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * publisher.c - accepts events on the callers' threads, bounds what is in flight, and hands each to the
+ * lanes of its transports. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "publish/job.h"
+
+enum { DIRECT_MAX = 64 };
+
+evsi_publisher *evsi_publisher_new(const evsi_publisher_setup *setup) {
+  evsi_publisher *publisher = evsi_calloc(1, sizeof *publisher);
+  uint32_t count = setup->config->transport_count;
+  if (!publisher)
+    return NULL;
+  publisher->setup = *setup;
+  pthread_mutex_init(&publisher->lock, NULL);
+  evsi_slots_init(&publisher->sends);
+  publisher->lanes = evsi_calloc(count, sizeof *publisher->lanes);
+  bool ok = publisher->lanes != NULL;
+  for (uint32_t i = 0; ok && i < count; i++)
+    ok = evsi_lane_init(&publisher->lanes[i], publisher, &setup->links[i]);
+  if (ok)
+    return publisher;
+  evsi_publisher_free(publisher);
+  return NULL;
+}
+
+void evsi_publisher_free(evsi_publisher *publisher) {
+  if (!publisher)
+    return;
+  for (uint32_t i = 0; publisher->lanes && i < publisher->setup.config->transport_count; i++)
+    evsi_lane_destroy(&publisher->lanes[i]);
+  evsi_free(publisher->lanes);
+  evsi_slots_free(&publisher->sends);
+  pthread_mutex_destroy(&publisher->lock);
+  evsi_free(publisher);
+}
+
+uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher) {
+  return atomic_load(&publisher->in_flight);
+}
+
+/* Sends to a transport that works on the caller's thread and answers before it returns. */
+static void send_direct(evsi_publisher *publisher, uint32_t link, evsi_send_list sends) {
+  evs_tp_event vector[DIRECT_MAX];
+  while (sends.first) {
+    size_t count = 0;
+    pthread_mutex_lock(&publisher->lock);
+    while (count < DIRECT_MAX && sends.first) {
+      evsi_send *send = sends.first;
+      send->event.token = evsi_slots_add(&publisher->sends, send);
+      if (send->event.token == 0)
+        break;
+      sends.first = send->next;
+      send->sent = true;
+      send->attempts++;
+      vector[count++] = send->event;
+    }
+    pthread_mutex_unlock(&publisher->lock);
+    if (count == 0) {
+      evsi_lane_offer(&publisher->lanes[link], sends);
+      return;
+    }
+    evsi_count(publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
+    publisher->setup.links[link].ops->publish(publisher->setup.links[link].transport, vector, count);
+  }
+}
+
+static void hand_on(evsi_publisher *publisher, uint32_t link, evsi_send_list sends) {
+  const evsi_link *to = &publisher->setup.links[link];
+  if (!sends.first)
+    return;
+  if (evsi_link_is_direct(to) && atomic_load(&to->connected))
+    send_direct(publisher, link, sends);
+  else
+    evsi_lane_offer(&publisher->lanes[link], sends);
+}
+
+static bool is_full(const evsi_publisher *publisher) {
+  return atomic_load(&publisher->in_flight) >= publisher->setup.config->publisher.max_in_flight ||
+         atomic_load(&publisher->in_flight_bytes) >= publisher->setup.config->publisher.max_in_flight_bytes;
+}
+
+static void accept(evsi_publisher *publisher, evsi_job *job, evsi_send_list *lists) {
+  atomic_fetch_add(&publisher->in_flight, 1);
+  atomic_fetch_add(&publisher->in_flight_bytes, job->cost);
+  for (uint32_t i = 0; i < job->send_count; i++)
+    evsi_send_list_append(&lists[job->sends[i].link], &job->sends[i]);
+}
+
+evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *events, size_t count,
+                                  evsi_publish_waiter *waiter, size_t base, size_t *out_accepted,
+                                  evs_error **out_error) {
+  evsi_send_list lists[EVSI_DECISION_TRANSPORTS_MAX] = {{NULL, NULL}};
+  uint32_t links = publisher->setup.config->transport_count;
+  evs_status status = EVS_OK;
+  size_t taken = 0;
+  for (; taken < count && status == EVS_OK; taken++) {
+    if (is_full(publisher)) {
+      status = evsi_error(out_error, EVS_QUEUE_FULL, NULL,
+                          "%llu events wait for the store (publisher.maxInFlight, maxInFlightBytes): take reports "
+                          "with evs_poll() and offer the rest again",
+                          (unsigned long long)atomic_load(&publisher->in_flight));
+      break;
+    }
+    evs_error *error = NULL;
+    evsi_job *job = evsi_job_new(publisher, &events[taken], &error);
+    if (!job) {
+      evsi_job_refuse(publisher, &events[taken], waiter, base + taken, error);
+      evs_error_free(error);
+      continue;
+    }
+    job->index = base + taken;
+    job->waiter = waiter;
+    if (waiter)
+      evsi_waiter_hold(waiter);
+    accept(publisher, job, lists);
+  }
+  for (uint32_t i = 0; i < links; i++)
+    hand_on(publisher, i, lists[i]);
+  if (out_accepted)
+    *out_accepted = taken;
+  return status;
+}
+
+void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
+                             size_t count) {
+  evsi_send *hint = NULL;
+  for (size_t i = 0; i < count; i++) {
+    pthread_mutex_lock(&publisher->lock);
+    evsi_send *send = evsi_slots_remove(&publisher->sends, outcomes[i].token);
+    pthread_mutex_unlock(&publisher->lock);
+    if (send)
+      evsi_lane_outcome(&publisher->lanes[link], send, &outcomes[i], &hint);
+  }
+  /* The queue belongs to the I/O thread, where the outcomes of these transports come. */
+  if (!evsi_link_is_direct(publisher->lanes[link].link) && publisher->lanes[link].queue.first)
+    evsi_tasks_post(publisher->setup.tasks, &publisher->lanes[link].task);
+}
+
+void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message) {
+  evsi_lane *lane = &publisher->lanes[link];
+  lane->connected = connected;
+  lane->retry_at_ms = 0;
+  strncpy(lane->why_not, connected ? "" : message, sizeof lane->why_not - 1);
+  evsi_lane_run(lane);
+}
+
+static void abort_list(evsi_publisher *publisher, evsi_send_list *list, const char *why) {
+  evsi_send *following;
+  for (evsi_send *send = list->first; send; send = following) {
+    following = send->next;
+    if (send->settled)
+      continue;
+    bool held = send->sent;
+    bool unknown = held || send->maybe_stored;
+    if (!held)
+      evsi_send_list_remove(list, send);
+    evsi_job_settle(publisher, send, EVS_CLOSED, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                    evsi_bytes(NULL, 0), why);
+    if (!held)
+      evsi_job_release(send);
+  }
+}
+
+void evsi_publisher_abort(evsi_publisher *publisher, const char *why) {
+  for (uint32_t i = 0; i < publisher->setup.config->transport_count; i++) {
+    evsi_lane *lane = &publisher->lanes[i];
+    evsi_lane_run(lane);
+    abort_list(publisher, &lane->queue, why);
+    abort_list(publisher, &lane->sent, why);
+  }
+}

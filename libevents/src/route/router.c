@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ * router.c - decides where an event goes. Which routes match is the matcher's work; here they are ranked
+ * once, so that the lowest number that matches is the winner. */
+#include "route/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "event/pattern.h"
+#include "route/partition.h"
+#include "route/router_parts.h"
+
+typedef struct ranked {
+  const evsi_route *route;
+  uint32_t number;
+  uint32_t literals;
+  bool is_floating;
+} ranked;
+
+uint32_t evsi_pattern_literals(const char *pattern) {
+  uint32_t count = 0;
+  while (*pattern) {
+    size_t size = strcspn(pattern, ".");
+    count += !(size == 1 && *pattern == '*');
+    pattern += size + (pattern[size] == '.');
+  }
+  return count;
+}
+
+/* Enabled ones first, then priority, then the more specific pattern, then the earlier declaration. */
+static int compare_ranked(const void *left, const void *right) {
+  const ranked *a = left, *b = right;
+  if (a->route->enabled != b->route->enabled)
+    return a->route->enabled ? -1 : 1;
+  if (a->route->priority != b->route->priority)
+    return a->route->priority > b->route->priority ? -1 : 1;
+  if (a->literals != b->literals)
+    return a->literals > b->literals ? -1 : 1;
+  if (a->is_floating != b->is_floating)
+    return a->is_floating ? 1 : -1;
+  return a->number < b->number ? -1 : 1;
+}
+
+static evs_status link_routes(evsi_router *router, const ranked *order, evs_error **out_error) {
+  const evsi_config *config = router->config;
+  /* The configuration has checked the patterns, with all origins known; nothing is to be refused here. */
+  evsi_origin_rule rule = {.origin_prefix = config->origin_prefix, .extended_types = true};
+  for (uint32_t rank = 0; rank < config->routing.route_count; rank++) {
+    const evsi_route *route = order[rank].route;
+    if (route->transport_count > EVSI_DECISION_TRANSPORTS_MAX)
+      return evsi_error(out_error, EVS_CONFIG, "/routing/routes",
+                        "route %s names %u transports, at most %d are allowed", route->pattern,
+                        route->transport_count, EVSI_DECISION_TRANSPORTS_MAX);
+    router->by_rank[rank] = order[rank].number;
+    router->enabled += route->enabled;
+    evs_status status = evsi_matcher_add(router->matcher, route->pattern, &rule, rank, out_error);
+    if (status != EVS_OK)
+      return status;
+  }
+  return EVS_OK;
+}
+
+static evs_status rank_routes(evsi_router *router, evs_error **out_error) {
+  const evsi_config *config = router->config;
+  uint32_t count = config->routing.route_count;
+  ranked *order = evsi_calloc((size_t)count + 1, sizeof *order);
+  if (!order)
+    return evsi_error_nomem(out_error);
+  for (uint32_t i = 0; i < count; i++) {
+    const evsi_route *route = &config->routing.routes[i];
+    order[i] = (ranked){.route = route,
+                        .number = i,
+                        .literals = evsi_pattern_literals(route->pattern),
+                        .is_floating = evsi_pattern_is_floating(route->pattern)};
+  }
+  qsort(order, count, sizeof *order, compare_ranked);
+  evs_status status = link_routes(router, order, out_error);
+  evsi_free(order);
+  return status;
+}
+
+evs_status evsi_router_new(const evsi_config *config, evsi_router **out_router, evs_error **out_error) {
+  evsi_router *router = evsi_calloc(1, sizeof *router);
+  if (!router)
+    return evsi_error_nomem(out_error);
+  size_t room = (size_t)config->routing.route_count + 1;
+  router->config = config;
+  router->matcher = evsi_matcher_new();
+  router->by_rank = evsi_calloc(room, sizeof *router->by_rank);
+  router->uses = evsi_calloc(room, sizeof *router->uses);
+  evs_status status = router->matcher && router->by_rank && router->uses
+                          ? evsi_topics_init(&router->topics, config, out_error)
+                          : evsi_error_nomem(out_error);
+  if (status == EVS_OK)
+    status = rank_routes(router, out_error);
+  if (status != EVS_OK) {
+    evsi_router_free(router);
+    return status;
+  }
+  *out_router = router;
+  return EVS_OK;
+}
+
+void evsi_router_free(evsi_router *router) {
+  if (!router)
+    return;
+  evsi_matcher_free(router->matcher);
+  evsi_topics_free(&router->topics);
+  evsi_free(router->by_rank);
+  evsi_free(router->uses);
+  evsi_free(router);
+}
+
+static evs_status choose_transports(const evsi_router *router, const evsi_route_query *query,
+                                    evsi_decision *decision, evs_error **out_error) {
+  const evsi_config *config = router->config;
+  const evsi_route *route = decision->route;
+  decision->transport_count = 1;
+  if (query->transport >= 0) {
+    if ((uint32_t)query->transport >= config->transport_count)
+      return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport number %d",
+                        query->transport);
+    decision->transports[0] = (uint32_t)query->transport;
+    return EVS_OK;
+  }
+  if (route && route->transport_count > 0) {
+    decision->transport_count = route->transport_count;
+    memcpy(decision->transports, route->transports, route->transport_count * sizeof *route->transports);
+    return EVS_OK;
+  }
+  if (config->routing.default_transport >= 0) {
+    decision->transports[0] = (uint32_t)config->routing.default_transport;
+    return EVS_OK;
+  }
+  decision->transport_count = 0;
+  return evsi_error(
+      out_error, EVS_ROUTING, "/type",
+      "no route takes \"%.*s\" and there is no default transport; add a route that matches, or set "
+      "routing.defaultTransport",
+      (int)query->type.size, query->type.data);
+}
+
+static evs_status choose_topic(const evsi_router *router, evs_bytes origin, const evsi_route_query *query,
+                               evsi_evidence *evidence, evsi_decision *decision, evs_error **out_error) {
+  char full[EVSI_MATCH_TEXT_MAX + 1];
+  if (decision->route && decision->route->topic) {
+    snprintf(decision->topic, sizeof decision->topic, "%s", decision->route->topic);
+    return EVS_OK;
+  }
+  int size = origin.size ? snprintf(full, sizeof full, "%.*s.%.*s", (int)origin.size, origin.data,
+                                    (int)query->type.size, query->type.data)
+                         : snprintf(full, sizeof full, "%.*s", (int)query->type.size, query->type.data);
+  evs_bytes full_type = {full, (uint64_t)size < sizeof full ? (uint64_t)size : sizeof full - 1};
+  if (evsi_topics_choose(&router->topics, full_type, query->type, decision->topic, &evidence->mapping) ==
+      EVS_OK)
+    return EVS_OK;
+  return evsi_error(
+      out_error, EVS_ROUTING, "/type",
+      "the first segment of \"%.*s\" makes no topic name of at most %d bytes; map the type with "
+      "routing.topicMapping or give its route a topic",
+      (int)query->type.size, query->type.data, EVSI_TOPIC_MAX);
+}
+
+static evs_status choose_partition(evsi_router *router, const evsi_route_query *query, bool is_dry,
+                                   evsi_decision *decision, evs_error **out_error) {
+  const evsi_route *route = decision->route;
+  decision->partitions = route ? route->partitions : 0;
+  decision->partition = EVS_PARTITION_NONE;
+  if (query->partition != EVS_PARTITION_NONE) {
+    if (query->partition < 0 || (uint32_t)query->partition >= decision->partitions)
+      return evsi_error(out_error, EVS_ROUTING, "/partition",
+                        "there is no partition %d: topic %s has %u partitions, numbered from 0",
+                        query->partition, decision->topic, decision->partitions);
+    decision->partition = query->partition;
+    return EVS_OK;
+  }
+  if (decision->partitions == 0)
+    return EVS_OK;
+  if (route->partitioning == EVSI_PARTITION_BY_KEY && query->key.size > 0) {
+    decision->partition = (int32_t)evsi_partition_of_key(query->key, decision->partitions);
+    return EVS_OK;
+  }
+  evsi_route_use *use = &router->uses[route - router->config->routing.routes];
+  uint32_t turn = is_dry ? atomic_load_explicit(&use->turn, memory_order_relaxed)
+                         : atomic_fetch_add_explicit(&use->turn, 1, memory_order_relaxed);
+  decision->partition = (int32_t)(turn % decision->partitions);
+  return EVS_OK;
+}
+
+evs_status evsi_router_decide(evsi_router *router, evs_bytes origin, const evsi_route_query *query,
+                              evsi_evidence *evidence, evsi_decision *out_decision, evs_error **out_error) {
+  bool filtered;
+  memset(out_decision, 0, sizeof *out_decision);
+  out_decision->partition = EVS_PARTITION_NONE;
+  evidence->mapping = EVSI_TOPIC_BY_STRATEGY;
+  evidence->count =
+      evsi_matcher_match(router->matcher, origin, query->type, evidence->ranks, evidence->max, &filtered);
+  if (evidence->count > 0 && evidence->ranks[0] < router->enabled)
+    out_decision->route = &router->config->routing.routes[router->by_rank[evidence->ranks[0]]];
+  evs_status status = choose_transports(router, query, out_decision, out_error);
+  if (status == EVS_OK)
+    status = choose_topic(router, origin, query, evidence, out_decision, out_error);
+  if (status == EVS_OK)
+    status = choose_partition(router, query, evidence->is_dry, out_decision, out_error);
+  return status;
+}
+
+evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
+                             evs_error **out_error) {
+  uint32_t winner = 0;
+  evsi_evidence evidence = {.ranks = &winner, .max = 1};
+  evs_status status = evsi_router_decide(router, evsi_text(router->config->origin_prefix), query, &evidence,
+                                         out_decision, out_error);
+  if (status != EVS_OK || !out_decision->route)
+    return status;
+  evsi_route_use *use = &router->uses[out_decision->route - router->config->routing.routes];
+  atomic_fetch_add_explicit(&use->hits, 1, memory_order_relaxed);
+  if (query->wall_ms)
+    atomic_store_explicit(&use->last_hit_ms, query->wall_ms, memory_order_relaxed);
+  return EVS_OK;
+}
