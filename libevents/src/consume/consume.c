@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * consume.c - the engine's life, its subscriptions, and what others may ask of it. */
+#include "consume/consume.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "consume/engine.h"
+
+static void on_timer_task(evsi_task *task) {
+  evsi_on_time_limits((char *)task - offsetof(evsi_consume, timer_task));
+}
+
+evsi_consume *evsi_consume_new(const evsi_consume_setup *setup) {
+  evsi_consume *consume = evsi_calloc(1, sizeof *consume);
+  if (!consume)
+    return NULL;
+  consume->setup = *setup;
+  consume->send_task.run = evsi_settle_flush;
+  consume->timer_task.run = on_timer_task;
+  pthread_mutex_init(&consume->lock, NULL);
+  evsi_slots_init(&consume->groups_by_token);
+  evsi_slots_init(&consume->subscriptions_by_token);
+  evsi_slots_init(&consume->deliveries);
+  evsi_slots_init(&consume->settlements);
+  consume->timer = setup->env->io->timer_new(setup->loop, evsi_on_time_limits, consume);
+  if (consume->timer)
+    return consume;
+  evsi_consume_free(consume);
+  return NULL;
+}
+
+static void free_entries(evsi_consume *consume) {
+  uint32_t cursor = 0;
+  for (evsi_delivery *each; (each = evsi_slots_next(&consume->deliveries, &cursor));) {
+    if (each->is_late)
+      evsi_entry_drop(each->entry);
+  }
+  while (consume->entries) {
+    evsi_entry *entry = consume->entries;
+    consume->entries = entry->all_next;
+    evsi_entry_drop(entry);
+  }
+}
+
+void evsi_consume_free(evsi_consume *consume) {
+  if (!consume)
+    return;
+  consume->setup.env->io->timer_free(consume->timer);
+  free_entries(consume);
+  while (consume->groups) {
+    evsi_group *group = consume->groups;
+    consume->groups = group->next;
+    evsi_group_free(group);
+  }
+  evsi_slots_free(&consume->groups_by_token);
+  evsi_slots_free(&consume->subscriptions_by_token);
+  evsi_slots_free(&consume->deliveries);
+  evsi_slots_free(&consume->settlements);
+  evsi_free(consume->by_number);
+  pthread_mutex_destroy(&consume->lock);
+  evsi_free(consume);
+}
+
+void evsi_subscription_free(evsi_subscription *subscription) {
+  evsi_subscription_options_free(&subscription->options);
+  evsi_free(subscription);
+}
+
+/* @locks consume. A number for the matcher: the first free one. */
+static bool give_number(evsi_consume *consume, evsi_subscription *subscription) {
+  uint32_t number = 0;
+  while (number < consume->number_count && consume->by_number[number])
+    number++;
+  if (number == consume->number_count) {
+    evsi_subscription **grown = evsi_realloc(consume->by_number, (number + 1) * sizeof(evsi_subscription *));
+    if (!grown)
+      return false;
+    consume->by_number = grown;
+    consume->number_count++;
+  }
+  consume->by_number[number] = subscription;
+  subscription->number = number;
+  return true;
+}
+
+static evsi_origin_rule rule_of(const evsi_consume *consume, const evsi_subscription_options *options) {
+  const evsi_config *config = consume->setup.config;
+  return (evsi_origin_rule){.origin_prefix = config->origin_prefix,
+                            .origins = (const char *const *)options->origins,
+                            .origin_count = options->origin_count,
+                            .origins_set = options->origins_set,
+                            .extended_types = config->routing.extended_types};
+}
+
+/* @locks consume */
+static evs_status attach(evsi_consume *consume, evsi_subscription *subscription, evs_error **out_error) {
+  evsi_origin_rule rule = rule_of(consume, &subscription->options);
+  evsi_group *group = evsi_group_find(consume, &subscription->options, out_error);
+  if (!group)
+    return EVS_NOMEM;
+  subscription->group = group;
+  if (!give_number(consume, subscription))
+    return evsi_error_nomem(out_error);
+  evs_status status = evsi_matcher_add(group->matcher, subscription->pattern, &rule, subscription->number, out_error);
+  subscription->token = status == EVS_OK ? evsi_slots_add(&consume->subscriptions_by_token, subscription) : 0;
+  if (subscription->token == 0) {
+    consume->by_number[subscription->number] = NULL;
+    return status == EVS_OK ? evsi_error_nomem(out_error) : status;
+  }
+  uint32_t ordinal = ++group->next_ordinal;
+  if (subscription->options.name)
+    snprintf(subscription->name, sizeof subscription->name, "%.191s", subscription->options.name);
+  else
+    snprintf(subscription->name, sizeof subscription->name, "%.170s#%u", subscription->pattern, ordinal);
+  subscription->label = evsi_stats_label(consume->setup.stats, EVSI_LABEL_SUBSCRIPTION, evsi_text(subscription->name));
+  subscription->next = group->subscriptions;
+  group->subscriptions = subscription;
+  evsi_group_changed(group);
+  return EVS_OK;
+}
+
+evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_t size, uint64_t *out_token,
+                                  evs_error **out_error) {
+  evsi_subscription *subscription = evsi_calloc(1, sizeof *subscription);
+  if (!subscription)
+    return evsi_error_nomem(out_error);
+  evs_status status =
+      evsi_subscription_options_load(consume->setup.config, json, size, &subscription->options, out_error);
+  if (status != EVS_OK) {
+    evsi_free(subscription);
+    return status;
+  }
+  evsi_origin_rule rule = rule_of(consume, &subscription->options);
+  status = evsi_pattern_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern, out_error);
+  if (status == EVS_OK) {
+    pthread_mutex_lock(&consume->lock);
+    status = attach(consume, subscription, out_error);
+    evsi_group *group = subscription->group;
+    if (status == EVS_OK)
+      *out_token = subscription->token;
+    pthread_mutex_unlock(&consume->lock);
+    /* A transport without a store has nothing for latecomers: what is published next must find the group. */
+    if (status == EVS_OK && evsi_link_is_direct(group->link))
+      evsi_group_apply(group);
+  }
+  if (status != EVS_OK)
+    evsi_subscription_free(subscription);
+  return status;
+}
+
+/* @locks consume. Hands back what waits in the subscription. */
+static void release_queued(evsi_subscription *subscription, evsi_outgoing *outgoing) {
+  subscription->references++; /* settling may end the last of the others */
+  while (subscription->queue_first) {
+    evsi_delivery *delivery = subscription->queue_first;
+    evsi_entry *entry = delivery->entry;
+    evsi_delivery_unlink(delivery);
+    delivery->state = EVSI_DELIVERY_RELEASED;
+    if (--entry->open == 0)
+      evsi_settle_entry(entry, outgoing);
+  }
+  subscription->references--;
+}
+
+static void forget_subscription(evsi_subscription *subscription) {
+  evsi_subscription **link = &subscription->group->subscriptions;
+  while (*link != subscription)
+    link = &(*link)->next;
+  *link = subscription->next;
+  subscription->group->consume->by_number[subscription->number] = NULL;
+  evsi_subscription_free(subscription);
+}
+
+void evsi_subscription_close_if_done(evsi_subscription *subscription) {
+  if (!subscription->is_closing || subscription->handed > 0 || subscription->queue_first)
+    return;
+  if (!subscription->is_closed) {
+    evs_report report = {.kind = EVS_REPORT_UNSUBSCRIBED, .token = subscription->token};
+    evsi_report *copy = evsi_report_new(&report);
+    subscription->is_closed = true;
+    if (copy)
+      evsi_records_add(subscription->group->consume->setup.records, copy);
+  }
+  if (subscription->references == 0)
+    forget_subscription(subscription);
+}
+
+evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_error **out_error) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  pthread_mutex_lock(&consume->lock);
+  evsi_subscription *subscription = evsi_slots_remove(&consume->subscriptions_by_token, token);
+  if (subscription) {
+    subscription->is_closing = true;
+    evsi_matcher_remove(subscription->group->matcher, subscription->number);
+    release_queued(subscription, &outgoing);
+    evsi_group *group = subscription->group;
+    evsi_subscription_close_if_done(subscription);
+    evsi_group_changed(group);
+  }
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+  if (!subscription)
+    return evsi_error(out_error, EVS_NOT_FOUND, NULL, "there is no subscription %llu, or it was ended before",
+                      (unsigned long long)token);
+  return EVS_OK;
+}
+
+bool evsi_consume_ready(evsi_consume *consume) {
+  bool ready = true;
+  pthread_mutex_lock(&consume->lock);
+  for (evsi_group *group = consume->groups; group; group = group->next)
+    ready = ready && (group->is_leaving || group->is_joined);
+  pthread_mutex_unlock(&consume->lock);
+  return ready;
+}
+
+bool evsi_consume_idle(evsi_consume *consume) {
+  pthread_mutex_lock(&consume->lock);
+  bool idle = consume->entries == NULL;
+  pthread_mutex_unlock(&consume->lock);
+  return idle;
+}
+
+uint64_t evsi_consume_held(evsi_consume *consume) {
+  uint64_t held = 0;
+  pthread_mutex_lock(&consume->lock);
+  for (uint32_t i = 0; i < consume->number_count; i++)
+    held += consume->by_number[i] ? consume->by_number[i]->handed : 0;
+  pthread_mutex_unlock(&consume->lock);
+  return held;
+}
+
+uint64_t evsi_consume_released(evsi_consume *consume) {
+  pthread_mutex_lock(&consume->lock);
+  uint64_t released = consume->released;
+  pthread_mutex_unlock(&consume->lock);
+  return released;
+}
+
+void evsi_consume_stop(evsi_consume *consume) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  pthread_mutex_lock(&consume->lock);
+  consume->stopping = true;
+  for (uint32_t i = 0; i < consume->number_count; i++) {
+    if (consume->by_number[i])
+      release_queued(consume->by_number[i], &outgoing);
+  }
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+}
+
+uint64_t evsi_consume_abandon(evsi_consume *consume) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  uint64_t abandoned = 0;
+  uint32_t cursor = 0;
+  pthread_mutex_lock(&consume->lock);
+  for (evsi_delivery *each; (each = evsi_slots_next(&consume->deliveries, &cursor));) {
+    if (each->is_late)
+      continue;
+    each->is_late = true;
+    each->late_state = EVSI_DELIVERY_RELEASED;
+    evsi_entry_hold(each->entry);
+    abandoned++;
+    if (--each->entry->open == 0)
+      evsi_settle_entry(each->entry, &outgoing);
+  }
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+  return abandoned;
+}
+
+void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
+  const char *comma = "";
+  pthread_mutex_lock(&consume->lock);
+  evsi_buf_add_text(out, "\"subscriptions\":[");
+  for (uint32_t i = 0; i < consume->number_count; i++) {
+    const evsi_subscription *each = consume->by_number[i];
+    if (!each || each->is_closing)
+      continue;
+    evsi_buf_addf(out, "%s{\"name\":", comma);
+    evsi_buf_add_json(out, each->name, strlen(each->name));
+    evsi_buf_add_text(out, ",\"pattern\":");
+    evsi_buf_add_json(out, each->pattern, strlen(each->pattern));
+    evsi_buf_add_text(out, ",\"group\":");
+    evsi_buf_add_json(out, each->group->name, strlen(each->group->name));
+    evsi_buf_add_text(out, ",\"transport\":");
+    evsi_buf_add_json(out, each->group->link->config->name, strlen(each->group->link->config->name));
+    evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}", each->queued,
+                  each->handed, (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_RECEIVED] : 0),
+                  (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_FAILED] : 0),
+                  (unsigned long long)each->group->held);
+    comma = ",";
+  }
+  evsi_buf_add_text(out, "]");
+  pthread_mutex_unlock(&consume->lock);
+}
+
+void evsi_consume_explain(evsi_consume *consume, evs_bytes origin_prefix, evs_bytes type, evsi_buf *out) {
+  const char *comma = "";
+  pthread_mutex_lock(&consume->lock);
+  for (evsi_group *group = consume->groups; group; group = group->next) {
+    uint32_t numbers[64];
+    bool filtered;
+    uint32_t count = evsi_matcher_match(group->matcher, origin_prefix, type, numbers, 64, &filtered);
+    for (uint32_t i = 0; i < count && i < 64; i++) {
+      const char *name = consume->by_number[numbers[i]]->name;
+      evsi_buf_addf(out, "%s{\"name\":", comma);
+      evsi_buf_add_json(out, name, strlen(name));
+      evsi_buf_add_text(out, ",\"group\":");
+      evsi_buf_add_json(out, group->name, strlen(group->name));
+      evsi_buf_add_text(out, "}");
+      comma = ",";
+    }
+  }
+  pthread_mutex_unlock(&consume->lock);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * consume.h - the way of an event in: a transport delivers entries to a group, each becomes one delivery
+ * per matching subscription, the host takes and settles these, and the settlement engine tells the
+ * transport how the entry ends. Neutral to transports; one lock for the state of all groups. */
+#ifndef EVSI_CONSUME_H
+#define EVSI_CONSUME_H
+
+#include "base/env.h"
+#include "base/tasks.h"
+#include "config/config.h"
+#include "event/records.h"
+#include "observe/stats.h"
+#include "transport/transport.h"
+
+typedef struct evsi_consume evsi_consume;
+
+/* Everything is lent and outlives the engine. topic_of: the topic to which an exact type is published, or
+ * an empty text; it belongs to the router, which stands before consuming. */
+typedef struct evsi_consume_setup {
+  const evsi_config *config;
+  const evsi_env *env;
+  evsi_loop *loop;
+  evsi_tasks *tasks;
+  evsi_stats *stats;
+  evsi_records *records;
+  evsi_wake *wake;
+  evsi_link *links;
+  void (*topic_of)(void *data, const char *pattern, char out_topic[201]);
+  void (*log)(void *data, int32_t level, const char *component, const char *message);
+  void *data;
+} evsi_consume_setup;
+
+evsi_consume *evsi_consume_new(const evsi_consume_setup *setup);
+void evsi_consume_free(evsi_consume *consume);
+
+/* ---- for hosts, any thread ---- */
+evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_t size, uint64_t *out_token,
+                                  evs_error **out_error);
+evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_error **out_error);
+/* Adds up to max messages to the batch; *out_left: more could be taken now. False when memory is short. */
+bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool *out_left);
+size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_t count); /* gives the stale ones */
+size_t evsi_consume_fail(evsi_consume *consume, const evs_failure *failures, size_t count);
+/* Appends `"subscriptions":[…]`. */
+void evsi_consume_json(evsi_consume *consume, evsi_buf *out);
+/* Appends the subscriptions that receive this event, as JSON array members {name, group}. */
+void evsi_consume_explain(evsi_consume *consume, evs_bytes origin_prefix, evs_bytes type, evsi_buf *out);
+
+/* ---- for transports, see evs_host_ops ---- */
+void evsi_consume_deliver(evsi_consume *consume, uint64_t group, const evs_tp_entry *entries, size_t count);
+void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes, size_t count);
+uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t group);
+bool evsi_consume_wants(evsi_consume *consume, uint64_t group, evs_bytes full_type);
+void evsi_consume_members(evsi_consume *consume, uint64_t group, evs_bytes topic, int32_t partition,
+                          uint64_t version, evs_bytes json);
+void evsi_consume_joined(evsi_consume *consume, uint64_t group);
+void evsi_consume_left(evsi_consume *consume, uint64_t group);
+
+/* ---- for the system, @thread io ---- */
+/* Joins all groups of a transport; later subscriptions join by themselves. */
+void evsi_consume_start(evsi_consume *consume, uint32_t link);
+bool evsi_consume_ready(evsi_consume *consume); /* every group is established */
+bool evsi_consume_idle(evsi_consume *consume);  /* nothing is queued, held by the host or being settled */
+/* No further delivery; what the host does not hold is handed back. */
+void evsi_consume_stop(evsi_consume *consume);
+/* Hands back what the host still holds; gives how many entries that were. */
+uint64_t evsi_consume_abandon(evsi_consume *consume);
+uint64_t evsi_consume_held(evsi_consume *consume); /* messages that the host holds */
+uint64_t evsi_consume_released(evsi_consume *consume);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ * delivery.c - deliveries from their queue to the host and back: take, acknowledge, fail, time limits. */
+#include <string.h>
+
+#include "consume/engine.h"
+#include "event/identity.h"
+
+static void append(evsi_delivery **first, evsi_delivery **last, evsi_delivery *delivery) {
+  delivery->next = NULL;
+  delivery->prev = *last;
+  *(*last ? &(*last)->next : first) = delivery;
+  *last = delivery;
+}
+
+static void unlink_from(evsi_delivery **first, evsi_delivery **last, evsi_delivery *delivery) {
+  *(delivery->prev ? &delivery->prev->next : first) = delivery->next;
+  *(delivery->next ? &delivery->next->prev : last) = delivery->prev;
+  delivery->next = NULL;
+  delivery->prev = NULL;
+}
+
+void evsi_delivery_queue(evsi_delivery *delivery) {
+  evsi_subscription *subscription = delivery->subscription;
+  append(&subscription->queue_first, &subscription->queue_last, delivery);
+  subscription->queued++;
+}
+
+void evsi_delivery_unlink(evsi_delivery *delivery) {
+  evsi_subscription *subscription = delivery->subscription;
+  if (delivery->state == EVSI_DELIVERY_QUEUED) {
+    unlink_from(&subscription->queue_first, &subscription->queue_last, delivery);
+    subscription->queued--;
+  } else {
+    unlink_from(&subscription->handed_first, &subscription->handed_last, delivery);
+    subscription->handed--;
+  }
+}
+
+bool evsi_subscription_can_take(const evsi_subscription *subscription) {
+  return subscription->queue_first && subscription->handed < subscription->options.concurrency;
+}
+
+/* The host let go of a delivery: its place in the subscription is free again. */
+void evsi_delivery_forget(evsi_delivery *delivery) {
+  evsi_slots_remove(&delivery->subscription->group->consume->deliveries, delivery->id);
+  evsi_delivery_unlink(delivery);
+  delivery->id = 0;
+  if (evsi_subscription_can_take(delivery->subscription))
+    delivery->subscription->group->consume->wake_host = true;
+  evsi_subscription_close_if_done(delivery->subscription);
+}
+
+static void fill(evs_message *message, const evsi_delivery *delivery) {
+  const evsi_entry *entry = delivery->entry;
+  const evsi_subscription *subscription = delivery->subscription;
+  const evsi_envelope *envelope = &entry->envelope;
+  *message = (evs_message){
+      .struct_size = sizeof *message,
+      .partition = entry->stored.partition,
+      .subscription = subscription->token,
+      .delivery = delivery->id,
+      .attempt = entry->state.attempts + 1,
+      .deliveries = entry->stored.deliveries,
+      .handler_timeout_ms = subscription->options.handler_timeout_ms,
+      .id = envelope->id,
+      .type = envelope->type,
+      .origin = envelope->origin,
+      .origin_prefix = envelope->origin_prefix,
+      .timestamp = envelope->timestamp,
+      .version = envelope->version,
+      .hash = envelope->hash,
+      .content_type = envelope->content_type,
+      .headers = envelope->headers,
+      .body = envelope->content_type.size ? entry->stored.raw : envelope->body,
+      .transport = evsi_text(subscription->group->link->config->name),
+      .topic = entry->stored.topic,
+      .offset = entry->stored.offset,
+      .group = evsi_text(subscription->group->name),
+      .consumer = evsi_text(subscription->group->consumer),
+      .pattern = evsi_text(subscription->pattern),
+      .requeue = entry->stored.requeue,
+  };
+}
+
+static void count_taken(evsi_consume *consume, const evsi_entry *entry) {
+  evsi_stats *stats = consume->setup.stats;
+  uint64_t made = evsi_timestamp_ms(entry->envelope.timestamp);
+  uint64_t now = consume->setup.env->wall_ms();
+  if (made > 0 && now >= made)
+    evsi_histogram_record(&stats->end_to_end_latency, (now - made) * 1000);
+  evsi_count(stats, EVSI_COUNT_RECEIVED, 1);
+  evsi_count(stats, EVSI_COUNT_RECEIVED_BYTES, entry->stored.data.size + entry->stored.raw.size);
+  evsi_count_label(entry->type_label, EVSI_LABELED_RECEIVED);
+  evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TOPIC, entry->stored.topic), EVSI_LABELED_RECEIVED);
+  evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT, evsi_text(entry->group->link->config->name)),
+                   EVSI_LABELED_RECEIVED);
+}
+
+/* Moves one delivery to the host; false when ids or memory ran out. */
+static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_batch *batch) {
+  evsi_delivery *delivery = subscription->queue_first;
+  delivery->id = evsi_slots_add(&consume->deliveries, delivery);
+  if (delivery->id == 0)
+    return false;
+  evsi_delivery_unlink(delivery);
+  delivery->state = EVSI_DELIVERY_HANDED;
+  delivery->handed_us = consume->setup.env->now_us();
+  append(&subscription->handed_first, &subscription->handed_last, delivery);
+  subscription->handed++;
+  if (subscription->options.handler_timeout_ms > 0)
+    evsi_timer_arm(consume, delivery->handed_us + subscription->options.handler_timeout_ms * UINT64_C(1000));
+  evsi_entry_hold(delivery->entry);
+  count_taken(consume, delivery->entry);
+  fill(&batch->messages[batch->message_count], delivery);
+  batch->holds[batch->message_count++] = delivery->entry;
+  return true;
+}
+
+/* One round over all subscriptions from where the last call ended, one message each. */
+static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max) {
+  size_t taken = 0;
+  for (uint32_t i = 0; i < consume->number_count && taken < max; i++) {
+    evsi_subscription *subscription = consume->by_number[(consume->take_from + i) % consume->number_count];
+    if (!subscription || !evsi_subscription_can_take(subscription) || !evsi_batch_reserve(batch, batch->message_count + 1))
+      continue;
+    taken += hand(consume, subscription, batch);
+  }
+  consume->take_from = consume->number_count ? (consume->take_from + 1) % consume->number_count : 0;
+  return taken;
+}
+
+bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool *out_left) {
+  size_t total = 0, taken = 1;
+  batch->release = evsi_entry_drop;
+  pthread_mutex_lock(&consume->lock);
+  while (total < max && taken > 0) {
+    taken = take_round(consume, batch, max - total);
+    total += taken;
+  }
+  *out_left = total == max && taken > 0;
+  pthread_mutex_unlock(&consume->lock);
+  return true;
+}
+
+/* @locks consume. Finds a delivery that the host holds; one that came too late is only counted. */
+static evsi_delivery *answered(evsi_consume *consume, uint64_t id, size_t *stale, evsi_entry **out_late) {
+  evsi_delivery *delivery = evsi_slots_get(&consume->deliveries, id);
+  if (!delivery) {
+    ++*stale;
+    return NULL;
+  }
+  if (delivery->is_late) {
+    ++*stale;
+    *out_late = delivery->entry;
+    evsi_delivery_forget(delivery);
+    return NULL;
+  }
+  return delivery;
+}
+
+/* @locks consume. The delivery ended with this state; settles the entry when it was the last. */
+static void end_delivery(evsi_delivery *delivery, evsi_delivery_state state, evsi_outgoing *outgoing) {
+  evsi_entry *entry = delivery->entry;
+  evsi_delivery_forget(delivery);
+  delivery->state = state;
+  if (--entry->open == 0)
+    evsi_settle_entry(entry, outgoing);
+}
+
+static void finish(evsi_consume *consume, evsi_outgoing *outgoing, size_t stale) {
+  if (stale)
+    evsi_count(consume->setup.stats, EVSI_COUNT_STALE, stale);
+  bool wake_host = consume->wake_host;
+  consume->wake_host = false;
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, outgoing);
+  if (wake_host)
+    evsi_wake_signal(consume->setup.wake);
+}
+
+size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_t count) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  size_t stale = 0;
+  pthread_mutex_lock(&consume->lock);
+  uint64_t now = consume->setup.env->now_us();
+  for (size_t i = 0; i < count; i++) {
+    evsi_entry *late = NULL;
+    evsi_delivery *delivery = answered(consume, deliveries[i], &stale, &late);
+    if (late)
+      evsi_entry_drop(late);
+    if (!delivery)
+      continue;
+    evsi_histogram_record(&consume->setup.stats->handler_latency, now - delivery->handed_us);
+    evsi_count(consume->setup.stats, EVSI_COUNT_HANDLED, 1);
+    evsi_count_label(delivery->subscription->label, EVSI_LABELED_RECEIVED);
+    end_delivery(delivery, EVSI_DELIVERY_DONE, &outgoing);
+  }
+  finish(consume, &outgoing, stale);
+  return stale;
+}
+
+/* @locks consume */
+static void note_failure(evsi_consume *consume, evsi_delivery *delivery, const evs_failure *failure) {
+  uint64_t duration = consume->setup.env->now_us() - delivery->handed_us;
+  evsi_histogram_record(&consume->setup.stats->handler_latency, duration);
+  evsi_count(consume->setup.stats, EVSI_COUNT_FAILED, 1);
+  evsi_count_label(delivery->subscription->label, EVSI_LABELED_FAILED);
+  evsi_count_label(delivery->entry->type_label, EVSI_LABELED_FAILED);
+  evsi_entry_state_failed(delivery->entry, failure, duration);
+}
+
+/* @locks consume */
+static evsi_delivery_state judge(evsi_consume *consume, evsi_delivery *delivery, const evs_failure *failure) {
+  evsi_entry *entry = delivery->entry;
+  if (failure->kind == EVS_FAIL_RELEASE)
+    return EVSI_DELIVERY_RELEASED;
+  if (failure->kind == EVS_FAIL_LATER && entry->state.deferrals < consume->setup.config->consumer.max_deferrals) {
+    entry->settlement.delay_ms = failure->delay_ms;
+    return EVSI_DELIVERY_LATER;
+  }
+  note_failure(consume, delivery, failure);
+  bool is_last = entry->state.attempts >= delivery->subscription->options.retry.max_retries;
+  return failure->kind == EVS_FAIL_REJECT || is_last ? EVSI_DELIVERY_EXHAUSTED : EVSI_DELIVERY_FAILED;
+}
+
+size_t evsi_consume_fail(evsi_consume *consume, const evs_failure *failures, size_t count) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  size_t stale = 0;
+  pthread_mutex_lock(&consume->lock);
+  for (size_t i = 0; i < count; i++) {
+    evsi_entry *late = NULL;
+    evsi_delivery *delivery = answered(consume, failures[i].delivery, &stale, &late);
+    if (late)
+      evsi_entry_drop(late);
+    if (delivery)
+      end_delivery(delivery, judge(consume, delivery, &failures[i]), &outgoing);
+  }
+  finish(consume, &outgoing, stale);
+  return stale;
+}
+
+void evsi_timer_arm(evsi_consume *consume, uint64_t at_us) {
+  if (consume->timer_at_us != 0 && consume->timer_at_us <= at_us)
+    return;
+  consume->timer_at_us = at_us;
+  evsi_tasks_post(consume->setup.tasks, &consume->timer_task);
+}
+
+/* @locks consume. Ends what is past its time limit; the slot stays taken until the host answers. */
+static uint64_t expire(evsi_consume *consume, evsi_subscription *subscription, uint64_t now,
+                       evsi_outgoing *outgoing) {
+  static const evs_failure timeout = {.error_class = {"HandlerTimeout", 14},
+                                      .message = {"the handler did not finish within handlerTimeout", 48}};
+  uint64_t limit = subscription->options.handler_timeout_ms * UINT64_C(1000);
+  for (evsi_delivery *each = subscription->handed_first; each && limit > 0; each = each->next) {
+    if (each->is_late)
+      continue;
+    if (each->handed_us + limit > now)
+      return each->handed_us + limit;
+    evsi_entry *entry = each->entry;
+    evsi_count(consume->setup.stats, EVSI_COUNT_TIMED_OUT, 1);
+    evsi_delivery_state state = judge(consume, each, &timeout);
+    each->is_late = true;
+    each->late_state = state;
+    evsi_entry_hold(entry); /* until the host answers */
+    if (--entry->open == 0)
+      evsi_settle_entry(entry, outgoing);
+  }
+  return 0;
+}
+
+void evsi_on_time_limits(void *data) {
+  evsi_consume *consume = data;
+  evsi_outgoing outgoing = {NULL, NULL};
+  uint64_t next = 0;
+  pthread_mutex_lock(&consume->lock);
+  uint64_t now = consume->setup.env->now_us();
+  for (uint32_t i = 0; i < consume->number_count; i++) {
+    uint64_t at = consume->by_number[i] ? expire(consume, consume->by_number[i], now, &outgoing) : 0;
+    if (at != 0 && (next == 0 || at < next))
+      next = at;
+  }
+  consume->timer_at_us = next;
+  if (next != 0)
+    consume->setup.env->io->timer_start(consume->timer, next > now ? (next - now) / 1000 + 1 : 1);
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * dispatch.c - from an entry to deliveries: decode, match, filter by origin, check the hash, queue one
+ * delivery per subscription. What nobody may handle is decided at once. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "consume/engine.h"
+#include "event/identity.h"
+
+enum { MATCHES_MAX = 1024 };
+
+/* Why an entry cannot be handled at all, or NULL. */
+static const char *decode(evsi_entry *entry, const char **out_class) {
+  evsi_stats *stats = entry->group->consume->setup.stats;
+  if (entry->stored.flags & EVS_ENTRY_TRIMMED) {
+    evsi_count(stats, EVSI_COUNT_LOST_TO_TRIM, 1);
+    *out_class = "LostToTrim";
+    return "the body was removed from the store before the event was handled";
+  }
+  *out_class = "MalformedEntry";
+  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED
+                        ? "the entry has no field that holds an event"
+                        : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
+  if (why)
+    evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
+  return why;
+}
+
+static evs_bytes body_of(const evsi_entry *entry) {
+  return entry->envelope.content_type.size > 0 ? entry->stored.raw : entry->envelope.body;
+}
+
+static bool hash_fits(const evsi_entry *entry) {
+  char hex[65];
+  if (!entry->group->consume->setup.config->consumer.verify_hash || entry->envelope.hash.size == 0)
+    return true;
+  return evsi_sha256_hex(body_of(entry), hex) == 0 && evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
+}
+
+/* A requeued entry is for one group, and within it for the subscriptions that failed. */
+typedef struct requeue {
+  bool is_for_others;
+  json_t *subscriptions;
+} requeue;
+
+static requeue read_requeue(const evsi_entry *entry) {
+  requeue result = {false, NULL};
+  if (entry->stored.requeue.size == 0)
+    return result;
+  json_t *root = json_loadb(entry->stored.requeue.data, entry->stored.requeue.size, 0, NULL);
+  const char *group = json_string_value(json_object_get(root, "group"));
+  result.is_for_others = group && strcmp(group, entry->group->name) != 0;
+  json_t *names = json_object_get(root, "subscriptions");
+  if (json_is_array(names) && json_array_size(names) > 0)
+    result.subscriptions = json_incref(names);
+  json_decref(root);
+  return result;
+}
+
+static bool any_named(evsi_consume *consume, const uint32_t *numbers, uint32_t count, const json_t *names) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (evsi_names_have(names, consume->by_number[numbers[i]]->name))
+      return true;
+  }
+  return false;
+}
+
+static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count, const json_t *only) {
+  evsi_consume *consume = entry->group->consume;
+  if (only && !any_named(consume, numbers, count, only))
+    only = NULL; /* the names have changed since: whoever matches now runs */
+  for (uint32_t i = 0; i < count; i++) {
+    evsi_subscription *subscription = consume->by_number[numbers[i]];
+    if (evsi_names_have(entry->state.done, subscription->name) ||
+        evsi_names_have(entry->state.exhausted, subscription->name) ||
+        (only && !evsi_names_have(only, subscription->name)))
+      continue;
+    evsi_delivery *delivery = &entry->deliveries[entry->delivery_count++];
+    *delivery = (evsi_delivery){.entry = entry, .subscription = subscription, .state = EVSI_DELIVERY_QUEUED};
+    entry->open++;
+    subscription->references++;
+    evsi_delivery_queue(delivery);
+  }
+}
+
+static void match(evsi_entry *entry, evsi_outgoing *outgoing) {
+  uint32_t numbers[MATCHES_MAX];
+  bool filtered = false;
+  evsi_consume *consume = entry->group->consume;
+  uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix, entry->envelope.type,
+                                      numbers, MATCHES_MAX, &filtered);
+  if (count > MATCHES_MAX)
+    count = MATCHES_MAX;
+  if (count == 0 && filtered) {
+    evsi_count(consume->setup.stats, EVSI_COUNT_FILTERED, 1);
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+    return;
+  }
+  if (count == 0) {
+    evsi_settle_unmatched(entry, outgoing);
+    return;
+  }
+  if (!hash_fits(entry)) {
+    evsi_settle_dead(entry, "HashMismatch", "the body does not have the SHA-256 of header.hash", outgoing);
+    return;
+  }
+  requeue requeued = read_requeue(entry);
+  if (requeued.is_for_others) {
+    evsi_count(consume->setup.stats, EVSI_COUNT_ELSEWHERE, 1);
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+    return;
+  }
+  entry->deliveries = evsi_calloc(count, sizeof *entry->deliveries);
+  if (!entry->deliveries) /* handed back: memory may be there when it comes again */
+    evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
+  else
+    queue_all(entry, numbers, count, requeued.subscriptions);
+  json_decref(requeued.subscriptions);
+  if (entry->deliveries && entry->open == 0)
+    evsi_settle_entry(entry, outgoing); /* all its subscriptions were through before */
+}
+
+void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
+  const char *error_class = NULL;
+  const char *why = decode(entry, &error_class);
+  if (why) {
+    evsi_settle_dead(entry, error_class, why, outgoing);
+    return;
+  }
+  char full[EVSI_PATTERN_MAX];
+  int size = entry->envelope.origin_prefix.size
+                 ? snprintf(full, sizeof full, "%.*s.%.*s", (int)entry->envelope.origin_prefix.size,
+                            entry->envelope.origin_prefix.data, (int)entry->envelope.type.size,
+                            entry->envelope.type.data)
+                 : snprintf(full, sizeof full, "%.*s", (int)entry->envelope.type.size, entry->envelope.type.data);
+  if (size < 0 || (size_t)size >= sizeof full) {
+    evsi_settle_dead(entry, "MalformedEntry", "the type is longer than any valid type", outgoing);
+    return;
+  }
+  entry->type_label = evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE,
+                                       evsi_bytes(full, (size_t)size));
+  match(entry, outgoing);
+}
+
+void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries, size_t count) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
+  for (size_t i = 0; group && i < count; i++) {
+    evsi_entry *entry = evsi_entry_new(group, &entries[i]);
+    if (!entry) {
+      consume->setup.log(consume->setup.data, 3, "consume", "out of memory: an entry stays pending in the store");
+      continue;
+    }
+    group->held++;
+    group->held_bytes += entry->cost;
+    entry->all_next = consume->entries;
+    if (consume->entries)
+      consume->entries->all_prev = entry;
+    consume->entries = entry;
+    if (consume->stopping || group->is_leaving)
+      evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, &outgoing);
+    else
+      evsi_dispatch(entry, &outgoing);
+  }
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+  evsi_wake_signal(consume->setup.wake);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ * engine.h - the state of consuming, private to consume/. Everything is guarded by evsi_consume.lock;
+ * transports are never called with it held. */
+#ifndef EVSI_ENGINE_H
+#define EVSI_ENGINE_H
+
+#include <jansson.h>
+
+#include "base/slots.h"
+#include "consume/consume.h"
+#include "consume/matcher.h"
+#include "event/envelope.h"
+
+typedef struct evsi_group evsi_group;
+typedef struct evsi_subscription evsi_subscription;
+typedef struct evsi_entry evsi_entry;
+typedef struct evsi_delivery evsi_delivery;
+
+typedef enum {
+  EVSI_DELIVERY_QUEUED,    /* waits in its subscription */
+  EVSI_DELIVERY_HANDED,    /* the host has it */
+  EVSI_DELIVERY_DONE,      /* its handler succeeded */
+  EVSI_DELIVERY_FAILED,    /* another attempt is due */
+  EVSI_DELIVERY_EXHAUSTED, /* no attempt is left, or rejected */
+  EVSI_DELIVERY_LATER,     /* the handler asked to see it later */
+  EVSI_DELIVERY_RELEASED   /* handed back unhandled */
+} evsi_delivery_state;
+
+struct evsi_delivery {
+  evsi_delivery *next; /* in the subscription's queue, or its list of handed ones */
+  evsi_delivery *prev;
+  evsi_entry *entry;
+  evsi_subscription *subscription;
+  uint64_t id; /* 0 once the host can name it no more */
+  uint64_t handed_us;
+  evsi_delivery_state state;
+  evsi_delivery_state late_state; /* how it ended for the entry when is_late */
+  bool is_late; /* its time limit passed; the host has not answered yet */
+};
+
+/* What survives a redelivery, kept by the transport as JSON between attempts. */
+typedef struct evsi_entry_state {
+  uint32_t attempts;      /* failed ones */
+  uint32_t deferrals;
+  uint64_t first_failure_ms; /* wall clock */
+  uint64_t last_failure_ms;
+  uint64_t unmatched_since_ms;
+  json_t *done;           /* names of subscriptions that are through */
+  json_t *exhausted;      /* names of subscriptions that failed for good */
+  json_t *history;        /* newest 16 failures, oldest first */
+  json_t *error;          /* {class, message, stack} of the newest failure */
+} evsi_entry_state;
+
+/* One stored entry that this process holds for a group, until the transport has settled it. */
+struct evsi_entry {
+  evsi_entry *next; /* among the settlements on their way */
+  evsi_entry *all_next, *all_prev; /* among all that are held */
+  evsi_group *group;
+  _Atomic uint32_t holders; /* the engine, and each message in a batch */
+  uint64_t token;           /* of the settlement, else 0 */
+  evs_tp_entry stored;      /* bytes point into `bytes` */
+  evsi_envelope envelope;
+  evsi_buf scratch;
+  uint64_t cost;
+  uint64_t received_us;
+  evsi_entry_state state;
+  bool had_state;
+  bool is_unmatched; /* no subscription here takes it */
+  evs_tp_settlement settlement;
+  char *settlement_state;
+  char *record;
+  char *member;
+  evsi_label *type_label;
+  uint32_t delivery_count;
+  uint32_t open; /* deliveries queued or handed */
+  evsi_delivery *deliveries;
+  char *bytes;
+};
+
+struct evsi_subscription {
+  evsi_subscription *next; /* in the group */
+  evsi_group *group;
+  uint64_t token;
+  uint32_t number; /* in the group's matcher */
+  char name[192];
+  evsi_subscription_options options;
+  char pattern[EVSI_PATTERN_MAX + 1];
+  evsi_label *label;
+  evsi_delivery *queue_first, *queue_last;
+  evsi_delivery *handed_first, *handed_last; /* oldest first */
+  uint32_t queued;
+  uint32_t handed;
+  uint32_t references; /* deliveries in entries that are not settled */
+  bool is_closing;
+  bool is_closed; /* its last record was given */
+};
+
+/* Live members of a group on one stream, as the transport told. */
+typedef struct evsi_member {
+  char *consumer;
+  evsi_matcher *matcher;
+} evsi_member;
+
+typedef struct evsi_membership {
+  char *stream; /* topic, or topic:partition */
+  uint64_t version;
+  bool all_same; /* every member registered the same subscriptions */
+  evsi_member *members; /* the others */
+  size_t member_count;
+  UT_hash_handle hh;
+} evsi_membership;
+
+struct evsi_group {
+  evsi_task task; /* joins, resumes or leaves on the I/O thread */
+  evsi_consume *consume;
+  evsi_link *link;
+  uint64_t token;
+  char *name;
+  char *consumer;
+  evsi_matcher *matcher;
+  evsi_subscription *subscriptions;
+  uint32_t next_ordinal;
+  uint64_t held;       /* entries that are not settled */
+  uint64_t held_bytes;
+  bool starved;        /* credits ran out: tell the transport when some are back */
+  bool must_join, must_resume, must_leave;
+  bool is_joined;      /* the transport established it */
+  bool is_leaving;
+  bool has_left;
+  evsi_membership *memberships;
+  evsi_group *next;
+};
+
+struct evsi_consume {
+  evsi_consume_setup setup;
+  pthread_mutex_t lock;
+  evsi_slots groups_by_token;
+  evsi_slots subscriptions_by_token;
+  evsi_slots deliveries;
+  evsi_slots settlements;
+  evsi_group *groups;
+  evsi_subscription **by_number; /* matcher numbers, across groups */
+  uint32_t number_count;
+  uint32_t take_from; /* round robin of evsi_consume_take, an index into by_number */
+  bool wake_host;     /* a delivery became ready to take */
+  evsi_entry *entries; /* all that are held */
+  evsi_entry *outgoing_first, *outgoing_last; /* settlements for transports on the I/O thread */
+  evsi_task send_task;
+  evsi_task timer_task;
+  evsi_timer *timer; /* handler time limits */
+  uint64_t timer_at_us;
+  uint64_t released;
+  bool started; /* joined at least once */
+  bool stopping;
+};
+
+/* A list of settled entries that still have to be told to their transport, built under the lock. */
+typedef struct evsi_outgoing {
+  evsi_entry *first;
+  evsi_entry *last;
+} evsi_outgoing;
+
+/* ---- entry.c ---- */
+evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored);
+void evsi_entry_hold(evsi_entry *entry);
+void evsi_entry_drop(void *entry);
+
+/* ---- entry_state.c ---- */
+bool evsi_entry_state_load(evsi_entry_state *state, evs_bytes json);
+char *evsi_entry_state_text(const evsi_entry_state *state);
+void evsi_entry_state_free(evsi_entry_state *state);
+bool evsi_names_have(const json_t *names, const char *name);
+void evsi_names_add(json_t **names, const char *name);
+void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint64_t duration_us);
+
+/* ---- dispatch.c ---- */
+/* Makes deliveries for the subscriptions of the group, or decides at once. @locks consume */
+void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
+
+/* ---- settle.c ---- @locks consume */
+/* All deliveries of the entry ended: decides what becomes of it. */
+void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing);
+void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing);
+/* An entry that nobody may handle goes to the dead letters, or where these are off, as configured. */
+void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message, evsi_outgoing *outgoing);
+/* No subscription here takes it: another member, or acknowledge and count. */
+void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing);
+/* Tells the transports; without the lock. */
+void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing);
+/* Tells those that work on the I/O thread; @thread io. */
+void evsi_settle_flush(evsi_task *task);
+
+/* ---- delivery.c ---- @locks consume */
+void evsi_delivery_queue(evsi_delivery *delivery);
+void evsi_delivery_unlink(evsi_delivery *delivery);
+void evsi_delivery_forget(evsi_delivery *delivery);
+bool evsi_subscription_can_take(const evsi_subscription *subscription);
+void evsi_timer_arm(evsi_consume *consume, uint64_t at_us);
+void evsi_on_time_limits(void *data);
+
+/* ---- group.c ---- @locks consume */
+evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_options *options,
+                            evs_error **out_error);
+void evsi_group_changed(evsi_group *group); /* its subscriptions: joins again */
+/* Tells the transport what changed; without the lock, on the I/O thread or for a direct transport on any. */
+void evsi_group_apply(evsi_group *group);
+uint32_t evsi_group_prefetch(const evsi_group *group);
+void evsi_group_free(evsi_group *group);
+void evsi_subscription_free(evsi_subscription *subscription);
+/* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
+void evsi_subscription_close_if_done(evsi_subscription *subscription);
+void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */
+
+/* ---- members.c ---- @locks consume */
+evsi_membership *evsi_membership_find(evsi_group *group, evs_bytes topic, int32_t partition);
+const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry);
+void evsi_memberships_free(evsi_group *group);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ * group.c - consumer groups and their subscriptions: register, tell the transport, give credits, close. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json_text.h"
+#include "consume/engine.h"
+
+enum { TOPICS_MAX = 4096 };
+
+/* Service, host, process and a random part: unique among the members of a group. */
+static char *default_consumer(const evsi_consume *consume) {
+  char host[65] = "host";
+  uint32_t random = 0;
+  char text[256];
+  gethostname(host, sizeof host - 1);
+  consume->setup.env->random(&random, sizeof random);
+  snprintf(text, sizeof text, "%.100s-%.64s-%d-%08x", consume->setup.config->service, host, (int)getpid(), random);
+  return evsi_strdup(text);
+}
+
+static void on_group_task(evsi_task *task);
+
+evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_options *options,
+                            evs_error **out_error) {
+  evsi_link *link = &consume->setup.links[options->transport];
+  for (evsi_group *group = consume->groups; group; group = group->next) {
+    if (group->link == link && !group->is_leaving && strcmp(group->name, options->group) == 0)
+      return group;
+  }
+  evsi_group *group = evsi_calloc(1, sizeof *group);
+  if (group) {
+    group->task.run = on_group_task;
+    group->consume = consume;
+    group->link = link;
+    group->name = evsi_strdup(options->group);
+    const char *consumer = options->consumer ? options->consumer : link->config->consumer_id;
+    group->consumer = consumer ? evsi_strdup(consumer) : default_consumer(consume);
+    group->matcher = evsi_matcher_new();
+    group->token = evsi_slots_add(&consume->groups_by_token, group);
+    if (group->name && group->consumer && group->matcher && group->token) {
+      group->next = consume->groups;
+      consume->groups = group;
+      return group;
+    }
+    evsi_slots_remove(&consume->groups_by_token, group->token);
+    evsi_group_free(group);
+  }
+  evsi_error_nomem(out_error);
+  return NULL;
+}
+
+void evsi_group_free(evsi_group *group) {
+  while (group->subscriptions) {
+    evsi_subscription *subscription = group->subscriptions;
+    group->subscriptions = subscription->next;
+    evsi_subscription_free(subscription);
+  }
+  evsi_memberships_free(group);
+  evsi_matcher_free(group->matcher);
+  evsi_free(group->name);
+  evsi_free(group->consumer);
+  evsi_free(group);
+}
+
+void evsi_group_changed(evsi_group *group) {
+  bool any = false;
+  for (evsi_subscription *each = group->subscriptions; each; each = each->next)
+    any = any || !each->is_closing;
+  group->must_join = any && !group->is_leaving;
+  group->must_leave = !any && group->consume->started;
+  evsi_tasks_post(group->consume->setup.tasks, &group->task);
+}
+
+static bool is_pattern(const char *text) {
+  return strchr(text, '*') != NULL;
+}
+
+static void add_topic(evs_bytes *topics, uint64_t *count, const char *topic) {
+  evs_bytes text = evsi_text(topic);
+  for (uint64_t i = 0; i < *count; i++) {
+    if (evsi_bytes_equal(topics[i], text))
+      return;
+  }
+  if (*count < TOPICS_MAX)
+    topics[(*count)++] = text;
+}
+
+/* What a transport needs to know of a group, with the memory that it points into. */
+typedef struct group_spec {
+  evs_tp_group spec;
+  evs_bytes *topics;
+  char (*exact)[201]; /* topics of exact types */
+  char *subscriptions;
+} group_spec;
+
+static json_t *subscriptions_json(const evsi_group *group) {
+  const evsi_config *config = group->consume->setup.config;
+  json_t *list = json_array();
+  for (evsi_subscription *each = group->subscriptions; each; each = each->next) {
+    if (each->is_closing)
+      continue;
+    json_t *item = json_pack("{s:s,s:s}", "pattern", each->pattern, "originPrefix", config->origin_prefix);
+    if (each->options.origins_set) {
+      json_t *origins = json_array();
+      for (uint32_t i = 0; i < each->options.origin_count; i++)
+        json_array_append_new(origins, json_string(each->options.origins[i]));
+      json_object_set_new(item, "origins", origins);
+    }
+    json_array_append_new(list, item);
+  }
+  return list;
+}
+
+/* @locks consume */
+static void fill_topics(evsi_group *group, group_spec *out) {
+  evsi_consume *consume = group->consume;
+  uint32_t exact = 0;
+  for (evsi_subscription *each = group->subscriptions; each; each = each->next) {
+    if (each->is_closing)
+      continue;
+    const evsi_subscription_options *options = &each->options;
+    out->spec.prefetch = options->prefetch > out->spec.prefetch ? options->prefetch : out->spec.prefetch;
+    out->spec.from_new = out->spec.from_new || options->from_new;
+    for (uint32_t i = 0; i < options->topic_count; i++)
+      add_topic(out->topics, &out->spec.topic_count, options->topics[i]);
+    if (options->topic_count > 0)
+      continue;
+    /* The route of this process says where an exact type goes; others may route it elsewhere, so the
+     * topics known to hold it are read as well. */
+    out->spec.discover = 1;
+    if (is_pattern(each->pattern))
+      continue;
+    consume->setup.topic_of(consume->setup.data, each->pattern, out->exact[exact]);
+    if (out->exact[exact][0])
+      add_topic(out->topics, &out->spec.topic_count, out->exact[exact++]);
+  }
+}
+
+/* @locks consume */
+static bool build_spec(evsi_group *group, group_spec *out) {
+  size_t count = 0;
+  memset(out, 0, sizeof *out);
+  for (evsi_subscription *each = group->subscriptions; each; each = each->next)
+    count += 1 + each->options.topic_count;
+  json_t *list = subscriptions_json(group);
+  out->topics = evsi_calloc(count + 1, sizeof *out->topics);
+  out->exact = evsi_calloc(count + 1, sizeof *out->exact);
+  out->subscriptions = list ? evsi_json_text(list) : NULL;
+  json_decref(list);
+  if (!out->topics || !out->exact || !out->subscriptions)
+    return false;
+  out->spec.struct_size = sizeof out->spec;
+  out->spec.group = group->token;
+  out->spec.name = evsi_text(group->name);
+  out->spec.consumer = evsi_text(group->consumer);
+  out->spec.topics = out->topics;
+  out->spec.subscriptions = evsi_text(out->subscriptions);
+  fill_topics(group, out);
+  return true;
+}
+
+static void join(evsi_group *group) {
+  group_spec spec;
+  pthread_mutex_lock(&group->consume->lock);
+  bool ok = build_spec(group, &spec);
+  pthread_mutex_unlock(&group->consume->lock);
+  if (ok)
+    group->link->ops->join(group->link->transport, &spec.spec);
+  else
+    group->consume->setup.log(group->consume->setup.data, 3, "consume", "out of memory: a group could not be joined");
+  evsi_free(spec.topics);
+  evsi_free(spec.exact);
+  evsi_free(spec.subscriptions);
+}
+
+static void on_group_task(evsi_task *task) {
+  evsi_group_apply((evsi_group *)task);
+}
+
+void evsi_group_apply(evsi_group *group) {
+  evsi_consume *consume = group->consume;
+  pthread_mutex_lock(&consume->lock);
+  bool must_join = consume->started && group->must_join;
+  bool must_leave = group->must_leave && !group->is_leaving;
+  bool must_resume = group->must_resume && !group->is_leaving;
+  if (must_join)
+    group->must_join = false;
+  group->must_resume = false;
+  if (must_leave) {
+    group->must_leave = false;
+    group->is_leaving = true;
+  }
+  pthread_mutex_unlock(&consume->lock);
+  if (must_leave)
+    group->link->ops->leave(group->link->transport, group->token);
+  else if (must_join)
+    join(group);
+  else if (must_resume)
+    group->link->ops->resume(group->link->transport, group->token);
+}
+
+void evsi_consume_start(evsi_consume *consume, uint32_t link) {
+  pthread_mutex_lock(&consume->lock);
+  consume->started = true;
+  for (evsi_group *group = consume->groups; group; group = group->next) {
+    if (group->link->index == link)
+      evsi_group_changed(group);
+  }
+  pthread_mutex_unlock(&consume->lock);
+}
+
+/* Half of the prefetch free again, so that a transport reads in batches and not entry by entry. */
+void evsi_entry_finished(evsi_entry *entry) {
+  evsi_group *group = entry->group;
+  evsi_consume *consume = group->consume;
+  *(entry->all_prev ? &entry->all_prev->all_next : &consume->entries) = entry->all_next;
+  if (entry->all_next)
+    entry->all_next->all_prev = entry->all_prev;
+  group->held--;
+  group->held_bytes -= entry->cost;
+  if (group->starved && group->held * 2 <= evsi_group_prefetch(group)) {
+    group->starved = false;
+    group->must_resume = true;
+    evsi_tasks_post(consume->setup.tasks, &group->task);
+  }
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    evsi_subscription *subscription = entry->deliveries[i].subscription;
+    subscription->references--;
+    evsi_subscription_close_if_done(subscription);
+  }
+  evsi_entry_drop(entry);
+}
+
+uint32_t evsi_group_prefetch(const evsi_group *group) {
+  uint32_t prefetch = 1;
+  for (const evsi_subscription *each = group->subscriptions; each; each = each->next) {
+    if (!each->is_closing && each->options.prefetch > prefetch)
+      prefetch = each->options.prefetch;
+  }
+  return prefetch;
+}
+
+uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token) {
+  uint32_t credits = 0;
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
+  if (group && !group->is_leaving && !consume->stopping) {
+    uint32_t prefetch = evsi_group_prefetch(group);
+    bool has_bytes = group->held_bytes < consume->setup.config->consumer.prefetch_bytes;
+    credits = has_bytes && group->held < prefetch ? prefetch - (uint32_t)group->held : 0;
+    group->starved = credits == 0;
+  }
+  pthread_mutex_unlock(&consume->lock);
+  return credits;
+}
+
+bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type) {
+  pthread_mutex_lock(&consume->lock);
+  const evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
+  bool any = full_type.size == 1 && full_type.data[0] == '*';
+  bool wants = group && (any || evsi_matcher_can_match(group->matcher, full_type));
+  pthread_mutex_unlock(&consume->lock);
+  return wants;
+}
+
+void evsi_consume_joined(evsi_consume *consume, uint64_t token) {
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
+  if (group)
+    group->is_joined = true;
+  pthread_mutex_unlock(&consume->lock);
+}
+
+void evsi_consume_left(evsi_consume *consume, uint64_t token) {
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
+  if (group)
+    group->has_left = true;
+  pthread_mutex_unlock(&consume->lock);
+}

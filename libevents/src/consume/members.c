@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * members.c - who else is in a group on one stream, and what they handle: so that an entry that nobody here
+ * takes goes to a member that does, for instance during a rolling deployment. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/json_text.h"
+#include "consume/engine.h"
+
+enum { STREAM_NAME_MAX = 256, ORIGINS_MAX = 64 };
+
+static int stream_name(evs_bytes topic, int32_t partition, char out[STREAM_NAME_MAX]) {
+  return partition == EVS_PARTITION_NONE
+             ? snprintf(out, STREAM_NAME_MAX, "%.*s", (int)topic.size, topic.data)
+             : snprintf(out, STREAM_NAME_MAX, "%.*s:%d", (int)topic.size, topic.data, partition);
+}
+
+evsi_membership *evsi_membership_find(evsi_group *group, evs_bytes topic, int32_t partition) {
+  char name[STREAM_NAME_MAX];
+  evsi_membership *membership = NULL;
+  stream_name(topic, partition, name);
+  HASH_FIND_STR(group->memberships, name, membership);
+  return membership;
+}
+
+const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry) {
+  for (size_t i = 0; i < membership->member_count; i++) {
+    bool filtered;
+    uint32_t number;
+    if (evsi_matcher_match(membership->members[i].matcher, entry->envelope.origin_prefix, entry->envelope.type,
+                           &number, 1, &filtered) > 0)
+      return &membership->members[i];
+  }
+  return NULL;
+}
+
+static void forget_members(evsi_membership *membership) {
+  for (size_t i = 0; i < membership->member_count; i++) {
+    evsi_free(membership->members[i].consumer);
+    evsi_matcher_free(membership->members[i].matcher);
+  }
+  evsi_free(membership->members);
+  membership->members = NULL;
+  membership->member_count = 0;
+}
+
+void evsi_memberships_free(evsi_group *group) {
+  evsi_membership *membership, *next;
+  HASH_ITER(hh, group->memberships, membership, next) {
+    HASH_DEL(group->memberships, membership);
+    forget_members(membership);
+    evsi_free(membership->stream);
+    evsi_free(membership);
+  }
+}
+
+static evsi_membership *find_or_add(evsi_group *group, evs_bytes topic, int32_t partition) {
+  char name[STREAM_NAME_MAX];
+  evsi_membership *membership = evsi_membership_find(group, topic, partition);
+  if (membership)
+    return membership;
+  stream_name(topic, partition, name);
+  membership = evsi_calloc(1, sizeof *membership);
+  if (!membership || !(membership->stream = evsi_strdup(name))) {
+    evsi_free(membership);
+    return NULL;
+  }
+  HASH_ADD_KEYPTR(hh, group->memberships, membership->stream, strlen(membership->stream), membership);
+  return membership;
+}
+
+/* Another process wrote these: what cannot be read matches nothing. */
+static void add_subscription(evsi_matcher *matcher, const json_t *subscription, uint32_t number) {
+  const char *origins[ORIGINS_MAX];
+  const char *pattern = json_string_value(json_object_get(subscription, "pattern"));
+  const char *prefix = json_string_value(json_object_get(subscription, "originPrefix"));
+  const json_t *list = json_object_get(subscription, "origins");
+  evsi_origin_rule rule = {.origin_prefix = prefix ? prefix : "",
+                           .origins = origins,
+                           .origins_set = json_is_array(list),
+                           .extended_types = true};
+  for (size_t i = 0; i < json_array_size(list) && rule.origin_count < ORIGINS_MAX; i++) {
+    const char *origin = json_string_value(json_array_get(list, i));
+    if (origin)
+      origins[rule.origin_count++] = origin;
+  }
+  evs_error *error = NULL;
+  if (pattern && evsi_matcher_add(matcher, pattern, &rule, number, &error) != EVS_OK)
+    evs_error_free(error);
+}
+
+static bool add_member(evsi_membership *membership, const json_t *json) {
+  const char *consumer = json_string_value(json_object_get(json, "consumer"));
+  const json_t *subscriptions = json_object_get(json, "subscriptions");
+  evsi_member *grown = consumer ? evsi_realloc(membership->members, (membership->member_count + 1) * sizeof *grown) : NULL;
+  if (!grown)
+    return false;
+  membership->members = grown;
+  evsi_member *member = &grown[membership->member_count];
+  member->consumer = evsi_strdup(consumer);
+  member->matcher = evsi_matcher_new();
+  if (!member->consumer || !member->matcher) {
+    evsi_free(member->consumer);
+    evsi_matcher_free(member->matcher);
+    return false;
+  }
+  for (size_t i = 0; i < json_array_size(subscriptions); i++)
+    add_subscription(member->matcher, json_array_get(subscriptions, i), (uint32_t)i);
+  membership->member_count++;
+  return true;
+}
+
+void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes topic, int32_t partition,
+                          uint64_t version, evs_bytes text) {
+  json_t *list = json_loadb(text.data, text.size, 0, NULL);
+  const json_t *own = NULL;
+  size_t i;
+  json_t *each;
+  json_array_foreach(list, i, each) {
+    if (json_is_true(json_object_get(each, "self")))
+      own = json_object_get(each, "subscriptions");
+  }
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
+  evsi_membership *membership = group ? find_or_add(group, topic, partition) : NULL;
+  if (membership) {
+    forget_members(membership);
+    membership->version = version;
+    membership->all_same = true;
+    json_array_foreach(list, i, each) {
+      if (json_is_true(json_object_get(each, "self")))
+        continue;
+      membership->all_same = membership->all_same && json_equal(json_object_get(each, "subscriptions"), own);
+      if (!add_member(membership, each))
+        membership->all_same = false; /* rather wait than acknowledge what it may handle */
+    }
+  }
+  pthread_mutex_unlock(&consume->lock);
+  json_decref(list);
+}

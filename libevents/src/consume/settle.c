@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ * settle.c - the settlement engine: when all deliveries of an entry ended, decides between acknowledge,
+ * another attempt, dead letter, hand over and hand back, and tells the transport in vectors. Knows nothing
+ * of any particular transport. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "consume/engine.h"
+#include "deadletter/record.h"
+
+enum { VECTOR_MAX = 256, UNMATCHED_RETRY_MS = 5000 };
+#define STUCK_DELAY_MS (UINT64_C(365) * 24 * 3600 * 1000)
+
+static evsi_delivery_state final_state(const evsi_delivery *delivery) {
+  return delivery->is_late ? delivery->late_state : delivery->state;
+}
+
+/* What the deliveries of one round came to. */
+typedef struct round_result {
+  bool failed, later, released, exhausted;
+  uint64_t retry_ms;
+} round_result;
+
+static round_result sum_up(evsi_entry *entry) {
+  round_result result = {false, false, false, false, 0};
+  const evsi_env *env = entry->group->consume->setup.env;
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    const evsi_delivery *delivery = &entry->deliveries[i];
+    switch (final_state(delivery)) {
+    case EVSI_DELIVERY_DONE:
+      evsi_names_add(&entry->state.done, delivery->subscription->name);
+      break;
+    case EVSI_DELIVERY_FAILED: {
+      uint64_t delay = evsi_backoff_delay(env, &delivery->subscription->options.retry, entry->state.attempts + 1);
+      result.retry_ms = delay > result.retry_ms ? delay : result.retry_ms;
+      result.failed = true;
+      break;
+    }
+    case EVSI_DELIVERY_EXHAUSTED:
+      evsi_names_add(&entry->state.exhausted, delivery->subscription->name);
+      result.exhausted = true;
+      break;
+    case EVSI_DELIVERY_LATER:
+      result.later = true;
+      break;
+    case EVSI_DELIVERY_RELEASED:
+    case EVSI_DELIVERY_QUEUED:
+    case EVSI_DELIVERY_HANDED:
+      result.released = true;
+      break;
+    }
+  }
+  return result;
+}
+
+void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing) {
+  evsi_stats *stats = entry->group->consume->setup.stats;
+  round_result result = sum_up(entry);
+  if (result.failed || result.exhausted)
+    entry->state.attempts++;
+  if (result.failed) {
+    evsi_count(stats, EVSI_COUNT_RETRIED, 1);
+    evsi_settle_as(entry, EVS_SETTLE_PARK, result.retry_ms, outgoing);
+  } else if (result.later) {
+    entry->state.deferrals++;
+    evsi_settle_as(entry, EVS_SETTLE_PARK, entry->settlement.delay_ms, outgoing);
+  } else if (result.released) {
+    bool has_progress = json_array_size(entry->state.done) + json_array_size(entry->state.exhausted) > 0;
+    evsi_settle_as(entry, has_progress ? EVS_SETTLE_PARK : EVS_SETTLE_RELEASE, 0, outgoing);
+  } else if (json_array_size(entry->state.exhausted) > 0) {
+    evsi_settle_dead(entry, NULL, NULL, outgoing);
+  } else {
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+  }
+}
+
+void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing) {
+  evsi_consume *consume = entry->group->consume;
+  evs_tp_settlement *settlement = &entry->settlement;
+  settlement->struct_size = sizeof *settlement;
+  settlement->kind = kind;
+  settlement->group = entry->group->token;
+  settlement->partition = entry->stored.partition;
+  settlement->flags |= entry->had_state ? EVS_SETTLE_HAS_STATE : 0;
+  settlement->topic = entry->stored.topic;
+  settlement->offset = entry->stored.offset;
+  settlement->delay_ms = delay_ms;
+  if (kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER) {
+    evsi_free(entry->settlement_state);
+    entry->settlement_state = evsi_entry_state_text(&entry->state);
+    settlement->state = evsi_text(entry->settlement_state);
+  }
+  entry->token = evsi_slots_add(&consume->settlements, entry);
+  if (entry->token == 0) {
+    consume->setup.log(consume->setup.data, 3, "consume", "out of memory: an entry stays pending in the store");
+    evsi_entry_finished(entry);
+    return;
+  }
+  settlement->token = entry->token;
+  entry->next = NULL;
+  *(outgoing->last ? &outgoing->last->next : &outgoing->first) = entry;
+  outgoing->last = entry;
+}
+
+static void set_error(evsi_entry *entry, const char *error_class, const char *message) {
+  evs_failure failure = {.error_class = evsi_text(error_class), .message = evsi_text(message)};
+  evsi_entry_state_failed(entry, &failure, 0);
+}
+
+/* Where dead letters cannot be kept. */
+static void settle_without_dlq(evsi_entry *entry, evsi_outgoing *outgoing) {
+  evsi_consume *consume = entry->group->consume;
+  const evsi_link *link = entry->group->link;
+  bool can_keep = (link->ops->capabilities & EVS_CAP_DLQ) != 0;
+  char text[320];
+  snprintf(text, sizeof text, "event %.*s of topic %.*s failed for good in group %s: %s", (int)entry->envelope.id.size,
+           entry->envelope.id.size ? entry->envelope.id.data : "", (int)entry->stored.topic.size,
+           entry->stored.topic.data, entry->group->name,
+           can_keep ? "dead letters are off (enableDLQ), so it stays pending" : "this transport has no dead letters, so it is dropped");
+  consume->setup.log(consume->setup.data, 3, "consume", text);
+  evsi_count(consume->setup.stats, can_keep ? EVSI_COUNT_STUCK : EVSI_COUNT_POISON, 1);
+  evsi_settle_as(entry, can_keep ? EVS_SETTLE_PARK : EVS_SETTLE_ACK, can_keep ? STUCK_DELAY_MS : 0, outgoing);
+}
+
+void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message, evsi_outgoing *outgoing) {
+  evsi_consume *consume = entry->group->consume;
+  const evsi_link *link = entry->group->link;
+  if (error_class)
+    set_error(entry, error_class, message);
+  const char *why = json_string_value(json_object_get(entry->state.error, "message"));
+  evsi_stats_error(consume->setup.stats, 0, why ? why : "failed");
+  if (!link->config->enable_dlq || (link->ops->capabilities & EVS_CAP_DLQ) == 0) {
+    settle_without_dlq(entry, outgoing);
+    return;
+  }
+  evsi_dead_record record = {
+      .original_id = entry->stored.offset,
+      .topic = entry->stored.topic,
+      .partition = entry->stored.partition,
+      .group = entry->group->name,
+      .consumer = entry->group->consumer,
+      .service = consume->setup.config->service,
+      .type = entry->envelope.type,
+      .subscriptions = entry->state.exhausted,
+      .error = entry->state.error,
+      .history = entry->state.history,
+      .attempts = entry->state.attempts,
+      .first_failure_ms = entry->state.first_failure_ms,
+      .last_failure_ms = entry->state.last_failure_ms,
+      .requeue = entry->stored.requeue,
+  };
+  entry->record = evsi_dead_record_text(&record);
+  entry->settlement.record = evsi_text(entry->record);
+  evsi_settle_as(entry, entry->record ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_PARK, 0, outgoing);
+}
+
+/* Whether a subscription of the group asks to keep what nobody takes. */
+static bool keeps_unmatched(const evsi_group *group) {
+  bool keeps = group->consume->setup.config->consumer.on_unmatched == EVSI_UNMATCHED_DLQ;
+  for (const evsi_subscription *each = group->subscriptions; each && !keeps; each = each->next)
+    keeps = !each->is_closing && each->options.on_unmatched == EVSI_UNMATCHED_DLQ;
+  return keeps;
+}
+
+static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
+  evsi_consume *consume = entry->group->consume;
+  char text[256];
+  if (keeps_unmatched(entry->group)) {
+    evsi_settle_dead(entry, "Unmatched", "no live member of the group handles this type", outgoing);
+    return;
+  }
+  snprintf(text, sizeof text, "no handler of group %s takes type %.*s: acknowledged unhandled (consumer.onUnmatched)",
+           entry->group->name, (int)entry->envelope.type.size, entry->envelope.type.data);
+  consume->setup.log(consume->setup.data, 2, "consume", text);
+  evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+}
+
+void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
+  evsi_consume *consume = entry->group->consume;
+  evsi_membership *membership = evsi_membership_find(entry->group, entry->stored.topic, entry->stored.partition);
+  uint64_t now = consume->setup.env->wall_ms();
+  entry->is_unmatched = true;
+  if (membership) {
+    entry->settlement.flags |= EVS_SETTLE_CHECK_MEMBERS;
+    entry->settlement.members_version = membership->version;
+  }
+  const evsi_member *member = membership ? evsi_membership_match(membership, entry) : NULL;
+  if (member) {
+    evsi_free(entry->member);
+    entry->member = evsi_strdup(member->consumer);
+    entry->settlement.member = evsi_text(entry->member);
+    evsi_settle_as(entry, EVS_SETTLE_HAND_OVER, 0, outgoing);
+    return;
+  }
+  if (!membership || membership->all_same) {
+    acknowledge_unmatched(entry, outgoing);
+    return;
+  }
+  if (entry->state.unmatched_since_ms == 0)
+    entry->state.unmatched_since_ms = now;
+  uint64_t waited = now > entry->state.unmatched_since_ms ? now - entry->state.unmatched_since_ms : 0;
+  uint64_t grace = consume->setup.config->consumer.unmatched_grace_ms;
+  if (waited >= grace)
+    acknowledge_unmatched(entry, outgoing);
+  else
+    evsi_settle_as(entry, EVS_SETTLE_PARK,
+                   grace - waited < UNMATCHED_RETRY_MS ? grace - waited + 1 : UNMATCHED_RETRY_MS, outgoing);
+}
+
+/* Sends a run of entries of one transport. */
+static evsi_entry *send_run(evsi_entry *first) {
+  evs_tp_settlement vector[VECTOR_MAX];
+  const evsi_link *link = first->group->link;
+  size_t count = 0;
+  evsi_entry *entry = first;
+  for (; entry && entry->group->link == link && count < VECTOR_MAX; entry = entry->next)
+    vector[count++] = entry->settlement;
+  link->ops->settle(link->transport, vector, count);
+  return entry; /* read before the call: the entries may be gone now */
+}
+
+void evsi_settle_flush(evsi_task *task) {
+  evsi_consume *consume = (evsi_consume *)((char *)task - offsetof(evsi_consume, send_task));
+  pthread_mutex_lock(&consume->lock);
+  evsi_entry *entry = consume->outgoing_first;
+  consume->outgoing_first = NULL;
+  consume->outgoing_last = NULL;
+  pthread_mutex_unlock(&consume->lock);
+  while (entry)
+    entry = send_run(entry);
+}
+
+/* Appends what goes through the I/O thread; the rest stays in the list. */
+static void queue_indirect(evsi_consume *consume, evsi_outgoing *outgoing) {
+  evsi_outgoing direct = {NULL, NULL};
+  bool any = false;
+  pthread_mutex_lock(&consume->lock);
+  for (evsi_entry *entry = outgoing->first, *next; entry; entry = next) {
+    next = entry->next;
+    entry->next = NULL;
+    if (evsi_link_is_direct(entry->group->link)) {
+      *(direct.last ? &direct.last->next : &direct.first) = entry;
+      direct.last = entry;
+    } else {
+      *(consume->outgoing_last ? &consume->outgoing_last->next : &consume->outgoing_first) = entry;
+      consume->outgoing_last = entry;
+      any = true;
+    }
+  }
+  pthread_mutex_unlock(&consume->lock);
+  if (any)
+    evsi_tasks_post(consume->setup.tasks, &consume->send_task);
+  *outgoing = direct;
+}
+
+void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing) {
+  if (!outgoing->first)
+    return;
+  queue_indirect(consume, outgoing);
+  for (evsi_entry *entry = outgoing->first; entry;)
+    entry = send_run(entry);
+}
+
+/* @locks consume */
+static void note_outcome(evsi_consume *consume, const evsi_entry *entry, const evs_tp_outcome *outcome) {
+  evsi_stats *stats = consume->setup.stats;
+  char text[512];
+  if (outcome->status == EVS_CONFLICT) {
+    evsi_count(stats, EVSI_COUNT_STALE, 1);
+  } else if (outcome->status != EVS_OK) {
+    snprintf(text, sizeof text, "entry %.*s of topic %.*s could not be settled and stays pending: %.*s",
+             (int)entry->stored.offset.size, entry->stored.offset.data, (int)entry->stored.topic.size,
+             entry->stored.topic.data, (int)outcome->message.size, outcome->message.size ? outcome->message.data : "");
+    evsi_stats_error(stats, 0, text);
+    consume->setup.log(consume->setup.data, 3, "consume", text);
+  } else if (entry->settlement.kind == EVS_SETTLE_ACK) {
+    evsi_count(stats, EVSI_COUNT_ACKED, 1);
+    if (entry->is_unmatched)
+      evsi_count(stats, EVSI_COUNT_UNMATCHED, 1);
+  } else if (entry->settlement.kind == EVS_SETTLE_DEAD_LETTER) {
+    evsi_count(stats, EVSI_COUNT_DEAD, 1);
+  } else if (entry->settlement.kind == EVS_SETTLE_HAND_OVER) {
+    evsi_count(stats, EVSI_COUNT_HANDED_OVER, 1);
+  } else if (entry->settlement.kind == EVS_SETTLE_RELEASE) {
+    evsi_count(stats, EVSI_COUNT_RELEASED, 1);
+    consume->released++;
+  }
+}
+
+void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes, size_t count) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  pthread_mutex_lock(&consume->lock);
+  for (size_t i = 0; i < count; i++) {
+    evsi_entry *entry = evsi_slots_remove(&consume->settlements, outcomes[i].token);
+    if (!entry)
+      continue;
+    if (outcomes[i].flags & EVS_TP_MEMBERS_MOVED) {
+      evsi_settle_unmatched(entry, &outgoing);
+      continue;
+    }
+    note_outcome(consume, entry, &outcomes[i]);
+    evsi_entry_finished(entry);
+  }
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+}
