@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * memory_bus.h - what the memory transports of one process share, private to transport/memory/. A bus
+ * without a name belongs to one system. Its lock is never held while libevents is called back, but for
+ * credits() and wants(), which take no lock of ours. */
+#ifndef EVSI_MEMORY_BUS_H
+#define EVSI_MEMORY_BUS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "base/world.h"
+#include "libevents_transport.h"
+
+typedef struct memory_bus memory_bus;
+typedef struct memory_group memory_group;
+
+/* Bytes of one event, shared by the groups that got it. */
+typedef struct memory_event {
+  uint32_t holders; /* @locks bus */
+  uint64_t sequence;
+  int32_t partition;
+  evs_bytes topic, full_type, data, raw;
+  char offset[24];
+  char bytes[];
+} memory_event;
+
+/* One event in one group. Waiting: in the queue; parked: in the list of due ones; else held by a member. */
+typedef struct memory_entry {
+  struct memory_entry *next;
+  memory_event *event;
+  uint64_t sequence; /* key among the held ones */
+  uint64_t due_ms;
+  uint32_t deliveries;
+  char *state;
+  evs_transport *member; /* who holds it */
+  UT_hash_handle hh;
+} memory_entry;
+
+typedef struct memory_member {
+  struct memory_member *next;
+  evs_transport *transport;
+  uint64_t token;
+  bool is_leaving;
+} memory_member;
+
+struct memory_group {
+  memory_group *next;
+  char *name;
+  memory_member *members;
+  char **topics; /* read whatever their type */
+  size_t topic_count;
+  memory_entry *first, *last; /* waiting, in order */
+  size_t waiting;
+  memory_entry *parked; /* by due time */
+  memory_entry *held;   /* by sequence */
+};
+
+struct memory_bus {
+  memory_bus *next;
+  char *name; /* NULL: private */
+  uint32_t holders;
+  pthread_mutex_t lock;
+  uint64_t sequence;
+  memory_group *groups;
+  bool pumping;    /* a thread delivers */
+  bool pump_again; /* it shall look once more */
+  const evs_transport *delivering; /* to whom, without the lock: must not go away meanwhile */
+  pthread_cond_t delivered;
+};
+
+struct evs_transport {
+  const evs_host_ops *ops;
+  evs_host *host;
+  evsi_world world;
+  char *name;
+  memory_bus *bus;
+  size_t max_queue;
+  evsi_timer *timer;   /* parked entries and entries that wait for credits; @thread io */
+  evsi_task timer_task; /* to start it from other threads */
+  bool is_connected;
+};
+
+/* Finds or makes the bus of this name (NULL: a private one). NULL when memory is short. */
+memory_bus *evsi_memory_bus_hold(const char *name);
+void evsi_memory_bus_drop(memory_bus *bus);
+
+/* @locks bus, all of these */
+memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create);
+memory_member *evsi_memory_member(memory_group *group, const evs_transport *transport, uint64_t token);
+bool evsi_memory_group_reads(const memory_group *group, const memory_event *event);
+void evsi_memory_event_drop(memory_event *event);
+void evsi_memory_entry_free(memory_entry *entry);
+void evsi_memory_park(memory_group *group, memory_entry *entry);
+void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front);
+/* Moves what is due to the queue; gives the time of the next one, 0 none. */
+uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms);
+
+#endif

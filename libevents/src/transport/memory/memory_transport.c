@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT
+ * memory_transport.c - the memory transport behind the transport interface: publishing queues and delivers
+ * on the publisher's thread; parked entries come back by a timer. */
+#include "transport/memory/memory_transport.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json_text.h"
+#include "transport/memory/memory_bus.h"
+
+enum { DELIVER_MAX = 64, DEFAULT_MAX_QUEUE = 100000 };
+
+static void on_timer(void *data);
+
+static void on_timer_task(evsi_task *task) {
+  on_timer((char *)task - offsetof(evs_transport, timer_task));
+}
+
+static evs_status create(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
+                         const char *config_json, size_t config_size, evs_transport **out_transport,
+                         evs_error **out_error) {
+  json_t *config = json_loadb(config_json, config_size, 0, NULL);
+  const char *bus_name = json_string_value(json_object_get(config, "name"));
+  json_int_t max_queue = json_integer_value(json_object_get(config, "maxQueue"));
+  evs_transport *transport = evsi_calloc(1, sizeof *transport);
+  if (transport) {
+    transport->ops = ops;
+    transport->host = host;
+    transport->world = *(const evsi_world *)env;
+    transport->timer_task.run = on_timer_task;
+    transport->max_queue = max_queue > 0 ? (size_t)max_queue : DEFAULT_MAX_QUEUE;
+    transport->name = evsi_strdup(name);
+    transport->bus = evsi_memory_bus_hold(bus_name);
+    transport->timer = transport->world.env->io->timer_new(transport->world.loop, on_timer, transport);
+  }
+  json_decref(config);
+  if (!transport || !transport->name || !transport->bus || !transport->timer)
+    return evsi_error_nomem(out_error);
+  *out_transport = transport;
+  return EVS_OK;
+}
+
+static void connect_bus(evs_transport *transport) {
+  transport->is_connected = true;
+  transport->ops->state(transport->host, 1, 0, evsi_text("connected"), 0);
+}
+
+static void destroy(evs_transport *transport) {
+  if (!transport)
+    return;
+  transport->world.env->io->timer_free(transport->timer);
+  evsi_memory_bus_drop(transport->bus);
+  evsi_free(transport->name);
+  evsi_free(transport);
+}
+
+/* What one member gets, copied out so that it can be delivered without the lock. */
+typedef struct handful {
+  evs_transport *transport;
+  uint64_t token;
+  size_t count;
+  evs_tp_entry entries[DELIVER_MAX];
+  memory_event *events[DELIVER_MAX];
+  char *states[DELIVER_MAX];
+} handful;
+
+/* @locks bus. The member that takes an entry: one with credits whose subscriptions match; when none
+ * matches any member, which then decides that it is unmatched. NULL: wait for credits. */
+static memory_member *choose(memory_group *group, const memory_event *event, memory_member **rotation) {
+  memory_member *fallback = NULL;
+  bool someone_wants = false;
+  memory_member *start = *rotation ? *rotation : group->members;
+  memory_member *each = start;
+  for (; each; each = each->next ? each->next : group->members) {
+    bool wants = !each->is_leaving &&
+                 each->transport->ops->wants(each->transport->host, each->token, event->topic, event->full_type);
+    bool has_credit = !each->is_leaving && each->transport->ops->credits(each->transport->host, each->token) > 0;
+    someone_wants = someone_wants || wants;
+    if (wants && has_credit) {
+      *rotation = each->next;
+      return each;
+    }
+    if (has_credit && !fallback)
+      fallback = each;
+    if ((each->next ? each->next : group->members) == start)
+      break;
+  }
+  return someone_wants ? NULL : fallback;
+}
+
+/* @locks bus */
+static void take(memory_group *group, memory_member *member, handful *out) {
+  memory_entry *entry = group->first;
+  memory_event *event = entry->event;
+  group->first = entry->next;
+  if (!group->first)
+    group->last = NULL;
+  group->waiting--;
+  entry->deliveries++;
+  entry->member = member->transport;
+  entry->sequence = event->sequence;
+  HASH_ADD(hh, group->held, sequence, sizeof entry->sequence, entry);
+  event->holders++; /* until it was delivered */
+  out->events[out->count] = event;
+  /* A copy: the entry's own may change as soon as the lock is released. */
+  out->states[out->count] = entry->state ? evsi_strdup(entry->state) : NULL;
+  out->entries[out->count] = (evs_tp_entry){.struct_size = sizeof(evs_tp_entry),
+                                            .partition = event->partition,
+                                            .deliveries = entry->deliveries,
+                                            .topic = event->topic,
+                                            .offset = evsi_text(event->offset),
+                                            .data = event->data,
+                                            .raw = event->raw,
+                                            .state = evsi_text(out->states[out->count])};
+  out->count++;
+}
+
+/* @locks bus. Fills a handful for one member; false when nothing can be delivered now. */
+static bool next_handful(memory_bus *bus, handful *out) {
+  out->count = 0;
+  for (memory_group *group = bus->groups; group; group = group->next) {
+    memory_member *rotation = NULL;
+    memory_member *member = group->first ? choose(group, group->first->event, &rotation) : NULL;
+    if (!member)
+      continue;
+    out->transport = member->transport;
+    out->token = member->token;
+    uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
+    while (group->first && out->count < DELIVER_MAX && out->count < credits && (out->count == 0 || !group->members->next))
+      take(group, member, out);
+    /* The next round of this group starts with another member. */
+    if (group->members->next && group->members == member) {
+      group->members = member->next;
+      memory_member *last = group->members;
+      while (last->next)
+        last = last->next;
+      last->next = member;
+      member->next = NULL;
+    }
+    return true;
+  }
+  return false;
+}
+
+/* Delivers all that can be; any thread, without a lock. One thread at a time does it, so that the order of
+ * a queue is kept; the others leave a note. */
+static void pump(memory_bus *bus) {
+  handful *one = evsi_calloc(1, sizeof *one);
+  bool mine = false;
+  if (!one)
+    return;
+  for (;;) {
+    pthread_mutex_lock(&bus->lock);
+    if (bus->pumping && !mine) {
+      bus->pump_again = true;
+      pthread_mutex_unlock(&bus->lock);
+      break;
+    }
+    bus->pumping = mine = true;
+    bool any = next_handful(bus, one);
+    if (!any && !bus->pump_again)
+      bus->pumping = false;
+    bool is_done = !bus->pumping;
+    bus->pump_again = false;
+    bus->delivering = any ? one->transport : NULL;
+    pthread_mutex_unlock(&bus->lock);
+    if (is_done)
+      break;
+    if (!any)
+      continue;
+    one->transport->ops->deliver(one->transport->host, one->token, one->entries, one->count);
+    pthread_mutex_lock(&bus->lock);
+    for (size_t i = 0; i < one->count; i++) {
+      evsi_memory_event_drop(one->events[i]);
+      evsi_free(one->states[i]);
+    }
+    bus->delivering = NULL;
+    pthread_cond_broadcast(&bus->delivered);
+    pthread_mutex_unlock(&bus->lock);
+  }
+  evsi_free(one);
+}
+
+static void on_timer(void *data) {
+  evs_transport *transport = data;
+  uint64_t now = transport->world.env->now_ms();
+  pthread_mutex_lock(&transport->bus->lock);
+  uint64_t next = evsi_memory_wake_due(transport->bus, now);
+  pthread_mutex_unlock(&transport->bus->lock);
+  if (next)
+    transport->world.env->io->timer_start(transport->timer, next > now ? next - now : 1);
+  pump(transport->bus);
+}
+
+static memory_event *copy_event(const evs_tp_event *from) {
+  memory_event *event = evsi_calloc(1, sizeof *event + from->topic.size + from->full_type.size + from->data.size +
+                                           from->raw.size + 4);
+  if (!event)
+    return NULL;
+  char *at = event->bytes;
+  const evs_bytes parts[] = {from->topic, from->full_type, from->data, from->raw};
+  evs_bytes *places[] = {&event->topic, &event->full_type, &event->data, &event->raw};
+  for (size_t i = 0; i < 4; i++) {
+    *places[i] = evsi_bytes(at, parts[i].size);
+    if (parts[i].size)
+      memcpy(at, parts[i].data, parts[i].size);
+    at += parts[i].size + 1;
+  }
+  event->partition = from->partition;
+  return event;
+}
+
+/* @locks bus. True when every group that reads the event has room for it. */
+static bool has_room(const evs_transport *transport, const memory_event *event) {
+  for (memory_group *group = transport->bus->groups; group; group = group->next) {
+    if (group->waiting >= transport->max_queue && evsi_memory_group_reads(group, event))
+      return false;
+  }
+  return true;
+}
+
+/* @locks bus. False when memory is short. */
+static bool queue_event(evs_transport *transport, memory_event *event) {
+  event->sequence = ++transport->bus->sequence;
+  snprintf(event->offset, sizeof event->offset, "%" PRIu64, event->sequence);
+  event->holders = 1;
+  for (memory_group *group = transport->bus->groups; group; group = group->next) {
+    if (!evsi_memory_group_reads(group, event))
+      continue;
+    memory_entry *entry = evsi_calloc(1, sizeof *entry);
+    if (!entry)
+      return false;
+    entry->event = event;
+    event->holders++;
+    evsi_memory_queue(group, entry, false);
+  }
+  return true;
+}
+
+static void publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome, char *offset) {
+  *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = from->token, .status = EVS_OK};
+  memory_event *event = copy_event(from);
+  if (!event) {
+    outcome->status = EVS_NOMEM;
+    outcome->flags = EVS_TP_NOT_SENT;
+    outcome->message = evsi_text("out of memory");
+    return;
+  }
+  pthread_mutex_lock(&transport->bus->lock);
+  if (!has_room(transport, event)) {
+    outcome->status = EVS_QUEUE_FULL;
+    outcome->flags = EVS_TP_TRANSIENT | EVS_TP_NOT_SENT;
+    outcome->message = evsi_text("the queue of a consumer group is full (maxQueue): its handlers are slower than "
+                                 "the publishers");
+    evsi_free(event);
+  } else {
+    if (!queue_event(transport, event)) {
+      outcome->status = EVS_NOMEM;
+      outcome->message = evsi_text("out of memory: not every group got the event");
+    }
+    memcpy(offset, event->offset, sizeof event->offset);
+    outcome->offset = evsi_text(offset);
+    evsi_memory_event_drop(event);
+  }
+  pthread_mutex_unlock(&transport->bus->lock);
+}
+
+static void publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
+  evs_tp_outcome outcomes[DELIVER_MAX];
+  char offsets[DELIVER_MAX][24];
+  while (count > 0) {
+    size_t part = count < DELIVER_MAX ? count : DELIVER_MAX;
+    for (size_t i = 0; i < part; i++)
+      publish_one(transport, &events[i], &outcomes[i], offsets[i]);
+    transport->ops->published(transport->host, outcomes, part);
+    events += part;
+    count -= part;
+  }
+  pump(transport->bus);
+}
+
+/* @locks bus */
+static bool set_topics(memory_group *group, const evs_tp_group *spec) {
+  for (uint64_t i = 0; i < spec->topic_count; i++) {
+    bool known = false;
+    for (size_t k = 0; k < group->topic_count; k++)
+      known = known || (strlen(group->topics[k]) == spec->topics[i].size &&
+                        memcmp(group->topics[k], spec->topics[i].data, spec->topics[i].size) == 0);
+    if (known)
+      continue;
+    char **grown = evsi_realloc(group->topics, (group->topic_count + 1) * sizeof *grown);
+    if (!grown)
+      return false;
+    group->topics = grown;
+    grown[group->topic_count] = evsi_strndup(spec->topics[i].data, spec->topics[i].size);
+    if (!grown[group->topic_count])
+      return false;
+    group->topic_count++;
+  }
+  return true;
+}
+
+static void join(evs_transport *transport, const evs_tp_group *spec) {
+  pthread_mutex_lock(&transport->bus->lock);
+  memory_group *group = evsi_memory_group(transport->bus, spec->name, true);
+  bool ok = group && set_topics(group, spec);
+  if (ok && !evsi_memory_member(group, transport, spec->group)) {
+    memory_member *member = evsi_calloc(1, sizeof *member);
+    ok = member != NULL;
+    if (ok) {
+      *member = (memory_member){.next = group->members, .transport = transport, .token = spec->group};
+      group->members = member;
+    }
+  }
+  pthread_mutex_unlock(&transport->bus->lock);
+  if (!ok) {
+    transport->ops->log(transport->host, 3, "out of memory: a consumer group could not be joined");
+    return;
+  }
+  transport->ops->joined(transport->host, spec->group);
+  on_timer(transport); /* what is parked may have nobody else's timer */
+}
+
+/* @locks bus. Forgets the member once it holds nothing; true when it left just now. */
+static bool forget_if_done(memory_group *group, const evs_transport *transport, uint64_t token) {
+  memory_member **link = &group->members;
+  while (*link && ((*link)->transport != transport || (*link)->token != token))
+    link = &(*link)->next;
+  memory_member *member = *link;
+  if (!member || !member->is_leaving)
+    return false;
+  for (memory_entry *entry = group->held; entry; entry = entry->hh.next) {
+    if (entry->member == transport)
+      return false;
+  }
+  *link = member->next;
+  evsi_free(member);
+  return true;
+}
+
+static memory_group *group_of(memory_bus *bus, const evs_transport *transport, uint64_t token) {
+  for (memory_group *group = bus->groups; group; group = group->next) {
+    if (evsi_memory_member(group, transport, token))
+      return group;
+  }
+  return NULL;
+}
+
+static void leave(evs_transport *transport, uint64_t token) {
+  bool left = true;
+  pthread_mutex_lock(&transport->bus->lock);
+  memory_group *group = group_of(transport->bus, transport, token);
+  if (group) {
+    evsi_memory_member(group, transport, token)->is_leaving = true;
+    left = forget_if_done(group, transport, token);
+  }
+  pthread_mutex_unlock(&transport->bus->lock);
+  if (left)
+    transport->ops->left(transport->host, token);
+}
+
+static void resume(evs_transport *transport, uint64_t token) {
+  (void)token;
+  pump(transport->bus);
+}
+
+/* @locks bus. Carries out one settlement; gives EVS_CONFLICT when the entry is not held. */
+static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *settlement, bool *out_left) {
+  uint64_t sequence = strtoull(settlement->offset.data, NULL, 10);
+  memory_group *group = group_of(transport->bus, transport, settlement->group);
+  memory_entry *entry = NULL;
+  if (group)
+    HASH_FIND(hh, group->held, &sequence, sizeof sequence, entry);
+  if (!entry || entry->member != transport)
+    return EVS_CONFLICT;
+  HASH_DEL(group->held, entry);
+  entry->member = NULL;
+  if (settlement->state.size > 0) {
+    evsi_free(entry->state);
+    entry->state = evsi_strndup(settlement->state.data, settlement->state.size);
+  }
+  switch (settlement->kind) {
+  case EVS_SETTLE_PARK:
+  case EVS_SETTLE_HAND_OVER:
+    entry->due_ms = transport->world.env->now_ms() + settlement->delay_ms;
+    evsi_memory_park(group, entry);
+    evsi_tasks_post(transport->world.tasks, &transport->timer_task);
+    break;
+  case EVS_SETTLE_RELEASE:
+    entry->deliveries--;
+    evsi_memory_queue(group, entry, true);
+    break;
+  default:
+    evsi_memory_entry_free(entry);
+  }
+  *out_left = forget_if_done(group, transport, settlement->group);
+  return EVS_OK;
+}
+
+static void settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
+  bool any_released = false;
+  for (size_t i = 0; i < count; i++) {
+    any_released = any_released || settlements[i].kind == EVS_SETTLE_RELEASE;
+    bool left = false;
+    uint64_t group = settlements[i].group;
+    evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = settlements[i].token};
+    pthread_mutex_lock(&transport->bus->lock);
+    outcome.status = settle_one(transport, &settlements[i], &left);
+    pthread_mutex_unlock(&transport->bus->lock);
+    transport->ops->settled(transport->host, &outcome, 1);
+    if (left)
+      transport->ops->left(transport->host, group);
+  }
+  if (any_released)
+    pump(transport->bus);
+}
+
+/* @locks bus */
+static void remove_members(memory_group *group, const evs_transport *transport) {
+  for (memory_member **link = &group->members; *link;) {
+    memory_member *member = *link;
+    if (member->transport != transport) {
+      link = &member->next;
+      continue;
+    }
+    *link = member->next;
+    evsi_free(member);
+  }
+}
+
+/* @locks bus */
+static void hand_back(memory_group *group, const evs_transport *transport) {
+  memory_entry *entry, *next;
+  HASH_ITER(hh, group->held, entry, next) {
+    if (entry->member != transport)
+      continue;
+    HASH_DEL(group->held, entry);
+    entry->member = NULL;
+    evsi_memory_queue(group, entry, true);
+  }
+  /* Our timer ends with us: another member's wakes what is parked. */
+  if (group->parked && group->members)
+    evsi_tasks_post(group->members->transport->world.tasks, &group->members->transport->timer_task);
+}
+
+static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
+  memory_bus *bus = transport->bus;
+  (void)deadline_ms; /* nothing here waits for anybody, but for a delivery that another thread makes just now */
+  pthread_mutex_lock(&bus->lock);
+  for (memory_group *group = bus->groups; group; group = group->next)
+    remove_members(group, transport);
+  while (bus->delivering == transport)
+    pthread_cond_wait(&bus->delivered, &bus->lock);
+  for (memory_group *group = bus->groups; group; group = group->next)
+    hand_back(group, transport);
+  pthread_mutex_unlock(&bus->lock);
+  pump(transport->bus);
+  transport->ops->closed(transport->host);
+}
+
+static json_t *groups_json(memory_bus *bus) {
+  json_t *list = json_array();
+  for (memory_group *group = bus->groups; group; group = group->next)
+    json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "group", group->name, "lag", (json_int_t)group->waiting,
+                                          "pending", (json_int_t)HASH_COUNT(group->held)));
+  return json_pack("{s:o}", "groups", list);
+}
+
+static void request(evs_transport *transport, const char *method, const char *params_json, size_t params_size,
+                    uint64_t token) {
+  char text[160];
+  (void)params_json;
+  (void)params_size;
+  if (strcmp(method, "groups") != 0) {
+    snprintf(text, sizeof text, "transport %.60s of type memory does not offer %.40s: it keeps nothing",
+             transport->name, method);
+    transport->ops->replied(transport->host, token, EVS_UNSUPPORTED, evsi_text(text));
+    return;
+  }
+  pthread_mutex_lock(&transport->bus->lock);
+  json_t *answer = groups_json(transport->bus);
+  pthread_mutex_unlock(&transport->bus->lock);
+  char *json = evsi_json_text(answer);
+  json_decref(answer);
+  transport->ops->replied(transport->host, token, json ? EVS_OK : EVS_NOMEM, evsi_text(json ? json : "out of memory"));
+  evsi_free(json);
+}
+
+const evs_transport_ops evsi_memory_transport = {
+    .struct_size = sizeof(evs_transport_ops),
+    .abi = EVS_TRANSPORT_ABI,
+    .type = "memory",
+    .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
+                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_DIRECT,
+    .create = create,
+    .connect = connect_bus,
+    .close = close_bus,
+    .destroy = destroy,
+    .publish = publish,
+    .join = join,
+    .leave = leave,
+    .resume = resume,
+    .settle = settle,
+    .request = request,
+};
