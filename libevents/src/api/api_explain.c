@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * api_explain.c - the boundary: the whole routing decision, with the subscriptions of this process. */
+#include <jansson.h>
+#include <string.h>
+
+#include "api/guard.h"
+#include "base/alloc.h"
+#include "base/json_text.h"
+
+/* The subscriptions that would receive the explained event, as a JSON array. */
+static json_t *subscriptions_of(evs_system *system, const json_t *decision) {
+  const char *type = json_string_value(json_object_get(decision, "type"));
+  const char *full = json_string_value(json_object_get(decision, "fullType"));
+  evsi_buf text = {0};
+  size_t prefix = type && full && strlen(full) > strlen(type) ? strlen(full) - strlen(type) - 1 : 0;
+  evsi_buf_add_text(&text, "[");
+  if (type && full)
+    evsi_consume_explain(system->consume, evsi_bytes(full, prefix), evsi_text(type), &text);
+  evsi_buf_add_text(&text, "]");
+  json_t *list = text.failed ? NULL : json_loadb(text.data, text.size, 0, NULL);
+  evsi_buf_free(&text);
+  return list ? list : json_array();
+}
+
+evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
+                       evs_error **out_error) {
+  char *text = NULL;
+  evs_status status = evsi_guard(system, 1, out_error);
+  if (status != EVS_OK)
+    return status;
+  if (!query_json || !out_json)
+    return evsi_error(out_error, EVS_ARGUMENT, NULL, "query_json or out_json is NULL");
+  status = evsi_router_explain(system->router, query_json, query_size, &text, out_error);
+  if (status != EVS_OK)
+    return status;
+  json_t *decision = json_loads(text, 0, NULL);
+  evsi_free(text);
+  json_object_set_new(decision, "subscriptions", subscriptions_of(system, decision));
+  *out_json = decision ? evsi_json_text(decision) : NULL;
+  json_decref(decision);
+  return *out_json ? EVS_OK : evsi_error_nomem(out_error);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * request.c - rare operations by name: those of the system wait here until their condition holds, the rest
+ * goes to a transport. A request ends exactly once: with its answer, its time limit, or the close. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "system/system.h"
+
+enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32 };
+
+struct evsi_request_waiter {
+  pthread_mutex_t lock;
+  pthread_cond_t done;
+  uint32_t holders;
+  evsi_report *report;
+};
+
+struct evsi_request {
+  evsi_task task;
+  evs_system *system;
+  uint64_t id;
+  uint64_t token;
+  evsi_request_waiter *waiter;
+  uint64_t deadline_ms;
+  int32_t link; /* the transport that answers, -1: the system itself */
+  char method[METHOD_MAX];
+  char *params;
+};
+
+static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
+static const char *const transport_methods[] = {"groups", "topics", "dlq.list", "dlq.get", "dlq.requeue", "dlq.discard", "tail"};
+
+static bool is_one_of(const char *method, const char *const *names, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(method, names[i]) == 0)
+      return true;
+  }
+  return false;
+}
+
+static void waiter_drop(evsi_request_waiter *waiter) {
+  pthread_mutex_lock(&waiter->lock);
+  uint32_t left = --waiter->holders;
+  pthread_mutex_unlock(&waiter->lock);
+  if (left > 0)
+    return;
+  evsi_free(waiter->report);
+  pthread_cond_destroy(&waiter->done);
+  pthread_mutex_destroy(&waiter->lock);
+  evsi_free(waiter);
+}
+
+static void free_request(evsi_request *request) {
+  evsi_free(request->params);
+  evsi_free(request);
+}
+
+/* The only end of a request: whoever took it out of the slots calls this. */
+static void finish(evsi_request *request, evs_status status, evs_bytes json_or_message) {
+  evs_error *error = NULL;
+  evs_report report = {.kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
+  if (status != EVS_OK) {
+    evsi_error(&error, status, NULL, "%s: %.*s", request->method, (int)json_or_message.size,
+               json_or_message.size ? json_or_message.data : "");
+    report.message = evsi_text(evs_error_message(error));
+    report.detail = evsi_text(evs_error_json(error));
+  }
+  evsi_report *copy = evsi_report_new(&report);
+  evsi_request_waiter *waiter = request->waiter;
+  if (waiter) {
+    pthread_mutex_lock(&waiter->lock);
+    waiter->report = copy;
+    pthread_cond_signal(&waiter->done);
+    pthread_mutex_unlock(&waiter->lock);
+    waiter_drop(waiter);
+  } else if (copy) {
+    evsi_records_add(&request->system->records, copy);
+  }
+  evs_error_free(error);
+  free_request(request);
+}
+
+void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message) {
+  pthread_mutex_lock(&system->lock);
+  evsi_request *request = evsi_slots_remove(&system->requests, id);
+  pthread_mutex_unlock(&system->lock);
+  if (request)
+    finish(request, status, json_or_message);
+}
+
+/* Why the system is not connected yet; false when every transport is. */
+static bool why_not_connected(evs_system *system, char *text, size_t size, bool *out_fatal) {
+  bool missing = false;
+  *out_fatal = false;
+  pthread_mutex_lock(&system->lock);
+  for (uint32_t i = 0; i < system->link_count && !missing; i++) {
+    const struct evs_host *host = &system->hosts[i];
+    missing = !host->connected;
+    if (missing) {
+      *out_fatal = host->fatal;
+      snprintf(text, size, "transport %s is not connected%s%s", system->links[i].config->name,
+               host->message[0] ? ": " : "", host->message);
+    }
+  }
+  pthread_mutex_unlock(&system->lock);
+  return missing;
+}
+
+/* Has the condition that an own request waits for come true? Then says so, or why it never will. */
+static bool is_due(evs_system *system, const evsi_request *request, evs_status *out_status, char *text, size_t size) {
+  bool fatal = false;
+  *out_status = EVS_OK;
+  snprintf(text, size, "{}");
+  if (strcmp(request->method, "connect") == 0) {
+    if (why_not_connected(system, text, size, &fatal)) {
+      *out_status = EVS_TRANSPORT;
+      return fatal;
+    }
+    return evsi_consume_ready(system->consume);
+  }
+  if (strcmp(request->method, "ready") == 0)
+    return evsi_consume_ready(system->consume);
+  bool is_flushed = evsi_publisher_in_flight(system->publisher) == 0;
+  return strcmp(request->method, "flush") == 0 ? is_flushed : is_flushed && evsi_consume_idle(system->consume);
+}
+
+static void time_out(evs_system *system, const evsi_request *request) {
+  char text[400];
+  bool fatal;
+  if (strcmp(request->method, "connect") == 0 && why_not_connected(system, text, sizeof text, &fatal)) {
+    evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(text));
+    return;
+  }
+  snprintf(text, sizeof text, request->link >= 0 ? "no answer from the store in time" : "not done in time: %s",
+           strcmp(request->method, "flush") == 0 ? "events still wait for the store" : "messages are still being handled");
+  evsi_requests_answer(system, request->id, EVS_TIMEOUT, evsi_text(text));
+}
+
+bool evsi_requests_check(evs_system *system) {
+  uint64_t now = system->env->now_ms();
+  char text[400];
+  uint32_t cursor = 0;
+  for (;;) {
+    evs_status status;
+    pthread_mutex_lock(&system->lock);
+    evsi_request *request = evsi_slots_next(&system->requests, &cursor);
+    pthread_mutex_unlock(&system->lock);
+    if (!request)
+      break;
+    if (request->link < 0 && is_due(system, request, &status, text, sizeof text))
+      evsi_requests_answer(system, request->id, status, evsi_text(text));
+    else if (now >= request->deadline_ms)
+      time_out(system, request);
+  }
+  pthread_mutex_lock(&system->lock);
+  bool some_wait = system->requests.used > 0;
+  pthread_mutex_unlock(&system->lock);
+  return some_wait;
+}
+
+void evsi_requests_abort(evs_system *system) {
+  uint32_t cursor = 0;
+  for (;;) {
+    pthread_mutex_lock(&system->lock);
+    evsi_request *request = evsi_slots_next(&system->requests, &cursor);
+    pthread_mutex_unlock(&system->lock);
+    if (!request)
+      return;
+    evsi_requests_answer(system, request->id, EVS_CLOSED, evsi_text("the system was closed"));
+  }
+}
+
+static void connect_all(evs_system *system) {
+  int expected = EVSI_NEW;
+  if (!atomic_compare_exchange_strong(&system->state, &expected, EVSI_OPEN))
+    return;
+  for (uint32_t i = 0; i < system->link_count; i++) {
+    system->links[i].ops->connect(system->links[i].transport);
+    evsi_consume_start(system->consume, i);
+  }
+}
+
+static void run_request(evsi_task *task) {
+  evsi_request *request = (evsi_request *)task;
+  evs_system *system = request->system;
+  pthread_mutex_lock(&system->lock);
+  request->id = evsi_slots_add(&system->requests, request);
+  pthread_mutex_unlock(&system->lock);
+  if (request->id == 0) {
+    finish(request, EVS_NOMEM, evsi_text("out of memory"));
+    return;
+  }
+  if (atomic_load(&system->state) >= EVSI_CLOSING) {
+    evsi_requests_answer(system, request->id, EVS_CLOSED, evsi_text("the system was closed"));
+    return;
+  }
+  if (strcmp(request->method, "connect") == 0)
+    connect_all(system);
+  evsi_system_tick(system);
+  if (request->link >= 0) /* the last line: the answer may come, and free the request, within the call */
+    system->links[request->link].ops->request(system->links[request->link].transport, request->method,
+                                              request->params, strlen(request->params), request->id);
+}
+
+/* The transport that a request names, or the first one that is not memory-only. */
+static evs_status choose_link(evs_system *system, const json_t *params, int32_t *out_link, evs_error **out_error) {
+  const char *name = json_string_value(json_object_get(params, "transport"));
+  *out_link = 0;
+  for (uint32_t i = 0; i < system->link_count; i++) {
+    bool fits = name ? strcmp(system->links[i].config->name, name) == 0
+                     : (system->links[i].ops->capabilities & EVS_CAP_PERSISTENCE) != 0;
+    if (fits) {
+      *out_link = (int32_t)i;
+      return EVS_OK;
+    }
+  }
+  return name ? evsi_error(out_error, EVS_NOT_FOUND, "/transport", "there is no transport named %.64s", name) : EVS_OK;
+}
+
+static evs_status prepare(evs_system *system, const char *method, evs_bytes params, evsi_request *request,
+                          evs_error **out_error) {
+  bool is_own = is_one_of(method, own_methods, sizeof own_methods / sizeof own_methods[0]);
+  if (!is_own && !is_one_of(method, transport_methods, sizeof transport_methods / sizeof transport_methods[0]))
+    return evsi_error(out_error, EVS_NOT_FOUND, NULL, "there is no request named %.64s (docs/requests.md lists them)", method);
+  json_error_t why;
+  json_t *root = params.size ? json_loadb(params.data, params.size, JSON_REJECT_DUPLICATES, &why) : json_object();
+  if (!json_is_object(root)) {
+    json_decref(root);
+    return evsi_error(out_error, EVS_VALIDATION, NULL, "the arguments of %s must be a JSON object", method);
+  }
+  request->link = -1;
+  evs_status status = is_own ? EVS_OK : choose_link(system, root, &request->link, out_error);
+  json_decref(root);
+  if (status == EVS_OK && request->link >= 0 && atomic_load(&system->state) == EVSI_NEW)
+    status = evsi_error(out_error, EVS_TRANSPORT, NULL, "the system is not connected: make the request \"connect\" first");
+  snprintf(request->method, sizeof request->method, "%s", method);
+  request->params = params.size ? evsi_strndup(params.data, params.size) : evsi_strdup("{}");
+  if (status == EVS_OK && !request->params)
+    status = evsi_error_nomem(out_error);
+  return status;
+}
+
+evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes params, uint32_t timeout_ms,
+                              uint64_t token, evsi_request_waiter *waiter, evs_error **out_error) {
+  evsi_request *request = evsi_calloc(1, sizeof *request);
+  if (!request)
+    return evsi_error_nomem(out_error);
+  request->task.run = run_request;
+  request->system = system;
+  request->token = token;
+  request->waiter = waiter;
+  request->deadline_ms = system->env->now_ms() + (timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS);
+  evs_status status = prepare(system, method, params, request, out_error);
+  if (status != EVS_OK) {
+    free_request(request);
+    return status;
+  }
+  evsi_tasks_post(&system->tasks, &request->task);
+  return EVS_OK;
+}
+
+static evs_status take_answer(evsi_request_waiter *waiter, char **out_json, evs_error **out_error) {
+  const evsi_report *report = waiter->report;
+  if (!report)
+    return evsi_error_nomem(out_error);
+  if (report->public.status != EVS_OK)
+    return evsi_error(out_error, report->public.status, NULL, "%s", report->public.message.data);
+  *out_json = evsi_strndup(report->public.detail.data, report->public.detail.size);
+  return *out_json ? EVS_OK : evsi_error_nomem(out_error);
+}
+
+evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes params, uint32_t timeout_ms,
+                             char **out_json, evs_error **out_error) {
+  enum { GRACE_MS = 1000 };
+  evsi_request_waiter *waiter = evsi_calloc(1, sizeof *waiter);
+  if (!waiter)
+    return evsi_error_nomem(out_error);
+  pthread_mutex_init(&waiter->lock, NULL);
+  evsi_cond_init(&waiter->done);
+  waiter->holders = 2;
+  uint64_t limit = timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS;
+  uint64_t deadline_us = system->env->now_us() + (limit + GRACE_MS) * 1000;
+  evs_status status = evsi_request_start(system, method, params, timeout_ms, 0, waiter, out_error);
+  if (status != EVS_OK) {
+    waiter->holders = 1;
+    waiter_drop(waiter);
+    return status;
+  }
+  bool in_time = true;
+  pthread_mutex_lock(&waiter->lock);
+  while (!waiter->report && in_time)
+    in_time = evsi_cond_wait(&waiter->done, &waiter->lock, deadline_us);
+  status = waiter->report || in_time ? take_answer(waiter, out_json, out_error)
+                                     : evsi_error(out_error, EVS_TIMEOUT, NULL, "%s: no answer in time", method);
+  pthread_mutex_unlock(&waiter->lock);
+  waiter_drop(waiter);
+  return status;
+}

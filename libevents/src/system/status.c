@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * status.c - what a system tells about itself: log records, statistics, status. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "system/system.h"
+
+enum { LOG_INTERVAL_MS = 1000 };
+
+static uint64_t hash_of(const char *component, const char *message) {
+  uint64_t hash = 1469598103934665603u; /* FNV-1a */
+  for (const char *at = component; *at; at++)
+    hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+  for (const char *at = message; *at; at++)
+    hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+  return hash;
+}
+
+/* The same text passes once a second; gives how many were held back since, or -1 to hold back. */
+static int64_t admit(evs_system *system, const char *component, const char *message) {
+  uint64_t hash = hash_of(component, message);
+  uint64_t now = system->env->now_ms();
+  int64_t dropped = 0;
+  pthread_mutex_lock(&system->lock);
+  size_t place = hash % EVSI_LOG_MEMORY;
+  if (system->logged[place].hash == hash && now - system->logged[place].at_ms < LOG_INTERVAL_MS) {
+    system->logged[place].dropped++;
+    dropped = -1;
+  } else {
+    dropped = system->logged[place].hash == hash ? system->logged[place].dropped : 0;
+    system->logged[place].hash = hash;
+    system->logged[place].at_ms = now;
+    system->logged[place].dropped = 0;
+  }
+  pthread_mutex_unlock(&system->lock);
+  return dropped;
+}
+
+void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message) {
+  static const char *const names[] = {"debug", "info", "warn", "error"};
+  evsi_buf detail = {0};
+  int64_t dropped = admit(system, component, message);
+  if (dropped < 0)
+    return;
+  evsi_buf_addf(&detail, "{\"level\":\"%s\",\"time\":%llu,\"component\":", names[level & 3],
+                (unsigned long long)system->env->wall_ms());
+  evsi_buf_add_json(&detail, component, strlen(component));
+  evsi_buf_add_text(&detail, ",\"message\":");
+  evsi_buf_add_json(&detail, message, strlen(message));
+  evsi_buf_addf(&detail, ",\"repeated\":%lld}", (long long)dropped);
+  evs_report report = {.kind = EVS_REPORT_LOG, .detail = evsi_bytes(detail.data, detail.size)};
+  evsi_report *record = detail.failed ? NULL : evsi_report_new(&report);
+  if (record)
+    evsi_records_add(&system->records, record);
+  evsi_buf_free(&detail);
+}
+
+static void add_transports(evs_system *system, evsi_buf *out) {
+  evsi_buf_add_text(out, "\"transports\":{");
+  pthread_mutex_lock(&system->lock);
+  for (uint32_t i = 0; i < system->link_count; i++) {
+    const struct evs_host *host = &system->hosts[i];
+    evsi_buf_add_text(out, i ? "," : "");
+    evsi_buf_add_json(out, system->links[i].config->name, strlen(system->links[i].config->name));
+    evsi_buf_addf(out, ":{\"type\":\"%s\",\"connected\":%s,\"since\":%llu,\"lastError\":", system->links[i].ops->type,
+                  host->connected ? "true" : "false", (unsigned long long)host->since_ms);
+    if (host->message[0])
+      evsi_buf_add_json(out, host->message, strlen(host->message));
+    else
+      evsi_buf_add_text(out, "null");
+    evsi_buf_addf(out, ",\"nextTry\":%llu}", (unsigned long long)host->next_try_ms);
+  }
+  pthread_mutex_unlock(&system->lock);
+  evsi_buf_add_text(out, "}");
+}
+
+char *evsi_system_stats_json(evs_system *system) {
+  evsi_buf out = {0};
+  evsi_buf_add_text(&out, "{");
+  evsi_stats_json(&system->stats, &out);
+  evsi_buf_addf(&out, ",\"inFlight\":%llu,", (unsigned long long)evsi_publisher_in_flight(system->publisher));
+  evsi_consume_json(system->consume, &out);
+  evsi_buf_add_text(&out, ",");
+  add_transports(system, &out);
+  char *routes = evsi_router_routes_json(system->router);
+  evsi_buf_addf(&out, ",\"routes\":%s}", routes ? routes : "[]");
+  evsi_free(routes);
+  return evsi_buf_take(&out);
+}
+
+char *evsi_system_status_json(evs_system *system) {
+  static const char *const names[] = {"new", "open", "closing", "closed"};
+  evsi_buf out = {0};
+  bool connected = system->link_count > 0;
+  for (uint32_t i = 0; i < system->link_count; i++)
+    connected = connected && atomic_load(&system->links[i].connected);
+  int state = atomic_load(&system->state);
+  evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",", connected ? "true" : "false",
+                connected && state == EVSI_OPEN ? "true" : "false",
+                connected && state == EVSI_OPEN && evsi_consume_ready(system->consume) ? "true" : "false",
+                names[state]);
+  add_transports(system, &out);
+  evsi_buf_addf(&out, ",\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"}",
+                (double)(system->env->now_ms() - system->stats.started_ms) / 1000.0);
+  return evsi_buf_take(&out);
+}

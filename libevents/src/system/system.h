@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * system.h - the owner of everything in one opened system, its I/O thread and its life. */
+#ifndef EVSI_SYSTEM_H
+#define EVSI_SYSTEM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/slots.h"
+#include "base/world.h"
+#include "config/config.h"
+#include "consume/consume.h"
+#include "event/records.h"
+#include "observe/stats.h"
+#include "publish/publisher.h"
+#include "route/router.h"
+#include "transport/transport.h"
+
+typedef enum { EVSI_NEW, EVSI_OPEN, EVSI_CLOSING, EVSI_CLOSED } evsi_system_state;
+
+/* libevents' side of one transport. */
+struct evs_host {
+  evs_system *system;
+  uint32_t index;
+  /* @locks system->lock */
+  bool connected, fatal, closed;
+  uint64_t since_ms; /* wall clock: when `connected` last changed */
+  uint64_t next_try_ms;
+  char message[256];
+};
+
+typedef struct evsi_request evsi_request;
+
+enum { EVSI_LOG_MEMORY = 64 };
+
+struct evs_system {
+  evsi_config *config;
+  const evsi_env *env;
+  evsi_loop *loop;
+  evsi_tasks tasks;
+  evsi_world world;
+  evsi_wake wake;
+  evsi_records records;
+  evsi_stats stats;
+  evsi_router *router;
+  evsi_publisher *publisher;
+  evsi_consume *consume;
+  evsi_link *links;
+  struct evs_host *hosts;
+  uint32_t link_count; /* links that have a transport */
+  pthread_t thread;
+  bool has_thread, has_tasks, has_records, has_stats, has_wake;
+  uint64_t fork_generation;
+  _Atomic int state; /* evsi_system_state */
+  pthread_mutex_t lock;
+
+  /* @locks lock */
+  evsi_slots requests;
+  struct {
+    uint64_t hash, at_ms;
+    uint32_t dropped;
+  } logged[EVSI_LOG_MEMORY];
+
+  /* @thread io */
+  evsi_timer *tick; /* runs while requests wait or the system closes */
+  bool ticking;
+  evsi_task close_task;
+  _Atomic uint64_t close_deadline_ms;
+  int close_phase; /* 0 not begun, 1 host still works, 2 transports close */
+  uint64_t transports_deadline_ms; /* of phase 2; a hurried second close must not cut the handing back */
+  uint64_t abandoned;
+};
+
+/* Builds everything and starts the I/O thread. */
+evs_status evsi_system_open(const char *json, size_t size, evs_system **out_system, evs_error **out_error);
+void evsi_system_close(evs_system *system, uint32_t deadline_ms); /* any thread, idempotent */
+void evsi_system_release(evs_system *system);
+/* Rises in every forked child. */
+uint64_t evsi_fork_generation(void);
+
+/* ---- host.c ---- */
+extern const evs_host_ops evsi_host_ops;
+
+/* ---- request.c ---- */
+typedef struct evsi_request_waiter evsi_request_waiter;
+/* Starts a request; with a waiter the answer goes there. */
+evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes params, uint32_t timeout_ms,
+                              uint64_t token, evsi_request_waiter *waiter, evs_error **out_error);
+evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes params, uint32_t timeout_ms,
+                             char **out_json, evs_error **out_error);
+/* Looks which requests can be answered now; @thread io. True while some wait. */
+bool evsi_requests_check(evs_system *system);
+void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message);
+void evsi_requests_abort(evs_system *system);
+
+/* ---- close.c ---- @thread io */
+void evsi_close_begin(evsi_task *task);
+bool evsi_close_step(evs_system *system); /* false once the loop may stop */
+void evsi_system_tick(evs_system *system); /* makes the tick run */
+
+/* ---- status.c ---- */
+void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message);
+char *evsi_system_stats_json(evs_system *system);
+char *evsi_system_status_json(evs_system *system);
+
+#endif
