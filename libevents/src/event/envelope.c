@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ * envelope.c - writes and reads the stored form of one event. Checks its shape only: whether a type is valid
+ * or a hash fits is decided by those who use them. */
+#include "event/envelope.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "event/json_scan.h"
+
+/* The members of `header`, in the order in which they are written. */
+typedef struct field {
+  const char *name;
+  size_t offset; /* in evsi_envelope */
+  bool required;
+  const char *not_a_text;
+  const char *twice;
+} field;
+
+#define FIELD(name, member, required)                                                                        \
+  {                                                                                                          \
+    name, offsetof(evsi_envelope, member), required, "header." name " is not a text",                        \
+        "header." name " is there twice"                                                                     \
+  }
+static const field fields[] = {
+    FIELD("id", id, true),
+    FIELD("type", type, true),
+    FIELD("origin", origin, false),
+    FIELD("originPrefix", origin_prefix, false),
+    FIELD("timestamp", timestamp, false),
+    FIELD("hash", hash, false),
+    FIELD("version", version, false),
+    FIELD("contentType", content_type, false),
+};
+#undef FIELD
+enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+
+static const evs_bytes *field_of(const evsi_envelope *envelope, const field *f) {
+  return (const evs_bytes *)((const char *)envelope + f->offset);
+}
+
+void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope) {
+  evsi_buf_addf(out, "{\"v\":%d,\"header\":{", EVSI_WIRE_VERSION);
+  const char *separator = "";
+  for (size_t i = 0; i < FIELD_COUNT; i++) {
+    const evs_bytes *value = field_of(envelope, &fields[i]);
+    if (value->size == 0)
+      continue;
+    evsi_buf_add_text(out, separator);
+    evsi_buf_add(out, "\"", 1);
+    evsi_buf_add_text(out, fields[i].name);
+    evsi_buf_add(out, "\":", 2);
+    evsi_buf_add_json(out, value->data, value->size);
+    separator = ",";
+  }
+  evsi_buf_add(out, "}", 1);
+  if (envelope->headers.size) {
+    evsi_buf_add_text(out, ",\"headers\":");
+    evsi_buf_add_bytes(out, envelope->headers);
+  }
+  if (envelope->body.size || envelope->content_type.size == 0) {
+    evsi_buf_add_text(out, ",\"body\":");
+    evsi_buf_add_bytes(out, envelope->body.size ? envelope->body : evsi_text("null"));
+  }
+  evsi_buf_add(out, "}", 1);
+}
+
+static bool is_null(evs_bytes value) {
+  return evsi_bytes_equal(value, evsi_text("null"));
+}
+
+/* Keys may be written with escapes, too; one that is longer than any of ours is nobody's. */
+static bool key_is(evs_bytes key, const char *name) {
+  if (!memchr(key.data, '\\', key.size))
+    return evsi_bytes_equal(key, evsi_text(name));
+  evsi_buf text = {0};
+  evs_bytes plain;
+  bool same = key.size <= 6 * strlen(name) &&
+              evsi_json_string(evsi_bytes(key.data - 1, key.size + 2), &text, &plain) &&
+              evsi_bytes_equal(plain, evsi_text(name));
+  evsi_buf_free(&text);
+  return same;
+}
+
+/* Where the undone escapes go: reserved in one piece before the first, so that spans stay where they are. */
+typedef struct texts {
+  evsi_buf *scratch;
+  size_t room;
+} texts;
+
+static const char *read_field(const field *f, evs_bytes value, texts *t, evs_bytes *out) {
+  if (is_null(value) && !f->required)
+    return NULL;
+  if (t->room && !evsi_buf_reserve(t->scratch, t->room))
+    return "out of memory";
+  t->room = 0;
+  return evsi_json_string(value, t->scratch, out) ? NULL : f->not_a_text;
+}
+
+static const char *read_header(evs_bytes header, evsi_envelope *out, texts *t) {
+  size_t cursor = 0;
+  evs_bytes key, value;
+  const char *why = NULL;
+  bool seen[FIELD_COUNT] = {false};
+  while (evsi_json_member(header, &cursor, &key, &value, &why)) {
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+      if (!key_is(key, fields[i].name))
+        continue;
+      if (seen[i])
+        return fields[i].twice;
+      seen[i] = true;
+      why = read_field(&fields[i], value, t, (evs_bytes *)((char *)out + fields[i].offset));
+      if (why)
+        return why;
+      break;
+    }
+  }
+  if (why)
+    return why;
+  if (out->id.size == 0)
+    return "header.id is missing";
+  return out->type.size == 0 ? "header.type is missing" : NULL;
+}
+
+/* Headers stay JSON; only that they map texts to texts is seen to. */
+static const char *check_headers(evs_bytes headers) {
+  size_t cursor = 0;
+  evs_bytes key, value;
+  const char *why = NULL;
+  if (headers.data[0] != '{')
+    return "headers is not an object";
+  while (evsi_json_member(headers, &cursor, &key, &value, &why))
+    if (value.data[0] != '"')
+      return "headers has a value that is not a text";
+  return why;
+}
+
+enum { PART_V, PART_HEADER, PART_HEADERS, PART_BODY, PART_COUNT };
+
+static const char *find_parts(evs_bytes data, evs_bytes parts[PART_COUNT]) {
+  static const char *const names[PART_COUNT] = {"v", "header", "headers", "body"};
+  static const char *const twice[PART_COUNT] = {"v is there twice", "header is there twice",
+                                                "headers is there twice", "body is there twice"};
+  size_t cursor = 0;
+  evs_bytes key, value;
+  const char *why = NULL;
+  while (evsi_json_member(data, &cursor, &key, &value, &why)) {
+    for (int i = 0; i < PART_COUNT; i++) {
+      if (!key_is(key, names[i]))
+        continue;
+      if (parts[i].size)
+        return twice[i];
+      parts[i] = value;
+      break;
+    }
+  }
+  return why;
+}
+
+const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
+  evs_bytes parts[PART_COUNT];
+  memset(parts, 0, sizeof parts);
+  memset(out_envelope, 0, sizeof *out_envelope);
+  const char *why = find_parts(data, parts);
+  if (why)
+    return why;
+  bool is_published_form = parts[PART_V].size == 0;
+  if (!is_published_form && !evsi_bytes_equal(parts[PART_V], evsi_text("1")))
+    return "unknown format";
+  if (parts[PART_HEADER].size == 0 || parts[PART_HEADER].data[0] != '{')
+    return "header is missing or not an object";
+  texts t = {scratch, parts[PART_HEADER].size};
+  why = read_header(parts[PART_HEADER], out_envelope, &t);
+  if (!why && parts[PART_HEADERS].size && !is_null(parts[PART_HEADERS])) {
+    why = check_headers(parts[PART_HEADERS]);
+    out_envelope->headers = parts[PART_HEADERS];
+  }
+  if (why)
+    return why;
+  out_envelope->body = parts[PART_BODY];
+  if (parts[PART_BODY].size || out_envelope->content_type.size)
+    return NULL;
+  /* The published library leaves `body` out where it was undefined. */
+  if (!is_published_form)
+    return "body is missing";
+  out_envelope->body = evsi_text("null");
+  return NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * envelope.h - the stored form of one event: {"v":1,"header":{…},"headers":{…},"body":…}, as
+ * docs/wire-format.md has it. The body's bytes are never re-encoded. */
+#ifndef EVSI_ENVELOPE_H
+#define EVSI_ENVELOPE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "libevents.h"
+
+enum { EVSI_WIRE_VERSION = 1 };
+
+/* All spans; empty ones are absent. */
+typedef struct evsi_envelope {
+  evs_bytes id, type, origin, origin_prefix, timestamp, version, hash, content_type;
+  evs_bytes headers; /* JSON object text */
+  evs_bytes body;    /* JSON text; or empty when the body travels beside the envelope (content_type set) */
+} evsi_envelope;
+
+/* Appends the envelope. Texts of the header are escaped; headers and body go in as they are. */
+void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope);
+
+/* Finds the parts in `data`. Spans point into data, or into `scratch` where an escape had to be undone.
+ * A missing `v` is the published library's form ({header, body}); an unknown one is refused.
+ * Returns NULL, or why it is malformed (static text). */
+const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ * identity.c - what tells events apart and dates them. No state but the last id's time and counter. */
+#include "event/identity.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Milliseconds and the 12 bits of rand_a in one word, so that rising ids need no lock. */
+enum { COUNTER_BITS = 12, COUNTER_START_MASK = 0x7FF };
+
+static _Atomic uint64_t last_tick;
+
+static uint64_t next_tick(uint64_t wall_ms, uint64_t roll) {
+  /* The counter starts in its lower half, which leaves room to count up; past its end it carries into the
+   * milliseconds, which the RFC allows, and a clock set back does not break the order. */
+  uint64_t fresh = wall_ms << COUNTER_BITS | (roll & COUNTER_START_MASK);
+  uint64_t last = atomic_load_explicit(&last_tick, memory_order_relaxed);
+  uint64_t tick;
+  do {
+    tick = (fresh >> COUNTER_BITS) > (last >> COUNTER_BITS) ? fresh : last + 1;
+  } while (!atomic_compare_exchange_weak_explicit(&last_tick, &last, tick, memory_order_relaxed,
+                                                  memory_order_relaxed));
+  return tick;
+}
+
+/* Stands in when the system has no random numbers: unique enough for ids, worthless as a secret. */
+static void fill_without_random(const evsi_env *env, uint64_t out_rolls[2]) {
+  static _Atomic uint64_t salt;
+  uint64_t x =
+      env->now_us() ^ (uint64_t)(uintptr_t)&x ^ atomic_fetch_add(&salt, UINT64_C(0x9E3779B97F4A7C15));
+  for (int i = 0; i < 2; i++) {
+    x += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    out_rolls[i] = z ^ z >> 31;
+  }
+}
+
+void evsi_uuid7(const evsi_env *env, char out_text[37]) {
+  static const char digits[] = "0123456789abcdef";
+  uint64_t rolls[2];
+  if (!env->random(rolls, sizeof rolls))
+    fill_without_random(env, rolls);
+  uint64_t tick = next_tick(env->wall_ms(), rolls[0]);
+  uint64_t high = (tick >> COUNTER_BITS) << 16 | 0x7000 | (tick & 0xFFF);
+  uint64_t low = UINT64_C(0x8000000000000000) | (rolls[1] & UINT64_C(0x3FFFFFFFFFFFFFFF));
+  char *out = out_text;
+  for (int i = 0; i < 32; i++) {
+    if (i == 8 || i == 12 || i == 16 || i == 20)
+      *out++ = '-';
+    uint64_t word = i < 16 ? high : low;
+    *out++ = digits[word >> (60 - 4 * (i % 16)) & 0xF];
+  }
+  *out = '\0';
+}
+
+/* Days since 1970-01-01 to year, month and day (Howard Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms", civil_from_days). */
+static void civil_from_days(uint64_t days, unsigned *year, unsigned *month, unsigned *day) {
+  uint64_t z = days + 719468;
+  uint64_t era = z / 146097, doe = z % 146097;
+  uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+  uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  uint64_t mp = (5 * doy + 2) / 153;
+  *day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
+  *month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
+  *year = (unsigned)(yoe + era * 400 + (*month <= 2));
+}
+
+static char *put_number(char *out, unsigned value, int digits) {
+  for (int i = digits - 1; i >= 0; i--) {
+    out[i] = (char)('0' + value % 10);
+    value /= 10;
+  }
+  return out + digits;
+}
+
+void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
+  const uint64_t last = UINT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z: four digits for the year */
+  uint64_t ms = wall_ms < last ? wall_ms : last;
+  unsigned year, month, day, of_day = (unsigned)(ms / 1000 % 86400);
+  civil_from_days(ms / 86400000, &year, &month, &day);
+  char *out = put_number(out_text, year, 4);
+  *out++ = '-';
+  out = put_number(out, month, 2);
+  *out++ = '-';
+  out = put_number(out, day, 2);
+  *out++ = 'T';
+  out = put_number(out, of_day / 3600, 2);
+  *out++ = ':';
+  out = put_number(out, of_day / 60 % 60, 2);
+  *out++ = ':';
+  out = put_number(out, of_day % 60, 2);
+  *out++ = '.';
+  out = put_number(out, (unsigned)(ms % 1000), 3);
+  *out++ = 'Z';
+  *out = '\0';
+}
+
+/* Reads exactly `digits` digits; -1 when there are others. */
+static int take_number(const char **at, const char *end, int digits) {
+  int value = 0;
+  if (end - *at < digits)
+    return -1;
+  for (int i = 0; i < digits; i++) {
+    char c = (*at)[i];
+    if (c < '0' || c > '9')
+      return -1;
+    value = value * 10 + (c - '0');
+  }
+  *at += digits;
+  return value;
+}
+
+static bool take_char(const char **at, const char *end, const char *allowed) {
+  if (*at == end || **at == '\0' || !strchr(allowed, **at))
+    return false;
+  ++*at;
+  return true;
+}
+
+static int days_in_month(int year, int month) {
+  static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return month == 2 && is_leap ? 29 : days[month - 1];
+}
+
+static bool take_date(const char **at, const char *end) {
+  int year = take_number(at, end, 4);
+  bool ok = year >= 0 && take_char(at, end, "-");
+  int month = ok ? take_number(at, end, 2) : -1;
+  if (month < 1 || month > 12 || !take_char(at, end, "-"))
+    return false;
+  int day = take_number(at, end, 2);
+  return day >= 1 && day <= days_in_month(year, month);
+}
+
+static bool take_clock(const char **at, const char *end) {
+  int hour = take_number(at, end, 2);
+  if (hour < 0 || hour > 23 || !take_char(at, end, ":"))
+    return false;
+  int minute = take_number(at, end, 2);
+  if (minute < 0 || minute > 59 || !take_char(at, end, ":"))
+    return false;
+  int second = take_number(at, end, 2); /* 60 is a leap second */
+  if (second < 0 || second > 60)
+    return false;
+  if (!take_char(at, end, "."))
+    return true;
+  if (take_number(at, end, 1) < 0)
+    return false;
+  while (take_number(at, end, 1) >= 0)
+    continue;
+  return true;
+}
+
+static bool take_offset(const char **at, const char *end) {
+  if (take_char(at, end, "Zz"))
+    return true;
+  if (!take_char(at, end, "+-"))
+    return false;
+  int hour = take_number(at, end, 2);
+  if (hour < 0 || hour > 23 || !take_char(at, end, ":"))
+    return false;
+  int minute = take_number(at, end, 2);
+  return minute >= 0 && minute <= 59;
+}
+
+int evsi_timestamp_valid(evs_bytes text) {
+  if (text.size == 0)
+    return 0;
+  const char *at = text.data, *end = text.data + text.size;
+  bool ok = take_date(&at, end) && take_char(&at, end, "Tt") && take_clock(&at, end) && take_offset(&at, end);
+  return ok && at == end;
+}
+
+/* Days since 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms", days_from_civil). */
+static int64_t days_from_civil(int year, int month, int day) {
+  int y = year - (month <= 2);
+  int era = (y >= 0 ? y : y - 399) / 400;
+  int of_era = y - era * 400;
+  int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  return (int64_t)era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+uint64_t evsi_timestamp_ms(evs_bytes text) {
+  enum { CANONICAL = 24 };
+  if (text.size != CANONICAL || text.data[CANONICAL - 1] != 'Z' || !evsi_timestamp_valid(text))
+    return 0;
+  int parts[7];
+  static const int starts[] = {0, 5, 8, 11, 14, 17, 20}, digits[] = {4, 2, 2, 2, 2, 2, 3};
+  for (int i = 0; i < 7; i++) {
+    const char *at = text.data + starts[i];
+    parts[i] = take_number(&at, at + digits[i], digits[i]);
+  }
+  int64_t seconds = days_from_civil(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5];
+  return seconds < 0 ? 0 : (uint64_t)seconds * 1000 + (uint64_t)parts[6];
+}
+
+/* Looking an algorithm up by name costs more than hashing a small body, so it is done once. */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void sha256_fetch(void) {
+  sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+int evsi_sha256_hex(evs_bytes bytes, char out_hex[65]) {
+  static const char digits[] = "0123456789abcdef";
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  pthread_once(&sha256_once, sha256_fetch);
+  if (!sha256 || !EVP_Digest(bytes.size ? bytes.data : "", bytes.size, digest, &size, sha256, NULL) ||
+      size != 32)
+    return -1;
+  for (int i = 0; i < 32; i++) {
+    out_hex[2 * i] = digits[digest[i] >> 4];
+    out_hex[2 * i + 1] = digits[digest[i] & 0xF];
+  }
+  out_hex[64] = '\0';
+  return 0;
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT
+ * pattern_trie.c - patterns as a tree of segments, with two roots: one for patterns that begin at the first
+ * segment, one for those with a leading `*.`, which may begin at any. A match walks the tree once with the
+ * *set* of positions at which a node can be reached, so that no node is visited twice whatever the patterns
+ * and the type are. Who may receive what (origins) is not known here. */
+#include "event/pattern_trie.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+
+enum { SEGMENTS_MAX = EVSI_MATCH_TEXT_MAX / 2 + 1, SET_WORDS = SEGMENTS_MAX / 64 + 1 };
+
+/* One distinct text between dots, shared by all patterns. */
+typedef struct segment {
+  UT_hash_handle hh;
+  uint32_t uses;
+  uint32_t size;
+  char text[];
+} segment;
+
+typedef struct id_list {
+  uint32_t *ids;
+  uint32_t count;
+  uint32_t capacity;
+} id_list;
+
+struct node;
+
+typedef struct edge_key {
+  struct node *parent;
+  segment *name; /* NULL: the wildcard edge */
+} edge_key;
+
+typedef struct node {
+  UT_hash_handle hh; /* in trie->edges, by key; not for the roots */
+  edge_key key;
+  struct node *wildcard;
+  uint32_t children; /* the wildcard included */
+  id_list exact;     /* patterns that end here */
+  id_list rest;      /* patterns that go on with a trailing `*`: one or more segments */
+} node;
+
+struct evsi_pattern_trie {
+  segment *segments;
+  node *edges;
+  node anchored;
+  node floating;
+};
+
+evsi_pattern_trie *evsi_pattern_trie_new(void) {
+  return evsi_calloc(1, sizeof(evsi_pattern_trie));
+}
+
+static void node_free(node *n) {
+  evsi_free(n->exact.ids);
+  evsi_free(n->rest.ids);
+  evsi_free(n);
+}
+
+void evsi_pattern_trie_free(evsi_pattern_trie *trie) {
+  if (!trie)
+    return;
+  node *n, *next_node;
+  HASH_ITER(hh, trie->edges, n, next_node) {
+    HASH_DEL(trie->edges, n);
+    node_free(n);
+  }
+  segment *s, *next_segment;
+  HASH_ITER(hh, trie->segments, s, next_segment) {
+    HASH_DEL(trie->segments, s);
+    evsi_free(s);
+  }
+  id_list *lists[] = {&trie->anchored.exact, &trie->anchored.rest, &trie->floating.exact,
+                      &trie->floating.rest};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    evsi_free(lists[i]->ids);
+  evsi_free(trie);
+}
+
+static unsigned hash_mix(uint64_t x) {
+  x = (x ^ x >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+  return (unsigned)(x >> 32);
+}
+
+static unsigned segment_hash(const char *text, size_t size) {
+  uint64_t hash = size;
+  for (; size >= 8; text += 8, size -= 8) {
+    uint64_t word;
+    memcpy(&word, text, 8);
+    hash = (hash ^ word) * UINT64_C(0xD6E8FEB86659FD93);
+    hash ^= hash >> 29;
+  }
+  uint64_t tail = 0;
+  memcpy(&tail, text, size);
+  return hash_mix((hash ^ tail) * UINT64_C(0xD6E8FEB86659FD93));
+}
+
+static unsigned edge_hash(edge_key key) {
+  return hash_mix((uint64_t)(uintptr_t)key.parent * 31 + (uint64_t)(uintptr_t)key.name);
+}
+
+static segment *segment_find(const evsi_pattern_trie *trie, const char *text, size_t size) {
+  segment *found = NULL;
+  unsigned hash = segment_hash(text, size);
+  HASH_FIND_BYHASHVALUE(hh, trie->segments, text, size, hash, found);
+  return found;
+}
+
+static node *edge_find(const evsi_pattern_trie *trie, edge_key key) {
+  node *found = NULL;
+  unsigned hash = edge_hash(key);
+  HASH_FIND_BYHASHVALUE(hh, trie->edges, &key, sizeof key, hash, found);
+  return found;
+}
+
+/* Its `uses` may be 0 until an edge takes it. */
+static segment *segment_get(evsi_pattern_trie *trie, const char *text, size_t size) {
+  segment *s = segment_find(trie, text, size);
+  if (s)
+    return s;
+  s = evsi_calloc(1, sizeof *s + size + 1);
+  if (!s)
+    return NULL;
+  memcpy(s->text, text, size);
+  s->size = (uint32_t)size;
+  unsigned hash = segment_hash(text, size);
+  HASH_ADD_KEYPTR_BYHASHVALUE(hh, trie->segments, s->text, size, hash, s);
+  if (!s->hh.tbl) {
+    evsi_free(s);
+    return NULL;
+  }
+  return s;
+}
+
+static void segment_drop_unused(evsi_pattern_trie *trie, segment *s) {
+  if (!s || s->uses > 0)
+    return;
+  HASH_DEL(trie->segments, s);
+  evsi_free(s);
+}
+
+static node *edge_get(evsi_pattern_trie *trie, edge_key key) {
+  node *n = edge_find(trie, key);
+  if (n)
+    return n;
+  n = evsi_calloc(1, sizeof *n);
+  if (!n)
+    return NULL;
+  n->key = key;
+  unsigned hash = edge_hash(key);
+  HASH_ADD_KEYPTR_BYHASHVALUE(hh, trie->edges, &n->key, sizeof n->key, hash, n);
+  if (!n->hh.tbl) {
+    node_free(n);
+    return NULL;
+  }
+  key.parent->children++;
+  if (key.name)
+    key.name->uses++;
+  else
+    key.parent->wildcard = n;
+  return n;
+}
+
+/* Removes nodes that nothing needs any more, from here up to a root. */
+static void node_prune(evsi_pattern_trie *trie, node *n) {
+  while (n->key.parent && n->children == 0 && n->exact.count == 0 && n->rest.count == 0) {
+    node *parent = n->key.parent;
+    segment *name = n->key.name;
+    HASH_DEL(trie->edges, n);
+    node_free(n);
+    parent->children--;
+    if (name) {
+      name->uses--;
+      segment_drop_unused(trie, name);
+    } else {
+      parent->wildcard = NULL;
+    }
+    n = parent;
+  }
+}
+
+static bool list_add(id_list *list, uint32_t id) {
+  for (uint32_t i = 0; i < list->count; i++)
+    if (list->ids[i] == id)
+      return true;
+  if (list->count == list->capacity) {
+    uint32_t capacity = list->capacity ? list->capacity * 2 : 1;
+    uint32_t *ids = evsi_realloc(list->ids, capacity * sizeof *ids);
+    if (!ids)
+      return false;
+    list->ids = ids;
+    list->capacity = capacity;
+  }
+  list->ids[list->count++] = id;
+  return true;
+}
+
+static void list_remove(id_list *list, uint32_t id) {
+  for (uint32_t i = 0; i < list->count; i++) {
+    if (list->ids[i] != id)
+      continue;
+    memmove(list->ids + i, list->ids + i + 1, (list->count - i - 1) * sizeof *list->ids);
+    list->count--;
+    return;
+  }
+}
+
+static bool is_star(const char *text, size_t size) {
+  return size == 1 && text[0] == '*';
+}
+
+/* Where a pattern ends: its node and which of the node's lists. Creates the way there when asked to. */
+typedef struct place {
+  node *at;
+  bool is_rest;
+} place;
+
+static node *step(evsi_pattern_trie *trie, node *from, evs_bytes text, bool create) {
+  edge_key key = {.parent = from};
+  if (!is_star(text.data, text.size)) {
+    key.name = create ? segment_get(trie, text.data, text.size) : segment_find(trie, text.data, text.size);
+    if (!key.name)
+      return NULL;
+  }
+  node *next = create ? edge_get(trie, key) : edge_find(trie, key);
+  if (!next && create)
+    segment_drop_unused(trie, key.name);
+  return next;
+}
+
+static place locate(evsi_pattern_trie *trie, const char *pattern, bool is_tail, bool create) {
+  place p = {.at = &trie->anchored};
+  if (!is_tail && pattern[0] == '*' && pattern[1] == '.') {
+    p.at = &trie->floating;
+    pattern += 2;
+  }
+  for (;;) {
+    size_t size = strcspn(pattern, ".");
+    bool is_last = pattern[size] == '\0';
+    if (is_last && is_star(pattern, size)) {
+      p.is_rest = true;
+      return p;
+    }
+    node *next = step(trie, p.at, (evs_bytes){pattern, size}, create);
+    if (!next) {
+      if (create)
+        node_prune(trie, p.at);
+      p.at = NULL;
+      return p;
+    }
+    p.at = next;
+    if (is_last)
+      return p;
+    pattern += size + 1;
+  }
+}
+
+static bool trie_add(evsi_pattern_trie *trie, const char *pattern, bool is_tail, uint32_t id) {
+  place p = locate(trie, pattern, is_tail, true);
+  if (!p.at)
+    return false;
+  if (list_add(p.is_rest ? &p.at->rest : &p.at->exact, id))
+    return true;
+  node_prune(trie, p.at);
+  return false;
+}
+
+static void trie_remove(evsi_pattern_trie *trie, const char *pattern, bool is_tail, uint32_t id) {
+  place p = locate(trie, pattern, is_tail, false);
+  if (!p.at)
+    return;
+  list_remove(p.is_rest ? &p.at->rest : &p.at->exact, id);
+  node_prune(trie, p.at);
+}
+
+bool evsi_pattern_trie_add(evsi_pattern_trie *trie, const char *pattern, uint32_t id) {
+  return trie_add(trie, pattern, false, id);
+}
+
+void evsi_pattern_trie_remove(evsi_pattern_trie *trie, const char *pattern, uint32_t id) {
+  trie_remove(trie, pattern, false, id);
+}
+
+bool evsi_pattern_trie_add_tail(evsi_pattern_trie *trie, const char *tail, uint32_t id) {
+  return trie_add(trie, tail, true, id);
+}
+
+void evsi_pattern_trie_remove_tail(evsi_pattern_trie *trie, const char *tail, uint32_t id) {
+  trie_remove(trie, tail, true, id);
+}
+
+/* Bit p: the next segment to be matched is number p; bit `count`: the type is used up. */
+typedef struct positions {
+  uint64_t words[SET_WORDS];
+} positions;
+
+/* A node whose children are being visited. `open` holds what literal edges have not been tried with. */
+typedef struct frame {
+  const node *at;
+  bool wildcard_is_open;
+  positions here;
+  positions open;
+} frame;
+
+typedef struct walk {
+  const evsi_pattern_trie *trie;
+  bool (*found)(void *data, uint32_t id);
+  void *data;
+  uint32_t count;                  /* of segments */
+  uint32_t words;                  /* of the sets, as many as this type needs */
+  positions known;                 /* segments that occur in some pattern */
+  segment *segments[SEGMENTS_MAX]; /* NULL: in no pattern */
+  uint16_t same[SEGMENTS_MAX];     /* next position with the same text; 0: none */
+  frame stack[SEGMENTS_MAX + 1];
+  uint32_t depth;
+} walk;
+
+static void set_clear(positions *set, uint32_t words) {
+  for (uint32_t w = 0; w < words; w++)
+    set->words[w] = 0;
+}
+
+static void set_add(positions *set, uint32_t position) {
+  set->words[position / 64] |= UINT64_C(1) << (position % 64);
+}
+
+static bool set_has(const positions *set, uint32_t position) {
+  return set->words[position / 64] >> (position % 64) & 1;
+}
+
+/* The lowest position, or UINT32_MAX. */
+static uint32_t set_first(const positions *set, uint32_t words) {
+  for (uint32_t w = 0; w < words; w++)
+    if (set->words[w])
+      return w * 64 + (uint32_t)__builtin_ctzll(set->words[w]);
+  return UINT32_MAX;
+}
+
+static void set_remove(positions *set, uint32_t position) {
+  set->words[position / 64] &= ~(UINT64_C(1) << (position % 64));
+}
+
+/* False when there are more segments than any valid type has. */
+static bool walk_split(walk *w, evs_bytes type) {
+  const char *at = type.data, *end = type.data + type.size;
+  w->count = 0;
+  for (;;) {
+    const char *stop = memchr(at, '.', (size_t)(end - at));
+    if (!stop)
+      stop = end;
+    if (w->count == SEGMENTS_MAX)
+      return false;
+    w->segments[w->count++] = segment_find(w->trie, at, (size_t)(stop - at));
+    if (stop == end)
+      break;
+    at = stop + 1;
+  }
+  w->words = w->count / 64 + 1;
+  set_clear(&w->known, w->words);
+  for (uint32_t i = w->count; i-- > 0;) {
+    w->same[i] = 0;
+    if (!w->segments[i])
+      continue;
+    set_add(&w->known, i);
+    for (uint32_t j = i + 1; j < w->count && !w->same[i]; j++)
+      if (w->segments[j] == w->segments[i])
+        w->same[i] = (uint16_t)j;
+  }
+  return true;
+}
+
+static bool report(const walk *w, const id_list *list) {
+  for (uint32_t i = 0; i < list->count; i++)
+    if (!w->found(w->data, list->ids[i]))
+      return false;
+  return true;
+}
+
+/* Enters a node: reports its patterns and queues its children. False to stop the whole match. */
+static bool walk_enter(walk *w, const node *at, const positions *here) {
+  if (at->exact.count && set_has(here, w->count) && !report(w, &at->exact))
+    return false;
+  bool has_more = set_first(here, w->words) < w->count;
+  if (!has_more)
+    return true;
+  if (at->rest.count && !report(w, &at->rest))
+    return false;
+  if (at->children == 0)
+    return true;
+  frame *f = &w->stack[w->depth++];
+  f->at = at;
+  f->wildcard_is_open = at->wildcard != NULL;
+  bool has_literals = at->children > (at->wildcard ? 1u : 0u);
+  for (uint32_t i = 0; i < w->words; i++) {
+    f->here.words[i] = here->words[i];
+    f->open.words[i] = has_literals ? here->words[i] & w->known.words[i] : 0;
+  }
+  return true;
+}
+
+/* Every position one further; the one behind the last segment has nowhere to go. */
+static void set_advance(const walk *w, const positions *from, positions *out) {
+  uint64_t carry = 0;
+  for (uint32_t i = 0; i < w->words; i++) {
+    uint64_t word = from->words[i];
+    if (i == w->count / 64)
+      word &= ~(UINT64_C(1) << (w->count % 64));
+    out->words[i] = word << 1 | carry;
+    carry = word >> 63;
+  }
+}
+
+/* The next child of the frame's node that can be reached, with its positions; NULL when there is none left.
+ */
+static const node *frame_next(const walk *w, frame *f, positions *out) {
+  if (f->wildcard_is_open) {
+    f->wildcard_is_open = false;
+    set_advance(w, &f->here, out);
+    return f->at->wildcard;
+  }
+  uint32_t first;
+  while ((first = set_first(&f->open, w->words)) != UINT32_MAX) {
+    set_clear(out, w->words);
+    uint32_t p = first;
+    do {
+      if (set_has(&f->open, p))
+        set_add(out, p + 1);
+      set_remove(&f->open, p);
+      p = w->same[p];
+    } while (p != 0);
+    edge_key key = {.parent = (node *)f->at, .name = w->segments[first]};
+    const node *child = edge_find(w->trie, key);
+    if (child)
+      return child;
+  }
+  return NULL;
+}
+
+static bool walk_from(walk *w, const node *root, const positions *start) {
+  w->depth = 0;
+  if (!walk_enter(w, root, start))
+    return false;
+  while (w->depth > 0) {
+    positions here;
+    const node *child = frame_next(w, &w->stack[w->depth - 1], &here);
+    if (!child)
+      w->depth--;
+    else if (!walk_enter(w, child, &here))
+      return false;
+  }
+  return true;
+}
+
+void evsi_pattern_trie_match(const evsi_pattern_trie *trie, evs_bytes type,
+                             bool (*found)(void *data, uint32_t id), void *data) {
+  if (type.size == 0 || type.size > EVSI_MATCH_TEXT_MAX)
+    return;
+  walk w; /* filled as far as the type needs: clearing all of it would cost more than the match */
+  w.trie = trie;
+  w.found = found;
+  w.data = data;
+  if (!walk_split(&w, type))
+    return;
+  positions start;
+  set_clear(&start, w.words);
+  set_add(&start, 0);
+  if (!walk_from(&w, &trie->anchored, &start))
+    return;
+  if (trie->floating.children == 0 && trie->floating.rest.count == 0)
+    return;
+  for (uint32_t i = 1; i < w.count; i++)
+    set_add(&start, i);
+  walk_from(&w, &trie->floating, &start);
+}

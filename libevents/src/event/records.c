@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ * records.c - see records.h. */
+#include "event/records.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { LOGS_MAX = 256 };
+
+static void place(evs_bytes *field, evs_bytes from, char **at) {
+  field->data = *at;
+  field->size = from.size;
+  if (from.size)
+    memcpy(*at, from.data, from.size);
+  (*at)[from.size] = '\0';
+  *at += from.size + 1;
+}
+
+evsi_report *evsi_report_new(const evs_report *from) {
+  size_t size = 6 + from->id.size + from->transport.size + from->topic.size + from->offset.size +
+                from->message.size + from->detail.size;
+  evsi_report *report = evsi_alloc(sizeof *report + size);
+  if (!report)
+    return NULL;
+  report->next = NULL;
+  report->public = *from;
+  report->public.struct_size = sizeof report->public;
+  char *at = report->bytes;
+  place(&report->public.id, from->id, &at);
+  place(&report->public.transport, from->transport, &at);
+  place(&report->public.topic, from->topic, &at);
+  place(&report->public.offset, from->offset, &at);
+  place(&report->public.message, from->message, &at);
+  place(&report->public.detail, from->detail, &at);
+  return report;
+}
+
+void evsi_records_init(evsi_records *records, evsi_wake *wake) {
+  pthread_mutex_init(&records->lock, NULL);
+  records->head = NULL;
+  records->tail = &records->head;
+  records->count = 0;
+  records->logs = 0;
+  records->wake = wake;
+}
+
+static void free_list(evsi_report *report) {
+  while (report) {
+    evsi_report *next = report->next;
+    evsi_free(report);
+    report = next;
+  }
+}
+
+void evsi_records_destroy(evsi_records *records) {
+  free_list(records->head);
+  pthread_mutex_destroy(&records->lock);
+}
+
+void evsi_records_add(evsi_records *records, evsi_report *first) {
+  pthread_mutex_lock(&records->lock);
+  while (first) {
+    evsi_report *report = first;
+    first = report->next;
+    report->next = NULL;
+    if (report->public.kind == EVS_REPORT_LOG && records->logs++ >= LOGS_MAX) {
+      records->logs--;
+      evsi_free(report);
+      continue;
+    }
+    *records->tail = report;
+    records->tail = &report->next;
+    records->count++;
+  }
+  pthread_mutex_unlock(&records->lock);
+  evsi_wake_signal(records->wake);
+}
+
+evs_batch *evsi_batch_new(void) {
+  return evsi_calloc(1, sizeof(evs_batch));
+}
+
+bool evsi_batch_reserve(evs_batch *batch, size_t messages) {
+  if (messages <= batch->message_capacity)
+    return true;
+  evs_message *grown = evsi_realloc(batch->messages, messages * sizeof *grown);
+  if (!grown)
+    return false;
+  batch->messages = grown;
+  void **holds = evsi_realloc(batch->holds, messages * sizeof *holds);
+  if (!holds)
+    return false;
+  batch->holds = holds;
+  batch->message_capacity = messages;
+  return true;
+}
+
+bool evsi_batch_set_reports(evs_batch *batch, evsi_report *first, size_t count) {
+  batch->reports = evsi_alloc((count ? count : 1) * sizeof *batch->reports);
+  if (!batch->reports) {
+    free_list(first);
+    return false;
+  }
+  batch->nodes = first;
+  for (; first; first = first->next)
+    batch->reports[batch->report_count++] = first->public;
+  return true;
+}
+
+bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool *out_left) {
+  pthread_mutex_lock(&records->lock);
+  evsi_report *first = records->head;
+  evsi_report *last = NULL;
+  size_t count = 0;
+  for (evsi_report *report = first; report && count < max; report = report->next, count++) {
+    last = report;
+    records->logs -= report->public.kind == EVS_REPORT_LOG;
+  }
+  if (last) {
+    records->head = last->next;
+    if (!records->head)
+      records->tail = &records->head;
+    last->next = NULL;
+    records->count -= count;
+  }
+  *out_left = records->head != NULL;
+  pthread_mutex_unlock(&records->lock);
+  return count == 0 || evsi_batch_set_reports(batch, first, count);
+}
+
+void evsi_batch_free(evs_batch *batch) {
+  if (!batch)
+    return;
+  for (size_t i = 0; i < batch->message_count; i++)
+    batch->release(batch->holds[i]);
+  evsi_free(batch->messages);
+  evsi_free(batch->holds);
+  evsi_free(batch->reports);
+  free_list(batch->nodes);
+  evsi_free(batch);
+}
