@@ -36,21 +36,21 @@ extern "C" {
 typedef int32_t evs_status;
 enum {
   EVS_OK = 0,
-  EVS_CONFIG = -1,      /* the configuration is wrong; problems[] lists every fault */
-  EVS_VALIDATION = -2,  /* a type, pattern, header, body or option breaks a rule */
-  EVS_ROUTING = -3,     /* no route, topic or transport takes the event */
-  EVS_TRANSPORT = -4,   /* the store refused or cannot be reached */
-  EVS_TIMEOUT = -5,     /* no answer in time: for a publish the outcome is unknown */
-  EVS_CLOSED = -6,      /* the system is closing or closed */
-  EVS_QUEUE_FULL = -7,  /* the bound on events or bytes in flight is reached: poll, then retry */
-  EVS_NOT_FOUND = -8,   /* no such subscription, delivery, dead letter, method or transport */
-  EVS_CONFLICT = -9,    /* somebody else settled or changed it first */
+  EVS_CONFIG = -1,       /* the configuration is wrong; problems[] lists every fault */
+  EVS_VALIDATION = -2,   /* a type, pattern, header, body or option breaks a rule */
+  EVS_ROUTING = -3,      /* no route, topic or transport takes the event */
+  EVS_TRANSPORT = -4,    /* the store refused or cannot be reached */
+  EVS_TIMEOUT = -5,      /* no answer in time: for a publish the outcome is unknown */
+  EVS_CLOSED = -6,       /* the system is closing or closed */
+  EVS_QUEUE_FULL = -7,   /* the bound on events or bytes in flight is reached: poll, then retry */
+  EVS_NOT_FOUND = -8,    /* no such subscription, delivery, dead letter, method or transport */
+  EVS_CONFLICT = -9,     /* somebody else settled or changed it first */
   EVS_UNSUPPORTED = -10, /* known, but this transport or version cannot do it */
-  EVS_INTERNAL = -11,   /* a defect of the library: please report it */
-  EVS_AGAIN = -12,      /* nothing to take yet */
-  EVS_FORKED = -13,     /* this process inherited the system by fork; open a new one */
-  EVS_NOMEM = -14,      /* out of memory */
-  EVS_ARGUMENT = -15    /* a NULL or impossible argument */
+  EVS_INTERNAL = -11,    /* a defect of the library: please report it */
+  EVS_AGAIN = -12,       /* nothing to take yet */
+  EVS_FORKED = -13,      /* this process inherited the system by fork; open a new one */
+  EVS_NOMEM = -14,       /* out of memory */
+  EVS_ARGUMENT = -15     /* a NULL or impossible argument */
 };
 
 typedef struct evs_error evs_error;
@@ -145,7 +145,7 @@ typedef struct evs_event {
   evs_bytes transport;    /* name, or empty for what the routes say */
   uint32_t timeout_ms;    /* 0: publisher.timeout */
   uint32_t reserved;
-  uint64_t delay_ms;      /* reserved for delayed delivery; other than 0 is EVS_UNSUPPORTED today */
+  uint64_t delay_ms; /* reserved for delayed delivery; other than 0 is EVS_UNSUPPORTED today */
 } evs_event;
 
 enum { EVS_OUTCOME_STORED = 1, EVS_OUTCOME_REFUSED = 2, EVS_OUTCOME_UNKNOWN = 3 };
@@ -155,24 +155,24 @@ enum {
   EVS_REPORT_REQUEST = 2,      /* the answer to evs_request(); `detail` is its JSON */
   EVS_REPORT_UNSUBSCRIBED = 3, /* the last record of a subscription; token is the subscription */
   EVS_REPORT_CLOSED = 4,       /* the last record of a system; `detail` is {released, abandoned} */
-  EVS_REPORT_LOG = 5           /* `detail` is {level, time, component, message}; the newest are dropped past 256 */
+  EVS_REPORT_LOG = 5 /* `detail` is {level, time, component, message}; the newest are dropped past 256 */
 };
 
 /* One thing that ended. Bytes are lent until evs_batch_release(). */
 typedef struct evs_report {
   uint32_t struct_size;
-  uint32_t kind;       /* EVS_REPORT_… */
+  uint32_t kind; /* EVS_REPORT_… */
   uint64_t token;
-  evs_status status;   /* EVS_OK or why not */
-  uint32_t outcome;    /* EVS_OUTCOME_… of a publish, else 0 */
-  uint32_t attempts;   /* sends of a publish, the first included */
-  int32_t partition;   /* EVS_PARTITION_NONE where the topic has no partitions */
-  evs_bytes id;        /* event id of a publish */
+  evs_status status; /* EVS_OK or why not */
+  uint32_t outcome;  /* EVS_OUTCOME_… of a publish, else 0 */
+  uint32_t attempts; /* sends of a publish, the first included */
+  int32_t partition; /* EVS_PARTITION_NONE where the topic has no partitions */
+  evs_bytes id;      /* event id of a publish */
   evs_bytes transport;
   evs_bytes topic;
-  evs_bytes offset;    /* position given by the store */
-  evs_bytes message;   /* text of a failure */
-  evs_bytes detail;    /* JSON: answer of a request, or the whole error of a failure (as evs_error_json) */
+  evs_bytes offset;  /* position given by the store */
+  evs_bytes message; /* text of a failure */
+  evs_bytes detail;  /* JSON: answer of a request, or the whole error of a failure (as evs_error_json) */
 } evs_report;
 
 /* evs_publish - hands events to the publisher: validate, route, encode, send. Every accepted event with
@@ -206,14 +206,14 @@ evs_status evs_unsubscribe(evs_system *system, uint64_t subscription, evs_error 
 /* One event for one subscription. Bytes are lent until evs_batch_release(); settle by delivery id. */
 typedef struct evs_message {
   uint32_t struct_size;
-  int32_t partition;     /* EVS_PARTITION_NONE where the topic has no partitions */
-  uint64_t subscription; /* token */
-  uint64_t delivery;     /* id for evs_ack() and evs_fail() */
-  uint32_t attempt;      /* from 1: failures so far + 1; a crash does not raise it */
-  uint32_t deliveries;   /* deliveries of the entry as the store counts them */
+  int32_t partition;           /* EVS_PARTITION_NONE where the topic has no partitions */
+  uint64_t subscription;       /* token */
+  uint64_t delivery;           /* id for evs_ack() and evs_fail() */
+  uint32_t attempt;            /* from 1: failures so far + 1; a crash does not raise it */
+  uint32_t deliveries;         /* deliveries of the entry as the store counts them */
   uint64_t handler_timeout_ms; /* 0: none */
   evs_bytes id;
-  evs_bytes type;        /* without origin prefix */
+  evs_bytes type; /* without origin prefix */
   evs_bytes origin;
   evs_bytes origin_prefix;
   evs_bytes timestamp;
@@ -227,8 +227,8 @@ typedef struct evs_message {
   evs_bytes offset;
   evs_bytes group;
   evs_bytes consumer;
-  evs_bytes pattern;      /* of the subscription, as normalised */
-  evs_bytes requeue;      /* JSON {group, from, count} when an operator requeued it, or empty */
+  evs_bytes pattern; /* of the subscription, as normalised */
+  evs_bytes requeue; /* JSON {group, from, count} when an operator requeued it, or empty */
 } evs_message;
 
 enum { EVS_POLL_MESSAGES = 1, EVS_POLL_REPORTS = 2 };
@@ -260,12 +260,12 @@ enum {
 
 typedef struct evs_failure {
   uint32_t struct_size;
-  uint32_t kind;          /* EVS_FAIL_… */
+  uint32_t kind; /* EVS_FAIL_… */
   uint64_t delivery;
-  uint64_t delay_ms;      /* EVS_FAIL_LATER only */
+  uint64_t delay_ms; /* EVS_FAIL_LATER only */
   evs_bytes error_class;
   evs_bytes message;
-  evs_bytes stack;        /* kept up to 16 KiB */
+  evs_bytes stack; /* kept up to 16 KiB */
 } evs_failure;
 
 /* evs_fail - the handler did not succeed; see evs_failure. Stale ids as in evs_ack(). */
@@ -294,7 +294,8 @@ evs_status evs_call(evs_system *system, const char *method, const char *params_j
 /* ---- routing and pure functions --------------------------------------------------------------- */
 
 /* evs_explain - the whole routing decision for {type, originPrefix?, body?, key?}, by the code that routes.
- * gives: *out_json {type, fullType, topic, topicRule, transports, partition, schema, routes, subscriptions} */
+ * gives: *out_json {type, fullType, topic, topicRule, transports, partition, schema, routes, subscriptions}
+ */
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
                        evs_error **out_error);
 
@@ -333,7 +334,8 @@ uint64_t evs_retry_delay(int32_t strategy, uint64_t base_delay_ms, uint64_t max_
 /* evs_body_hash - SHA-256 of the bytes as 64 lower-case hex digits and a NUL. errors: EVS_ARGUMENT */
 evs_status evs_body_hash(evs_bytes body, char out_hex[65]);
 
-/* evs_partition_for_key - Kafka's default: (murmur2(key) & 0x7fffffff) mod partitions; 0 when partitions is 0. */
+/* evs_partition_for_key - Kafka's default: (murmur2(key) & 0x7fffffff) mod partitions; 0 when partitions is
+ * 0. */
 uint32_t evs_partition_for_key(evs_bytes key, uint32_t partitions);
 
 /* evs_key_slot - slot of a Redis Cluster key: CRC16 (XMODEM) mod 16384 with hash tags. */

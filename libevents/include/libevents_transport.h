@@ -49,14 +49,14 @@ typedef struct evs_host evs_host;           /* libevents' side of one transport 
 /* One event to store. */
 typedef struct evs_tp_event {
   uint32_t struct_size;
-  int32_t partition;   /* EVS_PARTITION_NONE: the topic has no partitions */
+  int32_t partition; /* EVS_PARTITION_NONE: the topic has no partitions */
   uint64_t token;
   uint32_t partitions; /* of the topic; 0: none */
   uint32_t reserved;
   evs_bytes topic;
   evs_bytes full_type;
-  evs_bytes data;      /* the envelope as docs/wire-format.md has it */
-  evs_bytes raw;       /* bytes of a body that is not JSON, else empty */
+  evs_bytes data; /* the envelope as docs/wire-format.md has it */
+  evs_bytes raw;  /* bytes of a body that is not JSON, else empty */
 } evs_tp_event;
 
 enum {
@@ -68,12 +68,12 @@ enum {
 /* What became of one event or settlement. */
 typedef struct evs_tp_outcome {
   uint32_t struct_size;
-  uint32_t flags;      /* EVS_TP_… */
+  uint32_t flags; /* EVS_TP_… */
   uint64_t token;
-  evs_status status;   /* EVS_OK; EVS_CONFLICT: the entry is no longer ours; else a failure */
+  evs_status status; /* EVS_OK; EVS_CONFLICT: the entry is no longer ours; else a failure */
   uint32_t reserved;
-  evs_bytes offset;    /* of a stored event */
-  evs_bytes message;   /* of a failure */
+  evs_bytes offset;  /* of a stored event */
+  evs_bytes message; /* of a failure */
 } evs_tp_outcome;
 
 enum {
@@ -85,14 +85,14 @@ enum {
 typedef struct evs_tp_entry {
   uint32_t struct_size;
   int32_t partition;
-  uint32_t flags;       /* EVS_ENTRY_… */
-  uint32_t deliveries;  /* as the store counts, this one included */
+  uint32_t flags;      /* EVS_ENTRY_… */
+  uint32_t deliveries; /* as the store counts, this one included */
   evs_bytes topic;
   evs_bytes offset;
   evs_bytes data;
   evs_bytes raw;
-  evs_bytes requeue;    /* JSON written by a requeue, else empty */
-  evs_bytes state;      /* what the last EVS_SETTLE_PARK or _HAND_OVER kept, else empty */
+  evs_bytes requeue; /* JSON written by a requeue, else empty */
+  evs_bytes state;   /* what the last EVS_SETTLE_PARK or _HAND_OVER kept, else empty */
 } evs_tp_entry;
 
 enum {
@@ -129,14 +129,14 @@ typedef struct evs_tp_settlement {
 /* A consumer group of this process. join() with a known token changes it. */
 typedef struct evs_tp_group {
   uint32_t struct_size;
-  uint32_t discover;      /* 1: also read every topic for which host->wants() is true */
-  uint64_t group;         /* token chosen by libevents */
+  uint32_t discover; /* 1: also read every topic for which host->wants() is true */
+  uint64_t group;    /* token chosen by libevents */
   evs_bytes name;
-  evs_bytes consumer;     /* stable part of this member's name */
+  evs_bytes consumer; /* stable part of this member's name */
   const evs_bytes *topics;
   uint64_t topic_count;
-  uint32_t from_new;      /* 1: a group that does not exist yet starts behind the newest entry */
-  uint32_t prefetch;      /* most entries that this member holds */
+  uint32_t from_new;       /* 1: a group that does not exist yet starts behind the newest entry */
+  uint32_t prefetch;       /* most entries that this member holds */
   evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
 } evs_tp_group;
 
@@ -180,7 +180,8 @@ typedef struct evs_transport_ops {
   uint64_t capabilities; /* EVS_CAP_… */
 
   /* builds a transport from its checked configuration; opens nothing. env is internal to libevents
-   * (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for plug-ins. The ops table and host outlive it. */
+   * (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for plug-ins. The ops table
+   * and host outlive it. */
   evs_status (*create)(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
                        const char *config_json, size_t config_size, evs_transport **out_transport,
                        evs_error **out_error);

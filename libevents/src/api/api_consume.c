@@ -37,13 +37,14 @@ static evs_status take(evs_system *system, uint32_t what, uint32_t max, evs_batc
   return ok ? EVS_AGAIN : EVS_NOMEM;
 }
 
-evs_status evs_poll(evs_system *system, uint32_t what, uint32_t max, uint32_t timeout_ms, evs_batch **out_batch,
-                    evs_error **out_error) {
+evs_status evs_poll(evs_system *system, uint32_t what, uint32_t max, uint32_t timeout_ms,
+                    evs_batch **out_batch, evs_error **out_error) {
   evs_status status = evsi_guard(system, 1, out_error);
   if (status != EVS_OK)
     return status;
   if (!out_batch || max == 0 || (what & (EVS_POLL_MESSAGES | EVS_POLL_REPORTS)) == 0)
-    return evsi_error(out_error, EVS_ARGUMENT, NULL, "out_batch is NULL, max is 0, or `what` names nothing to take");
+    return evsi_error(out_error, EVS_ARGUMENT, NULL,
+                      "out_batch is NULL, max is 0, or `what` names nothing to take");
   uint64_t deadline_us = system->env->now_us() + timeout_ms * UINT64_C(1000);
   for (;;) {
     bool was_closed = atomic_load(&system->state) == EVSI_CLOSED;
@@ -82,7 +83,8 @@ evs_status evs_ack(evs_system *system, const uint64_t *deliveries, size_t count,
   if (!deliveries && count > 0)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "deliveries is NULL");
   if (atomic_load(&system->state) == EVSI_CLOSED)
-    return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed; what was held went back to the store");
+    return evsi_error(out_error, EVS_CLOSED, NULL,
+                      "the system was closed; what was held went back to the store");
   size_t stale = evsi_consume_ack(system->consume, deliveries, count);
   if (out_stale)
     *out_stale = stale;
@@ -94,9 +96,10 @@ static evs_status check_failures(const evs_failure *failures, size_t count, evs_
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "failures is NULL");
   for (size_t i = 0; i < count; i++) {
     if (failures[i].struct_size < sizeof *failures || failures[i].kind > EVS_FAIL_RELEASE)
-      return evsi_error(out_error, EVS_ARGUMENT, NULL,
-                        "failure %zu has struct_size %u and kind %u: set them to sizeof(evs_failure) and EVS_FAIL_…", i,
-                        failures[i].struct_size, failures[i].kind);
+      return evsi_error(
+          out_error, EVS_ARGUMENT, NULL,
+          "failure %zu has struct_size %u and kind %u: set them to sizeof(evs_failure) and EVS_FAIL_…", i,
+          failures[i].struct_size, failures[i].kind);
   }
   return EVS_OK;
 }
@@ -109,7 +112,8 @@ evs_status evs_fail(evs_system *system, const evs_failure *failures, size_t coun
   if (status != EVS_OK)
     return status;
   if (atomic_load(&system->state) == EVSI_CLOSED)
-    return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed; what was held went back to the store");
+    return evsi_error(out_error, EVS_CLOSED, NULL,
+                      "the system was closed; what was held went back to the store");
   size_t stale = evsi_consume_fail(system->consume, failures, count);
   if (out_stale)
     *out_stale = stale;

@@ -7,8 +7,9 @@ evs_status evsi_guard(const evs_system *system, int closed_is_fine, evs_error **
   if (!system)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "the system is NULL: open one with evs_system_open()");
   if (system->fork_generation != evsi_fork_generation())
-    return evsi_error(out_error, EVS_FORKED, NULL,
-                      "this system was opened before fork() and belongs to the parent: open a new one in the child");
+    return evsi_error(
+        out_error, EVS_FORKED, NULL,
+        "this system was opened before fork() and belongs to the parent: open a new one in the child");
   if (!closed_is_fine && atomic_load(&system->state) >= EVSI_CLOSING)
     return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed: open a new one");
   return EVS_OK;
@@ -85,7 +86,8 @@ evs_status evs_request(evs_system *system, const char *method, const char *param
     return status;
   if (!method || (!params_json && params_size > 0))
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "the method or its arguments are NULL");
-  return evsi_request_start(system, method, evsi_bytes(params_json, params_size), timeout_ms, token, NULL, out_error);
+  return evsi_request_start(system, method, evsi_bytes(params_json, params_size), timeout_ms, token, NULL,
+                            out_error);
 }
 
 evs_status evs_call(evs_system *system, const char *method, const char *params_json, size_t params_size,
@@ -95,5 +97,6 @@ evs_status evs_call(evs_system *system, const char *method, const char *params_j
     return status;
   if (!method || !out_json || (!params_json && params_size > 0))
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "the method, its arguments or out_json are NULL");
-  return evsi_request_call(system, method, evsi_bytes(params_json, params_size), timeout_ms, out_json, out_error);
+  return evsi_request_call(system, method, evsi_bytes(params_json, params_size), timeout_ms, out_json,
+                           out_error);
 }

@@ -33,7 +33,7 @@ typedef struct evsi_stream_events {
 
 typedef struct evsi_io {
   evsi_loop *(*loop_new)(void (*on_wake)(void *data), void *data);
-  void (*loop_run)(evsi_loop *loop); /* until loop_stop() */
+  void (*loop_run)(evsi_loop *loop);  /* until loop_stop() */
   void (*loop_stop)(evsi_loop *loop); /* loop's thread */
   void (*loop_wake)(evsi_loop *loop); /* any thread: on_wake runs at least once afterwards */
   void (*loop_free)(evsi_loop *loop); /* after loop_run returned, or if it never ran */
@@ -49,7 +49,7 @@ typedef struct evsi_io {
   /* Takes `bytes` (from evsi_alloc) and frees it when written. Returns false when the stream is gone. */
   bool (*stream_write)(evsi_stream *stream, char *bytes, size_t size);
   size_t (*stream_unsent)(const evsi_stream *stream); /* bytes that wait in stream_write */
-  void (*stream_close)(evsi_stream *stream); /* `closed` follows later; unsent bytes are dropped */
+  void (*stream_close)(evsi_stream *stream);          /* `closed` follows later; unsent bytes are dropped */
 } evsi_io;
 
 typedef struct evsi_env {

@@ -269,8 +269,8 @@ static int open_tcp(evsi_stream *stream, const evsi_address *address) {
   return rc;
 }
 
-static evsi_stream *stream_open(evsi_loop *loop, const evsi_address *address, const evsi_stream_events *events,
-                                void *data) {
+static evsi_stream *stream_open(evsi_loop *loop, const evsi_address *address,
+                                const evsi_stream_events *events, void *data) {
   evsi_stream *stream = evsi_calloc(1, sizeof *stream);
   if (!stream)
     return NULL;

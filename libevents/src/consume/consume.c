@@ -104,7 +104,8 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
   subscription->group = group;
   if (!give_number(consume, subscription))
     return evsi_error_nomem(out_error);
-  evs_status status = evsi_matcher_add(group->matcher, subscription->pattern, &rule, subscription->number, out_error);
+  evs_status status =
+      evsi_matcher_add(group->matcher, subscription->pattern, &rule, subscription->number, out_error);
   subscription->token = status == EVS_OK ? evsi_slots_add(&consume->subscriptions_by_token, subscription) : 0;
   if (subscription->token == 0) {
     consume->by_number[subscription->number] = NULL;
@@ -115,7 +116,8 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
     snprintf(subscription->name, sizeof subscription->name, "%.191s", subscription->options.name);
   else
     snprintf(subscription->name, sizeof subscription->name, "%.170s#%u", subscription->pattern, ordinal);
-  subscription->label = evsi_stats_label(consume->setup.stats, EVSI_LABEL_SUBSCRIPTION, evsi_text(subscription->name));
+  subscription->label =
+      evsi_stats_label(consume->setup.stats, EVSI_LABEL_SUBSCRIPTION, evsi_text(subscription->name));
   subscription->next = group->subscriptions;
   group->subscriptions = subscription;
   evsi_group_changed(group);
@@ -134,7 +136,8 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
     return status;
   }
   evsi_origin_rule rule = rule_of(consume, &subscription->options);
-  status = evsi_pattern_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern, out_error);
+  status = evsi_pattern_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern,
+                                  out_error);
   if (status == EVS_OK) {
     pthread_mutex_lock(&consume->lock);
     status = attach(consume, subscription, out_error);
@@ -288,8 +291,9 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
     evsi_buf_add_json(out, each->group->name, strlen(each->group->name));
     evsi_buf_add_text(out, ",\"transport\":");
     evsi_buf_add_json(out, each->group->link->config->name, strlen(each->group->link->config->name));
-    evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}", each->queued,
-                  each->handed, (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_RECEIVED] : 0),
+    evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}",
+                  each->queued, each->handed,
+                  (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_RECEIVED] : 0),
                   (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_FAILED] : 0),
                   (unsigned long long)each->group->held);
     comma = ",";

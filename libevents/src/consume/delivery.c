@@ -121,7 +121,8 @@ static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max) {
   size_t taken = 0;
   for (uint32_t i = 0; i < consume->number_count && taken < max; i++) {
     evsi_subscription *subscription = consume->by_number[(consume->take_from + i) % consume->number_count];
-    if (!subscription || !evsi_subscription_can_take(subscription) || !evsi_batch_reserve(batch, batch->message_count + 1))
+    if (!subscription || !evsi_subscription_can_take(subscription) ||
+        !evsi_batch_reserve(batch, batch->message_count + 1))
       continue;
     taken += hand(consume, subscription, batch);
   }
@@ -214,7 +215,8 @@ static evsi_delivery_state judge(evsi_consume *consume, evsi_delivery *delivery,
   evsi_entry *entry = delivery->entry;
   if (failure->kind == EVS_FAIL_RELEASE)
     return EVSI_DELIVERY_RELEASED;
-  if (failure->kind == EVS_FAIL_LATER && entry->state.deferrals < consume->setup.config->consumer.max_deferrals) {
+  if (failure->kind == EVS_FAIL_LATER &&
+      entry->state.deferrals < consume->setup.config->consumer.max_deferrals) {
     entry->settlement.delay_ms = failure->delay_ms;
     return EVSI_DELIVERY_LATER;
   }

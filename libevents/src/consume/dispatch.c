@@ -88,8 +88,8 @@ static void match(evsi_entry *entry, evsi_outgoing *outgoing) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered = false;
   evsi_consume *consume = entry->group->consume;
-  uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix, entry->envelope.type,
-                                      numbers, MATCHES_MAX, &filtered);
+  uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix,
+                                      entry->envelope.type, numbers, MATCHES_MAX, &filtered);
   if (count > MATCHES_MAX)
     count = MATCHES_MAX;
   if (count == 0 && filtered) {
@@ -129,28 +129,31 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
     return;
   }
   char full[EVSI_PATTERN_MAX];
-  int size = entry->envelope.origin_prefix.size
-                 ? snprintf(full, sizeof full, "%.*s.%.*s", (int)entry->envelope.origin_prefix.size,
-                            entry->envelope.origin_prefix.data, (int)entry->envelope.type.size,
-                            entry->envelope.type.data)
-                 : snprintf(full, sizeof full, "%.*s", (int)entry->envelope.type.size, entry->envelope.type.data);
+  int size =
+      entry->envelope.origin_prefix.size
+          ? snprintf(full, sizeof full, "%.*s.%.*s", (int)entry->envelope.origin_prefix.size,
+                     entry->envelope.origin_prefix.data, (int)entry->envelope.type.size,
+                     entry->envelope.type.data)
+          : snprintf(full, sizeof full, "%.*s", (int)entry->envelope.type.size, entry->envelope.type.data);
   if (size < 0 || (size_t)size >= sizeof full) {
     evsi_settle_dead(entry, "MalformedEntry", "the type is longer than any valid type", outgoing);
     return;
   }
-  entry->type_label = evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE,
-                                       evsi_bytes(full, (size_t)size));
+  entry->type_label =
+      evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, (size_t)size));
   match(entry, outgoing);
 }
 
-void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries, size_t count) {
+void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
+                          size_t count) {
   evsi_outgoing outgoing = {NULL, NULL};
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
   for (size_t i = 0; group && i < count; i++) {
     evsi_entry *entry = evsi_entry_new(group, &entries[i]);
     if (!entry) {
-      consume->setup.log(consume->setup.data, 3, "consume", "out of memory: an entry stays pending in the store");
+      consume->setup.log(consume->setup.data, 3, "consume",
+                         "out of memory: an entry stays pending in the store");
       continue;
     }
     group->held++;

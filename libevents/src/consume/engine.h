@@ -35,25 +35,25 @@ struct evsi_delivery {
   uint64_t handed_us;
   evsi_delivery_state state;
   evsi_delivery_state late_state; /* how it ended for the entry when is_late */
-  bool is_late; /* its time limit passed; the host has not answered yet */
+  bool is_late;                   /* its time limit passed; the host has not answered yet */
 };
 
 /* What survives a redelivery, kept by the transport as JSON between attempts. */
 typedef struct evsi_entry_state {
-  uint32_t attempts;      /* failed ones */
+  uint32_t attempts; /* failed ones */
   uint32_t deferrals;
   uint64_t first_failure_ms; /* wall clock */
   uint64_t last_failure_ms;
   uint64_t unmatched_since_ms;
-  json_t *done;           /* names of subscriptions that are through */
-  json_t *exhausted;      /* names of subscriptions that failed for good */
-  json_t *history;        /* newest 16 failures, oldest first */
-  json_t *error;          /* {class, message, stack} of the newest failure */
+  json_t *done;      /* names of subscriptions that are through */
+  json_t *exhausted; /* names of subscriptions that failed for good */
+  json_t *history;   /* newest 16 failures, oldest first */
+  json_t *error;     /* {class, message, stack} of the newest failure */
 } evsi_entry_state;
 
 /* One stored entry that this process holds for a group, until the transport has settled it. */
 struct evsi_entry {
-  evsi_entry *next; /* among the settlements on their way */
+  evsi_entry *next;                /* among the settlements on their way */
   evsi_entry *all_next, *all_prev; /* among all that are held */
   evsi_group *group;
   _Atomic uint32_t holders; /* the engine, and each message in a batch */
@@ -104,7 +104,7 @@ typedef struct evsi_member {
 typedef struct evsi_membership {
   char *stream; /* topic, or topic:partition */
   uint64_t version;
-  bool all_same; /* every member registered the same subscriptions */
+  bool all_same;        /* every member registered the same subscriptions */
   evsi_member *members; /* the others */
   size_t member_count;
   UT_hash_handle hh;
@@ -120,11 +120,11 @@ struct evsi_group {
   evsi_matcher *matcher;
   evsi_subscription *subscriptions;
   uint32_t next_ordinal;
-  uint64_t held;       /* entries that are not settled */
+  uint64_t held; /* entries that are not settled */
   uint64_t held_bytes;
-  bool starved;        /* credits ran out: tell the transport when some are back */
+  bool starved; /* credits ran out: tell the transport when some are back */
   bool must_join, must_resume, must_leave;
-  bool is_joined;      /* the transport established it */
+  bool is_joined; /* the transport established it */
   bool is_leaving;
   bool has_left;
   evsi_membership *memberships;
@@ -141,9 +141,9 @@ struct evsi_consume {
   evsi_group *groups;
   evsi_subscription **by_number; /* matcher numbers, across groups */
   uint32_t number_count;
-  uint32_t take_from; /* round robin of evsi_consume_take, an index into by_number */
-  bool wake_host;     /* a delivery became ready to take */
-  evsi_entry *entries; /* all that are held */
+  uint32_t take_from;                         /* round robin of evsi_consume_take, an index into by_number */
+  bool wake_host;                             /* a delivery became ready to take */
+  evsi_entry *entries;                        /* all that are held */
   evsi_entry *outgoing_first, *outgoing_last; /* settlements for transports on the I/O thread */
   evsi_task send_task;
   evsi_task timer_task;
@@ -182,7 +182,8 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing);
 /* An entry that nobody may handle goes to the dead letters, or where these are off, as configured. */
-void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message, evsi_outgoing *outgoing);
+void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
+                      evsi_outgoing *outgoing);
 /* No subscription here takes it: another member, or acknowledge and count. */
 void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing);
 /* Tells the transports; without the lock. */

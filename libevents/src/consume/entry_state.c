@@ -100,7 +100,8 @@ static json_t *bounded(evs_bytes text, size_t max) {
     size--;
   evsi_buf quoted = {0};
   evsi_buf_add_json(&quoted, text.data, size);
-  json_t *value = quoted.failed ? NULL : json_loadb(quoted.data, quoted.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  json_t *value =
+      quoted.failed ? NULL : json_loadb(quoted.data, quoted.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
   evsi_buf_free(&quoted);
   return value ? value : json_string("");
 }
@@ -113,15 +114,16 @@ void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint
     state->first_failure_ms = now;
   state->last_failure_ms = now;
   json_decref(state->error);
-  state->error = json_pack("{s:o,s:o,s:o}", "class", bounded(error_class, CLASS_MAX), "message",
-                           bounded(failure->message, MESSAGE_MAX), "stack", bounded(failure->stack, STACK_MAX));
+  state->error =
+      json_pack("{s:o,s:o,s:o}", "class", bounded(error_class, CLASS_MAX), "message",
+                bounded(failure->message, MESSAGE_MAX), "stack", bounded(failure->stack, STACK_MAX));
   if (!state->history)
     state->history = json_array();
   if (json_array_size(state->history) >= HISTORY_MAX)
     json_array_remove(state->history, 0);
   json_array_append_new(state->history,
                         json_pack("{s:I,s:s,s:f,s:{s:o,s:o}}", "at", (json_int_t)now, "consumer",
-                                  entry->group->consumer, "durationMs", (double)duration_us / 1000.0, "error", "class",
-                                  bounded(error_class, CLASS_MAX), "message",
+                                  entry->group->consumer, "durationMs", (double)duration_us / 1000.0, "error",
+                                  "class", bounded(error_class, CLASS_MAX), "message",
                                   bounded(failure->message, SHORT_MESSAGE_MAX)));
 }

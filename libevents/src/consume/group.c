@@ -18,7 +18,8 @@ static char *default_consumer(const evsi_consume *consume) {
   char text[256];
   gethostname(host, sizeof host - 1);
   consume->setup.env->random(&random, sizeof random);
-  snprintf(text, sizeof text, "%.100s-%.64s-%d-%08x", consume->setup.config->service, host, (int)getpid(), random);
+  snprintf(text, sizeof text, "%.100s-%.64s-%d-%08x", consume->setup.config->service, host, (int)getpid(),
+           random);
   return evsi_strdup(text);
 }
 
@@ -171,7 +172,8 @@ static void join(evsi_group *group) {
   if (ok)
     group->link->ops->join(group->link->transport, &spec.spec);
   else
-    group->consume->setup.log(group->consume->setup.data, 3, "consume", "out of memory: a group could not be joined");
+    group->consume->setup.log(group->consume->setup.data, 3, "consume",
+                              "out of memory: a group could not be joined");
   evsi_free(spec.topics);
   evsi_free(spec.exact);
   evsi_free(spec.subscriptions);

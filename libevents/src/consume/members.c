@@ -28,8 +28,8 @@ const evsi_member *evsi_membership_match(const evsi_membership *membership, cons
   for (size_t i = 0; i < membership->member_count; i++) {
     bool filtered;
     uint32_t number;
-    if (evsi_matcher_match(membership->members[i].matcher, entry->envelope.origin_prefix, entry->envelope.type,
-                           &number, 1, &filtered) > 0)
+    if (evsi_matcher_match(membership->members[i].matcher, entry->envelope.origin_prefix,
+                           entry->envelope.type, &number, 1, &filtered) > 0)
       return &membership->members[i];
   }
   return NULL;
@@ -93,7 +93,8 @@ static void add_subscription(evsi_matcher *matcher, const json_t *subscription, 
 static bool add_member(evsi_membership *membership, const json_t *json) {
   const char *consumer = json_string_value(json_object_get(json, "consumer"));
   const json_t *subscriptions = json_object_get(json, "subscriptions");
-  evsi_member *grown = consumer ? evsi_realloc(membership->members, (membership->member_count + 1) * sizeof *grown) : NULL;
+  evsi_member *grown =
+      consumer ? evsi_realloc(membership->members, (membership->member_count + 1) * sizeof *grown) : NULL;
   if (!grown)
     return false;
   membership->members = grown;

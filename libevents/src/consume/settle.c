@@ -32,7 +32,8 @@ static round_result sum_up(evsi_entry *entry) {
       evsi_names_add(&entry->state.done, delivery->subscription->name);
       break;
     case EVSI_DELIVERY_FAILED: {
-      uint64_t delay = evsi_backoff_delay(env, &delivery->subscription->options.retry, entry->state.attempts + 1);
+      uint64_t delay =
+          evsi_backoff_delay(env, &delivery->subscription->options.retry, entry->state.attempts + 1);
       result.retry_ms = delay > result.retry_ms ? delay : result.retry_ms;
       result.failed = true;
       break;
@@ -93,7 +94,8 @@ void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_ou
   }
   entry->token = evsi_slots_add(&consume->settlements, entry);
   if (entry->token == 0) {
-    consume->setup.log(consume->setup.data, 3, "consume", "out of memory: an entry stays pending in the store");
+    consume->setup.log(consume->setup.data, 3, "consume",
+                       "out of memory: an entry stays pending in the store");
     evsi_entry_finished(entry);
     return;
   }
@@ -114,16 +116,18 @@ static void settle_without_dlq(evsi_entry *entry, evsi_outgoing *outgoing) {
   const evsi_link *link = entry->group->link;
   bool can_keep = (link->ops->capabilities & EVS_CAP_DLQ) != 0;
   char text[320];
-  snprintf(text, sizeof text, "event %.*s of topic %.*s failed for good in group %s: %s", (int)entry->envelope.id.size,
-           entry->envelope.id.size ? entry->envelope.id.data : "", (int)entry->stored.topic.size,
-           entry->stored.topic.data, entry->group->name,
-           can_keep ? "dead letters are off (enableDLQ), so it stays pending" : "this transport has no dead letters, so it is dropped");
+  snprintf(text, sizeof text, "event %.*s of topic %.*s failed for good in group %s: %s",
+           (int)entry->envelope.id.size, entry->envelope.id.size ? entry->envelope.id.data : "",
+           (int)entry->stored.topic.size, entry->stored.topic.data, entry->group->name,
+           can_keep ? "dead letters are off (enableDLQ), so it stays pending"
+                    : "this transport has no dead letters, so it is dropped");
   consume->setup.log(consume->setup.data, 3, "consume", text);
   evsi_count(consume->setup.stats, can_keep ? EVSI_COUNT_STUCK : EVSI_COUNT_POISON, 1);
   evsi_settle_as(entry, can_keep ? EVS_SETTLE_PARK : EVS_SETTLE_ACK, can_keep ? STUCK_DELAY_MS : 0, outgoing);
 }
 
-void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message, evsi_outgoing *outgoing) {
+void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
+                      evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
   const evsi_link *link = entry->group->link;
   if (error_class)
@@ -170,7 +174,8 @@ static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_dead(entry, "Unmatched", "no live member of the group handles this type", outgoing);
     return;
   }
-  snprintf(text, sizeof text, "no handler of group %s takes type %.*s: acknowledged unhandled (consumer.onUnmatched)",
+  snprintf(text, sizeof text,
+           "no handler of group %s takes type %.*s: acknowledged unhandled (consumer.onUnmatched)",
            entry->group->name, (int)entry->envelope.type.size, entry->envelope.type.data);
   consume->setup.log(consume->setup.data, 2, "consume", text);
   evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
@@ -178,7 +183,8 @@ static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
 
 void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
-  evsi_membership *membership = evsi_membership_find(entry->group, entry->stored.topic, entry->stored.partition);
+  evsi_membership *membership =
+      evsi_membership_find(entry->group, entry->stored.topic, entry->stored.partition);
   uint64_t now = consume->setup.env->wall_ms();
   entry->is_unmatched = true;
   if (membership) {
@@ -271,7 +277,8 @@ static void note_outcome(evsi_consume *consume, const evsi_entry *entry, const e
   } else if (outcome->status != EVS_OK) {
     snprintf(text, sizeof text, "entry %.*s of topic %.*s could not be settled and stays pending: %.*s",
              (int)entry->stored.offset.size, entry->stored.offset.data, (int)entry->stored.topic.size,
-             entry->stored.topic.data, (int)outcome->message.size, outcome->message.size ? outcome->message.data : "");
+             entry->stored.topic.data, (int)outcome->message.size,
+             outcome->message.size ? outcome->message.data : "");
     evsi_stats_error(stats, 0, text);
     consume->setup.log(consume->setup.data, 3, "consume", text);
   } else if (entry->settlement.kind == EVS_SETTLE_ACK) {

@@ -56,18 +56,20 @@ static const char *text_in(const json_t *object, const char *key) {
 
 char *evsi_dead_record_text(const evsi_dead_record *record) {
   char fingerprint[17];
-  evsi_fingerprint(record->type, text_in(record->error, "class"), text_in(record->error, "message"), fingerprint);
+  evsi_fingerprint(record->type, text_in(record->error, "class"), text_in(record->error, "message"),
+                   fingerprint);
   json_t *first = json_array_get(record->subscriptions, 0);
-  json_t *root = json_pack(
-      "{s:o,s:o,s:o,s:s,s:o,s:o,s:O?,s:I,s:o,s:I,s:I,s:s,s:s,s:s,s:I}", "originalId", text_of(record->original_id),
-      "topic", text_of(record->topic), "partition",
-      record->partition == EVS_PARTITION_NONE ? json_null() : json_integer(record->partition), "group",
-      record->group, "subscription", first ? json_incref(first) : json_null(), "subscriptions",
-      record->subscriptions ? json_incref(record->subscriptions) : json_array(), "error", record->error, "attempts",
-      (json_int_t)record->attempts, "history", record->history ? json_incref(record->history) : json_array(),
-      "firstFailureAt", (json_int_t)record->first_failure_ms, "lastFailureAt", (json_int_t)record->last_failure_ms,
-      "fingerprint", fingerprint, "consumer", record->consumer, "service", record->service, "requeueCount",
-      requeue_count(record->requeue));
+  json_t *root =
+      json_pack("{s:o,s:o,s:o,s:s,s:o,s:o,s:O?,s:I,s:o,s:I,s:I,s:s,s:s,s:s,s:I}", "originalId",
+                text_of(record->original_id), "topic", text_of(record->topic), "partition",
+                record->partition == EVS_PARTITION_NONE ? json_null() : json_integer(record->partition),
+                "group", record->group, "subscription", first ? json_incref(first) : json_null(),
+                "subscriptions", record->subscriptions ? json_incref(record->subscriptions) : json_array(),
+                "error", record->error, "attempts", (json_int_t)record->attempts, "history",
+                record->history ? json_incref(record->history) : json_array(), "firstFailureAt",
+                (json_int_t)record->first_failure_ms, "lastFailureAt", (json_int_t)record->last_failure_ms,
+                "fingerprint", fingerprint, "consumer", record->consumer, "service", record->service,
+                "requeueCount", requeue_count(record->requeue));
   char *text = root ? evsi_json_text(root) : NULL;
   json_decref(root);
   return text;

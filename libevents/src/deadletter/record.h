@@ -15,14 +15,14 @@ typedef struct evsi_dead_record {
   const char *group;
   const char *consumer;
   const char *service;
-  evs_bytes type;          /* of the event, or empty when it could not be read */
-  json_t *subscriptions;   /* names that failed, or NULL; borrowed */
-  json_t *error;           /* {class, message, stack}; borrowed */
-  json_t *history;         /* borrowed, or NULL */
+  evs_bytes type;        /* of the event, or empty when it could not be read */
+  json_t *subscriptions; /* names that failed, or NULL; borrowed */
+  json_t *error;         /* {class, message, stack}; borrowed */
+  json_t *history;       /* borrowed, or NULL */
   uint32_t attempts;
   uint64_t first_failure_ms;
   uint64_t last_failure_ms;
-  evs_bytes requeue;       /* of the entry, to go on counting; or empty */
+  evs_bytes requeue; /* of the entry, to go on counting; or empty */
 } evsi_dead_record;
 
 /* The record as JSON text (docs/wire-format.md), freed with evsi_free(); NULL when memory is short. */

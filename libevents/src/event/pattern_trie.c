@@ -10,13 +10,18 @@
 #include "base/alloc.h"
 #include "base/map.h"
 
+/* Shorter chains than the default: a match is mostly look-ups, and each step along a chain may miss the
+ * cache. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 5U
+
 enum { SEGMENTS_MAX = EVSI_MATCH_TEXT_MAX / 2 + 1, SET_WORDS = SEGMENTS_MAX / 64 + 1 };
 
 /* One distinct text between dots, shared by all patterns. */
 typedef struct segment {
   UT_hash_handle hh;
+  uint64_t parents; /* sketch of the nodes with an edge of this name, see edge_is_likely() */
   uint32_t uses;
-  uint32_t size;
   char text[];
 } segment;
 
@@ -37,6 +42,7 @@ typedef struct node {
   UT_hash_handle hh; /* in trie->edges, by key; not for the roots */
   edge_key key;
   struct node *wildcard;
+  uint64_t names;    /* sketch of the segments that its edges have */
   uint32_t children; /* the wildcard included */
   id_list exact;     /* patterns that end here */
   id_list rest;      /* patterns that go on with a trailing `*`: one or more segments */
@@ -101,6 +107,16 @@ static unsigned edge_hash(edge_key key) {
   return hash_mix((uint64_t)(uintptr_t)key.parent * 31 + (uint64_t)(uintptr_t)key.name);
 }
 
+static uint64_t sketch_bit(const void *of) {
+  return UINT64_C(1) << (hash_mix((uint64_t)(uintptr_t)of) & 63);
+}
+
+/* False when there is surely no such edge. Most look-ups of a match are for edges that do not exist, and end
+ * here, without a walk through the table. Bits stay set when an edge goes, which only costs a look-up. */
+static bool edge_is_likely(edge_key key) {
+  return (key.parent->names & sketch_bit(key.name)) && (key.name->parents & sketch_bit(key.parent));
+}
+
 static segment *segment_find(const evsi_pattern_trie *trie, const char *text, size_t size) {
   segment *found = NULL;
   unsigned hash = segment_hash(text, size);
@@ -124,7 +140,6 @@ static segment *segment_get(evsi_pattern_trie *trie, const char *text, size_t si
   if (!s)
     return NULL;
   memcpy(s->text, text, size);
-  s->size = (uint32_t)size;
   unsigned hash = segment_hash(text, size);
   HASH_ADD_KEYPTR_BYHASHVALUE(hh, trie->segments, s->text, size, hash, s);
   if (!s->hh.tbl) {
@@ -156,10 +171,13 @@ static node *edge_get(evsi_pattern_trie *trie, edge_key key) {
     return NULL;
   }
   key.parent->children++;
-  if (key.name)
-    key.name->uses++;
-  else
+  if (!key.name) {
     key.parent->wildcard = n;
+    return n;
+  }
+  key.name->uses++;
+  key.name->parents |= sketch_bit(key.parent);
+  key.parent->names |= sketch_bit(key.name);
   return n;
 }
 
@@ -431,7 +449,7 @@ static const node *frame_next(const walk *w, frame *f, positions *out) {
       p = w->same[p];
     } while (p != 0);
     edge_key key = {.parent = (node *)f->at, .name = w->segments[first]};
-    const node *child = edge_find(w->trie, key);
+    const node *child = edge_is_likely(key) ? edge_find(w->trie, key) : NULL;
     if (child)
       return child;
   }

@@ -24,8 +24,8 @@ void evsi_histogram_record(evsi_histogram *histogram, uint64_t us) {
   atomic_fetch_add_explicit(&histogram->count, 1, memory_order_relaxed);
   atomic_fetch_add_explicit(&histogram->sum_us, us, memory_order_relaxed);
   uint64_t max = atomic_load_explicit(&histogram->max_us, memory_order_relaxed);
-  while (us > max && !atomic_compare_exchange_weak_explicit(&histogram->max_us, &max, us, memory_order_relaxed,
-                                                            memory_order_relaxed)) {
+  while (us > max && !atomic_compare_exchange_weak_explicit(&histogram->max_us, &max, us,
+                                                            memory_order_relaxed, memory_order_relaxed)) {
   }
 }
 

@@ -30,7 +30,8 @@ static void add_label_value(evsi_buf *out, const char *text) {
 static void add_by_label(evsi_stats *stats, evsi_buf *out, evsi_dimension dimension, const char *label_name) {
   static const char *const names[EVSI_LABELED_COUNTS] = {"published", "received", "failed"};
   for (int what = 0; what < EVSI_LABELED_COUNTS; what++) {
-    evsi_buf_addf(out, "# HELP libevents_%s_by_%s_total Events by %s\n# TYPE libevents_%s_by_%s_total counter\n",
+    evsi_buf_addf(out,
+                  "# HELP libevents_%s_by_%s_total Events by %s\n# TYPE libevents_%s_by_%s_total counter\n",
                   names[what], label_name, label_name, names[what], label_name);
     for (evsi_label *label = stats->labels[dimension]; label; label = label->hh.next) {
       evsi_buf_addf(out, "libevents_%s_by_%s_total{%s=\"", names[what], label_name, label_name);
@@ -55,7 +56,8 @@ void evsi_stats_metrics(evsi_stats *stats, evsi_buf *out) {
                   (unsigned long long)atomic_load_explicit(&stats->counters[i], memory_order_relaxed));
   add_summary(out, "libevents_publish_seconds", "Publish until the store answered", &stats->publish_latency);
   add_summary(out, "libevents_handler_seconds", "Handed to a handler until settled", &stats->handler_latency);
-  add_summary(out, "libevents_end_to_end_seconds", "Event timestamp until handed", &stats->end_to_end_latency);
+  add_summary(out, "libevents_end_to_end_seconds", "Event timestamp until handed",
+              &stats->end_to_end_latency);
   pthread_rwlock_rdlock(&stats->lock);
   add_by_label(stats, out, EVSI_LABEL_TYPE, "type");
   add_by_label(stats, out, EVSI_LABEL_TOPIC, "topic");

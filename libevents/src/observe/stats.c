@@ -84,14 +84,16 @@ void evsi_stats_error(evsi_stats *stats, int is_publisher, const char *text) {
   pthread_rwlock_unlock(&stats->lock);
 }
 
-static void add_latency(evsi_buf *out, const char *name, const char *mean_name, const evsi_histogram *histogram) {
+static void add_latency(evsi_buf *out, const char *name, const char *mean_name,
+                        const evsi_histogram *histogram) {
   evsi_percentiles p = evsi_histogram_read(histogram);
   if (mean_name)
     evsi_buf_addf(out, ",\"%s\":%.3f", mean_name, p.mean_ms);
   evsi_buf_addf(out,
                 ",\"%s\":{\"count\":%llu,\"mean\":%.3f,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,"
                 "\"max\":%.3f}",
-                name, (unsigned long long)p.count, p.mean_ms, p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms, p.max_ms);
+                name, (unsigned long long)p.count, p.mean_ms, p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms,
+                p.max_ms);
 }
 
 /* @locks stats->lock, for reading */

@@ -21,8 +21,19 @@ typedef enum {
   EVSI_COUNTERS
 } evsi_counter;
 
-typedef enum { EVSI_LABEL_TYPE, EVSI_LABEL_TOPIC, EVSI_LABEL_TRANSPORT, EVSI_LABEL_SUBSCRIPTION, EVSI_LABEL_DIMENSIONS } evsi_dimension;
-typedef enum { EVSI_LABELED_SENT, EVSI_LABELED_RECEIVED, EVSI_LABELED_FAILED, EVSI_LABELED_COUNTS } evsi_labeled;
+typedef enum {
+  EVSI_LABEL_TYPE,
+  EVSI_LABEL_TOPIC,
+  EVSI_LABEL_TRANSPORT,
+  EVSI_LABEL_SUBSCRIPTION,
+  EVSI_LABEL_DIMENSIONS
+} evsi_dimension;
+typedef enum {
+  EVSI_LABELED_SENT,
+  EVSI_LABELED_RECEIVED,
+  EVSI_LABELED_FAILED,
+  EVSI_LABELED_COUNTS
+} evsi_labeled;
 
 /* One type, topic, transport or subscription; lives as long as its statistics. */
 typedef struct evsi_label {
@@ -40,7 +51,7 @@ typedef struct evsi_stats {
   evsi_histogram publish_latency;    /* accepted until the store answered */
   evsi_histogram handler_latency;    /* handed to the host until settled */
   evsi_histogram end_to_end_latency; /* timestamp of the event until handed, by wall clocks */
-  pthread_rwlock_t lock; /* of the labels and last errors */
+  pthread_rwlock_t lock;             /* of the labels and last errors */
   evsi_label *labels[EVSI_LABEL_DIMENSIONS];
   char publisher_error[256];
   char consumer_error[256];

@@ -22,15 +22,14 @@ typedef struct event_draft {
   evs_bytes event_id;
 } event_draft;
 
-static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evs_error **out_error) {
+static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
+                         evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   evs_status status = evsi_event_check(config, event, draft->type, out_error);
   if (status != EVS_OK)
     return status;
-  evsi_route_query query = {.type = evsi_text(draft->type),
-                            .key = event->key,
-                            .partition = event->partition - 1,
-                            .transport = -1};
+  evsi_route_query query = {
+      .type = evsi_text(draft->type), .key = event->key, .partition = event->partition - 1, .transport = -1};
   for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
     if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
       query.transport = (int32_t)i;
@@ -41,7 +40,8 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
   return evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
 }
 
-static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evs_error **out_error) {
+static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
+                         evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   const evsi_env *env = publisher->setup.env;
   bool is_json = event->content_type.size == 0;
@@ -86,13 +86,12 @@ static evs_bytes keep_full_type(char **at, const char *prefix, const char *type)
   return evsi_bytes(start, (size_t)size);
 }
 
-static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft, const evs_tp_event *event) {
+static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft,
+                       const evs_tp_event *event) {
   uint64_t sequence = atomic_fetch_add(&publisher->sequence, 1);
   for (uint32_t i = 0; i < job->send_count; i++)
-    job->sends[i] = (evsi_send){.job = job,
-                                .sequence = sequence,
-                                .link = draft->decision.transports[i],
-                                .event = *event};
+    job->sends[i] =
+        (evsi_send){.job = job, .sequence = sequence, .link = draft->decision.transports[i], .event = *event};
 }
 
 static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft) {
@@ -169,7 +168,8 @@ static void add_fan_out(evsi_publisher *publisher, const evsi_job *job, evsi_buf
     const char *name = publisher->setup.links[job->sends[i].link].config->name;
     evsi_buf_add_text(out, i ? ",{\"transport\":" : "{\"transport\":");
     evsi_buf_add_json(out, name, strlen(name));
-    evsi_buf_addf(out, ",\"outcome\":\"%s\",\"offset\":\"%s\"}", names[job->sends[i].outcome], job->sends[i].offset);
+    evsi_buf_addf(out, ",\"outcome\":\"%s\",\"offset\":\"%s\"}", names[job->sends[i].outcome],
+                  job->sends[i].offset);
   }
   evsi_buf_add_text(out, "]}");
 }
@@ -243,8 +243,8 @@ void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status stat
     report_job(publisher, job);
 }
 
-void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter, size_t index,
-                     const evs_error *error) {
+void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
+                     size_t index, const evs_error *error) {
   evs_report report = {
       .kind = EVS_REPORT_PUBLISH,
       .token = event->token,

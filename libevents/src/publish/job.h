@@ -35,7 +35,7 @@ struct evsi_job {
   evs_bytes id;
   evsi_label *type_label;
   evsi_label *topic_label;
-  _Atomic uint32_t open;   /* sends without an outcome */
+  _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
   char *message;
   uint32_t send_count;
@@ -86,8 +86,8 @@ void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status stat
 /* The transport needs the bytes of this send no more. */
 void evsi_job_release(evsi_send *send);
 /* An event that was refused before it became a job. */
-void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter, size_t index,
-                     const evs_error *error);
+void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
+                     size_t index, const evs_error *error);
 
 void evsi_waiter_put(evsi_publish_waiter *waiter, size_t index, const evs_report *report);
 void evsi_waiter_hold(evsi_publish_waiter *waiter);

@@ -97,8 +97,9 @@ static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint
       continue;
     }
     bool unknown = send->sent || send->maybe_stored;
-    snprintf(text, sizeof text, unknown ? "no answer from transport %s in time%s%s: the event may or may not be stored"
-                                        : "transport %s did not become reachable in time%s%s: the event is not stored",
+    snprintf(text, sizeof text,
+             unknown ? "no answer from transport %s in time%s%s: the event may or may not be stored"
+                     : "transport %s did not become reachable in time%s%s: the event is not stored",
              lane->link->config->name, lane->why_not[0] ? "; " : "", lane->why_not);
     bool held = send->sent;
     if (!held)
@@ -135,8 +136,8 @@ static size_t next_vector(evsi_lane *lane, evs_tp_event *vector) {
 static void send_queue(evsi_lane *lane) {
   evs_tp_event vector[VECTOR_MAX];
   size_t count;
-  while (lane->connected && lane->queue.first &&
-         lane->retry_at_ms <= lane->publisher->setup.env->now_ms() && (count = next_vector(lane, vector)) > 0) {
+  while (lane->connected && lane->queue.first && lane->retry_at_ms <= lane->publisher->setup.env->now_ms() &&
+         (count = next_vector(lane, vector)) > 0) {
     evsi_count(lane->publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
     lane->link->ops->publish(lane->link->transport, vector, count);
   }
@@ -164,7 +165,8 @@ static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *
     return;
   }
   bool unknown = send->maybe_stored;
-  snprintf(text, sizeof text, "%.*s", (int)outcome->message.size, outcome->message.size ? outcome->message.data : "");
+  snprintf(text, sizeof text, "%.*s", (int)outcome->message.size,
+           outcome->message.size ? outcome->message.data : "");
   evsi_job_settle(lane->publisher, send, outcome->status, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
                   evsi_bytes(NULL, 0), text);
 }
@@ -176,7 +178,8 @@ void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *o
   send->sent = false;
   if (!direct)
     evsi_send_list_remove(&lane->sent, send);
-  if (outcome->status != EVS_OK && (outcome->flags & EVS_TP_NOT_SENT) == 0 && (outcome->flags & EVS_TP_TRANSIENT))
+  if (outcome->status != EVS_OK && (outcome->flags & EVS_TP_NOT_SENT) == 0 &&
+      (outcome->flags & EVS_TP_TRANSIENT))
     send->maybe_stored = true;
   bool again = outcome->status != EVS_OK && (outcome->flags & EVS_TP_TRANSIENT) && !send->settled &&
                send->attempts <= policy->max_retries;

@@ -99,10 +99,11 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
   size_t taken = 0;
   for (; taken < count && status == EVS_OK; taken++) {
     if (is_full(publisher)) {
-      status = evsi_error(out_error, EVS_QUEUE_FULL, NULL,
-                          "%llu events wait for the store (publisher.maxInFlight, maxInFlightBytes): take reports "
-                          "with evs_poll() and offer the rest again",
-                          (unsigned long long)atomic_load(&publisher->in_flight));
+      status =
+          evsi_error(out_error, EVS_QUEUE_FULL, NULL,
+                     "%llu events wait for the store (publisher.maxInFlight, maxInFlightBytes): take reports "
+                     "with evs_poll() and offer the rest again",
+                     (unsigned long long)atomic_load(&publisher->in_flight));
       break;
     }
     evs_error *error = NULL;

@@ -30,7 +30,8 @@ typedef struct evsi_publisher_setup {
 evsi_publisher *evsi_publisher_new(const evsi_publisher_setup *setup);
 void evsi_publisher_free(evsi_publisher *publisher);
 
-/* See evs_publish(). waiter: collects the reports instead of the records, the first one at `base`; or NULL. */
+/* See evs_publish(). waiter: collects the reports instead of the records, the first one at `base`; or NULL.
+ */
 evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *events, size_t count,
                                   evsi_publish_waiter *waiter, size_t base, size_t *out_accepted,
                                   evs_error **out_error);
@@ -40,7 +41,8 @@ evs_status evsi_publisher_publish_wait(evsi_publisher *publisher, const evs_even
                                        uint64_t deadline_us, evs_batch **out_reports, evs_error **out_error);
 
 /* Outcomes from a transport; any thread. */
-void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes, size_t count);
+void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
+                             size_t count);
 /* The connection of a transport came or went; @thread io. message: why it went, or "". */
 void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message);
 /* Events accepted and without an outcome. */

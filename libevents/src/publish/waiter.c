@@ -85,7 +85,8 @@ static bool wait_for(evsi_publish_waiter *waiter, size_t count, uint64_t deadlin
   return arrived;
 }
 
-/* Offers everything; where the publisher is full, waits for the next report, or a moment for those of others. */
+/* Offers everything; where the publisher is full, waits for the next report, or a moment for those of others.
+ */
 static evs_status offer_all(evsi_publisher *publisher, const evs_event *events, size_t count,
                             evsi_publish_waiter *waiter, uint64_t deadline_us) {
   enum { MOMENT_US = 1000 };
@@ -93,7 +94,8 @@ static evs_status offer_all(evsi_publisher *publisher, const evs_event *events, 
   while (offered < count) {
     size_t accepted = 0;
     evs_error *full = NULL;
-    evs_status status = evsi_publisher_publish(publisher, events + offered, count - offered, waiter, offered, &accepted, &full);
+    evs_status status = evsi_publisher_publish(publisher, events + offered, count - offered, waiter, offered,
+                                               &accepted, &full);
     evs_error_free(full);
     offered += accepted;
     if (status == EVS_OK)

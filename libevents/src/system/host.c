@@ -5,7 +5,8 @@
 
 #include "system/system.h"
 
-static void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes message, uint64_t next_try_ms) {
+static void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes message,
+                     uint64_t next_try_ms) {
   evs_system *system = host->system;
   bool is_connected = connected != 0;
   char text[256];

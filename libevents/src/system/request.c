@@ -31,7 +31,8 @@ struct evsi_request {
 };
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
-static const char *const transport_methods[] = {"groups", "topics", "dlq.list", "dlq.get", "dlq.requeue", "dlq.discard", "tail"};
+static const char *const transport_methods[] = {"groups",      "topics",      "dlq.list", "dlq.get",
+                                                "dlq.requeue", "dlq.discard", "tail"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -61,7 +62,8 @@ static void free_request(evsi_request *request) {
 /* The only end of a request: whoever took it out of the slots calls this. */
 static void finish(evsi_request *request, evs_status status, evs_bytes json_or_message) {
   evs_error *error = NULL;
-  evs_report report = {.kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
+  evs_report report = {
+      .kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
   if (status != EVS_OK) {
     evsi_error(&error, status, NULL, "%s: %.*s", request->method, (int)json_or_message.size,
                json_or_message.size ? json_or_message.data : "");
@@ -110,7 +112,8 @@ static bool why_not_connected(evs_system *system, char *text, size_t size, bool 
 }
 
 /* Has the condition that an own request waits for come true? Then says so, or why it never will. */
-static bool is_due(evs_system *system, const evsi_request *request, evs_status *out_status, char *text, size_t size) {
+static bool is_due(evs_system *system, const evsi_request *request, evs_status *out_status, char *text,
+                   size_t size) {
   bool fatal = false;
   *out_status = EVS_OK;
   snprintf(text, size, "{}");
@@ -124,7 +127,8 @@ static bool is_due(evs_system *system, const evsi_request *request, evs_status *
   if (strcmp(request->method, "ready") == 0)
     return evsi_consume_ready(system->consume);
   bool is_flushed = evsi_publisher_in_flight(system->publisher) == 0;
-  return strcmp(request->method, "flush") == 0 ? is_flushed : is_flushed && evsi_consume_idle(system->consume);
+  return strcmp(request->method, "flush") == 0 ? is_flushed
+                                               : is_flushed && evsi_consume_idle(system->consume);
 }
 
 static void time_out(evs_system *system, const evsi_request *request) {
@@ -134,8 +138,10 @@ static void time_out(evs_system *system, const evsi_request *request) {
     evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(text));
     return;
   }
-  snprintf(text, sizeof text, request->link >= 0 ? "no answer from the store in time" : "not done in time: %s",
-           strcmp(request->method, "flush") == 0 ? "events still wait for the store" : "messages are still being handled");
+  snprintf(text, sizeof text,
+           request->link >= 0 ? "no answer from the store in time" : "not done in time: %s",
+           strcmp(request->method, "flush") == 0 ? "events still wait for the store"
+                                                 : "messages are still being handled");
   evsi_requests_answer(system, request->id, EVS_TIMEOUT, evsi_text(text));
 }
 
@@ -206,7 +212,8 @@ static void run_request(evsi_task *task) {
 }
 
 /* The transport that a request names, or the first one that is not memory-only. */
-static evs_status choose_link(evs_system *system, const json_t *params, int32_t *out_link, evs_error **out_error) {
+static evs_status choose_link(evs_system *system, const json_t *params, int32_t *out_link,
+                              evs_error **out_error) {
   const char *name = json_string_value(json_object_get(params, "transport"));
   *out_link = 0;
   for (uint32_t i = 0; i < system->link_count; i++) {
@@ -217,16 +224,20 @@ static evs_status choose_link(evs_system *system, const json_t *params, int32_t 
       return EVS_OK;
     }
   }
-  return name ? evsi_error(out_error, EVS_NOT_FOUND, "/transport", "there is no transport named %.64s", name) : EVS_OK;
+  return name ? evsi_error(out_error, EVS_NOT_FOUND, "/transport", "there is no transport named %.64s", name)
+              : EVS_OK;
 }
 
 static evs_status prepare(evs_system *system, const char *method, evs_bytes params, evsi_request *request,
                           evs_error **out_error) {
   bool is_own = is_one_of(method, own_methods, sizeof own_methods / sizeof own_methods[0]);
-  if (!is_own && !is_one_of(method, transport_methods, sizeof transport_methods / sizeof transport_methods[0]))
-    return evsi_error(out_error, EVS_NOT_FOUND, NULL, "there is no request named %.64s (docs/requests.md lists them)", method);
+  if (!is_own &&
+      !is_one_of(method, transport_methods, sizeof transport_methods / sizeof transport_methods[0]))
+    return evsi_error(out_error, EVS_NOT_FOUND, NULL,
+                      "there is no request named %.64s (docs/requests.md lists them)", method);
   json_error_t why;
-  json_t *root = params.size ? json_loadb(params.data, params.size, JSON_REJECT_DUPLICATES, &why) : json_object();
+  json_t *root =
+      params.size ? json_loadb(params.data, params.size, JSON_REJECT_DUPLICATES, &why) : json_object();
   if (!json_is_object(root)) {
     json_decref(root);
     return evsi_error(out_error, EVS_VALIDATION, NULL, "the arguments of %s must be a JSON object", method);
@@ -235,7 +246,8 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
   evs_status status = is_own ? EVS_OK : choose_link(system, root, &request->link, out_error);
   json_decref(root);
   if (status == EVS_OK && request->link >= 0 && atomic_load(&system->state) == EVSI_NEW)
-    status = evsi_error(out_error, EVS_TRANSPORT, NULL, "the system is not connected: make the request \"connect\" first");
+    status = evsi_error(out_error, EVS_TRANSPORT, NULL,
+                        "the system is not connected: make the request \"connect\" first");
   snprintf(request->method, sizeof request->method, "%s", method);
   request->params = params.size ? evsi_strndup(params.data, params.size) : evsi_strdup("{}");
   if (status == EVS_OK && !request->params)
@@ -293,8 +305,9 @@ evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes p
   pthread_mutex_lock(&waiter->lock);
   while (!waiter->report && in_time)
     in_time = evsi_cond_wait(&waiter->done, &waiter->lock, deadline_us);
-  status = waiter->report || in_time ? take_answer(waiter, out_json, out_error)
-                                     : evsi_error(out_error, EVS_TIMEOUT, NULL, "%s: no answer in time", method);
+  status = waiter->report || in_time
+               ? take_answer(waiter, out_json, out_error)
+               : evsi_error(out_error, EVS_TIMEOUT, NULL, "%s: no answer in time", method);
   pthread_mutex_unlock(&waiter->lock);
   waiter_drop(waiter);
   return status;

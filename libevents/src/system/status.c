@@ -63,8 +63,9 @@ static void add_transports(evs_system *system, evsi_buf *out) {
     const struct evs_host *host = &system->hosts[i];
     evsi_buf_add_text(out, i ? "," : "");
     evsi_buf_add_json(out, system->links[i].config->name, strlen(system->links[i].config->name));
-    evsi_buf_addf(out, ":{\"type\":\"%s\",\"connected\":%s,\"since\":%llu,\"lastError\":", system->links[i].ops->type,
-                  host->connected ? "true" : "false", (unsigned long long)host->since_ms);
+    evsi_buf_addf(
+        out, ":{\"type\":\"%s\",\"connected\":%s,\"since\":%llu,\"lastError\":", system->links[i].ops->type,
+        host->connected ? "true" : "false", (unsigned long long)host->since_ms);
     if (host->message[0])
       evsi_buf_add_json(out, host->message, strlen(host->message));
     else
@@ -96,8 +97,8 @@ char *evsi_system_status_json(evs_system *system) {
   for (uint32_t i = 0; i < system->link_count; i++)
     connected = connected && atomic_load(&system->links[i].connected);
   int state = atomic_load(&system->state);
-  evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",", connected ? "true" : "false",
-                connected && state == EVSI_OPEN ? "true" : "false",
+  evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",",
+                connected ? "true" : "false", connected && state == EVSI_OPEN ? "true" : "false",
                 connected && state == EVSI_OPEN && evsi_consume_ready(system->consume) ? "true" : "false",
                 names[state]);
   add_transports(system, &out);

@@ -118,10 +118,11 @@ static evs_status build_transports(evs_system *system, evs_error **out_error) {
     system->links[i].config = each;
     system->links[i].ops = evsi_transport_find(each->type);
     if (!system->links[i].ops)
-      return evsi_error(out_error, EVS_CONFIG, "/transports", "transport type %s is not built in", each->type);
-    evs_status status = system->links[i].ops->create(&evsi_host_ops, &system->hosts[i], &system->world, each->name,
-                                                     each->options_json, strlen(each->options_json),
-                                                     &system->links[i].transport, out_error);
+      return evsi_error(out_error, EVS_CONFIG, "/transports", "transport type %s is not built in",
+                        each->type);
+    evs_status status = system->links[i].ops->create(
+        &evsi_host_ops, &system->hosts[i], &system->world, each->name, each->options_json,
+        strlen(each->options_json), &system->links[i].transport, out_error);
     if (status != EVS_OK)
       return status;
     system->link_count++;
@@ -196,13 +197,15 @@ evs_status evsi_system_open(const char *json, size_t size, evs_system **out_syst
   }
   system->config = config;
   if (!build_base(system))
-    status = evsi_error(out_error, EVS_INTERNAL, NULL, "the event loop could not be made: no memory or no descriptors left");
+    status = evsi_error(out_error, EVS_INTERNAL, NULL,
+                        "the event loop could not be made: no memory or no descriptors left");
   if (status == EVS_OK)
     status = build_transports(system, out_error);
   if (status == EVS_OK)
     status = build_stages(system, out_error);
   if (status == EVS_OK && !start_thread(system))
-    status = evsi_error(out_error, EVS_INTERNAL, NULL, "the I/O thread could not be started: the limit on threads is reached");
+    status = evsi_error(out_error, EVS_INTERNAL, NULL,
+                        "the I/O thread could not be started: the limit on threads is reached");
   if (status != EVS_OK) {
     free_system(system);
     return status;

@@ -66,7 +66,7 @@ struct evs_system {
   bool ticking;
   evsi_task close_task;
   _Atomic uint64_t close_deadline_ms;
-  int close_phase; /* 0 not begun, 1 host still works, 2 transports close */
+  int close_phase;                 /* 0 not begun, 1 host still works, 2 transports close */
   uint64_t transports_deadline_ms; /* of phase 2; a hurried second close must not cut the handing back */
   uint64_t abandoned;
 };
@@ -95,7 +95,7 @@ void evsi_requests_abort(evs_system *system);
 
 /* ---- close.c ---- @thread io */
 void evsi_close_begin(evsi_task *task);
-bool evsi_close_step(evs_system *system); /* false once the loop may stop */
+bool evsi_close_step(evs_system *system);  /* false once the loop may stop */
 void evsi_system_tick(evs_system *system); /* makes the tick run */
 
 /* ---- status.c ---- */

@@ -26,16 +26,18 @@ static evs_status check_token(const char *path, evs_bytes text, size_t max, evs_
 static evs_status check_body(const evsi_config *config, const evs_event *event, evs_error **out_error) {
   size_t offset = 0;
   if (event->body.size > config->limits.body_bytes)
-    return evsi_error(out_error, EVS_VALIDATION, "/body",
-                      "the body has %llu bytes, at most %llu are allowed; raise limits.bodyBytes, or publish a "
-                      "reference to where the data is",
-                      (unsigned long long)event->body.size, (unsigned long long)config->limits.body_bytes);
+    return evsi_error(
+        out_error, EVS_VALIDATION, "/body",
+        "the body has %llu bytes, at most %llu are allowed; raise limits.bodyBytes, or publish a "
+        "reference to where the data is",
+        (unsigned long long)event->body.size, (unsigned long long)config->limits.body_bytes);
   if (event->content_type.size > 0 || event->body.size == 0)
     return EVS_OK;
   const char *why = evsi_json_check(event->body, &offset);
   if (why)
     return evsi_error(out_error, EVS_VALIDATION, "/body",
-                      "the body is not valid JSON at byte %zu: %s; other bytes need a content type", offset, why);
+                      "the body is not valid JSON at byte %zu: %s; other bytes need a content type", offset,
+                      why);
   return EVS_OK;
 }
 
@@ -56,12 +58,14 @@ static evs_status check_headers(const evsi_config *config, evs_bytes headers, ev
                       offset, why);
   while (evsi_json_member(headers, &cursor, &key, &value, &why)) {
     if (value.size == 0 || value.data[0] != '"')
-      return evsi_error(out_error, EVS_VALIDATION, "/headers", "header %.*s is not a string; headers map texts to texts",
+      return evsi_error(out_error, EVS_VALIDATION, "/headers",
+                        "header %.*s is not a string; headers map texts to texts",
                         (int)(key.size < 64 ? key.size : 64), key.data);
     count++;
   }
   if (why)
-    return evsi_error(out_error, EVS_VALIDATION, "/headers", "the headers must be a JSON object of strings: %s", why);
+    return evsi_error(out_error, EVS_VALIDATION, "/headers",
+                      "the headers must be a JSON object of strings: %s", why);
   if (count > config->limits.header_count)
     return evsi_error(out_error, EVS_VALIDATION, "/headers",
                       "there are %u headers, at most %u are allowed (limits.headerCount)", count,
@@ -74,7 +78,8 @@ static evs_status check_texts(const evs_event *event, evs_error **out_error) {
   if (status == EVS_OK)
     status = check_token("/version", event->version, VERSION_MAX, out_error);
   if (status == EVS_OK && event->content_type.size > CONTENT_TYPE_MAX)
-    status = evsi_error(out_error, EVS_VALIDATION, "/contentType", "the content type has %llu bytes, at most %d are allowed",
+    status = evsi_error(out_error, EVS_VALIDATION, "/contentType",
+                        "the content type has %llu bytes, at most %d are allowed",
                         (unsigned long long)event->content_type.size, CONTENT_TYPE_MAX);
   if (status == EVS_OK && !evsi_utf8_valid(event->content_type.data, event->content_type.size))
     status = evsi_error(out_error, EVS_VALIDATION, "/contentType", "the content type is not UTF-8");
@@ -90,12 +95,14 @@ static evs_status check_texts(const evs_event *event, evs_error **out_error) {
 evs_status evsi_event_check(const evsi_config *config, const evs_event *event, char *out_type,
                             evs_error **out_error) {
   if (event->struct_size < sizeof *event)
-    return evsi_error(out_error, EVS_ARGUMENT, "/struct_size", "struct_size is %u, expected %zu: set it to sizeof(evs_event)",
-                      event->struct_size, sizeof *event);
+    return evsi_error(out_error, EVS_ARGUMENT, "/struct_size",
+                      "struct_size is %u, expected %zu: set it to sizeof(evs_event)", event->struct_size,
+                      sizeof *event);
   if (event->delay_ms > 0)
-    return evsi_error(out_error, EVS_UNSUPPORTED, "/delay", "delayed delivery is not supported by this version");
-  evs_status status =
-      evsi_type_fold(event->type, config->origin_prefix, config->routing.extended_types, out_type, NULL, out_error);
+    return evsi_error(out_error, EVS_UNSUPPORTED, "/delay",
+                      "delayed delivery is not supported by this version");
+  evs_status status = evsi_type_fold(event->type, config->origin_prefix, config->routing.extended_types,
+                                     out_type, NULL, out_error);
   if (status == EVS_OK)
     status = check_texts(event, out_error);
   if (status == EVS_OK)

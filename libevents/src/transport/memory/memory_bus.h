@@ -63,8 +63,8 @@ struct memory_bus {
   pthread_mutex_t lock;
   uint64_t sequence;
   memory_group *groups;
-  bool pumping;    /* a thread delivers */
-  bool pump_again; /* it shall look once more */
+  bool pumping;                    /* a thread delivers */
+  bool pump_again;                 /* it shall look once more */
   const evs_transport *delivering; /* to whom, without the lock: must not go away meanwhile */
   pthread_cond_t delivered;
 };
@@ -76,7 +76,7 @@ struct evs_transport {
   char *name;
   memory_bus *bus;
   size_t max_queue;
-  evsi_timer *timer;   /* parked entries and entries that wait for credits; @thread io */
+  evsi_timer *timer;    /* parked entries and entries that wait for credits; @thread io */
   evsi_task timer_task; /* to start it from other threads */
   bool is_connected;
 };

@@ -77,9 +77,10 @@ static memory_member *choose(memory_group *group, const memory_event *event, mem
   memory_member *start = *rotation ? *rotation : group->members;
   memory_member *each = start;
   for (; each; each = each->next ? each->next : group->members) {
-    bool wants = !each->is_leaving &&
-                 each->transport->ops->wants(each->transport->host, each->token, event->topic, event->full_type);
-    bool has_credit = !each->is_leaving && each->transport->ops->credits(each->transport->host, each->token) > 0;
+    bool wants = !each->is_leaving && each->transport->ops->wants(each->transport->host, each->token,
+                                                                  event->topic, event->full_type);
+    bool has_credit =
+        !each->is_leaving && each->transport->ops->credits(each->transport->host, each->token) > 0;
     someone_wants = someone_wants || wants;
     if (wants && has_credit) {
       *rotation = each->next;
@@ -131,7 +132,8 @@ static bool next_handful(memory_bus *bus, handful *out) {
     out->transport = member->transport;
     out->token = member->token;
     uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
-    while (group->first && out->count < DELIVER_MAX && out->count < credits && (out->count == 0 || !group->members->next))
+    while (group->first && out->count < DELIVER_MAX && out->count < credits &&
+           (out->count == 0 || !group->members->next))
       take(group, member, out);
     /* The next round of this group starts with another member. */
     if (group->members->next && group->members == member) {
@@ -198,8 +200,8 @@ static void on_timer(void *data) {
 }
 
 static memory_event *copy_event(const evs_tp_event *from) {
-  memory_event *event = evsi_calloc(1, sizeof *event + from->topic.size + from->full_type.size + from->data.size +
-                                           from->raw.size + 4);
+  memory_event *event = evsi_calloc(1, sizeof *event + from->topic.size + from->full_type.size +
+                                           from->data.size + from->raw.size + 4);
   if (!event)
     return NULL;
   char *at = event->bytes;
@@ -242,7 +244,8 @@ static bool queue_event(evs_transport *transport, memory_event *event) {
   return true;
 }
 
-static void publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome, char *offset) {
+static void publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
+                        char *offset) {
   *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = from->token, .status = EVS_OK};
   memory_event *event = copy_event(from);
   if (!event) {
@@ -255,8 +258,9 @@ static void publish_one(evs_transport *transport, const evs_tp_event *from, evs_
   if (!has_room(transport, event)) {
     outcome->status = EVS_QUEUE_FULL;
     outcome->flags = EVS_TP_TRANSIENT | EVS_TP_NOT_SENT;
-    outcome->message = evsi_text("the queue of a consumer group is full (maxQueue): its handlers are slower than "
-                                 "the publishers");
+    outcome->message =
+        evsi_text("the queue of a consumer group is full (maxQueue): its handlers are slower than "
+                  "the publishers");
     evsi_free(event);
   } else {
     if (!queue_event(transport, event)) {
@@ -450,7 +454,8 @@ static void hand_back(memory_group *group, const evs_transport *transport) {
 
 static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
   memory_bus *bus = transport->bus;
-  (void)deadline_ms; /* nothing here waits for anybody, but for a delivery that another thread makes just now */
+  (void)
+      deadline_ms; /* nothing here waits for anybody, but for a delivery that another thread makes just now */
   pthread_mutex_lock(&bus->lock);
   for (memory_group *group = bus->groups; group; group = group->next)
     remove_members(group, transport);
@@ -466,8 +471,9 @@ static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
 static json_t *groups_json(memory_bus *bus) {
   json_t *list = json_array();
   for (memory_group *group = bus->groups; group; group = group->next)
-    json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "group", group->name, "lag", (json_int_t)group->waiting,
-                                          "pending", (json_int_t)HASH_COUNT(group->held)));
+    json_array_append_new(list,
+                          json_pack("{s:s,s:I,s:I}", "group", group->name, "lag", (json_int_t)group->waiting,
+                                    "pending", (json_int_t)HASH_COUNT(group->held)));
   return json_pack("{s:o}", "groups", list);
 }
 
@@ -487,7 +493,8 @@ static void request(evs_transport *transport, const char *method, const char *pa
   pthread_mutex_unlock(&transport->bus->lock);
   char *json = evsi_json_text(answer);
   json_decref(answer);
-  transport->ops->replied(transport->host, token, json ? EVS_OK : EVS_NOMEM, evsi_text(json ? json : "out of memory"));
+  transport->ops->replied(transport->host, token, json ? EVS_OK : EVS_NOMEM,
+                          evsi_text(json ? json : "out of memory"));
   evsi_free(json);
 }
 
