@@ -196,7 +196,8 @@ uint64_t evsi_timestamp_ms(evs_bytes text) {
     const char *at = text.data + starts[i];
     parts[i] = take_number(&at, at + digits[i], digits[i]);
   }
-  int64_t seconds = days_from_civil(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5];
+  int64_t seconds =
+      days_from_civil(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5];
   return seconds < 0 ? 0 : (uint64_t)seconds * 1000 + (uint64_t)parts[6];
 }
 

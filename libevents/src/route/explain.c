@@ -277,9 +277,10 @@ static evs_status examine(explanation *e, evs_error **out_error) {
   if (status != EVS_OK)
     return EVS_OK;
   e->has_type = true;
+  e->evidence.origin = evsi_text(e->origin);
   evsi_route_query query = {
       .type = evsi_text(e->type), .key = key, .partition = EVS_PARTITION_NONE, .transport = -1};
-  status = evsi_router_decide(e->router, evsi_text(e->origin), &query, &e->evidence, &e->decision, &e->fault);
+  status = evsi_router_decide(e->router, &query, &e->evidence, &e->decision, &e->fault);
   for (uint32_t i = 0; i < e->evidence.count && i < e->evidence.max; i++)
     e->matched[e->router->by_rank[e->evidence.ranks[i]]] = true;
   return status == EVS_NOMEM ? evsi_error_nomem(out_error) : EVS_OK;

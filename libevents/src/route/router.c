@@ -144,9 +144,10 @@ static evs_status choose_transports(const evsi_router *router, const evsi_route_
       (int)query->type.size, query->type.data);
 }
 
-static evs_status choose_topic(const evsi_router *router, evs_bytes origin, const evsi_route_query *query,
+static evs_status choose_topic(const evsi_router *router, const evsi_route_query *query,
                                evsi_evidence *evidence, evsi_decision *decision, evs_error **out_error) {
   char full[EVSI_MATCH_TEXT_MAX + 1];
+  evs_bytes origin = evidence->origin;
   if (decision->route && decision->route->topic) {
     snprintf(decision->topic, sizeof decision->topic, "%s", decision->route->topic);
     return EVS_OK;
@@ -191,19 +192,19 @@ static evs_status choose_partition(evsi_router *router, const evsi_route_query *
   return EVS_OK;
 }
 
-evs_status evsi_router_decide(evsi_router *router, evs_bytes origin, const evsi_route_query *query,
-                              evsi_evidence *evidence, evsi_decision *out_decision, evs_error **out_error) {
+evs_status evsi_router_decide(evsi_router *router, const evsi_route_query *query, evsi_evidence *evidence,
+                              evsi_decision *out_decision, evs_error **out_error) {
   bool filtered;
   memset(out_decision, 0, sizeof *out_decision);
   out_decision->partition = EVS_PARTITION_NONE;
   evidence->mapping = EVSI_TOPIC_BY_STRATEGY;
-  evidence->count =
-      evsi_matcher_match(router->matcher, origin, query->type, evidence->ranks, evidence->max, &filtered);
+  evidence->count = evsi_matcher_match(router->matcher, evidence->origin, query->type, evidence->ranks,
+                                       evidence->max, &filtered);
   if (evidence->count > 0 && evidence->ranks[0] < router->enabled)
     out_decision->route = &router->config->routing.routes[router->by_rank[evidence->ranks[0]]];
   evs_status status = choose_transports(router, query, out_decision, out_error);
   if (status == EVS_OK)
-    status = choose_topic(router, origin, query, evidence, out_decision, out_error);
+    status = choose_topic(router, query, evidence, out_decision, out_error);
   if (status == EVS_OK)
     status = choose_partition(router, query, evidence->is_dry, out_decision, out_error);
   return status;
@@ -212,9 +213,8 @@ evs_status evsi_router_decide(evsi_router *router, evs_bytes origin, const evsi_
 evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
                              evs_error **out_error) {
   uint32_t winner = 0;
-  evsi_evidence evidence = {.ranks = &winner, .max = 1};
-  evs_status status = evsi_router_decide(router, evsi_text(router->config->origin_prefix), query, &evidence,
-                                         out_decision, out_error);
+  evsi_evidence evidence = {.origin = evsi_text(router->config->origin_prefix), .ranks = &winner, .max = 1};
+  evs_status status = evsi_router_decide(router, query, &evidence, out_decision, out_error);
   if (status != EVS_OK || !out_decision->route)
     return status;
   evsi_route_use *use = &router->uses[out_decision->route - router->config->routing.routes];

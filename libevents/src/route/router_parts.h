@@ -28,18 +28,20 @@ struct evsi_router {
   evsi_topics topics;
 };
 
-/* What was seen on the way to a decision. The owner gives the room for ranks: one is enough to decide. */
+/* What is asked beyond the query, and what was seen on the way to a decision. The owner gives the room for
+ * ranks: one is enough to decide. */
 typedef struct evsi_evidence {
-  uint32_t *ranks; /* of all routes that match, ascending */
+  evs_bytes origin; /* of the event, folded */
+  bool is_dry;      /* nobody's turn is taken */
+  uint32_t *ranks;  /* of all routes that match, ascending */
   uint32_t max;
   uint32_t count;
   int64_t mapping; /* EVSI_TOPIC_BY_STRATEGY; without meaning when the route named the topic */
-  bool is_dry;     /* nobody's turn is taken */
 } evsi_evidence;
 
-/* The decision for an event of this origin (folded). Counts nothing. errors as evsi_router_route() */
-evs_status evsi_router_decide(evsi_router *router, evs_bytes origin, const evsi_route_query *query,
-                              evsi_evidence *evidence, evsi_decision *out_decision, evs_error **out_error);
+/* Decides and counts nothing. errors as evsi_router_route() */
+evs_status evsi_router_decide(evsi_router *router, const evsi_route_query *query, evsi_evidence *evidence,
+                              evsi_decision *out_decision, evs_error **out_error);
 
 /* Literal segments of a pattern. */
 uint32_t evsi_pattern_literals(const char *pattern);

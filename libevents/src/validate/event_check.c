@@ -98,6 +98,10 @@ evs_status evsi_event_check(const evsi_config *config, const evs_event *event, c
     return evsi_error(out_error, EVS_ARGUMENT, "/struct_size",
                       "struct_size is %u, expected %zu: set it to sizeof(evs_event)", event->struct_size,
                       sizeof *event);
+  if (event->partition < 0)
+    return evsi_error(out_error, EVS_VALIDATION, "/partition",
+                      "the partition field is %d: set it to the partition + 1, or to 0 for none",
+                      event->partition);
   if (event->delay_ms > 0)
     return evsi_error(out_error, EVS_UNSUPPORTED, "/delay",
                       "delayed delivery is not supported by this version");
