@@ -28,8 +28,11 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
   evs_status status = evsi_event_check(config, event, draft->type, out_error);
   if (status != EVS_OK)
     return status;
-  evsi_route_query query = {
-      .type = evsi_text(draft->type), .key = event->key, .partition = event->partition - 1, .transport = -1};
+  evsi_route_query query = {.type = evsi_text(draft->type),
+                            .key = event->key,
+                            .partition = event->partition - 1,
+                            .transport = -1,
+                            .wall_ms = publisher->setup.env->wall_ms()};
   for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
     if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
       query.transport = (int32_t)i;
