@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""libevents: publish, route, consume, retry, dead-letter and requeue events.
+
+`EventSystem` is for asyncio, `SyncEventSystem` for everything else; see the README of the binding.
+"""
+
+import logging
+
+from ._pure import (
+    body_hash,
+    check_config,
+    full_type,
+    key_slot,
+    matches_pattern,
+    normalize_pattern,
+    origin_delivered,
+    partition_for_key,
+    retry_delay,
+    validate_event_type,
+    version,
+)
+from .aio import EventSystem, MessageStream, Subscription
+from .builder import EventSystemBuilder
+from .errors import (
+    ArgumentError,
+    Closed,
+    ConfigurationError,
+    Conflict,
+    Error,
+    Forked,
+    InternalError,
+    NotFound,
+    OutOfMemory,
+    Problem,
+    PublishTimeout,
+    QueueFull,
+    Reject,
+    RetryLater,
+    RoutingError,
+    Timeout,
+    TransportError,
+    Unsupported,
+    ValidationError,
+)
+from .message import Message, Metadata, Receipt
+from .sync import SyncEventSystem, SyncMessageStream, SyncSubscription
+
+__all__ = [
+    "ArgumentError",
+    "Closed",
+    "ConfigurationError",
+    "Conflict",
+    "Error",
+    "EventSystem",
+    "EventSystemBuilder",
+    "Forked",
+    "InternalError",
+    "Message",
+    "MessageStream",
+    "Metadata",
+    "NotFound",
+    "OutOfMemory",
+    "Problem",
+    "PublishTimeout",
+    "QueueFull",
+    "Receipt",
+    "Reject",
+    "RetryLater",
+    "RoutingError",
+    "Subscription",
+    "SyncEventSystem",
+    "SyncMessageStream",
+    "SyncSubscription",
+    "Timeout",
+    "TransportError",
+    "Unsupported",
+    "ValidationError",
+    "body_hash",
+    "check_config",
+    "full_type",
+    "key_slot",
+    "matches_pattern",
+    "normalize_pattern",
+    "origin_delivered",
+    "partition_for_key",
+    "retry_delay",
+    "validate_event_type",
+    "version",
+]
+
+__version__ = version()
+
+logging.getLogger("libevents").addHandler(logging.NullHandler())

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""The thread of the synchronous face that takes records and passes them on.
+
+It never runs a handler: messages go to worker threads, outcomes to the threads that wait for them.
+"""
+
+import contextvars
+import logging
+import threading
+import time
+from _thread import interrupt_main
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from . import _settle
+from ._encode import Outgoing
+from ._engine import Engine
+from ._native import lib
+from ._outbox import refused
+from ._workers import Worker, Workers
+from .errors import Closed, Error, PublishTimeout, QueueFull, Timeout
+from .message import DELIVERY, SUBSCRIPTION, Message, Metadata, Receipt, Record, Report
+
+SyncHandler = Callable[[Message, Metadata], Any]
+SyncPoisonHandler = Callable[[Message, BaseException, Metadata], Any]
+
+_POLL_LIMIT = 256
+_POLL_MS = 1000
+_RECOVERY_SECONDS = 0.1
+_LAST_STEP_SECONDS = 1.0
+
+logger = logging.getLogger("libevents")
+
+
+class SyncConsumer:
+    """One subscription, as the pump needs it."""
+
+    def __init__(self, handler: SyncHandler, context: contextvars.Context, max_retries: int) -> None:
+        self.handler = handler
+        self.context = context
+        self.max_retries = max_retries
+        self.token = 0
+        self.is_active = True
+        self.ended = threading.Event()
+        #: takes records instead of a handler (iteration)
+        self.accept: Optional[Callable[[Record], None]] = None
+        self.on_end: Optional[Callable[[], None]] = None
+
+
+class Waiter:
+    """Waits for outcomes. Waiting on a lock is what Ctrl-C can interrupt."""
+
+    __slots__ = ("receipts", "answer", "missing", "_done")
+
+    def __init__(self, count: int) -> None:
+        self.receipts: List[Optional[Receipt]] = [None] * count
+        self.answer: Optional[Report] = None
+        self.missing = count
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def put(self, index: int, receipt: Receipt) -> None:
+        self.receipts[index] = receipt
+        self.missing -= 1
+        if self.missing == 0:
+            self._done.release()
+
+    def finish(self, answer: Optional[Report]) -> None:
+        self.answer = answer
+        self._done.release()
+
+    def wait(self, seconds: float) -> bool:
+        return self._done.acquire(timeout=max(0.0, seconds))
+
+
+class Pump:
+    """Takes the records of one system, on a thread of its own."""
+
+    def __init__(self, engine: Engine, poison_handler: Optional[SyncPoisonHandler]) -> None:
+        self._engine = engine
+        self._poison_handler = poison_handler
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._thread: Optional[threading.Thread] = None
+        self._publishes: Dict[int, Tuple[Waiter, int]] = {}
+        self._requests: Dict[int, Waiter] = {}
+        self._consumers: Dict[int, SyncConsumer] = {}
+        self._next_token = 1
+        self._in_flight = 0  #: events that the core has, or is being offered
+        self._ended = 0  #: events whose outcome was reported
+        self.workers = Workers()
+        self.closed = threading.Event()
+
+    def start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="libevents-pump", daemon=True)
+                self._thread.start()
+
+    def is_own_thread(self) -> bool:
+        return threading.current_thread() is self._thread or self.workers.is_current_thread()
+
+    def stop(self) -> None:
+        """After the last record: ends the threads."""
+        if self._thread is not None and threading.current_thread() is not self._thread:
+            self._thread.join(_LAST_STEP_SECONDS)
+        running = self.workers.stop(_LAST_STEP_SECONDS)
+        if running:
+            logger.warning("%d handlers go on although the system is closed", running)
+
+    # ---- what other threads call ----------------------------------------------------------------------
+
+    def publish(self, events: List[Outgoing], timeout: float, grace: float) -> List[Receipt]:
+        """Publishes and waits for every outcome."""
+        self.start()
+        end = time.monotonic() + timeout
+        waiter = Waiter(len(events))
+        with self._lock:
+            first = self._next_token
+            self._next_token += len(events)
+            self._publishes.update((first + index, (waiter, index)) for index in range(len(events)))
+        self._offer(events, first, waiter, end)
+        if not waiter.wait(end + grace - time.monotonic()):
+            self._give_up(first, waiter)
+        return [receipt for receipt in waiter.receipts if receipt is not None]
+
+    def ask(self, method: str, params: Dict[str, Any], timeout_ms: int, patience: float) -> str:
+        """Makes a request and waits for its answer."""
+        self.start()
+        waiter = Waiter(1)
+        with self._lock:
+            token = self._next_token
+            self._next_token += 1
+            self._requests[token] = waiter
+        try:
+            self._engine.request(method, params, timeout_ms, token)
+            if not waiter.wait(patience):
+                raise Timeout(f"{method}: no answer within {patience:.0f} s")
+        finally:
+            with self._lock:
+                self._requests.pop(token, None)
+        if waiter.answer is None:
+            raise Closed("the system was closed")
+        if waiter.answer.status != lib.EVS_OK:
+            raise waiter.answer.error()
+        return waiter.answer.detail()
+
+    def subscribe(self, consumer: SyncConsumer, options: Dict[str, Any]) -> None:
+        self.start()
+        # Held over the call, so that a message cannot come before its subscription is known.
+        with self._lock:
+            consumer.token = self._engine.subscribe(options)
+            self._consumers[consumer.token] = consumer
+
+    def has_consumers(self) -> bool:
+        return bool(self._consumers)
+
+    def settle(self, settle: Callable[[Any], int], settled: Any) -> None:
+        try:
+            settle([settled])
+        except Error as error:
+            # Closed meanwhile: what is unsettled goes back to the store and will come again.
+            logger.debug("a message could not be settled: %s", error)
+
+    # ---- publishing -----------------------------------------------------------------------------------
+
+    def _offer(self, events: List[Outgoing], first: int, waiter: Waiter, end: float) -> None:
+        """Hands over all events, waiting for room until `end`."""
+        at = 0
+        while at < len(events):
+            rest = events[at:]
+            with self._lock:
+                self._in_flight += len(rest)
+                ended = self._ended
+            accepted, error = self._offer_once(rest, first + at)
+            at += accepted
+            with self._room:
+                self._in_flight -= len(rest) - accepted
+                self._room.notify_all()
+                if isinstance(error, QueueFull) and self._wait_for_room(ended, end):
+                    continue
+            if error is not None:
+                self._refuse(first, waiter, range(at, len(events)), error)
+                return
+
+    def _offer_once(self, events: List[Outgoing], first: int) -> Tuple[int, Optional[Error]]:
+        try:
+            return self._engine.publish(events, first)
+        except Error as error:
+            return 0, error
+
+    def _wait_for_room(self, ended: int, end: float) -> bool:
+        """Waits, with the lock held, until some event has ended since `ended` was read. False when the time
+        is up, or when nothing is in flight whose end could make room."""
+        self._room.wait_for(
+            lambda: self._ended != ended or self._in_flight == 0, max(0.0, end - time.monotonic())
+        )
+        return self._ended != ended
+
+    def _refuse(self, first: int, waiter: Waiter, indexes: range, error: Error) -> None:
+        with self._lock:
+            for index in indexes:
+                if self._publishes.pop(first + index, None) is not None:
+                    waiter.put(index, refused(error))
+
+    def _give_up(self, first: int, waiter: Waiter) -> None:
+        error = PublishTimeout("no outcome was reported in time; the event may be stored, or may still be")
+        with self._lock:
+            for index, receipt in enumerate(waiter.receipts):
+                self._publishes.pop(first + index, None)
+                if receipt is None:
+                    waiter.receipts[index] = refused(error)._replace(outcome="unknown")
+
+    # ---- the thread -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while True:
+                try:
+                    records, reports = self._engine.poll(_POLL_LIMIT, _POLL_MS)
+                except Closed:
+                    return
+                except Error as error:
+                    logger.error("records could not be taken: %s", error)
+                    if self.closed.wait(_RECOVERY_SECONDS):
+                        return
+                    continue
+                if self._on_reports(reports):
+                    return
+                for record in records:
+                    self._deliver(record)
+        finally:
+            self._end()
+
+    def _on_reports(self, reports: List[Report]) -> bool:
+        """Passes outcomes on; True after the last record."""
+        if not reports:
+            return False
+        is_last = False
+        with self._room:
+            for report in reports:
+                if report.kind == lib.EVS_REPORT_PUBLISH:
+                    self._in_flight -= 1
+                    self._ended += 1
+                    waiting = self._publishes.pop(report.token, None)
+                    if waiting is not None:
+                        waiting[0].put(waiting[1], report.receipt())
+                elif report.kind == lib.EVS_REPORT_REQUEST:
+                    asking = self._requests.pop(report.token, None)
+                    if asking is not None:
+                        asking.finish(report)
+                elif report.kind == lib.EVS_REPORT_UNSUBSCRIBED:
+                    self._on_unsubscribed(report.token)
+                is_last = is_last or report.kind == lib.EVS_REPORT_CLOSED
+            self._room.notify_all()
+        return is_last
+
+    def _on_unsubscribed(self, token: int) -> None:
+        consumer = self._consumers.pop(token, None)
+        if consumer is not None:
+            consumer.is_active = False
+            consumer.ended.set()
+            if consumer.on_end is not None:
+                consumer.on_end()
+
+    def _end(self) -> None:
+        """Nothing more will be reported: nobody must wait for it."""
+        error = Closed("the system was closed")
+        with self._room:
+            publishes, self._publishes = self._publishes, {}
+            requests, self._requests = self._requests, {}
+            for waiter, index in publishes.values():
+                waiter.put(index, refused(error)._replace(outcome="unknown"))
+            for asking in requests.values():
+                asking.finish(None)
+            for token in list(self._consumers):
+                self._on_unsubscribed(token)
+            self._room.notify_all()
+        self.closed.set()
+
+    # ---- handlers -------------------------------------------------------------------------------------
+
+    def _deliver(self, record: Record) -> None:
+        token = record.columns[SUBSCRIPTION]
+        consumer = self._consumers.get(token)
+        if consumer is None:
+            with self._lock:  # it may be registered at this moment
+                consumer = self._consumers.get(token)
+        if consumer is None or not consumer.is_active:
+            self.settle(self._engine.fail, _settle.released(record))
+            return
+        if consumer.accept is not None:
+            consumer.accept(record)
+            return
+        handled_by = consumer
+        self.workers.submit(lambda worker: self._handle(worker, handled_by, record))
+
+    def _handle(self, worker: Worker, consumer: SyncConsumer, record: Record) -> None:
+        if not consumer.is_active:
+            self.settle(self._engine.fail, _settle.released(record))
+            return
+        context = consumer.context.copy()
+        try:
+            worker.call(context, consumer.handler, Message(record), Metadata(record))
+        except BaseException as error:
+            self._failed(worker, consumer, record, error)
+            if isinstance(error, KeyboardInterrupt):
+                interrupt_main()
+        else:
+            self.settle(self._engine.ack, record.columns[DELIVERY])
+
+    def _failed(self, worker: Worker, consumer: SyncConsumer, record: Record, error: BaseException) -> None:
+        failure = _settle.failure_of(record, error)
+        self.settle(self._engine.fail, failure)
+        if not _settle.is_last_attempt(record, failure, consumer.max_retries):
+            return
+        logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)
+        if self._poison_handler is None:
+            return
+        try:
+            context = consumer.context.copy()
+            worker.call(context, self._poison_handler, Message(record), error, Metadata(record))
+        except BaseException:  # the worker must live on
+            logger.exception("the poison message handler failed")

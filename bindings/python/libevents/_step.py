@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Steps a coroutine once before a Task is made for it.
+
+Most handlers end without waiting for anything; they need no Task and no turn of the loop. One that waits is
+continued by an ordinary Task, which takes over at the future that the coroutine waits for.
+
+During the first step `asyncio.current_task()` is a stand-in. Whoever asks it for anything gets a real Task
+behind it, made at that moment, so that `asyncio.timeout()`, task groups and `cancel()` work from the first
+line of a handler.
+"""
+
+import asyncio
+import sys
+from contextvars import Context
+from typing import Any, Coroutine, Optional
+
+_NOTHING: Any = object()
+_HAS_TASK_CONTEXT = sys.version_info >= (3, 11)
+
+
+class _Rest(Coroutine[Any, Any, Any]):
+    """The coroutine from its first pause on, or its end where it came to one in the first step."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
+        self._coroutine = coroutine
+        self._context = context
+        self.waits_for: Any = _NOTHING
+        self.end: Optional[BaseException] = None
+
+    def send(self, value: Any) -> Any:
+        if self.end is not None:
+            raise self.end
+        if self.waits_for is not _NOTHING:
+            first, self.waits_for = self.waits_for, _NOTHING
+            return first
+        if _HAS_TASK_CONTEXT:
+            return self._coroutine.send(value)
+        return self._context.run(self._coroutine.send, value)
+
+    def throw(self, kind: Any, value: Any = None, trace: Any = None) -> Any:
+        if self.end is not None:
+            raise self.end
+        error = value if value is not None else kind
+        first, self.waits_for = self.waits_for, _NOTHING
+        if asyncio.isfuture(first) and isinstance(error, asyncio.CancelledError) and first.cancel():
+            # As Task.cancel() does: what is waited for is cancelled, and its end wakes the coroutine.
+            return first
+        if _HAS_TASK_CONTEXT:
+            return self._coroutine.throw(error)
+        return self._context.run(self._coroutine.throw, error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        raise TypeError("only a Task drives this")
+
+    def __getattr__(self, name: str) -> Any:
+        # cr_frame, cr_code, __qualname__ …: what tracebacks and the repr of a Task ask for.
+        return getattr(self._coroutine, name)
+
+
+class _StandIn:
+    """The current task of a first step; becomes a Task when somebody needs one."""
+
+    __slots__ = ("_loop", "_rest", "_context", "_task", "__weakref__")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, rest: _Rest, context: Context) -> None:
+        self._loop = loop
+        self._rest = rest
+        self._context = context
+        self._task: "Optional[asyncio.Task[Any]]" = None
+
+    def real_task(self) -> "asyncio.Task[Any]":
+        if self._task is None:
+            # Task itself, not loop.create_task(): a task factory may step at once, and we are in a step.
+            if sys.version_info >= (3, 11):
+                self._task = asyncio.Task(self._rest, loop=self._loop, context=self._context)
+            else:
+                self._task = self._context.copy().run(self._make_task)
+        return self._task
+
+    def _make_task(self) -> "asyncio.Task[Any]":
+        return asyncio.Task(self._rest, loop=self._loop)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return asyncio.Task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real_task(), name)
+
+    def __hash__(self) -> int:
+        return hash(self.real_task())
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or other is self.real_task()
+
+    def __repr__(self) -> str:
+        return repr(self.real_task())
+
+
+def step(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], context: Context
+) -> "Optional[asyncio.Task[Any]]":
+    """Runs a coroutine up to its first pause: None when it ended, a Task when there is more to do.
+
+    Raises what the coroutine raised. Must be called by a callback of the loop, not within a Task.
+    """
+    rest = _Rest(coroutine, context)
+    stand_in: Any = _StandIn(loop, rest, context)
+    asyncio.tasks._enter_task(loop, stand_in)
+    try:
+        rest.waits_for = context.run(coroutine.send, None)
+    except StopIteration as end:
+        if stand_in._task is None:
+            return None
+        rest.end = end
+    except (KeyboardInterrupt, SystemExit):
+        rest.end = asyncio.CancelledError()
+        raise
+    except BaseException as error:
+        if stand_in._task is None:
+            raise
+        rest.end = error
+    finally:
+        asyncio.tasks._leave_task(loop, stand_in)
+    task: "asyncio.Task[Any]" = stand_in.real_task()
+    return task

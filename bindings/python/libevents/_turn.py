@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: MIT
+"""What the asyncio face does in one turn of the loop: take records, run handlers, settle, all bounded.
+
+The loop calls `on_wake` while records wait (the descriptor stays readable until they are taken). A turn
+takes a bounded number of records and bounded time, then lets everything else on the loop run. Whatever a
+turn settled goes to the core in one call. Runs on the loop's thread only.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+import weakref
+from collections import deque
+from contextvars import Context
+from typing import Any, Awaitable, Callable, Coroutine, Deque, Dict, List, Optional, Set, Tuple
+
+from . import _settle
+from ._engine import Engine, Failure
+from ._native import lib
+from ._outbox import Outbox
+from ._step import step
+from .errors import Closed, Error
+from .message import DELIVERY, HANDLER_TIMEOUT, SUBSCRIPTION, Message, Metadata, Record, Report
+
+Handler = Callable[[Message, Metadata], Any]
+PoisonHandler = Callable[[Message, BaseException, Metadata], Any]
+
+RECORDS_PER_TURN = 512
+_SECONDS_PER_TURN = 0.005
+_RECOVERY_SECONDS = 0.1
+_STRAY_CANCEL_DELAY_MS = 1000
+_LAST_STEP_SECONDS = 1.0
+
+logger = logging.getLogger("libevents")
+
+
+class Consumer:
+    """One subscription, as a turn needs it."""
+
+    __slots__ = ("token", "context", "max_retries", "is_active", "handler", "accept", "on_end", "ended")
+
+    def __init__(self, context: Context, max_retries: int) -> None:
+        self.token = 0
+        self.context = context
+        self.max_retries = max_retries
+        self.is_active = True
+        self.handler: Optional[Handler] = None
+        #: takes records instead of a handler (async iteration)
+        self.accept: Optional[Callable[[Record], None]] = None
+        self.on_end: Optional[Callable[[], None]] = None
+        self.ended: "List[asyncio.Future[None]]" = []
+
+
+class _Run:
+    """A handler that did not end in its first step."""
+
+    __slots__ = ("record", "consumer", "timer", "has_timed_out")
+
+    def __init__(self, record: Record, consumer: Consumer) -> None:
+        self.record = record
+        self.consumer = consumer
+        self.timer: Optional[asyncio.TimerHandle] = None
+        self.has_timed_out = False
+
+
+class Turn:
+    """Serves one system on one loop at a time."""
+
+    def __init__(self, engine: Engine, outbox: Outbox, poison_handler: Optional[PoisonHandler]) -> None:
+        self._engine = engine
+        self._outbox = outbox
+        self._poison_handler = poison_handler
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._fd = -1
+        self._inbox: Deque[Record] = deque()
+        self._acks: List[int] = []
+        self._failures: List[Failure] = []
+        self._poisoned: List[Tuple[Record, Failure, BaseException, Context]] = []
+        self._runs: "Dict[asyncio.Task[Any], _Run]" = {}
+        self._background: "Set[asyncio.Task[Any]]" = set()
+        self._is_settling = False
+        self._is_running_handler = False
+        self.consumers: Dict[int, Consumer] = {}
+        self.requests: "Dict[int, asyncio.Future[str]]" = {}
+        self.closed: "Optional[asyncio.Future[str]]" = None
+        engine.held_at_exit = weakref.WeakMethod(self.held)
+
+    # ---- the loop -----------------------------------------------------------------------------------
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None
+        return self._loop
+
+    @property
+    def is_attached(self) -> bool:
+        return self._loop is not None and not self._loop.is_closed()
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begins to serve a loop. What an older, closed loop left half done is handed back."""
+        self._loop = loop
+        self._failures += self.held()
+        self._runs.clear()
+        self._inbox.clear()
+        self._background.clear()
+        self.requests.clear()
+        self.closed = loop.create_future()
+        self._outbox.attach(loop)
+        self._fd = self._engine.wake_fd()
+        loop.add_reader(self._fd, self.on_wake)
+        self._is_settling = False
+        self.settle_soon()
+
+    def detach(self) -> None:
+        if self._fd >= 0 and self.is_attached:
+            self.loop.remove_reader(self._fd)
+        self._fd = -1
+
+    def held(self) -> List[Failure]:
+        """What hands back all that handlers hold; for the end of the process, when none will finish."""
+        records = [run.record for run in self._runs.values()]
+        return [_settle.released(record) for record in (*records, *self._inbox)]
+
+    def is_in_handler(self) -> bool:
+        """Is the caller a handler of this system?"""
+        return self._is_running_handler or asyncio.current_task() in self._runs
+
+    def on_wake(self) -> None:
+        """One turn."""
+        end = time.monotonic() + _SECONDS_PER_TURN
+        budget = RECORDS_PER_TURN
+        try:
+            while budget > 0 and self._run_inbox(end):
+                self.settle()
+                taken = self._take(min(budget, RECORDS_PER_TURN // 2))
+                if taken == 0:
+                    break
+                budget -= taken
+        finally:
+            self.settle()
+            if self._inbox and self.is_attached:
+                self.loop.call_soon(self.on_wake)
+
+    def _take(self, limit: int) -> int:
+        """Polls once; gives the number of records."""
+        if self._fd < 0:
+            return 0
+        try:
+            records, reports = self._engine.poll(limit, 0)
+        except Closed:
+            self._on_closed("{}")
+            return 0
+        except Error as error:
+            self._pause(error)
+            return 0
+        self._inbox.extend(records)
+        for report in reports:
+            self._on_report(report)
+        if reports:
+            self._outbox.reports_taken()
+        return len(records) + len(reports)
+
+    def _pause(self, error: Error) -> None:
+        """Taking failed although records wait: try again a little later instead of spinning."""
+        logger.error("records could not be taken: %s", error)
+        fd = self._fd
+        self.loop.remove_reader(fd)
+        self.loop.call_later(_RECOVERY_SECONDS, self._resume, fd)
+
+    def _resume(self, fd: int) -> None:
+        if self._fd == fd:
+            self.loop.add_reader(fd, self.on_wake)
+
+    # ---- reports ------------------------------------------------------------------------------------
+
+    def _on_report(self, report: Report) -> None:
+        if report.kind == lib.EVS_REPORT_PUBLISH:
+            self._outbox.on_report(report)
+        elif report.kind == lib.EVS_REPORT_REQUEST:
+            self._on_answer(report)
+        elif report.kind == lib.EVS_REPORT_UNSUBSCRIBED:
+            self._on_unsubscribed(report.token)
+        elif report.kind == lib.EVS_REPORT_CLOSED:
+            self._on_closed(report.detail())
+
+    def _on_answer(self, report: Report) -> None:
+        future = self.requests.pop(report.token, None)
+        if future is None or future.done():
+            return
+        if report.status == lib.EVS_OK:
+            future.set_result(report.detail())
+        else:
+            future.set_exception(report.error())
+
+    def _on_unsubscribed(self, token: int) -> None:
+        consumer = self.consumers.pop(token, None)
+        if consumer is None:
+            return
+        consumer.is_active = False
+        if consumer.on_end is not None:
+            consumer.on_end()
+        for future in consumer.ended:
+            if not future.done():
+                future.set_result(None)
+
+    def _on_closed(self, detail: str) -> None:
+        """The last record was taken; nobody must wait for another."""
+        self.detach()
+        error = Closed("the system was closed")
+        self._outbox.fail_all(error)
+        for future in self.requests.values():
+            if not future.done():
+                future.set_exception(error)
+        self.requests.clear()
+        for token in list(self.consumers):
+            self._on_unsubscribed(token)
+        if self.closed is not None and not self.closed.done():
+            self.closed.set_result(detail)
+
+    # ---- handlers -----------------------------------------------------------------------------------
+
+    def _run_inbox(self, end: float) -> bool:
+        """Runs handlers until the inbox is empty (True) or the time is up (False)."""
+        inbox = self._inbox
+        while inbox:
+            self._deliver(inbox.popleft())
+            if inbox and time.monotonic() > end:
+                return False
+        return True
+
+    def _deliver(self, record: Record) -> None:
+        consumer = self.consumers.get(record.columns[SUBSCRIPTION])
+        if consumer is None or not consumer.is_active:
+            self._failures.append(_settle.released(record))
+            return
+        if consumer.accept is not None:
+            consumer.accept(record)
+            return
+        context = consumer.context.copy()
+        self._is_running_handler = True
+        try:
+            task = self._first_step(consumer, record, context)
+        except (KeyboardInterrupt, SystemExit) as error:
+            self._failed(record, consumer, error)
+            raise
+        except BaseException as error:
+            self._failed(record, consumer, error)
+        else:
+            if task is None:
+                self._acks.append(record.columns[DELIVERY])
+            else:
+                self._watch(task, record, consumer)
+        finally:
+            self._is_running_handler = False
+
+    def _first_step(self, consumer: Consumer, record: Record, context: Context) -> "Optional[asyncio.Task[Any]]":
+        assert consumer.handler is not None
+        result = context.run(consumer.handler, Message(record), Metadata(record))
+        if result is None:
+            return None
+        if inspect.iscoroutine(result):
+            return step(self.loop, result, context)
+        if inspect.isawaitable(result):
+            return step(self.loop, _awaited(result), context)
+        return None
+
+    def _watch(self, task: "asyncio.Task[Any]", record: Record, consumer: Consumer) -> None:
+        run = self._runs[task] = _Run(record, consumer)
+        # When the loop is closed under it the message is handed back: nothing is lost, nothing to log.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        timeout_ms = record.columns[HANDLER_TIMEOUT]
+        if timeout_ms:
+            run.timer = self.loop.call_later(timeout_ms / 1000, self._on_timeout, task)
+        task.add_done_callback(self._on_task_done)
+
+    def _on_timeout(self, task: "asyncio.Task[Any]") -> None:
+        run = self._runs.get(task)
+        if run is not None:
+            run.has_timed_out = True
+            task.cancel()
+
+    def _on_task_done(self, task: "asyncio.Task[Any]") -> None:
+        run = self._runs.pop(task, None)
+        if run is None:
+            return
+        if run.timer is not None:
+            run.timer.cancel()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if run.has_timed_out:
+            timeout_ms = run.record.columns[HANDLER_TIMEOUT]
+            failure = _settle.timed_out(run.record, timeout_ms)
+            self._failed(run.record, run.consumer, TimeoutError(failure.message), failure)
+        elif error is None:
+            self._acks.append(run.record.columns[DELIVERY])
+        else:
+            self._failed(run.record, run.consumer, error)
+        self.settle_soon()
+
+    def _failed(
+        self, record: Record, consumer: Consumer, error: BaseException, failure: Optional[Failure] = None
+    ) -> None:
+        if failure is None:
+            failure = _settle.failure_of(record, error)
+        if isinstance(error, asyncio.CancelledError) and not self._engine.is_closing:
+            # Neither closing nor a timeout cancelled it. Not a failure, but handing it back at once would
+            # run it again at once, without end.
+            failure = failure._replace(kind=lib.EVS_FAIL_LATER, delay_ms=_STRAY_CANCEL_DELAY_MS)
+        self._failures.append(failure)
+        if _settle.is_last_attempt(record, failure, consumer.max_retries):
+            logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)
+            if self._poison_handler is not None:
+                self._poisoned.append((record, failure, error, consumer.context.copy()))
+
+    def cancel_handlers(self) -> None:
+        """The deadline of closing has come."""
+        for task in list(self._runs):
+            task.cancel()
+
+    async def finish_handlers(self) -> None:
+        """After the last record: cancels what still runs, and waits a moment for its end."""
+        self.cancel_handlers()
+        tasks = {*self._runs, *self._background}
+        tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+        if not tasks:
+            return
+        _, pending = await asyncio.wait(tasks, timeout=_LAST_STEP_SECONDS)
+        if pending:
+            logger.warning("%d handlers go on although the system is closed and they were cancelled", len(pending))
+
+    # ---- settling -----------------------------------------------------------------------------------
+
+    def acknowledge(self, record: Record) -> None:
+        self._acks.append(record.columns[DELIVERY])
+        self.settle_soon()
+
+    def hand_back(self, record: Record) -> None:
+        self._failures.append(_settle.released(record))
+        self.settle_soon()
+
+    def settle_soon(self) -> None:
+        if not self._is_settling and self.is_attached:
+            self._is_settling = True
+            self.loop.call_soon(self.settle)
+
+    def settle(self) -> None:
+        """Sends everything that was settled since the last time."""
+        self._is_settling = False
+        acks, self._acks = self._acks, []
+        failures, self._failures = self._failures, []
+        try:
+            self._engine.ack(acks)
+            self._engine.fail(failures)
+        except Error as error:
+            # Closed meanwhile: what is unsettled goes back to the store and will come again.
+            logger.debug("%d messages could not be settled: %s", len(acks) + len(failures), error)
+        poisoned, self._poisoned = self._poisoned, []
+        for record, failure, poison_error, context in poisoned:
+            self._tell_poison_handler(record, poison_error, context)
+
+    def _tell_poison_handler(self, record: Record, error: BaseException, context: Context) -> None:
+        assert self._poison_handler is not None
+        try:
+            result = context.run(self._poison_handler, Message(record), error, Metadata(record))
+            if not inspect.isawaitable(result):
+                return
+            task = context.run(self.loop.create_task, _awaited(result))
+        except Exception:
+            logger.exception("the poison message handler failed")
+            return
+        self._background.add(task)
+        task.add_done_callback(self._on_poison_done)
+
+    def _on_poison_done(self, task: "asyncio.Task[Any]") -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("the poison message handler failed", exc_info=task.exception())
+
+
+async def _await(result: Awaitable[Any]) -> Any:
+    return await result
+
+
+def _awaited(result: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    return result if inspect.iscoroutine(result) else _await(result)

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: MIT
+"""The asyncio face: `EventSystem`.
+
+Nothing here blocks the loop: publishing, connecting and closing hand over to the C library and wait for its
+records. Handlers that are coroutines run on the loop; plain functions do too, so they must be quick.
+"""
+
+import asyncio
+import contextvars
+import json
+import warnings
+from collections import deque
+from datetime import datetime
+from typing import (
+    Any,
+    AsyncIterator,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
+
+from . import _options, _pure
+from ._encode import encode_batch, encode_event, milliseconds
+from ._engine import Engine
+from ._outbox import Batch, Outbox, Target
+from ._turn import Consumer, Handler, PoisonHandler, Turn
+from .dlq import DeadLetters
+from .errors import Closed, Error, Forked, ValidationError
+from .message import Message, Metadata, Receipt, Record
+from .router import Router
+
+AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
+
+_CLOSE_GRACE_SECONDS = 5.0
+_REQUEST_GRACE_SECONDS = 2.0
+
+
+class Subscription:
+    """One handler on one pattern."""
+
+    def __init__(self, system: "EventSystem", pattern: str, consumer: Consumer) -> None:
+        self._system = system
+        self._consumer = consumer
+        self.pattern = pattern
+
+    @property
+    def is_active(self) -> bool:
+        return self._consumer.is_active
+
+    async def unsubscribe(self) -> None:
+        """Nothing new is delivered after this; handlers that run may end. Twice is fine."""
+        self._system._unsubscribe(self._consumer)
+
+    async def wait_ended(self) -> None:
+        """After `unsubscribe`: waits until the last message was settled. Not within its own handler."""
+        await self._system._wait_ended(self._consumer)
+
+    def __repr__(self) -> str:
+        return f"<libevents.Subscription {self.pattern} {'active' if self.is_active else 'ended'}>"
+
+
+class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
+    """Messages for `async for`: one counts as handled when the loop asks for the next one.
+
+    A loop that is left early has not said so of its last message, which is then delivered again; call
+    `acknowledge()` before `break` where it was handled.
+    """
+
+    def __init__(self, system: "EventSystem", pattern: str, options: Mapping[str, Any]) -> None:
+        self._system = system
+        self._pattern = pattern
+        self._options = options
+        self._subscription: Optional[Subscription] = None
+        self._records: Deque[Record] = deque()
+        self._current: Optional[Record] = None
+        self._waiter: "Optional[asyncio.Future[None]]" = None
+        self._is_closed = False
+
+    def __aiter__(self) -> "MessageStream":
+        return self
+
+    async def __aenter__(self) -> "MessageStream":
+        await self._subscribe()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+    async def __anext__(self) -> Tuple[Message, Metadata]:
+        self.acknowledge()
+        await self._subscribe()
+        while not self._records:
+            if self._is_closed or self._subscription is None or not self._subscription.is_active:
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._current = self._records.popleft()
+        return Message(self._current), Metadata(self._current)
+
+    async def _subscribe(self) -> None:
+        if self._subscription is None and not self._is_closed:
+            self._subscription = await self._system._subscribe_stream(self._pattern, self, self._options)
+
+    def acknowledge(self) -> None:
+        """Says that the newest message was handled."""
+        record, self._current = self._current, None
+        if record is not None:
+            self._system._turn.acknowledge(record)
+
+    async def aclose(self) -> None:
+        """Ends the iteration; what was not acknowledged is handed back."""
+        self._is_closed = True
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+        unhandled = [self._current, *self._records]
+        self._current = None
+        self._records.clear()
+        for record in unhandled:
+            if record is not None:
+                self._system._turn.hand_back(record)
+        self.wake()
+
+    def accept(self, record: Record) -> None:
+        """A record for this stream."""
+        self._records.append(record)
+        self.wake()
+
+    def wake(self) -> None:
+        """There is a record, or there will be none."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class EventSystem:
+    """Publishes and consumes events within asyncio.
+
+    `config` is the configuration (docs/configuration.md) as a dict or as JSON text. Use it as
+    `async with EventSystem(config) as system:`, or call `connect` and `close`.
+    """
+
+    def __init__(
+        self, config: _pure.JsonSource, *, poison_message_handler: Optional[PoisonHandler] = None
+    ) -> None:
+        self._engine = Engine(config)
+        self._normalized: Mapping[str, Any] = _pure.check_config(config).get("normalized") or {}
+        publisher = self._normalized.get("publisher") or {}
+        consumer = self._normalized.get("consumer") or {}
+        self._close_deadline = consumer.get("closeDeadline", 10_000) / 1000
+        self._outbox = Outbox(self._engine, publisher.get("timeout", 30_000))
+        self._turn = Turn(self._engine, self._outbox, poison_message_handler)
+        self._closing: "Optional[asyncio.Task[None]]" = None
+        self.router = Router(self._engine, self._normalized)
+        self.dlq = DeadLetters(self._ask)
+
+    # ---- life ---------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> "EventSystem":
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close(deadline=0)
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def connect(self, *, timeout: Optional[float] = None) -> None:
+        """Connects the transports, and waits until they have the subscriptions made so far."""
+        await self._ask("connect", {}, timeout)
+        if self._turn.consumers:
+            await self.ready(timeout=timeout)
+
+    async def ready(self, *, timeout: Optional[float] = None) -> None:
+        """Waits until the stores have all subscriptions, those of `on` too."""
+        await self._ask("ready", {}, timeout)
+
+    async def close(self, deadline: Optional[float] = None) -> None:
+        """Sends what is collected, lets handlers end, hands the rest back, and frees everything.
+
+        Takes at most `deadline` seconds (consumer.closeDeadline by default). Twice is fine, and a later call
+        may shorten the deadline. Within a handler it only begins, since it would wait for the handler itself.
+        """
+        if self._engine.is_forked or not self._engine.is_open:
+            self._engine.release()
+            return
+        loop = self._attach()
+        seconds = self._close_deadline if deadline is None else deadline
+        if self._closing is None:
+            self._closing = loop.create_task(self._close(seconds))
+        elif deadline is not None and not self._closing.done():
+            self._begin_close(seconds)
+        if not self._turn.is_in_handler():
+            await asyncio.shield(self._closing)
+
+    async def _close(self, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline
+        try:
+            await asyncio.wait_for(self._outbox.emptied(), max(0.001, deadline))
+        except asyncio.TimeoutError:
+            self._outbox.fail_all(Closed("the system was closed before the event could be sent"))
+        closed = self._turn.closed
+        assert closed is not None
+        left = max(0.0, end - loop.time())
+        self._begin_close(left)
+        timer = loop.call_later(left, self._turn.cancel_handlers)
+        try:
+            await asyncio.wait({closed}, timeout=left + _CLOSE_GRACE_SECONDS)
+            await self._turn.finish_handlers()
+        finally:
+            timer.cancel()
+            self._turn.detach()
+            await loop.run_in_executor(None, self._engine.release)
+
+    def _begin_close(self, seconds: float) -> None:
+        try:
+            self._engine.begin_close(milliseconds(seconds, "deadline"))
+        except Closed:
+            pass
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        engine = getattr(self, "_engine", None)
+        if engine is None or not engine.is_open or engine.is_forked:
+            return
+        _warn(f"unclosed {self!r}; use `async with` or `await system.close()`", ResourceWarning, source=self)
+        engine.abandon()
+
+    def __repr__(self) -> str:
+        return f"<libevents.EventSystem {self._normalized.get('service', '?')}>"
+
+    def _attach(self) -> asyncio.AbstractEventLoop:
+        """The running loop, which from now on serves this system."""
+        loop = asyncio.get_running_loop()
+        turn = self._turn
+        if turn._loop is loop:
+            return loop
+        if self._engine.is_forked:
+            self._check_open()
+        if turn.is_attached:
+            raise Error(
+                "this system is used by another event loop, which is still open; make one system for each loop"
+            )
+        turn.attach(loop)
+        self._closing = None
+        return loop
+
+    # ---- publishing ---------------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        type: str,
+        body: Any = None,
+        *,
+        key: Optional[str] = None,
+        partition: Optional[int] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        id: Optional[str] = None,
+        timestamp: Union[str, datetime, None] = None,
+        version: Optional[str] = None,
+        content_type: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+        delay: Optional[float] = None,
+    ) -> Receipt:
+        """Publishes one event and waits until it is stored; raises where it is not, or may not be.
+
+        Events that are published in one turn of the loop are sent together. When too many are in flight, this
+        waits for room.
+        """
+        loop = self._attach()
+        event = encode_event(
+            type,
+            body,
+            key=key,
+            partition=partition,
+            headers=headers,
+            id=id,
+            timestamp=timestamp,
+            version=version,
+            content_type=content_type,
+            transport=transport,
+            timeout=timeout,
+            delay=delay,
+        )
+        self._check_open()
+        future: "asyncio.Future[Receipt]" = loop.create_future()
+        self._outbox.put(future, event)
+        receipt = await future
+        if receipt.error is not None:
+            raise receipt.error
+        return receipt
+
+    async def publish_batch(self, events: Iterable[Any]) -> List[Receipt]:
+        """Publishes many and gives their receipts in order; each says its own outcome and error.
+
+        An event is (type, body), (type, body, options) or a dict with `type`, `body` and options.
+        """
+        loop = self._attach()
+        outgoing = encode_batch(events)
+        self._check_open()
+        if not outgoing:
+            return []
+        batch = Batch(loop.create_future(), len(outgoing))
+        for index, event in enumerate(outgoing):
+            target: Target = (batch, index)
+            self._outbox.put(target, event)
+        return await batch.future
+
+    async def flush(self, *, timeout: Optional[float] = None) -> None:
+        """Waits until everything published so far has its outcome."""
+        self._attach()
+        await self._outbox.emptied()
+        await self._ask("flush", {}, timeout)
+
+    async def drain(self, timeout: float = 10.0) -> None:
+        """Waits until nothing is being published or handled; consuming goes on. Timeout where it does not."""
+        self._attach()
+        await self._outbox.emptied()
+        await self._ask("drain", {"timeout": milliseconds(timeout, "timeout")}, timeout + _REQUEST_GRACE_SECONDS)
+
+    # ---- consuming ----------------------------------------------------------------------------------
+
+    def on(self, pattern: str, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
+        """Decorator: subscribes a handler, before or after `connect`.
+
+        Does not wait for the store; `connect` or `ready` do.
+        """
+
+        def subscribe(handler: AnyHandler) -> AnyHandler:
+            self._subscribe(pattern, handler, options)
+            return handler
+
+        return subscribe
+
+    async def subscribe(self, pattern: str, handler: Handler, **options: Any) -> Subscription:
+        """Subscribes a handler; when the system is connected, waits until the store has it."""
+        self._attach()
+        subscription = self._subscribe(pattern, handler, options)
+        if self.is_connected():
+            await self.ready()
+        return subscription
+
+    def messages(self, pattern: str, **options: Any) -> MessageStream:
+        """Messages for `async for message, metadata in …`; acknowledges when the loop asks for the next."""
+        return MessageStream(self, pattern, options)
+
+    def _subscribe(self, pattern: str, handler: Optional[Handler], options: Mapping[str, Any]) -> Subscription:
+        if handler is not None and not callable(handler):
+            raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
+        document = _options.subscription_options(pattern, options)
+        self._check_open()
+        consumer = Consumer(contextvars.copy_context(), _options.max_retries(self._normalized, document))
+        consumer.handler = handler
+        consumer.token = self._engine.subscribe(document)
+        self._turn.consumers[consumer.token] = consumer
+        return Subscription(self, pattern, consumer)
+
+    async def _subscribe_stream(
+        self, pattern: str, stream: MessageStream, options: Mapping[str, Any]
+    ) -> Subscription:
+        self._attach()
+        subscription = self._subscribe(pattern, None, options)
+        subscription._consumer.accept = stream.accept
+        subscription._consumer.on_end = stream.wake
+        if self.is_connected():
+            await self.ready()
+        return subscription
+
+    def _unsubscribe(self, consumer: Consumer) -> None:
+        if not consumer.is_active:
+            return
+        consumer.is_active = False
+        try:
+            self._engine.unsubscribe(consumer.token)
+        except Closed:
+            pass
+
+    async def _wait_ended(self, consumer: Consumer) -> None:
+        if consumer.token not in self._turn.consumers:
+            return
+        future: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
+        consumer.ended.append(future)
+        await future
+
+    # ---- looking ------------------------------------------------------------------------------------
+
+    def stats(self) -> Dict[str, Any]:
+        """One consistent snapshot of all counters (docs/statistics.md)."""
+        return self._engine.stats()
+
+    def metrics(self) -> str:
+        """The same numbers as Prometheus text."""
+        return self._engine.metrics()
+
+    def status(self) -> Dict[str, Any]:
+        """{connected, healthy, state, transports}."""
+        return self._engine.status()
+
+    def is_connected(self) -> bool:
+        """Are all transports connected?"""
+        return bool(self._engine.status().get("connected"))
+
+    async def groups(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> List[Dict[str, Any]]:
+        """Consumer groups with their members, pending messages and lag."""
+        params = {name: value for name, value in (("topic", topic), ("transport", transport)) if value}
+        groups: List[Dict[str, Any]] = json.loads(await self._ask("groups", params, timeout))["groups"]
+        return groups
+
+    async def topics(
+        self, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> List[Any]:
+        """The topics that the store knows."""
+        params = {"transport": transport} if transport else {}
+        topics: List[Any] = json.loads(await self._ask("topics", params, timeout))["topics"]
+        return topics
+
+    async def _ask(self, method: str, params: Dict[str, Any], timeout: Optional[float]) -> str:
+        loop = self._attach()
+        self._check_open()
+        token = self._outbox.take_token()
+        future: "asyncio.Future[str]" = loop.create_future()
+        self._turn.requests[token] = future
+        try:
+            self._engine.request(method, params, milliseconds(timeout, "timeout"), token)
+            return await future
+        finally:
+            self._turn.requests.pop(token, None)
+
+    def _check_open(self) -> None:
+        engine = self._engine
+        if engine.is_forked:
+            raise Forked("this process inherited the system by fork; open a new one after the fork")
+        if engine.is_closing or not engine.is_open:
+            raise Closed("the system is closing or closed; open a new one")

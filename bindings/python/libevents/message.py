@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""What a handler receives and what a publish gives back.
+
+Messages are views over a copied record: a field is decoded when it is asked for, the body at most once.
+Nothing here refers to memory of the C library.
+"""
+
+import json
+from struct import Struct
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+
+from ._native import lib
+from .errors import Error, make_error
+
+Columns = Tuple[int, ...]
+
+MESSAGE = Struct(f"={lib.EVSPY_MESSAGE_COLUMNS}q")
+REPORT = Struct(f"={lib.EVSPY_REPORT_COLUMNS}q")
+
+SUBSCRIPTION: int = lib.EVSPY_MESSAGE_SUBSCRIPTION
+DELIVERY: int = lib.EVSPY_MESSAGE_DELIVERY
+ATTEMPT: int = lib.EVSPY_MESSAGE_ATTEMPT
+HANDLER_TIMEOUT: int = lib.EVSPY_MESSAGE_HANDLER_TIMEOUT
+_DELIVERIES: int = lib.EVSPY_MESSAGE_DELIVERIES
+_PARTITION: int = lib.EVSPY_MESSAGE_PARTITION
+_START: int = lib.EVSPY_MESSAGE_START
+_ID: int = lib.EVSPY_MESSAGE_ID
+_TYPE: int = lib.EVSPY_MESSAGE_TYPE
+_ORIGIN: int = lib.EVSPY_MESSAGE_ORIGIN
+_ORIGIN_PREFIX: int = lib.EVSPY_MESSAGE_ORIGIN_PREFIX
+_TIMESTAMP: int = lib.EVSPY_MESSAGE_TIMESTAMP
+_VERSION: int = lib.EVSPY_MESSAGE_VERSION
+_HASH: int = lib.EVSPY_MESSAGE_HASH
+_CONTENT_TYPE: int = lib.EVSPY_MESSAGE_CONTENT_TYPE
+_HEADERS: int = lib.EVSPY_MESSAGE_HEADERS
+_BODY: int = lib.EVSPY_MESSAGE_BODY
+_TRANSPORT: int = lib.EVSPY_MESSAGE_TRANSPORT
+_TOPIC: int = lib.EVSPY_MESSAGE_TOPIC
+_OFFSET: int = lib.EVSPY_MESSAGE_OFFSET
+_GROUP: int = lib.EVSPY_MESSAGE_GROUP
+_CONSUMER: int = lib.EVSPY_MESSAGE_CONSUMER
+_PATTERN: int = lib.EVSPY_MESSAGE_PATTERN
+_REQUEUE: int = lib.EVSPY_MESSAGE_REQUEUE
+_LAST: int = lib.EVSPY_MESSAGE_COLUMNS - 1
+
+_UNSET: Any = object()
+
+
+class Record:
+    """Columns and text of one delivery, shared by its Message and its Metadata."""
+
+    __slots__ = ("columns", "text", "_headers")
+
+    def __init__(self, columns: Columns, text: bytes) -> None:
+        self.columns = columns
+        self.text = text
+        self._headers: Optional[Dict[str, str]] = None
+
+    def bytes_of(self, column: int) -> bytes:
+        columns = self.columns
+        return self.text[columns[column - 1] if column > _ID else 0 : columns[column]]
+
+    def text_of(self, column: int) -> str:
+        return self.bytes_of(column).decode("utf-8", "replace")
+
+    def headers(self) -> Dict[str, str]:
+        if self._headers is None:
+            text = self.bytes_of(_HEADERS)
+            self._headers = json.loads(text) if text else {}
+        return self._headers
+
+
+class Message:
+    """One event: its header and its body."""
+
+    __slots__ = ("_record", "_body", "__weakref__")
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._body: Any = _UNSET
+
+    @property
+    def id(self) -> str:
+        return self._record.text_of(_ID)
+
+    @property
+    def type(self) -> str:
+        """Without the origin prefix."""
+        return self._record.text_of(_TYPE)
+
+    @property
+    def origin(self) -> str:
+        """The publisher's service."""
+        return self._record.text_of(_ORIGIN)
+
+    @property
+    def origin_prefix(self) -> Optional[str]:
+        return self._record.text_of(_ORIGIN_PREFIX) or None
+
+    @property
+    def timestamp(self) -> str:
+        """RFC 3339, as the publisher set it."""
+        return self._record.text_of(_TIMESTAMP)
+
+    @property
+    def version(self) -> str:
+        """Schema version of the body."""
+        return self._record.text_of(_VERSION)
+
+    @property
+    def hash(self) -> Optional[str]:
+        return self._record.text_of(_HASH) or None
+
+    @property
+    def content_type(self) -> str:
+        return self._record.text_of(_CONTENT_TYPE) or "application/json"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._record.headers()
+
+    @property
+    def raw(self) -> bytes:
+        """The exact bytes of the body, as published."""
+        return self._record.bytes_of(_BODY)
+
+    @property
+    def body(self) -> Any:
+        """The JSON value, parsed once; the bytes themselves where a content type other than JSON is set."""
+        if self._body is _UNSET:
+            raw = self.raw
+            is_json = not self._record.bytes_of(_CONTENT_TYPE)
+            self._body = json.loads(raw.decode()) if is_json else raw
+        return self._body
+
+    def __repr__(self) -> str:
+        return f"<libevents.Message {self.type} {self.id}>"
+
+
+class Metadata:
+    """How this event came here."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    @property
+    def transport(self) -> str:
+        return self._record.text_of(_TRANSPORT)
+
+    @property
+    def topic(self) -> str:
+        return self._record.text_of(_TOPIC)
+
+    @property
+    def partition(self) -> Optional[int]:
+        partition = self._record.columns[_PARTITION]
+        return partition if partition >= 0 else None
+
+    @property
+    def offset(self) -> str:
+        """The store's position of the entry."""
+        return self._record.text_of(_OFFSET)
+
+    @property
+    def timestamp(self) -> str:
+        return self._record.text_of(_TIMESTAMP)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._record.headers()
+
+    @property
+    def correlation_id(self) -> Optional[str]:
+        return self._record.headers().get("correlationId")
+
+    @property
+    def causation_id(self) -> Optional[str]:
+        return self._record.headers().get("causationId")
+
+    @property
+    def traceparent(self) -> Optional[str]:
+        return self._record.headers().get("traceparent")
+
+    @property
+    def pattern(self) -> str:
+        """The subscription's pattern, as the library normalised it."""
+        return self._record.text_of(_PATTERN)
+
+    @property
+    def group(self) -> str:
+        return self._record.text_of(_GROUP)
+
+    @property
+    def consumer(self) -> str:
+        return self._record.text_of(_CONSUMER)
+
+    @property
+    def attempt(self) -> int:
+        """From 1: failures so far + 1. A crash does not raise it."""
+        return self._record.columns[ATTEMPT]
+
+    @property
+    def deliveries(self) -> int:
+        """Deliveries of the entry as the store counts them."""
+        return self._record.columns[_DELIVERIES]
+
+    @property
+    def requeue(self) -> Optional[Mapping[str, Any]]:
+        """{group, from, count} when an operator requeued it."""
+        text = self._record.bytes_of(_REQUEUE)
+        return json.loads(text) if text else None
+
+    def __repr__(self) -> str:
+        return f"<libevents.Metadata {self.topic} {self.offset} attempt {self.attempt}>"
+
+
+class Receipt(NamedTuple):
+    """The outcome of one published event."""
+
+    id: str
+    outcome: str  #: "stored", "refused" or "unknown"
+    transport: str
+    topic: str
+    partition: Optional[int]
+    offset: str
+    attempts: int
+    error: Optional[Error] = None
+
+    def as_dict(self) -> Dict[str, Any]:
+        """As the command line prints it."""
+        fields = {name: value for name, value in self._asdict().items() if name != "error"}
+        if self.error is not None:
+            fields["error"] = {"code": self.error.code, "message": self.error.message}
+        return fields
+
+
+_OUTCOMES = {
+    lib.EVS_OUTCOME_STORED: "stored",
+    lib.EVS_OUTCOME_REFUSED: "refused",
+    lib.EVS_OUTCOME_UNKNOWN: "unknown",
+}
+_R_START: int = lib.EVSPY_REPORT_START
+_R_LAST: int = lib.EVSPY_REPORT_COLUMNS - 1
+
+
+class Report(NamedTuple):
+    """One thing that ended: a publish, a request, a subscription or the system."""
+
+    kind: int
+    token: int
+    status: int
+    columns: Columns
+    text: bytes
+
+    def message(self) -> str:
+        columns = self.columns
+        return self.text[columns[_R_LAST - 2] : columns[_R_LAST - 1]].decode("utf-8", "replace")
+
+    def detail(self) -> str:
+        columns = self.columns
+        return self.text[columns[_R_LAST - 1] : columns[_R_LAST]].decode("utf-8", "replace")
+
+    def error(self) -> Error:
+        return make_error(self.status, self.message(), self.detail())
+
+    def receipt(self) -> Receipt:
+        """Of a publish."""
+        (_, _, status, outcome, attempts, partition, _, end_id, end_transport, end_topic, end_offset, _, _) = (
+            self.columns
+        )
+        text = self.text
+        receipt = Receipt(
+            text[:end_id].decode(),
+            _OUTCOMES.get(outcome, "unknown"),
+            text[end_id:end_transport].decode(),
+            text[end_transport:end_topic].decode(),
+            partition if partition >= 0 else None,
+            text[end_topic:end_offset].decode(),
+            attempts,
+        )
+        if status == 0:
+            return receipt
+        error = make_error(status, self.message(), self.detail(), publishing=True, receipt=receipt)
+        return receipt._replace(error=error)
+
+
+def split_messages(columns: bytes, text: bytes) -> Iterator[Record]:
+    for row in MESSAGE.iter_unpack(columns):
+        start = row[_START]
+        yield Record(row, text[start : start + row[_LAST]])
+
+
+def split_reports(columns: bytes, text: bytes) -> Iterator[Report]:
+    for row in REPORT.iter_unpack(columns):
+        start = row[_R_START]
+        yield Report(row[0], row[1], row[2], row, text[start : start + row[_R_LAST]])

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * evs_python.h - moves whole batches across the Python border in one call each.
+ * Python hands over (and takes back) one run of numbers and one run of text per batch, instead of touching
+ * every field of every struct. Compiled into the extension module; no part of the library's interface. */
+#ifndef EVS_PYTHON_H
+#define EVS_PYTHON_H
+
+#include "libevents.h"
+
+/* Numbers of one event: token, partition + 1, timeout_ms, delay_ms. */
+enum { EVSPY_EVENT_NUMBERS = 4 };
+/* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport. */
+enum { EVSPY_EVENT_TEXTS = 9 };
+
+/* evspy_publish - evs_publish() of `count` events. `numbers` has EVSPY_EVENT_NUMBERS for each, `ends` the
+ * end of each of its EVSPY_EVENT_TEXTS in `text`. */
+evs_status evspy_publish(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,
+                         const char *text, size_t *out_accepted, evs_error **out_error);
+
+/* Numbers of one failure: delivery, kind, delay_ms. */
+enum { EVSPY_FAILURE_NUMBERS = 3 };
+/* Texts of one failure: error_class, message, stack. */
+enum { EVSPY_FAILURE_TEXTS = 3 };
+
+/* evspy_fail - evs_fail() in the same form. */
+evs_status evspy_fail(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,
+                      const char *text, size_t *out_stale, evs_error **out_error);
+
+/* Columns of one message: numbers, then where its text begins, then the end of each text from there. */
+enum {
+  EVSPY_MESSAGE_SUBSCRIPTION = 0,
+  EVSPY_MESSAGE_DELIVERY = 1,
+  EVSPY_MESSAGE_ATTEMPT = 2,
+  EVSPY_MESSAGE_DELIVERIES = 3,
+  EVSPY_MESSAGE_HANDLER_TIMEOUT = 4,
+  EVSPY_MESSAGE_PARTITION = 5,
+  EVSPY_MESSAGE_START = 6,
+  EVSPY_MESSAGE_ID = 7,
+  EVSPY_MESSAGE_TYPE = 8,
+  EVSPY_MESSAGE_ORIGIN = 9,
+  EVSPY_MESSAGE_ORIGIN_PREFIX = 10,
+  EVSPY_MESSAGE_TIMESTAMP = 11,
+  EVSPY_MESSAGE_VERSION = 12,
+  EVSPY_MESSAGE_HASH = 13,
+  EVSPY_MESSAGE_CONTENT_TYPE = 14,
+  EVSPY_MESSAGE_HEADERS = 15,
+  EVSPY_MESSAGE_BODY = 16,
+  EVSPY_MESSAGE_TRANSPORT = 17,
+  EVSPY_MESSAGE_TOPIC = 18,
+  EVSPY_MESSAGE_OFFSET = 19,
+  EVSPY_MESSAGE_GROUP = 20,
+  EVSPY_MESSAGE_CONSUMER = 21,
+  EVSPY_MESSAGE_PATTERN = 22,
+  EVSPY_MESSAGE_REQUEUE = 23,
+  EVSPY_MESSAGE_COLUMNS = 24
+};
+
+/* Columns of one report, in the same form. */
+enum {
+  EVSPY_REPORT_KIND = 0,
+  EVSPY_REPORT_TOKEN = 1,
+  EVSPY_REPORT_STATUS = 2,
+  EVSPY_REPORT_OUTCOME = 3,
+  EVSPY_REPORT_ATTEMPTS = 4,
+  EVSPY_REPORT_PARTITION = 5,
+  EVSPY_REPORT_START = 6,
+  EVSPY_REPORT_ID = 7,
+  EVSPY_REPORT_TRANSPORT = 8,
+  EVSPY_REPORT_TOPIC = 9,
+  EVSPY_REPORT_OFFSET = 10,
+  EVSPY_REPORT_MESSAGE = 11,
+  EVSPY_REPORT_DETAIL = 12,
+  EVSPY_REPORT_COLUMNS = 13
+};
+
+/* evspy_batch_sizes - how much evspy_batch_copy() writes: messages, reports, bytes of text. */
+void evspy_batch_sizes(const evs_batch *batch, size_t *out_messages, size_t *out_reports,
+                       size_t *out_text_size);
+
+/* evspy_batch_copy - copies a batch into columns: those of all messages, then those of all reports. */
+void evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text);
+
+#endif

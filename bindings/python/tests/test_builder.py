@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The builder assembles the configuration document; the core judges it."""
+
+import libevents
+import pytest
+
+
+def builder():
+    return libevents.EventSystemBuilder().service("shop").with_memory_transport()
+
+
+def test_methods_become_the_document():
+    document = (
+        libevents.EventSystemBuilder()
+        .with_service("shop")
+        .origin_prefix("eu.de")
+        .origins(["eu.de", ""])
+        .add_transport_from_factory("main", "redis-streams", {"url": "redis://localhost"}, group_id="shop")
+        .with_memory_transport(name="local")
+        .routing(extended_types=True, topic_mapping={"user_x.*": "people"}, routes=[{"pattern": "a.*", "transport": "main"}])
+        .enable_publisher_retry(max_retries=5, base_delay=10)
+        .enable_consumer_pattern_routing()
+        .enable_consumer_groups()
+        .set_validation_mode("strict")
+        .config()
+    )
+    assert document == {
+        "service": "shop",
+        "originPrefix": "eu.de",
+        "origins": ["eu.de", ""],
+        "transports": {
+            "main": {"type": "redis-streams", "url": "redis://localhost", "groupId": "shop"},
+            "local": {"type": "memory"},
+        },
+        "routing": {
+            "extendedTypes": True,
+            "topicMapping": {"user_x.*": "people"},
+            "routes": [{"pattern": "a.*", "transport": "main"}],
+        },
+        "publisher": {"retry": {"maxRetries": 5, "baseDelay": 10}},
+        "consumer": {"enablePatternRouting": True, "enableConsumerGroups": True},
+        "validationMode": "strict",
+    }
+    assert libevents.check_config(document)["valid"]
+
+
+def test_batching_and_rate_limits_are_passed_on():
+    document = (
+        builder()
+        .enable_publisher_batching(max_size=100, max_wait_ms=10, strategy="size")
+        .enable_publisher_rate_limiting(max_requests=5, time_window=1000, strategy="token-bucket")
+        .config()
+    )
+    assert document["publisher"]["batching"] == {"enabled": True, "maxSize": 100, "maxWaitMs": 10, "strategy": "size"}
+    assert document["publisher"]["rateLimiting"]["timeWindow"] == 1000
+
+
+def test_build_gives_a_system_that_works():
+    with builder().set_validation_mode("warn").build_sync() as system:
+        assert system.publish("order.placed", {"id": 1}).outcome == "stored"
+
+
+def test_missing_service_is_refused():
+    with pytest.raises(libevents.ConfigurationError) as caught:
+        libevents.EventSystemBuilder().with_memory_transport().build_sync()
+    assert "service" in str(caught.value)
+
+
+def test_missing_transport_is_refused():
+    with pytest.raises(libevents.ConfigurationError) as caught:
+        libevents.EventSystemBuilder().service("shop").build_sync()
+    assert "transport" in str(caught.value)
+
+
+def test_a_transport_name_cannot_be_used_twice():
+    with pytest.raises(libevents.ConfigurationError, match="twice"):
+        builder().with_memory_transport()
+
+
+def test_a_poison_handler_must_be_callable():
+    with pytest.raises(libevents.ConfigurationError, match="function"):
+        builder().set_poison_message_handler("later")
+
+
+def test_the_builder_is_not_changed_through_its_copy():
+    first = builder()
+    first.config()["transports"].clear()
+    assert first.config()["transports"]
