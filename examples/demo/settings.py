@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""The demo's one place for names, intervals and limits, and the configuration of its event systems.
+
+Every program of the demo reads it, except the checker, which is to know nothing of the library: the
+orchestrator writes what the checker needs into the run's folder.
+"""
+
+AGGREGATOR = "aggregator"
+FORWARDER = "forwarder"
+
+AGGREGATED_PATTERNS = ("process.*", "sample.*")
+FORWARDED_TYPES = ("process.ended", "sample.cpu")
+STREAMS = ("stream:{process-events}", "stream:{sample-events}")
+
+SCAN_SECONDS = 0.05  # how often /proc is compared for processes
+SAMPLE_SECONDS = 0.5
+CMDLINE_LIMIT = 200
+
+WEBHOOK_REFUSES_SECONDS = 8.0
+WEBHOOK_503_SECONDS = 2.0
+
+# Small, so that dead letters come about while the webhook is still down: 3 attempts within a second.
+FORWARD_MAX_RETRIES = 2
+FORWARD_BASE_DELAY_MS = 200
+FORWARD_TIMEOUT_SECONDS = 5.0
+FORWARD_CONCURRENCY = 8
+
+# What an unattended run has to show, and how long it publishes for it.
+MIN_EVENTS = 500
+MIN_PIDS = 50
+MIN_DEAD_LETTERS = 10
+PUBLISH_SECONDS = 24.0
+PUBLISH_DEADLINE_SECONDS = 60.0
+
+
+def system_config(service, redis_url):
+    """Configuration of one program's event system: its service name is also its consumer group."""
+    return {
+        "service": service,
+        "transports": {"main": {"type": "redis-streams", "url": redis_url}},
+    }
