@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * cli.h - what the files of the command `events` share: options, verbs and exit codes. Each verb is one
+ * function in a cmd_*.c; main.c holds the table of them. Sees only libevents.h, as any program would. */
+#ifndef EVENTS_CLI_H
+#define EVENTS_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "libevents.h"
+
+/* Documented in docs/cli.md and in `events --help`: scripts rely on them. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABLE = 4, CLI_NOT_FOUND = 5 };
+
+/* Every option of every verb: name, argument or NULL, help. An option means the same for all verbs that have
+ * it, so that it can stand before the verb. */
+#define CLI_OPTIONS(X)                                                                                       \
+  X(CONFIG, "config", "FILE", "configuration document (JSON); - reads it from stdin")                        \
+  X(REDIS, "redis", "URL", "use this Redis instead of a configuration")                                      \
+  X(TRANSPORT, "transport", "NAME", "which transport of the configuration, by its name")                     \
+  X(JSON, "json", NULL, "print JSON instead of columns")                                                     \
+  X(TIMEOUT, "timeout", "MS", "how long to wait for the store, in milliseconds")                             \
+  X(KEY, "key", "KEY", "partition key")                                                                      \
+  X(HEADER, "header", "K=V", "header of the event; may be given many times")                                 \
+  X(ID, "id", "ID", "own event id instead of a new UUIDv7")                                                  \
+  X(VERSION, "version", "VERSION", "schema version of the body; default 1.0.0")                              \
+  X(LINES, "lines", NULL, "read events from stdin, one JSON document per line")                              \
+  X(FROM_START, "from-start", NULL, "begin with the oldest stored event instead of the next one")            \
+  X(COUNT, "count", "N", "end after N events")                                                               \
+  X(TOPIC, "topic", "TOPIC", "only this topic")                                                              \
+  X(TYPE, "type", "TYPE", "only dead letters of this event type, or of a pattern")                           \
+  X(GROUP, "group", "GROUP", "only dead letters of this consumer group")                                     \
+  X(TEXT, "text", "TEXT", "only dead letters whose event or error contains this text")                       \
+  X(LIMIT, "limit", "N", "at most N dead letters")                                                           \
+  X(CURSOR, "cursor", "CURSOR", "go on where the page before ended")                                         \
+  X(ALL, "all", NULL, "all dead letters that the other options select")                                      \
+  X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
+  X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")
+
+enum {
+#define CLI_OPTION_INDEX(id, name, arg, help) CLI_OPT_##id,
+  CLI_OPTIONS(CLI_OPTION_INDEX)
+#undef CLI_OPTION_INDEX
+      CLI_OPTION_COUNT
+};
+
+#define CLI_BIT(id) (UINT32_C(1) << CLI_OPT_##id)
+
+/* Options that nearly every verb has. */
+#define CLI_SOURCE (CLI_BIT(CONFIG) | CLI_BIT(REDIS))
+#define CLI_STORE (CLI_SOURCE | CLI_BIT(TRANSPORT) | CLI_BIT(JSON) | CLI_BIT(TIMEOUT))
+#define CLI_SELECT (CLI_BIT(TOPIC) | CLI_BIT(TYPE) | CLI_BIT(GROUP) | CLI_BIT(TEXT))
+
+/* One call of the command. Texts point into argv or the environment. */
+typedef struct cli_call {
+  const char *text[CLI_OPTION_COUNT]; /* value of an option with an argument, or NULL */
+  uint32_t given;                     /* CLI_BIT of each option that stands on the command line */
+  json_t *headers;                    /* object, or NULL */
+  uint64_t count;                     /* 0: no bound */
+  uint32_t limit;                     /* 0: not given */
+  uint32_t timeout_ms;                /* 0: not given */
+  const char **words;                 /* verb and arguments, owned */
+  const char **args;                  /* after the verb */
+  int arg_count;
+  /* set by session.c */
+  evs_system *system;
+  char *store; /* where the store is, without password, for messages */
+  char *origin_prefix;
+  bool store_is_default;
+} cli_call;
+
+#define CLI_HAS(cli, id) (((cli)->given & CLI_BIT(id)) != 0)
+
+typedef struct cli_verb {
+  const char *name; /* one or two words */
+  const char *args;
+  const char *summary;
+  const char *help; /* what it does, a vertical tab, examples */
+  uint32_t options;
+  int min_args, max_args;
+  int (*run)(cli_call *cli);
+} cli_verb;
+
+int cmd_publish(cli_call *cli);
+int cmd_publish_lines(cli_call *cli);
+int cmd_tail(cli_call *cli);
+int cmd_dlq_list(cli_call *cli);
+int cmd_dlq_show(cli_call *cli);
+int cmd_dlq_requeue(cli_call *cli);
+int cmd_dlq_discard(cli_call *cli);
+int cmd_route_explain(cli_call *cli);
+int cmd_pattern_test(cli_call *cli);
+int cmd_stats(cli_call *cli);
+int cmd_groups(cli_call *cli);
+int cmd_config_check(cli_call *cli);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * main.c - the command `events`: the table of its verbs, and from argv to an exit code. */
+#include "cli.h"
+#include "options.h"
+#include "output.h"
+#include "session.h"
+
+static const cli_verb verbs[] = {
+    {"publish", "TYPE [BODY|-]\n--lines", "publish one event, or many from stdin",
+     "Publish an event. BODY is JSON text, null when left out; - reads it from stdin (write -- before a body "
+     "that begins with a minus). Prints a receipt once the store has the event.\n\n"
+     "With --lines (or - as TYPE) each line of stdin is one event: {\"type\": …, \"body\": …} and, where "
+     "wanted, "
+     "\"key\", \"headers\", \"id\", \"version\". A bad line is reported with its number and the rest go on; "
+     "--json prints one outcome per line, in the order of the input.\v"
+     "Examples:\n"
+     "  events publish order.placed '{\"id\":7}' --key 7 --header correlationId=42\n"
+     "  events publish --lines --json < orders.jsonl",
+     CLI_STORE | CLI_BIT(KEY) | CLI_BIT(HEADER) | CLI_BIT(ID) | CLI_BIT(VERSION) | CLI_BIT(LINES), 0, 2,
+     cmd_publish},
+    {"tail", "[PATTERN]", "watch events as they are stored",
+     "Print events as they are stored, until Ctrl-C. Reads beside the consumer groups: nothing is taken from "
+     "them. PATTERN is matched against the full type; default *.\v"
+     "Example:\n  events tail 'order.*' --from-start --count 10 --json",
+     CLI_STORE | CLI_BIT(FROM_START) | CLI_BIT(COUNT) | CLI_BIT(TOPIC) | CLI_BIT(ORIGIN_PREFIX), 0, 1,
+     cmd_tail},
+    {"dlq list", "", "list dead letters",
+     "List dead letters, one page, or all with --all. A page that is not the last one ends with a cursor.\v"
+     "Example:\n  events dlq list --topic order-events --text 503 --limit 20",
+     CLI_STORE | CLI_SELECT | CLI_BIT(LIMIT) | CLI_BIT(CURSOR) | CLI_BIT(ALL), 0, 0, cmd_dlq_list},
+    {"dlq show", "ID", "show one dead letter whole",
+     "Show a dead letter: event, error with stack, and each failed attempt.\v"
+     "Example:\n  events dlq show main/order-events/1763920000000-0",
+     CLI_STORE, 1, 1, cmd_dlq_show},
+    {"dlq requeue", "ID...\n--all", "send dead letters to their consumers again",
+     "Requeue dead letters to the consumer group that failed. Requeueing one twice gives one event.\v"
+     "Examples:\n  events dlq requeue main/order-events/1763920000000-0\n"
+     "  events dlq requeue --all --topic order-events",
+     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(ALL_GROUPS), 0, 1 << 20,
+     cmd_dlq_requeue},
+    {"dlq discard", "ID...\n--all", "remove dead letters for good",
+     "Discard dead letters: their events are gone.\v"
+     "Example:\n  events dlq discard --all --topic order-events --text 'card expired'",
+     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT), 0, 1 << 20, cmd_dlq_discard},
+    {"route explain", "TYPE", "say where an event would go, and why",
+     "Explain the routing decision for a type: every route and why it won or lost, the topic and by which "
+     "rule. "
+     "Touches no store. Ends with 1 when no transport takes the event.\v"
+     "Example:\n  events --config shop.json route explain order.placed --key 7",
+     CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX) | CLI_BIT(KEY), 1, 1, cmd_route_explain},
+    {"pattern test", "PATTERN TYPE", "say whether a pattern matches a type",
+     "Test a pattern against a full type (with its origin prefix, where it has one), for a system whose own "
+     "prefix is --origin-prefix. Ends with 1 when it does not match. Touches no store.\v"
+     "Example:\n  events pattern test 'user.*' eu.de.user.created --origin-prefix eu.de",
+     CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX), 2, 2, cmd_pattern_test},
+    {"stats", "", "what the store holds",
+     "Count entries and dead letters of each topic, and what each consumer group has still to do.\v"
+     "Example:\n  events stats --json | jq .totals",
+     CLI_STORE, 0, 0, cmd_stats},
+    {"groups", "", "list consumer groups and their members",
+     "List consumer groups: lag, pending (delivered, not settled), parked (waiting for a retry), members.\v"
+     "Example:\n  events groups --topic order-events",
+     CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_groups},
+    {"config check", "[FILE|-]", "check a configuration",
+     "Check a configuration and report every fault at once. Touches no store.\v"
+     "Example:\n  events config check shop.json",
+     CLI_BIT(CONFIG) | CLI_BIT(JSON), 0, 1, cmd_config_check},
+    {0}};
+
+int main(int argc, char **argv) {
+  cli_call cli = {0};
+  const cli_verb *verb = NULL;
+  int code = options_parse(&cli, argc, argv, verbs, &verb);
+  if (verb) {
+    code = verb->run(&cli);
+    session_close(&cli);
+  }
+  options_free(&cli);
+  return output_finish(code);
+}
