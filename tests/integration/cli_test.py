@@ -1,116 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""The command `events` as a shell sees it: output, exit codes, signals and pipes, against a redis-server of
-the tests' own. EVS_EVENTS names the program, else EVS_BUILD_DIR or build/ is searched."""
+"""The command `events`: what needs no store, publish and tail."""
 
-import importlib.util
 import json
 import os
 import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
-EVENTS = os.environ.get("EVS_EVENTS", str(BUILD / "bin" / "events"))
-VERBS = ("publish", "tail", "dlq list", "dlq show", "dlq requeue", "dlq discard", "route explain", "pattern test",
-         "stats", "groups", "config check")
-SECRET = "s3cr3t-word"
-
-
-def load_server_support():
-    spec = importlib.util.spec_from_file_location("evs_redis_server", ROOT / "tests/support/redis_server.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-support = load_server_support()
-
-
-def environment(**more):
-    """The command carries its own sanitizer, and its leaks count: the interpreter's settings are not for it."""
-    env = support.plain_environment()
-    env.pop("EVENTS_REDIS_URL", None)
-    if "ASAN_OPTIONS" in env:
-        env["ASAN_OPTIONS"] = env["ASAN_OPTIONS"].replace("detect_leaks=0", "detect_leaks=1")
-    return env | more
-
-
-def events(*args, stdin=None, env=None, timeout=60):
-    done = subprocess.run((EVENTS, *map(str, args)), input=stdin, env=environment(**(env or {})),
-                          capture_output=True, text=True, timeout=timeout)
-    assert "Sanitizer" not in done.stderr, done.stderr
-    return done
-
-
-def ok(*args, **more):
-    done = events(*args, **more)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def until(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not reached within {seconds} s"
-        time.sleep(0.02)
-    return value
-
-
-def start(*args, **more):
-    return subprocess.Popen((EVENTS, *map(str, args)), env=environment(), text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, **more)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with support.RedisServer() as running:
-        yield running
-
-
-@pytest.fixture
-def store(server):
-    server.cli("FLUSHALL")
-    return server
-
-
-@pytest.fixture
-def on(store):
-    """Runs the command on the store and gives its output."""
-    return lambda *args, **more: ok("--redis", store.url, *args, **more)
-
-
-@pytest.fixture(scope="module")
-def consumer(tmp_path_factory):
-    """Builds the consumer against the library that the command uses, with the same sanitizer."""
-    program = tmp_path_factory.mktemp("consumer") / "consumer"
-    env = support.plain_environment()
-    linked = subprocess.run(("ldd", EVENTS), capture_output=True, text=True, check=True, env=env).stdout
-    library = Path(re.search(r"libevents\.so\S* => (\S+)", linked)[1])
-    symbols = subprocess.run(("nm", "-D", library), capture_output=True, text=True, check=True, env=env).stdout
-    flags = ["-fsanitize=address,undefined"] if "__asan_init" in symbols else []
-    flags += ["-fsanitize=thread"] if "__tsan_init" in symbols else []
-    subprocess.run(("gcc", "-std=c11", *flags, ROOT / "tests/integration/cli_consumer.c", "-o", program,
-                    f"-I{ROOT}/libevents/include", library, f"-Wl,-rpath,{library.parent}"), check=True, env=env)
-
-    def run(url, pattern, group, how, count, message="webhook down: 503"):
-        done = subprocess.run((program, url, pattern, group, how, str(count), message), env=environment(),
-                              capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[1:]
-
-    return run
-
-
-def entries(store, topic):
-    """The `data` fields of a topic's stream, oldest first."""
-    lines = store.cli("--raw", "XRANGE", "stream:{%s}" % topic, "-", "+").splitlines()
-    return [lines[i + 1] for i, line in enumerate(lines) if line == "data"]
-
+from cli_support import (  # noqa: F401 - fixtures are used by name
+    EVENTS,
+    ROUTES,
+    SECRET,
+    VERBS,
+    entries,
+    environment,
+    events,
+    ok,
+    on,
+    routes_file,
+    server,
+    start,
+    store,
+    support,
+    until,
+)
 
 # ---- without a store ---------------------------------------------------------------------------------
 
@@ -177,18 +93,6 @@ def test_pattern_test_answers_by_its_exit_code(args, code):
         assert json.loads(done.stdout)["matches"] is (code == 0)
     else:
         assert "EVS_VALIDATION" in done.stderr
-
-
-ROUTES = {"service": "shop", "transports": {"main": {"type": "memory"}}, "routing": {"routes": [
-    {"name": "orders", "pattern": "order.*", "transport": "main", "topic": "sales", "priority": 2},
-    {"name": "deletions", "pattern": "*.deleted", "transport": "main"}]}}
-
-
-@pytest.fixture
-def routes_file(tmp_path):
-    path = tmp_path / "shop.json"
-    path.write_text(json.dumps(ROUTES))
-    return path
 
 
 def test_route_explain_says_which_route_won_and_why_others_lost(routes_file):
@@ -492,176 +396,3 @@ def test_tail_survives_entries_that_others_wrote_wrongly(on, store):
     shown = on("tail", "--from-start", "--count", "7").splitlines()
     assert len([line for line in shown if "(malformed)" in line]) == 5
     assert any("{oops" in line for line in shown) and any("nonsense" in line for line in shown)
-
-
-# ---- dead letters ------------------------------------------------------------------------------------
-
-
-def dead_letters(on, *args):
-    return json.loads(on("dlq", "list", "--json", *args))["items"]
-
-
-@pytest.fixture
-def dead(on, store, consumer):
-    """Three dead letters of two topics, all of group `notifier`."""
-    for type_, number in (("order.placed", 1), ("order.paid", 2), ("user.created", 3)):
-        on("publish", type_, json.dumps({"id": number}), "--header", f"correlationId=c{number}")
-    consumer(store.url, "*", "notifier", "reject", 3)
-    return until(lambda: len(items := dead_letters(on)) == 3 and items)
-
-
-def test_dlq_list_shows_columns_and_selects(on, dead):
-    text = on("dlq", "list")
-    assert text.splitlines()[0].split() == ["ID", "TYPE", "GROUP", "ATTEMPTS", "LAST", "FAILURE", "ERROR"]
-    assert len(text.splitlines()) == 4
-    assert re.search(r"order-events/\S+ +order\.placed +notifier +1 +20\S+Z +WebhookError: webhook down: 503$", text, re.M)
-    assert len(dead_letters(on, "--topic", "order-events")) == 2
-    assert len(dead_letters(on, "--type", "order.paid")) == 1
-    assert len(dead_letters(on, "--type", "order.*")) == 2
-    assert len(dead_letters(on, "--group", "notifier")) == 3
-    assert dead_letters(on, "--group", "other") == []
-    assert len(dead_letters(on, "--text", "503")) == 3
-    assert dead_letters(on, "--text", "no such text") == []
-    assert on("dlq", "list", "--topic", "nothing-events") == "no dead letters\n"
-
-
-def test_dlq_list_pages_by_cursor_and_lists_all(on, dead):
-    first = json.loads(on("dlq", "list", "--json", "--limit", "2"))
-    assert len(first["items"]) == 2 and first["next"]
-    second = json.loads(on("dlq", "list", "--json", "--cursor", first["next"]))
-    assert second["next"] is None
-    ids = [item["id"] for item in first["items"] + second["items"]]
-    assert sorted(ids) == sorted(item["id"] for item in dead) and len(set(ids)) == 3
-    everything = json.loads(on("dlq", "list", "--all", "--json"))
-    assert everything["next"] is None and len(everything["items"]) == 3
-    assert "--cursor" in on("dlq", "list", "--limit", "2").splitlines()[-1]
-
-
-def test_dlq_show_tells_everything_about_one(on, dead):
-    item = json.loads(on("dlq", "show", dead[0]["id"], "--json"))
-    assert item["id"] == dead[0]["id"]
-    assert item["error"] == {"class": "WebhookError", "message": "webhook down: 503", "stack": "forward\n  at line 7"}
-    text = on("dlq", "show", dead[0]["id"])
-    assert re.search(r"^attempts +1$", text, re.M)
-    assert re.search(r'^body +\{"id": [12]\}$', text, re.M)
-    for said in (dead[0]["id"], "WebhookError: webhook down: 503", "forward", "at line 7", "notifier", "correlationId"):
-        assert said in text
-
-
-def test_dlq_requeue_delivers_again_and_twice_is_one_event(on, store, consumer, dead):
-    letter = next(item for item in dead if item["header"]["type"] == "user.created")
-    assert on("dlq", "requeue", letter["id"]) == "requeued 1\n"
-    answer = json.loads(on("dlq", "requeue", letter["id"], "--json"))
-    assert answer["requeued"] == 0
-    assert [result["outcome"] for result in answer["results"]] == ["already_requeued"]
-    handled = consumer(store.url, "*", "notifier", "ack", 1)
-    assert handled == [letter["header"]["id"] + ' {"id": 3}']
-    assert len(entries(store, "user-events")) == 2
-
-
-def test_dlq_requeue_all_takes_what_is_selected(on, store, consumer, dead):
-    answer = json.loads(on("dlq", "requeue", "--all", "--topic", "order-events", "--json"))
-    assert answer["requeued"] == 2 and len(answer["results"]) == 2
-    assert len(consumer(store.url, "order.*", "notifier", "ack", 2)) == 2
-    assert [item["topic"] for item in dead_letters(on)] == ["user-events"]
-    assert on("dlq", "requeue", "--all") == "requeued 1\n"
-    assert on("dlq", "requeue", "--all") == "requeued 0\n"
-
-
-def test_dlq_discard_removes_for_good(on, dead):
-    assert on("dlq", "discard", dead[0]["id"]) == "discarded 1\n"
-    assert dead[0]["id"] not in [item["id"] for item in dead_letters(on)]
-    assert json.loads(on("dlq", "discard", "--all", "--json"))["discarded"] == 2
-    assert dead_letters(on) == []
-
-
-def test_a_dead_letter_that_is_not_there_ends_with_5(store, on, dead):
-    absent = dead[0]["id"].rsplit("/", 1)[0] + "/1-1"
-    for args in (("dlq", "show", absent), ("dlq", "requeue", absent), ("dlq", "discard", absent)):
-        done = events("--redis", store.url, *args)
-        assert done.returncode == 5, args
-        assert absent in done.stderr or "not found" in done.stderr.lower()
-    done = events("--redis", store.url, "dlq", "requeue", absent, dead[0]["id"])
-    assert done.returncode == 1
-    assert "requeued 1, not found 1" in done.stdout
-
-
-@pytest.mark.parametrize("id_", ["", "nonsense", "main", "main/", "main/order-events/", "other/order-events/1-1", "main/../1-1",
-                                 "x" * 5000],
-                         ids=lambda id_: id_[:20] or "empty")
-def test_an_impossible_dead_letter_id_is_a_clear_error(store, id_):
-    done = events("--redis", store.url, "dlq", "show", id_)
-    assert done.returncode in (2, 5)
-    assert done.stderr.startswith("events: dlq.get: ")
-
-
-def test_a_hostile_error_text_is_harmless_on_a_terminal(on, store, consumer):
-    on("publish", "order.placed", "1")
-    consumer(store.url, "*", "notifier", "reject", 1, "\x1b]0;owned\x07\x1b[2J\nline")
-    (item,) = until(lambda: dead_letters(on))
-    for text in (on("dlq", "list"), on("dlq", "show", item["id"])):
-        assert "\x1b" not in text and "\x07" not in text
-        assert "\\x1b[2J" in text
-
-
-# ---- what the store holds ----------------------------------------------------------------------------
-
-
-def test_stats_and_groups_count_what_the_store_has(on, store, consumer, dead):
-    document = json.loads(on("stats", "--json"))
-    topics = {topic["topic"]: topic for topic in document["topics"]}
-    assert topics["order-events"]["entries"] == 2
-    assert topics["order-events"]["deadLetters"] == 2
-    assert sorted(topics["order-events"]["types"]) == ["order.paid", "order.placed"]
-    assert document["totals"]["deadLetters"] == 3
-    assert document["totals"]["pending"] == 0
-    text = on("stats")
-    assert re.search(r"^order-events +2 +2 ", text, re.M)
-    assert re.search(r"dead letters 3,", text)
-    groups = json.loads(on("groups", "--topic", "order-events", "--json"))["groups"]
-    assert "." not in json.dumps(groups[0]["entries"])
-    assert [(g["topic"], g["group"], g["pending"]) for g in groups] == [("order-events", "notifier", 0)]
-    assert re.search(r"^order-events +notifier +0 +0 +0 ", on("groups"), re.M)
-
-
-def test_an_empty_store_has_short_answers(on):
-    assert on("groups") == "no groups\n"
-    assert on("stats").startswith("no topics\n")
-    assert on("dlq", "list") == "no dead letters\n"
-    assert json.loads(on("stats", "--json"))["topics"] == []
-
-
-def test_a_wrong_password_ends_with_4_and_is_not_printed():
-    with support.RedisServer("--user", "me", "on", ">right", "~*", "&*", "+@all") as store:
-        port = store.port
-        done = events("stats", "--redis", f"redis://me:{SECRET}@127.0.0.1:{port}", "--timeout", "2000")
-        assert done.returncode == 4
-        assert SECRET not in done.stderr
-        assert "password" in done.stderr.lower() or "WRONGPASS" in done.stderr
-        assert events("stats", "--redis", f"redis://me:right@127.0.0.1:{port}").returncode == 0
-
-
-def test_a_store_that_does_not_answer_ends_with_4_in_time(tmp_path):
-    with support.RedisServer() as store:
-        store.process.send_signal(signal.SIGSTOP)
-        try:
-            done = events("stats", "--redis", store.url, "--timeout", "500", timeout=30)
-        finally:
-            store.process.send_signal(signal.SIGCONT)
-        assert done.returncode == 4
-
-
-def test_output_that_cannot_be_written_ends_with_1(store):
-    ok("--redis", store.url, "publish", "order.placed", "1")
-    for args in (("stats",), ("tail", "--from-start"), ("dlq", "list")):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run((EVENTS, "--redis", store.url, *args), stdout=full, stderr=subprocess.PIPE, text=True,
-                                  env=environment(), timeout=30)
-        assert done.returncode == 1, args
-        assert "cannot write the output" in done.stderr
-
-
-def test_what_a_transport_cannot_do_ends_with_1(routes_file):
-    done = events("--config", routes_file, "dlq", "list")
-    assert done.returncode == 1
-    assert "EVS_UNSUPPORTED" in done.stderr

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""suites.py - the table of test suites, and what runs them. Called by scripts/test.
+
+A suite is a list of steps; a step is a command whose exit status and output decide. What a suite needs is
+made by its first steps, so that any suite can be run alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+LOGS = BUILD / "test-logs"
+COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
+SUPPRESSIONS = ROOT / "tests/support"
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    argv: tuple[str, ...]
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    status: int = 0  # the exit status that is right
+    preset: str = "release"  # whose environment it runs in
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    name: str
+    about: str
+    steps: tuple[Step, ...]
+    packages: tuple[str, ...] = ("TEST",)  # kinds of scripts/lib/packages.sh, beside BUILD
+    seconds: tuple[int, int] = (900, 14400)  # the limit: short, long
+
+
+def folder(preset: str) -> Path:
+    return BUILD if preset == "release" else BUILD / preset
+
+
+def sh(*argv: str, **options) -> Step:
+    return Step(tuple(argv), **options)
+
+
+def build(preset: str = "release") -> Step:
+    return sh("scripts/build", "--preset", preset, "--tests")
+
+
+def ctest(labels: str, preset: str = "release") -> Step:
+    """All C tests whose label is one of `labels` (a regular expression)."""
+    return sh("ctest", "--test-dir", str(folder(preset)), "-L", f"^({labels})$", "-V", "--no-tests=error",
+              env=sanitizer(preset), preset=preset)
+
+
+def pytest(*paths: str, preset: str = "release") -> Step:
+    env = {"PYTHONDONTWRITEBYTECODE": "1"} | sanitizer(preset)
+    if preset in ("asan", "tsan"):
+        # The interpreter is not instrumented: the run-time library has to be there before it starts, memory
+        # has to come from malloc to be watched, and what the interpreter itself leaves at exit is no leak.
+        library = {"asan": "libasan.so", "tsan": "libtsan.so"}[preset]
+        env |= {"EVS_PRELOAD": library, "PYTHONMALLOC": "malloc"}
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return sh("python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *paths, env=env, preset=preset)
+
+
+def sanitizer(preset: str) -> dict[str, str]:
+    if preset == "asan":
+        return {"ASAN_OPTIONS": "abort_on_error=0:exitcode=99:strict_string_checks=1",
+                "UBSAN_OPTIONS": "print_stacktrace=1"}
+    if preset == "tsan":
+        return {"TSAN_OPTIONS": f"suppressions={SUPPRESSIONS}/tsan.supp:exitcode=99:second_deadlock_stack=1"}
+    return {}
+
+
+def fuzzers(long: bool) -> tuple[Step, ...]:
+    """One step per fuzz target, found by its file's name."""
+    seconds = COUNTS["fuzz_seconds"]["long" if long else "short"]
+    steps = []
+    for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.c")):
+        name = source.stem
+        found = BUILD / "fuzz-corpus" / name
+        seeds = ROOT / "tests/fuzz/corpus" / name.removesuffix("_fuzz")
+        steps.append(sh("mkdir", "-p", str(found)))
+        steps.append(sh(str(folder("fuzz") / "tests" / name), f"-max_total_time={seconds}", "-timeout=10",
+                        "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}-",
+                        str(found), *([str(seeds)] if seeds.is_dir() else []),
+                        env=sanitizer("asan"), preset="fuzz"))
+    return tuple(steps)
+
+
+def table(long: bool) -> list[Suite]:
+    return [
+        Suite("build", "everything compiles, and the environment file works in sh and bash",
+              (build(), pytest("tests/scripts"))),
+        Suite("structure", "the tree, its layers and its documents agree",
+              (build(), pytest("tests/structure"))),
+        Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
+        Suite("conformance", "the shared vectors in C and Python; a wrong vector is seen",
+              (build(), ctest("conformance"), pytest("tests/conformance"))),
+        Suite("abi", "the binary interface is the one of the baseline",
+              (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
+        Suite("python", "the Python binding: behaviour and types",
+              (build(), pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml"))),
+        Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
+        Suite("integration", "C and Python against redis-server",
+              (build(), ctest("integration"),
+               pytest("tests/integration", "--ignore-glob=*/cli_*_test.py", "--ignore=tests/integration/cli_test.py"))),
+        Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs"))),
+        Suite("demo", "the demo loses nothing, and notices when something is lost",
+              (build(), sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1)),
+              packages=("DEMO",)),
+        Suite("planted", "the sanitizers find an overflow and a race that were put there",
+              (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
+        Suite("asan", "C suite and integration tests under ASan and UBSan",
+              (build("asan"), ctest("unit|conformance|abi|integration", "asan"),
+               pytest("tests/integration", preset="asan")), seconds=(1500, 14400)),
+        Suite("tsan", "C suite and integration tests under TSan",
+              (build("tsan"), ctest("unit|conformance|abi|integration", "tsan"),
+               pytest("tests/integration", preset="tsan")), seconds=(1500, 14400)),
+        Suite("fuzz", f"every fuzz target for {COUNTS['fuzz_seconds']['long' if long else 'short']} s",
+              (build("fuzz"), *fuzzers(long)), packages=("TEST", "FUZZ")),
+        Suite("lint", "clang-tidy and the format",
+              (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT")),
+    ]
+
+
+def environment(step: Step, long: bool) -> dict[str, str]:
+    """What `. build/env` gives, and what the step adds."""
+    env = dict(os.environ)
+    base = folder(step.preset)
+    env["PATH"] = f"{base}/venv/bin:{base}/bin:{env['PATH']}"
+    env["PYTHONPATH"] = f"{base}/python"
+    env["EVS_BUILD_DIR"] = str(base)
+    env["CTEST_OUTPUT_ON_FAILURE"] = "1"
+    env.pop("EVS_LONG", None)
+    if long:
+        env["EVS_LONG"] = "1"
+    env.update(step.env)
+    if "EVS_PRELOAD" in env:
+        found = subprocess.run(["gcc", f"-print-file-name={env.pop('EVS_PRELOAD')}"], check=True,
+                               capture_output=True, text=True).stdout.strip()
+        env["LD_PRELOAD"] = found
+    return env
+
+
+def run_step(step: Step, log, long: bool, deadline: float) -> bool:
+    log.write(f"$ {' '.join(step.argv)}\n")
+    log.flush()
+    env = environment(step, long)
+    program = shutil.which(step.argv[0], path=env["PATH"]) if "/" not in step.argv[0] else step.argv[0]
+    try:
+        process = subprocess.Popen((program or step.argv[0], *step.argv[1:]), cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as error:
+        log.write(f"cannot run it: {error}\n")
+        return False
+    try:
+        status = process.wait(timeout=max(1.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        stop(process)
+        log.write("stopped: the suite's time is over\n")
+        return False
+    except BaseException:
+        stop(process)
+        raise
+    if status != step.status:
+        log.write(f"exit status {status}, expected {step.status}\n")
+    return status == step.status
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ends a step and what it started: it is the leader of a process group of its own."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(timeout=10)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            process.wait()
+            return
+
+
+def count(text: str, ok: bool) -> tuple[int, int, int]:
+    """Passed, failed and skipped tests of a step's output; a step that counts none is one test."""
+    passed = failed = skipped = 0
+    cmocka = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test\(s\)", text))
+    bad = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test\(s\)", text))
+    for percent_failed, total in re.findall(r"tests passed, (\d+) tests? failed out of (\d+)", text):
+        passed += max(cmocka, int(total) - int(percent_failed))
+        failed += max(bad, int(percent_failed))
+    for line in re.findall(r"^(?:=+ )?((?:\d+ \w+(?:, )?)+) in [\d.]+s", text, re.M):
+        for number, word in re.findall(r"(\d+) (\w+)", line):
+            passed += int(number) if word == "passed" else 0
+            failed += int(number) if word in ("failed", "error", "errors") else 0
+            skipped += int(number) if word == "skipped" else 0
+    if not ok and not failed:
+        failed = 1
+    if ok and not passed:
+        passed = 1
+    return passed, failed, skipped
+
+
+def run_suite(suite: Suite, long: bool) -> tuple[int, int]:
+    path = LOGS / f"{suite.name}.log"
+    begun = time.monotonic()
+    passed = failed = skipped = 0
+    print(f"{suite.name:12} ", end="", flush=True)
+    with path.open("w+", errors="replace") as log:
+        for step in suite.steps:
+            start = log.seek(0, os.SEEK_END)
+            ok = run_step(step, log, long, begun + suite.seconds[long])
+            log.flush()
+            log.seek(start)
+            step_passed, step_failed, step_skipped = count(log.read(), ok)
+            is_preparation = step.argv[0] in ("scripts/build", "mkdir") and suite.name != "build"
+            passed += 0 if is_preparation and ok else step_passed
+            failed += step_failed
+            skipped += step_skipped
+            if not ok and step.argv[0] == "scripts/build":
+                break
+    verdict = "failed" if failed else "ok"
+    more = f", {skipped} skipped" if skipped else ""
+    print(f"{verdict:7} {time.monotonic() - begun:7.1f} s  {passed} passed, {failed} failed{more}", flush=True)
+    if failed:
+        print("".join(f"    | {line[:200]}\n" for line in tail(path)), end="")
+        print(f"    the whole output: {path.relative_to(ROOT)}", flush=True)
+    return passed, failed
+
+
+def tail(path: Path) -> list[str]:
+    lines = path.read_text(errors="replace").splitlines()
+    telling = [n for n, line in enumerate(lines)
+               if re.search(r"FAILED|[Ee]rror:|ERROR|SUMMARY|Assertion|exit status", line)]
+    around = sorted({m for n in telling[:12] for m in range(max(0, n - 2), min(len(lines), n + 3))})
+    return [lines[n] for n in around[:40]] + ["…"] + lines[-8:] if around else lines[-40:]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/test")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    args = parser.parse_args()
+    suites = {suite.name: suite for suite in table(args.long)}
+    unknown = [name for name in args.names if name not in suites]
+    if unknown:
+        print(f"scripts/test: no suite '{unknown[0]}'; there are: {', '.join(suites)}", file=sys.stderr)
+        return 2
+    chosen = [suites[name] for name in args.names] or list(suites.values())
+    if args.list:
+        for suite in chosen:
+            print(f"{suite.name:12} {suite.about}")
+        return 0
+    if args.packages:
+        print(" ".join(dict.fromkeys(kind for suite in chosen for kind in suite.packages)))
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs is stopped then, too
+    try:
+        results = [run_suite(suite, args.long) for suite in chosen]
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    passed = sum(result[0] for result in results)
+    failed = sum(result[1] for result in results)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

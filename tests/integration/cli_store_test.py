@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""The command `events`: dead letters, statistics, and stores that misbehave."""
+
+import json
+import re
+import signal
+import subprocess
+
+import pytest
+
+from cli_support import (  # noqa: F401 - fixtures are used by name
+    EVENTS,
+    SECRET,
+    consumer,
+    entries,
+    environment,
+    events,
+    ok,
+    on,
+    routes_file,
+    server,
+    start,
+    store,
+    support,
+    until,
+)
+
+# ---- dead letters ------------------------------------------------------------------------------------
+
+
+def dead_letters(on, *args):
+    return json.loads(on("dlq", "list", "--json", *args))["items"]
+
+
+@pytest.fixture
+def dead(on, store, consumer):
+    """Three dead letters of two topics, all of group `notifier`."""
+    for type_, number in (("order.placed", 1), ("order.paid", 2), ("user.created", 3)):
+        on("publish", type_, json.dumps({"id": number}), "--header", f"correlationId=c{number}")
+    consumer(store.url, "*", "notifier", "reject", 3)
+    return until(lambda: len(items := dead_letters(on)) == 3 and items)
+
+
+def test_dlq_list_shows_columns_and_selects(on, dead):
+    text = on("dlq", "list")
+    assert text.splitlines()[0].split() == ["ID", "TYPE", "GROUP", "ATTEMPTS", "LAST", "FAILURE", "ERROR"]
+    assert len(text.splitlines()) == 4
+    assert re.search(r"order-events/\S+ +order\.placed +notifier +1 +20\S+Z +WebhookError: webhook down: 503$", text, re.M)
+    assert len(dead_letters(on, "--topic", "order-events")) == 2
+    assert len(dead_letters(on, "--type", "order.paid")) == 1
+    assert len(dead_letters(on, "--type", "order.*")) == 2
+    assert len(dead_letters(on, "--group", "notifier")) == 3
+    assert dead_letters(on, "--group", "other") == []
+    assert len(dead_letters(on, "--text", "503")) == 3
+    assert dead_letters(on, "--text", "no such text") == []
+    assert on("dlq", "list", "--topic", "nothing-events") == "no dead letters\n"
+
+
+def test_dlq_list_pages_by_cursor_and_lists_all(on, dead):
+    first = json.loads(on("dlq", "list", "--json", "--limit", "2"))
+    assert len(first["items"]) == 2 and first["next"]
+    second = json.loads(on("dlq", "list", "--json", "--cursor", first["next"]))
+    assert second["next"] is None
+    ids = [item["id"] for item in first["items"] + second["items"]]
+    assert sorted(ids) == sorted(item["id"] for item in dead) and len(set(ids)) == 3
+    everything = json.loads(on("dlq", "list", "--all", "--json"))
+    assert everything["next"] is None and len(everything["items"]) == 3
+    assert "--cursor" in on("dlq", "list", "--limit", "2").splitlines()[-1]
+
+
+def test_dlq_show_tells_everything_about_one(on, dead):
+    item = json.loads(on("dlq", "show", dead[0]["id"], "--json"))
+    assert item["id"] == dead[0]["id"]
+    assert item["error"] == {"class": "WebhookError", "message": "webhook down: 503", "stack": "forward\n  at line 7"}
+    text = on("dlq", "show", dead[0]["id"])
+    assert re.search(r"^attempts +1$", text, re.M)
+    assert re.search(r'^body +\{"id": [12]\}$', text, re.M)
+    for said in (dead[0]["id"], "WebhookError: webhook down: 503", "forward", "at line 7", "notifier", "correlationId"):
+        assert said in text
+
+
+def test_dlq_requeue_delivers_again_and_twice_is_one_event(on, store, consumer, dead):
+    letter = next(item for item in dead if item["header"]["type"] == "user.created")
+    assert on("dlq", "requeue", letter["id"]) == "requeued 1\n"
+    answer = json.loads(on("dlq", "requeue", letter["id"], "--json"))
+    assert answer["requeued"] == 0
+    assert [result["outcome"] for result in answer["results"]] == ["already_requeued"]
+    handled = consumer(store.url, "*", "notifier", "ack", 1)
+    assert handled == [letter["header"]["id"] + ' {"id": 3}']
+    assert len(entries(store, "user-events")) == 2
+
+
+def test_dlq_requeue_all_takes_what_is_selected(on, store, consumer, dead):
+    answer = json.loads(on("dlq", "requeue", "--all", "--topic", "order-events", "--json"))
+    assert answer["requeued"] == 2 and len(answer["results"]) == 2
+    assert len(consumer(store.url, "order.*", "notifier", "ack", 2)) == 2
+    assert [item["topic"] for item in dead_letters(on)] == ["user-events"]
+    assert on("dlq", "requeue", "--all") == "requeued 1\n"
+    assert on("dlq", "requeue", "--all") == "requeued 0\n"
+
+
+def test_dlq_discard_removes_for_good(on, dead):
+    assert on("dlq", "discard", dead[0]["id"]) == "discarded 1\n"
+    assert dead[0]["id"] not in [item["id"] for item in dead_letters(on)]
+    assert json.loads(on("dlq", "discard", "--all", "--json"))["discarded"] == 2
+    assert dead_letters(on) == []
+
+
+def test_a_dead_letter_that_is_not_there_ends_with_5(store, on, dead):
+    absent = dead[0]["id"].rsplit("/", 1)[0] + "/1-1"
+    for args in (("dlq", "show", absent), ("dlq", "requeue", absent), ("dlq", "discard", absent)):
+        done = events("--redis", store.url, *args)
+        assert done.returncode == 5, args
+        assert absent in done.stderr or "not found" in done.stderr.lower()
+    done = events("--redis", store.url, "dlq", "requeue", absent, dead[0]["id"])
+    assert done.returncode == 1
+    assert "requeued 1, not found 1" in done.stdout
+
+
+@pytest.mark.parametrize("id_", ["", "nonsense", "main", "main/", "main/order-events/", "other/order-events/1-1", "main/../1-1",
+                                 "x" * 5000],
+                         ids=lambda id_: id_[:20] or "empty")
+def test_an_impossible_dead_letter_id_is_a_clear_error(store, id_):
+    done = events("--redis", store.url, "dlq", "show", id_)
+    assert done.returncode in (2, 5)
+    assert done.stderr.startswith("events: dlq.get: ")
+
+
+def test_a_hostile_error_text_is_harmless_on_a_terminal(on, store, consumer):
+    on("publish", "order.placed", "1")
+    consumer(store.url, "*", "notifier", "reject", 1, "\x1b]0;owned\x07\x1b[2J\nline")
+    (item,) = until(lambda: dead_letters(on))
+    for text in (on("dlq", "list"), on("dlq", "show", item["id"])):
+        assert "\x1b" not in text and "\x07" not in text
+        assert "\\x1b[2J" in text
+
+
+# ---- what the store holds ----------------------------------------------------------------------------
+
+
+def test_stats_and_groups_count_what_the_store_has(on, store, consumer, dead):
+    document = json.loads(on("stats", "--json"))
+    topics = {topic["topic"]: topic for topic in document["topics"]}
+    assert topics["order-events"]["entries"] == 2
+    assert topics["order-events"]["deadLetters"] == 2
+    assert sorted(topics["order-events"]["types"]) == ["order.paid", "order.placed"]
+    assert document["totals"]["deadLetters"] == 3
+    assert document["totals"]["pending"] == 0
+    text = on("stats")
+    assert re.search(r"^order-events +2 +2 ", text, re.M)
+    assert re.search(r"dead letters 3,", text)
+    groups = json.loads(on("groups", "--topic", "order-events", "--json"))["groups"]
+    assert "." not in json.dumps(groups[0]["entries"])
+    assert [(g["topic"], g["group"], g["pending"]) for g in groups] == [("order-events", "notifier", 0)]
+    assert re.search(r"^order-events +notifier +0 +0 +0 ", on("groups"), re.M)
+
+
+def test_an_empty_store_has_short_answers(on):
+    assert on("groups") == "no groups\n"
+    assert on("stats").startswith("no topics\n")
+    assert on("dlq", "list") == "no dead letters\n"
+    assert json.loads(on("stats", "--json"))["topics"] == []
+
+
+def test_a_wrong_password_ends_with_4_and_is_not_printed():
+    with support.RedisServer("--user", "me", "on", ">right", "~*", "&*", "+@all") as store:
+        port = store.port
+        done = events("stats", "--redis", f"redis://me:{SECRET}@127.0.0.1:{port}", "--timeout", "2000")
+        assert done.returncode == 4
+        assert SECRET not in done.stderr
+        assert "password" in done.stderr.lower() or "WRONGPASS" in done.stderr
+        assert events("stats", "--redis", f"redis://me:right@127.0.0.1:{port}").returncode == 0
+
+
+def test_a_store_that_does_not_answer_ends_with_4_in_time(tmp_path):
+    with support.RedisServer() as store:
+        store.process.send_signal(signal.SIGSTOP)
+        try:
+            done = events("stats", "--redis", store.url, "--timeout", "500", timeout=30)
+        finally:
+            store.process.send_signal(signal.SIGCONT)
+        assert done.returncode == 4
+
+
+def test_output_that_cannot_be_written_ends_with_1(store):
+    ok("--redis", store.url, "publish", "order.placed", "1")
+    for args in (("stats",), ("tail", "--from-start"), ("dlq", "list")):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run((EVENTS, "--redis", store.url, *args), stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=environment(), timeout=30)
+        assert done.returncode == 1, args
+        assert "cannot write the output" in done.stderr
+
+
+def test_what_a_transport_cannot_do_ends_with_1(routes_file):
+    done = events("--config", routes_file, "dlq", "list")
+    assert done.returncode == 1
+    assert "EVS_UNSUPPORTED" in done.stderr
