@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * redis_command.c - see redis_command.h. */
+#include "transport/redis/redis_command.h"
+
+#include <string.h>
+
+/* "<prefix><value>\r\n"; snprintf would cost as much as the rest of a command. */
+static void put_number(evsi_buf *out, char prefix, uint64_t value) {
+  char text[24];
+  char *at = text + sizeof text;
+  *--at = '\n';
+  *--at = '\r';
+  do {
+    *--at = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  *--at = prefix;
+  evsi_buf_add(out, at, (size_t)(text + sizeof text - at));
+}
+
+void evsi_redis_put_head(evsi_buf *out, uint32_t count) {
+  put_number(out, '*', count);
+}
+
+void evsi_redis_put(evsi_buf *out, const void *data, size_t size) {
+  put_number(out, '$', size);
+  evsi_buf_add(out, data, size);
+  evsi_buf_add(out, "\r\n", 2);
+}
+
+void evsi_redis_put_text(evsi_buf *out, const char *text) {
+  evsi_redis_put(out, text, strlen(text));
+}
+
+void evsi_redis_put_u64(evsi_buf *out, uint64_t value) {
+  char text[20];
+  char *at = text + sizeof text;
+  do {
+    *--at = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  evsi_redis_put(out, at, (size_t)(text + sizeof text - at));
+}
+
+void evsi_redis_arg(evsi_redis_args *args, const void *data, size_t size) {
+  evsi_redis_put(&args->body, data, size);
+  args->count++;
+}
+
+void evsi_redis_arg_text(evsi_redis_args *args, const char *text) {
+  evsi_redis_arg(args, text, strlen(text));
+}
+
+void evsi_redis_arg_bytes(evsi_redis_args *args, evs_bytes bytes) {
+  evsi_redis_arg(args, bytes.data, bytes.size);
+}
+
+void evsi_redis_arg_u64(evsi_redis_args *args, uint64_t value) {
+  evsi_redis_put_u64(&args->body, value);
+  args->count++;
+}
+
+void evsi_redis_args_free(evsi_redis_args *args) {
+  evsi_buf_free(&args->body);
+  args->count = 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * redis_config.c - see redis_config.h. Ranges were checked before; here values that are missing get their
+ * defaults and impossible ones are bounded, so that a plain options object works too. */
+#include "transport/redis/redis_config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+static bool copy_text(const json_t *root, const char *key, const char *fallback, char **out) {
+  const char *text = json_string_value(json_object_get(root, key));
+  if (!text)
+    text = fallback;
+  *out = text ? evsi_strdup(text) : NULL;
+  return *out || !text;
+}
+
+static uint32_t number(const json_t *root, const char *key, uint32_t fallback, uint32_t low, uint32_t high) {
+  const json_t *value = json_object_get(root, key);
+  if (!json_is_number(value))
+    return fallback;
+  double given = json_number_value(value);
+  if (given < low)
+    return low;
+  return given > high ? high : (uint32_t)given;
+}
+
+static char *shown_address(const evsi_redis_config *config) {
+  char text[512];
+  if (config->path)
+    snprintf(text, sizeof text, "unix://%s", config->path);
+  else
+    snprintf(text, sizeof text, strchr(config->host, ':') ? "redis://[%s]:%u" : "redis://%s:%u", config->host,
+             (unsigned)config->port);
+  return evsi_strdup(text);
+}
+
+static bool fill_in(evsi_redis_config *config, const json_t *root) {
+  const json_t *reconnect = json_object_get(root, "reconnect");
+  const json_t *jitter = json_object_get(reconnect, "jitter");
+  config->port = (uint16_t)number(root, "port", 6379, 1, 65535);
+  config->db = number(root, "db", 0, 0, 65535);
+  config->session_timeout_ms = number(root, "sessionTimeout", 15000, 100, 3600000);
+  config->connect_timeout_ms = number(root, "connectTimeout", 5000, 100, 300000);
+  config->command_timeout_ms = number(root, "commandTimeout", 5000, 100, 300000);
+  config->block_ms = number(root, "blockTime", 5000, 100, 30000);
+  config->batch_size = number(root, "batchSize", 500, 1, 10000);
+  config->discover_ms = number(root, "discoverInterval", 5000, 50, 3600000);
+  config->reconnect.strategy = EVS_BACKOFF_EXPONENTIAL;
+  config->reconnect.base_delay_ms = number(reconnect, "baseDelay", 100, 1, 86400000);
+  config->reconnect.max_delay_ms = number(reconnect, "maxDelay", 5000, 1, 86400000);
+  config->reconnect.jitter = json_is_number(jitter) ? json_number_value(jitter) : 0.2;
+  return copy_text(root, "host", "localhost", &config->host) && copy_text(root, "path", NULL, &config->path) &&
+         copy_text(root, "username", NULL, &config->username) &&
+         copy_text(root, "password", NULL, &config->password) &&
+         copy_text(root, "streamPrefix", "stream:", &config->stream_prefix) &&
+         copy_text(root, "dlqStreamPrefix", "dlq:", &config->dlq_prefix) &&
+         (config->shown = shown_address(config)) != NULL;
+}
+
+evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, size_t size,
+                                  evs_error **out_error) {
+  memset(config, 0, sizeof *config);
+  json_t *root = json_loadb(json, size, 0, NULL);
+  if (!json_is_object(root)) {
+    json_decref(root);
+    return evsi_error(out_error, EVS_CONFIG, "", "the options of a redis-streams transport are no JSON object");
+  }
+  bool ok = fill_in(config, root);
+  json_decref(root);
+  if (ok)
+    return EVS_OK;
+  evsi_redis_config_free(config);
+  return evsi_error_nomem(out_error);
+}
+
+void evsi_redis_config_free(evsi_redis_config *config) {
+  if (config->password)
+    explicit_bzero(config->password, strlen(config->password));
+  evsi_free(config->host);
+  evsi_free(config->path);
+  evsi_free(config->username);
+  evsi_free(config->password);
+  evsi_free(config->stream_prefix);
+  evsi_free(config->dlq_prefix);
+  evsi_free(config->shown);
+  memset(config, 0, sizeof *config);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * redis_config.h - the options of one transport, from the JSON object that config/ has checked. */
+#ifndef EVSI_REDIS_CONFIG_H
+#define EVSI_REDIS_CONFIG_H
+
+#include <stdbool.h>
+
+#include "base/backoff.h"
+#include "libevents.h"
+
+typedef struct evsi_redis_config {
+  char *host;
+  char *path; /* unix socket, or NULL */
+  char *username;
+  char *password; /* never shown */
+  char *stream_prefix;
+  char *dlq_prefix;
+  char *shown; /* address for messages, without secrets */
+  uint16_t port;
+  uint32_t db;
+  uint32_t session_timeout_ms;
+  uint32_t connect_timeout_ms;
+  uint32_t command_timeout_ms;
+  uint32_t block_ms;
+  uint32_t batch_size;
+  uint32_t discover_ms;
+  evsi_retry_policy reconnect;
+} evsi_redis_config;
+
+/* errors: EVS_CONFIG, EVS_NOMEM. On failure nothing is left to free. */
+evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, size_t size,
+                                  evs_error **out_error);
+void evsi_redis_config_free(evsi_redis_config *config);
+
+#endif

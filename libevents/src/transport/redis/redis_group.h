@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ * redis_group.h - the state of one consumer group in this process: its streams, its members, and the
+ * entries that it holds. Private to transport/redis. All @thread io.
+ *
+ * A stream of a group goes through NEW (registered nowhere) -> JOINING -> RECOVER (what is pending under
+ * our name is compared with what we hold) -> LIVE. Anything that shakes the trust in the server's state (a
+ * lost connection, a lost group, a refused epoch) leads back to NEW: there is no other way to repair. */
+#ifndef EVSI_REDIS_GROUP_H
+#define EVSI_REDIS_GROUP_H
+
+#include "base/map.h"
+#include "libevents_transport.h"
+#include "transport/redis/redis_conn.h"
+#include "transport/redis/redis_keys.h"
+#include "transport/redis/redis_scripts.h"
+
+typedef struct evsi_redis_group evsi_redis_group;
+typedef struct evsi_redis_stream evsi_redis_stream;
+
+typedef enum evsi_redis_flight_state {
+  EVSI_FLIGHT_OWED,   /* pending under our name, its body is still to be fetched */
+  EVSI_FLIGHT_HELD,   /* delivered */
+  EVSI_FLIGHT_QUEUED, /* its settlement waits to be sent */
+  EVSI_FLIGHT_SENT
+} evsi_redis_flight_state;
+
+/* One entry that is pending under our name. */
+typedef struct evsi_redis_flight {
+  evsi_redis_id id;
+  UT_hash_handle hh;
+  struct evsi_redis_flight *next; /* among those owed, or those queued */
+  evs_tp_settlement settlement;
+  uint32_t deliveries;
+  uint8_t state;     /* evsi_redis_flight_state */
+  bool is_uncertain; /* its settlement was sent once and never answered */
+  bool is_seen;      /* recovery found it pending */
+} evsi_redis_flight;
+
+typedef struct evsi_redis_flights {
+  evsi_redis_flight *first, *last;
+} evsi_redis_flights;
+
+/* A member of the group on one stream, as the heartbeat hash shows it. */
+typedef struct evsi_redis_member {
+  char *name;
+  UT_hash_handle hh;
+  char *info; /* JSON {host, pid, clientId, subscriptions}, or NULL */
+  uint64_t counter;
+  uint64_t changed_ms; /* local monotonic time when the counter was last seen to change */
+  int64_t client_id;   /* of its reading connection */
+  bool is_alive;       /* has an epoch */
+  bool is_seen;
+} evsi_redis_member;
+
+typedef enum evsi_redis_stream_state {
+  EVSI_STREAM_NEW,
+  EVSI_STREAM_JOINING,
+  EVSI_STREAM_RECOVER,
+  EVSI_STREAM_RECOVERING,
+  EVSI_STREAM_LIVE,
+  EVSI_STREAM_LEAVING,
+  EVSI_STREAM_LEFT
+} evsi_redis_stream_state;
+
+struct evsi_redis_stream {
+  evsi_redis_group *group;
+  char *name; /* topic or topic:partition */
+  UT_hash_handle hh;
+  evs_bytes topic; /* points into name */
+  int32_t partition;
+  char *key, *hb, *meta, *due, *dlq;
+  evsi_redis_stream_state state;
+  bool was_live;  /* established at least once */
+  bool is_fresh;  /* joins under a name that was never registered */
+  bool is_broken; /* cannot be established without a change by somebody */
+  bool needs_recovery;
+  bool starts_late; /* its topic came after the group: it is read from the beginning */
+  char *former;   /* name of the incarnation before, under which entries may be pending */
+  uint64_t retry_ms;
+  uint32_t failures;
+
+  uint64_t version; /* of the membership */
+  evsi_redis_member *members;
+  bool is_claiming, must_claim;
+  char *claiming; /* the dead member whose entries are being claimed */
+
+  evsi_redis_flight *flights;
+  evsi_redis_flights owed, queued;
+  bool is_fetching, recovering_former;
+  uint64_t settle_retry_ms;
+  uint32_t settle_failures;
+
+  uint64_t due_ms; /* local time when parked entries are due; 0: none known */
+  bool is_taking_due, must_repair_due;
+
+  bool is_hot; /* the last read left some behind */
+};
+
+struct evsi_redis_group {
+  evs_transport *transport;
+  uint64_t token;
+  UT_hash_handle hh;
+  char *name, *consumer, *subscriptions;
+  char *member; /* consumer#incarnation */
+  char epoch[17];
+  uint64_t generation; /* of the incarnation */
+  bool discover, from_new, is_leaving, was_asked_to_leave, is_registry_seen, is_joined_told;
+  char **topics;
+  size_t topic_count;
+  evsi_redis_stream *by_name;
+  evsi_redis_stream **streams; /* in the order they came */
+  size_t stream_count, stream_capacity;
+  uint32_t calls; /* script calls without an answer: the group stays in memory until they came */
+
+  evsi_redis_conn reader;
+  bool is_reading, is_blocking, must_wake, is_waking, wide_turn;
+  evsi_redis_stream **read_set;
+  size_t read_count, read_each, rotate, quiet, hot_count;
+  uint64_t read_retry_ms;
+  uint32_t read_failures;
+  evsi_timer *timer; /* for retries of anything here */
+  uint64_t timer_ms; /* when it fires; 0: it is not set */
+};
+
+/* ---- redis_group.c ---- */
+void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec);
+void evsi_redis_group_leave(evs_transport *transport, uint64_t token);
+evsi_redis_group *evsi_redis_group_find(evs_transport *transport, uint64_t token);
+/* Does whatever can be done now: joins, recovers, settles, reads, leaves. */
+void evsi_redis_group_pump(evsi_redis_group *group);
+/* Everything is looked at again. */
+void evsi_redis_group_resync(evsi_redis_group *group);
+/* Somebody declared us dead: goes on under a new name. generation: of the refused call. */
+void evsi_redis_group_fenced(evsi_redis_group *group, uint64_t generation);
+bool evsi_redis_group_holds_any(const evsi_redis_group *group, evsi_redis_flight_state from);
+void evsi_redis_group_free(evsi_redis_group *group);
+void evsi_redis_group_retry_at(evsi_redis_group *group, uint64_t at_ms);
+
+/* ---- redis_stream.c ---- */
+evsi_redis_stream *evsi_redis_stream_find(evsi_redis_group *group, evs_bytes topic, int32_t partition);
+/* Finds or adds; NULL when memory is short or the name is impossible. */
+evsi_redis_stream *evsi_redis_stream_add(evsi_redis_group *group, evs_bytes topic, int32_t partition);
+void evsi_redis_stream_free(evsi_redis_stream *stream);
+void evsi_redis_stream_join(evsi_redis_stream *stream);
+void evsi_redis_stream_leave(evsi_redis_stream *stream);
+void evsi_redis_stream_failed(evsi_redis_stream *stream, const evsi_redis_reply *reply, const char *what);
+/* Calls a script on this stream with its keys, then group, member and epoch, then args (emptied; NULL: none).
+ * generation: of the incarnation that called. False: not sent, fn is not called. */
+typedef void (*evsi_redis_stream_fn)(evsi_redis_stream *stream, void *context, uint64_t generation,
+                                     const evsi_redis_reply *reply);
+bool evsi_redis_stream_call(evsi_redis_stream *stream, evsi_redis_script script, evsi_redis_args *args,
+                            evsi_redis_stream_fn fn, void *context);
+
+/* ---- redis_recover.c ---- */
+void evsi_redis_stream_recover(evsi_redis_stream *stream);
+/* Fetches bodies that are owed, as far as credits go. */
+void evsi_redis_stream_fetch(evsi_redis_stream *stream);
+
+/* ---- redis_flight.c ---- */
+evsi_redis_flight *evsi_redis_flight_find(evsi_redis_stream *stream, evsi_redis_id id);
+evsi_redis_flight *evsi_redis_flight_add(evsi_redis_stream *stream, evsi_redis_id id);
+void evsi_redis_flight_remove(evsi_redis_stream *stream, evsi_redis_flight *flight);
+void evsi_redis_flights_push(evsi_redis_flights *list, evsi_redis_flight *flight);
+evsi_redis_flight *evsi_redis_flights_pop(evsi_redis_flights *list);
+void evsi_redis_flights_drop(evsi_redis_flights *list, evsi_redis_flight *flight);
+
+/* ---- redis_entry.c ---- */
+/* Delivers entries {id, fields or nil[, deliveries[, state]]}; those that are held already are left out.
+ * Returns how many were new. deliveries: for entries that bring no count of their own. */
+size_t evsi_redis_deliver(evsi_redis_stream *stream, const evsi_redis_reply *entries, uint32_t deliveries);
+
+/* ---- redis_members.c ---- */
+/* Reads the heartbeat hash (field, value…) and tells the host who is in the group now. */
+void evsi_redis_members_update(evsi_redis_stream *stream, uint64_t version, const evsi_redis_reply *fields);
+/* Reads the counters of a beat {name, counter, alive…}. */
+void evsi_redis_members_beat(evsi_redis_stream *stream, const evsi_redis_reply *counters);
+void evsi_redis_members_free(evsi_redis_stream *stream);
+/* Counts from now on again: while we were cut off nobody's counter could be seen to move. */
+void evsi_redis_members_rewatch(evsi_redis_stream *stream);
+/* Wakes another member's reader, or all others', so that it looks for entries that it was given. */
+void evsi_redis_members_poke(evsi_redis_stream *stream, evs_bytes name);
+void evsi_redis_members_poke_all(evsi_redis_stream *stream);
+
+/* ---- redis_reader.c ---- */
+extern const evsi_redis_conn_events evsi_redis_reader_events;
+void evsi_redis_reader_pump(evsi_redis_group *group);
+void evsi_redis_reader_wake(evsi_redis_group *group);
+
+/* ---- redis_claim.c ---- */
+void evsi_redis_claim_dead(evsi_redis_stream *stream);
+void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_reply *strangers);
+void evsi_redis_claim_due(evsi_redis_stream *stream);
+/* Parked entries are due in so many ms. */
+void evsi_redis_due_in(evsi_redis_stream *stream, uint64_t delay_ms);
+
+/* ---- redis_settle.c ---- */
+void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
+void evsi_redis_settle_flush(evsi_redis_stream *stream);
+void evsi_redis_settle_answer(evsi_redis_stream *stream, evsi_redis_flight *flight, evs_status status,
+                              uint32_t flags, const char *message);
+void evsi_redis_settle_report(evs_transport *transport); /* gives collected outcomes to the host */
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ * redis_heartbeat.c - one script call every third of sessionTimeout for all streams of all groups: proves
+ * that we live, and brings what others did: counters, membership, parked entries, entries given to us. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transport/redis/redis_error.h"
+#include "transport/redis/redis_internal.h"
+
+enum { BEATS_PER_SESSION = 3, SOON_MS = 20 };
+
+/* Which streams a beat was for. */
+typedef struct beat {
+  evs_transport *transport;
+  size_t count;
+  struct {
+    uint64_t token;
+    size_t index;
+    uint64_t generation;
+  } streams[];
+} beat;
+
+static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer) {
+  uint64_t version = (uint64_t)evsi_redis_integer(evsi_redis_item(answer, 1));
+  int64_t own = evsi_redis_integer(evsi_redis_item(answer, 2));
+  int64_t due = evsi_redis_integer(evsi_redis_item(answer, 3));
+  int64_t next = evsi_redis_integer(evsi_redis_item(answer, 4));
+  const evsi_redis_reply *fields = evsi_redis_item(answer, 8);
+  if (fields->type == EVSI_REDIS_ARRAY)
+    evsi_redis_members_update(stream, version, fields);
+  evsi_redis_members_beat(stream, evsi_redis_item(answer, 6));
+  /* More than we know of: given to us by another member, or lost on the way with a connection. */
+  if (own > (int64_t)HASH_COUNT(stream->flights))
+    stream->needs_recovery = true;
+  if (evsi_redis_integer(evsi_redis_item(answer, 5)) == 1)
+    stream->must_repair_due = true;
+  if (due > 0 || stream->must_repair_due)
+    evsi_redis_due_in(stream, 0);
+  else if (next >= 0)
+    evsi_redis_due_in(stream, (uint64_t)next);
+  evsi_redis_claim_dead(stream);
+  evsi_redis_claim_strangers(stream, evsi_redis_item(answer, 7));
+}
+
+static void read_answer(evsi_redis_stream *stream, uint64_t generation, const evsi_redis_reply *answer) {
+  const evsi_redis_reply *word = evsi_redis_item(answer, 0);
+  evs_bytes text = evsi_redis_text(evsi_redis_item(answer, 1));
+  if (stream->state != EVSI_STREAM_LIVE)
+    return;
+  if (evsi_redis_is(word, "FENCED"))
+    evsi_redis_group_fenced(stream->group, generation);
+  else if (evsi_redis_is(word, "NOGROUP"))
+    stream->state = EVSI_STREAM_NEW;
+  else if (evsi_redis_is(word, "ERROR"))
+    evsi_redis_log(stream->group->transport, 2, "heartbeat on %s failed: %.*s", stream->key, (int)text.size,
+                   text.size ? text.data : "");
+  else if (evsi_redis_is(word, "OK") && generation == stream->group->generation)
+    read_beat(stream, answer);
+}
+
+static void on_beat(void *data, uint64_t tag, const evsi_redis_reply *reply) {
+  beat *sent = data;
+  evs_transport *transport = sent->transport;
+  char text[EVSI_REDIS_ERROR_TEXT];
+  (void)tag;
+  transport->is_beating = false;
+  if (reply->type == EVSI_REDIS_ERROR) {
+    evsi_redis_error_text(reply, "the heartbeat", text);
+    evsi_redis_log(transport, 2, "%s", text);
+  }
+  for (size_t i = 0; i < sent->count; i++) {
+    evsi_redis_group *group = evsi_redis_group_find(transport, sent->streams[i].token);
+    if (group && sent->streams[i].index < group->stream_count)
+      read_answer(group->streams[sent->streams[i].index], sent->streams[i].generation,
+                  evsi_redis_item(reply, i));
+  }
+  evsi_free(sent);
+  if (transport->must_beat)
+    evsi_redis_beat_soon(transport);
+  evsi_redis_work_later(transport);
+}
+
+static void put_keys(const beat *sent, evsi_redis_args *args) {
+  for (size_t i = 0; i < sent->count; i++) {
+    evsi_redis_group *group = evsi_redis_group_find(sent->transport, sent->streams[i].token);
+    const evsi_redis_stream *stream = group->streams[sent->streams[i].index];
+    evsi_redis_arg_text(args, stream->key);
+    evsi_redis_arg_text(args, stream->hb);
+    evsi_redis_arg_text(args, stream->meta);
+    evsi_redis_arg_text(args, stream->due);
+  }
+}
+
+static void put_selves(const beat *sent, evsi_redis_args *args) {
+  for (size_t i = 0; i < sent->count; i++) {
+    evsi_redis_group *group = evsi_redis_group_find(sent->transport, sent->streams[i].token);
+    evsi_redis_arg_text(args, group->name);
+    evsi_redis_arg_text(args, group->member);
+    evsi_redis_arg_text(args, group->epoch);
+    evsi_redis_arg_u64(args, group->streams[sent->streams[i].index]->version);
+  }
+}
+
+static beat *collect(evs_transport *transport) {
+  size_t most = 0;
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next)
+    most += group->stream_count;
+  beat *sent = most > 0 ? evsi_calloc(1, sizeof *sent + most * sizeof sent->streams[0]) : NULL;
+  if (!sent)
+    return NULL;
+  sent->transport = transport;
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    for (size_t i = 0; i < group->stream_count; i++) {
+      if (group->streams[i]->state != EVSI_STREAM_LIVE)
+        continue;
+      sent->streams[sent->count].token = group->token;
+      sent->streams[sent->count].index = i;
+      sent->streams[sent->count++].generation = group->generation;
+    }
+  }
+  return sent;
+}
+
+void evsi_redis_beat(evs_transport *transport) {
+  transport->world->env->io->timer_start(transport->beat_timer,
+                                         transport->config.session_timeout_ms / BEATS_PER_SESSION);
+  if (!transport->command.is_up || transport->is_beating)
+    return;
+  beat *sent = collect(transport);
+  if (!sent || sent->count == 0) {
+    evsi_free(sent);
+    return;
+  }
+  evsi_redis_args args = {0};
+  put_keys(sent, &args);
+  uint32_t keys = args.count;
+  put_selves(sent, &args);
+  transport->is_beating = true;
+  transport->beat_sent_ms = evsi_redis_now(transport);
+  if (!evsi_redis_script_call(&transport->scripts, EVSI_REDIS_HEARTBEAT, keys, &args, on_beat, sent, 0)) {
+    transport->is_beating = false;
+    evsi_free(sent);
+  }
+}
+
+void evsi_redis_beat_soon(evs_transport *transport) {
+  uint64_t since = evsi_redis_now(transport) - transport->beat_sent_ms;
+  transport->must_beat = transport->is_beating; /* the one on its way may have been answered too early */
+  if (transport->must_beat)
+    return;
+  transport->world->env->io->timer_start(transport->beat_timer, since < SOON_MS ? SOON_MS - since : 0);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * redis_internal.h - one redis-streams transport. Private to transport/redis. All @thread io. */
+#ifndef EVSI_REDIS_INTERNAL_H
+#define EVSI_REDIS_INTERNAL_H
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "transport/redis/redis_group.h"
+#include "transport/redis/redis_transport.h"
+
+enum { EVSI_REDIS_OUTCOMES = 256, EVSI_REDIS_POKES = 64 };
+
+typedef struct evsi_redis_request evsi_redis_request;
+typedef struct evsi_redis_topic evsi_redis_topic;
+
+/* Outcomes that go to the host together. */
+typedef struct evsi_redis_outcomes {
+  evs_tp_outcome list[EVSI_REDIS_OUTCOMES];
+  char offsets[EVSI_REDIS_OUTCOMES][EVSI_REDIS_ID_TEXT];
+  size_t count;
+} evsi_redis_outcomes;
+
+/* A reader of another member that is to be woken. */
+typedef struct evsi_redis_poke {
+  int64_t client_id;
+  uint32_t tries;
+  bool is_sent;
+} evsi_redis_poke;
+
+struct evs_transport {
+  const evs_host_ops *ops;
+  evs_host *host;
+  const evsi_world *world;
+  char *name;
+  evsi_redis_config config;
+  evsi_redis_net *net; /* outlives this until the last socket is closed */
+  evsi_redis_conn command;
+  evsi_redis_scripts scripts;
+
+  evsi_redis_topic *topics; /* published to */
+  evsi_redis_outcomes published;
+  uint64_t publishing; /* events without an outcome */
+
+  char registry_id[64]; /* identity and version of the registry as last read */
+  char registry_version[32];
+  char own_registry_id[64]; /* identity of the registry that we wrote to */
+  bool is_reading_registry, must_read_registry, published_since_look;
+  json_t *known_topics;     /* names in the registry as last read; NULL: never read */
+  uint64_t scan_ms; /* when to look for streams that nobody registered */
+  bool is_scanning;
+
+  evsi_redis_group *groups;
+  evsi_redis_outcomes settled;
+  evsi_timer *work_timer, *beat_timer, *discover_timer, *due_timer, *poke_timer, *close_timer;
+  bool work_due, is_working, is_beating, must_beat;
+  uint64_t beat_sent_ms, due_ms;
+  evsi_redis_poke pokes[EVSI_REDIS_POKES];
+  size_t poke_count;
+
+  uint32_t requests; /* without an answer */
+  bool is_connected, is_closing, is_finished, is_closed_told;
+};
+
+/* ---- redis_transport.c ---- */
+/* The connection that serves a key: the one place that has to change for several servers. */
+evsi_redis_conn *evsi_redis_conn_for_key(evs_transport *transport, const char *key);
+uint64_t evsi_redis_now(const evs_transport *transport);
+/* Work is done once in this turn of the loop. */
+void evsi_redis_work_later(evs_transport *transport);
+void evsi_redis_work(evs_transport *transport);
+void evsi_redis_log(evs_transport *transport, int32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void evsi_redis_count(evs_transport *transport, const char *counter, uint64_t amount);
+uint32_t evsi_redis_credits(const evsi_redis_group *group);
+void evsi_redis_group_gone(evs_transport *transport); /* a group was removed */
+
+/* ---- redis_publish.c ---- */
+void evsi_redis_publish(evs_transport *transport, const evs_tp_event *events, size_t count);
+void evsi_redis_publish_report(evs_transport *transport); /* gives collected outcomes to the host */
+void evsi_redis_publish_forget(evs_transport *transport); /* every type is registered again when used */
+void evsi_redis_publish_register_all(evs_transport *transport);
+void evsi_redis_publish_free(evs_transport *transport);
+
+/* ---- redis_topics.c ---- */
+void evsi_redis_topics_look(evs_transport *transport); /* did the registry change? */
+void evsi_redis_topics_read(evs_transport *transport); /* reads all of it, for all groups */
+
+/* ---- redis_heartbeat.c ---- */
+void evsi_redis_beat(evs_transport *transport);
+void evsi_redis_beat_soon(evs_transport *transport);
+
+/* ---- redis_members.c ---- */
+void evsi_redis_poke_send(evs_transport *transport);
+
+/* ---- redis_request.c ---- */
+void evsi_redis_request_start(evs_transport *transport, const char *method, const char *params_json,
+                              size_t params_size, uint64_t token);
+
+#endif

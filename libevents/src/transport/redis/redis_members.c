@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ * redis_members.c - who else is in a group on one stream: counters that prove life, subscriptions for the
+ * host, and the reading connections that can be woken. Whether a member is dead is decided in
+ * redis_claim.c. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transport/redis/redis_internal.h"
+
+enum { POKE_TRIES = 40, POKE_AGAIN_MS = 50 };
+
+/* ---- the table -------------------------------------------------------------------------------- */
+
+static evsi_redis_member *find_or_add(evsi_redis_stream *stream, evs_bytes name) {
+  evsi_redis_member *member = NULL;
+  HASH_FIND(hh, stream->members, name.data, name.size, member);
+  if (member)
+    return member;
+  member = evsi_calloc(1, sizeof *member);
+  if (!member || !(member->name = evsi_strndup(name.data, name.size))) {
+    evsi_free(member);
+    return NULL;
+  }
+  member->changed_ms = evsi_redis_now(stream->group->transport);
+  HASH_ADD_KEYPTR(hh, stream->members, member->name, name.size, member);
+  if (member->hh.tbl)
+    return member;
+  evsi_free(member->name);
+  evsi_free(member);
+  return NULL;
+}
+
+static void remove_member(evsi_redis_stream *stream, evsi_redis_member *member) {
+  HASH_DEL(stream->members, member);
+  evsi_free(member->info);
+  evsi_free(member->name);
+  evsi_free(member);
+}
+
+void evsi_redis_members_free(evsi_redis_stream *stream) {
+  evsi_redis_member *member, *next;
+  HASH_ITER(hh, stream->members, member, next) {
+    remove_member(stream, member);
+  }
+}
+
+void evsi_redis_members_rewatch(evsi_redis_stream *stream) {
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next)
+    member->changed_ms = evsi_redis_now(stream->group->transport);
+}
+
+static void remove_unseen(evsi_redis_stream *stream) {
+  evsi_redis_member *member, *next;
+  HASH_ITER(hh, stream->members, member, next) {
+    if (!member->is_seen)
+      remove_member(stream, member);
+  }
+}
+
+static void set_counter(evsi_redis_stream *stream, evsi_redis_member *member, uint64_t counter) {
+  if (member->counter != counter)
+    member->changed_ms = evsi_redis_now(stream->group->transport);
+  member->counter = counter;
+}
+
+void evsi_redis_members_beat(evsi_redis_stream *stream, const evsi_redis_reply *counters) {
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next)
+    member->is_seen = false;
+  for (size_t i = 0; i + 2 < counters->count; i += 3) {
+    evs_bytes name = evsi_redis_text(evsi_redis_item(counters, i));
+    evsi_redis_member *member = name.size ? find_or_add(stream, name) : NULL;
+    if (!member)
+      continue;
+    member->is_seen = true;
+    member->is_alive = evsi_redis_integer(evsi_redis_item(counters, i + 2)) == 1;
+    set_counter(stream, member, (uint64_t)evsi_redis_integer(evsi_redis_item(counters, i + 1)));
+  }
+  remove_unseen(stream);
+}
+
+/* ---- what the host is told -------------------------------------------------------------------- */
+
+static void tell_host(evsi_redis_stream *stream) {
+  evsi_redis_group *group = stream->group;
+  evs_transport *transport = group->transport;
+  evsi_buf json = {0};
+  bool any = false;
+  evsi_buf_add_text(&json, "[");
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
+    json_t *info = member->is_alive && member->info ? json_loads(member->info, 0, NULL) : NULL;
+    json_t *subscriptions = json_object_get(info, "subscriptions");
+    char *text = json_is_array(subscriptions) ? json_dumps(subscriptions, JSON_COMPACT) : NULL;
+    if (info) {
+      member->client_id = json_integer_value(json_object_get(info, "clientId"));
+      evsi_buf_add_text(&json, any ? ",{\"consumer\":" : "{\"consumer\":");
+      evsi_buf_add_json(&json, member->name, strlen(member->name));
+      evsi_buf_addf(&json, ",\"self\":%s,\"subscriptions\":%s}",
+                    strcmp(member->name, group->member) == 0 ? "true" : "false", text ? text : "[]");
+      any = true;
+    }
+    free(text);
+    json_decref(info);
+  }
+  evsi_buf_add_text(&json, "]");
+  if (!json.failed)
+    transport->ops->members(transport->host, group->token, stream->topic, stream->partition, stream->version,
+                            evsi_bytes(json.data, json.size));
+  evsi_buf_free(&json);
+}
+
+void evsi_redis_members_update(evsi_redis_stream *stream, uint64_t version, const evsi_redis_reply *fields) {
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
+    member->is_seen = false;
+    member->is_alive = false;
+    evsi_free(member->info);
+    member->info = NULL;
+  }
+  for (size_t i = 0; i + 1 < fields->count; i += 2) {
+    evs_bytes field = evsi_redis_text(evsi_redis_item(fields, i));
+    const evsi_redis_reply *value = evsi_redis_item(fields, i + 1);
+    if (field.size < 3 || field.data[1] != ':')
+      continue;
+    evsi_redis_member *member = find_or_add(stream, evsi_bytes(field.data + 2, field.size - 2));
+    if (!member)
+      continue;
+    member->is_seen = true;
+    if (field.data[0] == 'c')
+      set_counter(stream, member, (uint64_t)evsi_redis_integer(value));
+    else if (field.data[0] == 'e')
+      member->is_alive = true;
+    else if (field.data[0] == 'i' && !member->info)
+      member->info = evsi_strndup(evsi_redis_text(value).data, evsi_redis_text(value).size);
+  }
+  remove_unseen(stream);
+  stream->version = version;
+  tell_host(stream);
+}
+
+/* ---- waking others ---------------------------------------------------------------------------- */
+
+static void on_poked(void *data, uint64_t client_id, const evsi_redis_reply *reply) {
+  evs_transport *transport = data;
+  bool was_blocked = reply->type == EVSI_REDIS_INTEGER && reply->integer == 1;
+  bool may_try = reply->type == EVSI_REDIS_INTEGER;
+  for (size_t i = 0; i < transport->poke_count; i++) {
+    evsi_redis_poke *poke = &transport->pokes[i];
+    if ((uint64_t)poke->client_id != client_id)
+      continue;
+    if (was_blocked || !may_try || --poke->tries == 0) {
+      *poke = transport->pokes[--transport->poke_count];
+      return;
+    }
+    /* It is not waiting just now, so it does not look up either: its beat would find the entry late. */
+    poke->is_sent = false;
+    transport->world->env->io->timer_start(transport->poke_timer, POKE_AGAIN_MS);
+    return;
+  }
+}
+
+void evsi_redis_poke_send(evs_transport *transport) {
+  for (size_t i = transport->poke_count; i-- > 0;) {
+    evsi_redis_poke *poke = &transport->pokes[i];
+    evsi_redis_args args = {0};
+    if (poke->is_sent)
+      continue;
+    evsi_redis_arg_text(&args, "CLIENT");
+    evsi_redis_arg_text(&args, "UNBLOCK");
+    evsi_redis_arg_u64(&args, (uint64_t)poke->client_id);
+    poke->is_sent = true;
+    if (!evsi_redis_conn_send(&transport->command, &args, 0, on_poked, transport, (uint64_t)poke->client_id))
+      transport->poke_count = 0;
+    evsi_redis_args_free(&args);
+    if (transport->poke_count == 0)
+      return;
+  }
+}
+
+static void poke(evs_transport *transport, int64_t client_id) {
+  for (size_t i = 0; i < transport->poke_count; i++) {
+    if (transport->pokes[i].client_id == client_id)
+      return;
+  }
+  if (client_id <= 0 || transport->poke_count == EVSI_REDIS_POKES)
+    return;
+  transport->pokes[transport->poke_count++] = (evsi_redis_poke){.client_id = client_id, .tries = POKE_TRIES};
+}
+
+void evsi_redis_members_poke(evsi_redis_stream *stream, evs_bytes name) {
+  evsi_redis_member *member = NULL;
+  HASH_FIND(hh, stream->members, name.data, name.size, member);
+  if (!member)
+    return;
+  poke(stream->group->transport, member->client_id);
+  evsi_redis_poke_send(stream->group->transport);
+}
+
+void evsi_redis_members_poke_all(evsi_redis_stream *stream) {
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
+    if (member->is_alive && strcmp(member->name, stream->group->member) != 0)
+      poke(stream->group->transport, member->client_id);
+  }
+  evsi_redis_poke_send(stream->group->transport);
+}

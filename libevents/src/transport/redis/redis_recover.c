@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * redis_recover.c - compares what is pending under our name with what we hold, after anything that may have
+ * made the two differ: entries that we do not know are fetched, those that are not ours any more are given
+ * up. Only while no read is on its way, else its entries would look unknown. */
+#include <stdio.h>
+
+#include "transport/redis/redis_error.h"
+#include "transport/redis/redis_internal.h"
+
+enum { PAGE = 1000, FETCH_AT_ONCE = 100 };
+
+static void see(evsi_redis_stream *stream, const evsi_redis_reply *found) {
+  for (size_t i = 0; i + 1 < found->count; i += 2) {
+    evsi_redis_id id;
+    if (!evsi_redis_id_parse(evsi_redis_text(evsi_redis_item(found, i)), &id))
+      continue;
+    evsi_redis_flight *flight = evsi_redis_flight_find(stream, id);
+    if (!flight) {
+      flight = evsi_redis_flight_add(stream, id);
+      if (!flight)
+        continue;
+      flight->state = EVSI_FLIGHT_OWED;
+      flight->deliveries = (uint32_t)evsi_redis_integer(evsi_redis_item(found, i + 1));
+      evsi_redis_flights_push(&stream->owed, flight);
+    }
+    flight->is_seen = true;
+  }
+}
+
+static void give_up_unseen(evsi_redis_stream *stream) {
+  evsi_redis_flight *flight, *next;
+  HASH_ITER(hh, stream->flights, flight, next) {
+    if (flight->is_seen || flight->state == EVSI_FLIGHT_SENT)
+      continue;
+    if (flight->state == EVSI_FLIGHT_QUEUED) {
+      evsi_redis_flights_drop(&stream->queued, flight);
+      /* Gone after a settlement without an answer: that settlement was carried out. */
+      evsi_redis_settle_answer(stream, flight, flight->is_uncertain ? EVS_OK : EVS_CONFLICT, 0, NULL);
+      continue;
+    }
+    if (flight->state == EVSI_FLIGHT_OWED)
+      evsi_redis_flights_drop(&stream->owed, flight);
+    evsi_redis_flight_remove(stream, flight);
+  }
+}
+
+static void ask(evsi_redis_stream *stream, const char *start);
+
+static void on_page(evsi_redis_stream *stream, void *context, uint64_t generation,
+                    const evsi_redis_reply *reply) {
+  (void)context;
+  if (stream->state != EVSI_STREAM_RECOVERING)
+    return;
+  if (evsi_redis_is(evsi_redis_item(reply, 0), "FENCED")) {
+    evsi_redis_group_fenced(stream->group, generation);
+    return;
+  }
+  if (!evsi_redis_is(evsi_redis_item(reply, 0), "OK")) {
+    evsi_redis_stream_failed(stream, reply, "recovering");
+    return;
+  }
+  evs_bytes last = evsi_redis_text(evsi_redis_item(reply, 2));
+  see(stream, evsi_redis_item(reply, 1));
+  if (last.size > 0) {
+    char start[EVSI_REDIS_ID_TEXT + 1];
+    snprintf(start, sizeof start, "(%.*s", (int)last.size, last.data);
+    ask(stream, start);
+    return;
+  }
+  if (stream->recovering_former) {
+    stream->recovering_former = false;
+    evsi_free(stream->former);
+    stream->former = NULL;
+    ask(stream, "-");
+    return;
+  }
+  give_up_unseen(stream);
+  stream->state = EVSI_STREAM_LIVE;
+  stream->was_live = true;
+  evsi_redis_work_later(stream->group->transport);
+}
+
+static void ask(evsi_redis_stream *stream, const char *start) {
+  evsi_redis_args args = {0};
+  evsi_redis_arg_text(&args, stream->recovering_former ? stream->former : stream->group->member);
+  evsi_redis_arg_text(&args, start);
+  evsi_redis_arg_u64(&args, PAGE);
+  if (!evsi_redis_stream_call(stream, EVSI_REDIS_RECOVER, &args, on_page, NULL))
+    stream->state = EVSI_STREAM_NEW;
+}
+
+void evsi_redis_stream_recover(evsi_redis_stream *stream) {
+  for (evsi_redis_flight *flight = stream->flights; flight; flight = flight->hh.next)
+    flight->is_seen = false;
+  stream->state = EVSI_STREAM_RECOVERING;
+  stream->needs_recovery = false;
+  stream->recovering_former = stream->former != NULL;
+  ask(stream, "-");
+}
+
+static void on_fetched(evsi_redis_stream *stream, void *context, uint64_t generation,
+                       const evsi_redis_reply *reply) {
+  (void)context;
+  stream->is_fetching = false;
+  if (stream->group->is_leaving)
+    return; /* still pending under our name: leaving hands it back */
+  if (evsi_redis_is(evsi_redis_item(reply, 0), "FENCED"))
+    evsi_redis_group_fenced(stream->group, generation);
+  else if (evsi_redis_is(evsi_redis_item(reply, 0), "OK"))
+    evsi_redis_deliver(stream, evsi_redis_item(reply, 1), 1);
+  else
+    evsi_redis_stream_failed(stream, reply, "fetching from");
+  evsi_redis_work_later(stream->group->transport);
+}
+
+void evsi_redis_stream_fetch(evsi_redis_stream *stream) {
+  uint32_t credits = stream->owed.first && !stream->is_fetching ? evsi_redis_credits(stream->group) : 0;
+  evsi_redis_args args = {0};
+  if (credits == 0)
+    return;
+  evsi_redis_flight *flight = stream->owed.first;
+  for (uint32_t i = 0; flight && i < credits && i < FETCH_AT_ONCE; i++, flight = flight->next) {
+    char text[EVSI_REDIS_ID_TEXT];
+    evsi_redis_arg_bytes(&args, evsi_redis_id_text(flight->id, text));
+  }
+  stream->is_fetching = true;
+  if (!evsi_redis_stream_call(stream, EVSI_REDIS_FETCH, &args, on_fetched, NULL))
+    stream->is_fetching = false;
+}

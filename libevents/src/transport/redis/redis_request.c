@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ * redis_request.c - see redis_request.h: starting, counting answers, and finding out which streams there
+ * are. */
+#include "transport/redis/redis_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_text.h"
+#include "transport/redis/redis_entry.h"
+#include "transport/redis/redis_error.h"
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static void request_free(evsi_redis_request *request) {
+  for (size_t i = 0; i < request->stream_count; i++) {
+    evsi_free(request->streams[i].name);
+    evsi_free(request->streams[i].key);
+    evsi_free(request->streams[i].dlq);
+    json_decref(request->streams[i].types);
+  }
+  evsi_free(request->streams);
+  evsi_dead_filter_free(&request->filter);
+  evsi_buf_free(&request->out);
+  json_decref(request->result);
+  json_decref(request->ids);
+  json_decref(request->params);
+  evsi_free(request->extra);
+  evsi_free(request);
+}
+
+/* Takes the next step, or ends a request that has answered. */
+static void go_on(evsi_redis_request *request) {
+  while (request->open == 0 && !request->is_answered)
+    request->step(request);
+  if (request->open > 0)
+    return;
+  evs_transport *transport = request->transport;
+  request_free(request);
+  transport->requests--;
+  evsi_redis_work_later(transport);
+}
+
+void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, evs_bytes json_or_message) {
+  evs_transport *transport = request->transport;
+  if (request->is_answered)
+    return;
+  request->is_answered = true;
+  transport->ops->replied(transport->host, request->token, status, json_or_message);
+}
+
+void evsi_redis_request_json(evsi_redis_request *request, const json_t *document) {
+  char *text = document ? evsi_json_text(document) : NULL;
+  if (text)
+    evsi_redis_request_answer(request, EVS_OK, evsi_text(text));
+  else
+    evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
+  evsi_free(text);
+}
+
+bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_reply *reply, const char *what) {
+  char text[EVSI_REDIS_ERROR_TEXT];
+  if (reply->type != EVSI_REDIS_ERROR && reply->type != EVSI_REDIS_LOST)
+    return false;
+  evsi_redis_error_text(reply, what, text);
+  evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text(text));
+  return true;
+}
+
+uint64_t evsi_redis_request_number(const evsi_redis_request *request, const char *name, uint64_t fallback,
+                                   uint64_t most) {
+  const json_t *value = json_object_get(request->params, name);
+  json_int_t number = json_integer_value(value);
+  if (!json_is_integer(value) || number < 0)
+    return fallback;
+  return (uint64_t)number > most ? most : (uint64_t)number;
+}
+
+const char *evsi_redis_request_text(const evsi_redis_request *request, const char *name) {
+  const char *text = json_string_value(json_object_get(request->params, name));
+  return text && *text ? text : NULL;
+}
+
+void evsi_redis_request_start(evs_transport *transport, const char *method, const char *params_json,
+                              size_t params_size, uint64_t token) {
+  static const struct {
+    const char *method;
+    void (*step)(evsi_redis_request *request);
+  } all[] = {{"topics", evsi_redis_request_topics},           {"groups", evsi_redis_request_groups},
+             {"tail", evsi_redis_request_tail},               {"dlq.list", evsi_redis_request_dlq_list},
+             {"dlq.get", evsi_redis_request_dlq_get},         {"dlq.requeue", evsi_redis_request_dlq_requeue},
+             {"dlq.discard", evsi_redis_request_dlq_discard}};
+  evsi_redis_request *request = evsi_calloc(1, sizeof *request);
+  if (!request) {
+    transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));
+    return;
+  }
+  request->transport = transport;
+  request->token = token;
+  request->params = params_size > 0 ? json_loadb(params_json, params_size, 0, NULL) : json_object();
+  transport->requests++;
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    if (strcmp(all[i].method, method) == 0)
+      request->step = all[i].step;
+  }
+  char text[256];
+  if (!request->step) {
+    snprintf(text, sizeof text, "redis-streams has no request %.64s", method);
+    evsi_redis_request_answer(request, EVS_UNSUPPORTED, evsi_text(text));
+  } else if (!json_is_object(request->params)) {
+    evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("the arguments of a request are a JSON object"));
+  } else if (!transport->command.is_up || transport->is_closing) {
+    snprintf(text, sizeof text, "not connected to %s: %s is not possible now", transport->config.shown, method);
+    evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text(text));
+  }
+  go_on(request);
+}
+
+/* ---- commands --------------------------------------------------------------------------------- */
+
+typedef struct request_call {
+  evsi_redis_request *request;
+  evsi_redis_request_fn fn;
+} request_call;
+
+static void on_reply(void *data, uint64_t tag, const evsi_redis_reply *reply) {
+  request_call call = *(request_call *)data;
+  evsi_free(data);
+  /* Errors are for those who asked: some mean only that a stream is not there. */
+  if (reply->type == EVSI_REDIS_LOST)
+    evsi_redis_request_refused(call.request, reply, "the request");
+  if (!call.request->is_answered)
+    call.fn(call.request, tag, reply);
+  call.request->open--;
+  go_on(call.request);
+}
+
+static request_call *call_new(evsi_redis_request *request, evsi_redis_request_fn fn) {
+  request_call *call = evsi_alloc(sizeof *call);
+  if (!call)
+    return NULL;
+  *call = (request_call){request, fn};
+  request->open++;
+  return call;
+}
+
+static void not_sent(evsi_redis_request *request, request_call *call) {
+  if (call)
+    request->open--;
+  evsi_free(call);
+  evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text("the connection was lost, or out of memory"));
+}
+
+void evsi_redis_request_send(evsi_redis_request *request, evsi_redis_args *args, evsi_redis_request_fn fn,
+                             uint64_t tag) {
+  request_call *call = call_new(request, fn);
+  if (!call || !evsi_redis_conn_send(&request->transport->command, args, 0, on_reply, call, tag))
+    not_sent(request, call);
+  evsi_redis_args_free(args);
+}
+
+void evsi_redis_request_call(evsi_redis_request *request, uint32_t keys, evsi_redis_args *args,
+                             evsi_redis_request_fn fn, uint64_t tag) {
+  request_call *call = call_new(request, fn);
+  if (!call || !evsi_redis_script_call(&request->transport->scripts, EVSI_REDIS_REQUEUE, keys, args, on_reply,
+                                       call, tag))
+    not_sent(request, call);
+  evsi_redis_args_free(args);
+}
+
+/* ---- which streams there are ------------------------------------------------------------------ */
+
+static bool add_known(evsi_redis_request *request, evs_bytes topic, int32_t partition, json_t *types) {
+  const evsi_redis_config *config = &request->transport->config;
+  char name[EVSI_REDIS_NAME_MAX];
+  if (!evsi_redis_stream_name(topic, partition, name))
+    return true;
+  for (size_t i = 0; i < request->stream_count; i++) {
+    if (strcmp(request->streams[i].name, name) == 0)
+      return true;
+  }
+  evsi_redis_known *grown = evsi_realloc(request->streams, (request->stream_count + 1) * sizeof *grown);
+  if (!grown)
+    return false;
+  request->streams = grown;
+  evsi_redis_known *known = &grown[request->stream_count++];
+  memset(known, 0, sizeof *known);
+  known->name = evsi_strdup(name);
+  known->key = evsi_redis_key(config->stream_prefix, evsi_text(name), "");
+  known->dlq = evsi_redis_key(config->dlq_prefix, evsi_text(name), "");
+  known->topic = evsi_bytes(known->name, topic.size);
+  known->partition = partition;
+  known->types = json_incref(types);
+  return known->name && known->key && known->dlq;
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(((const evsi_redis_known *)a)->name, ((const evsi_redis_known *)b)->name);
+}
+
+static bool is_asked_for(const evsi_redis_request *request, const char *topic) {
+  const json_t *topics = json_object_get(request->params, "topics");
+  const char *only = request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+  size_t i;
+  json_t *each;
+  if (only)
+    return strcmp(only, topic) == 0;
+  if (json_array_size(topics) == 0)
+    return true;
+  json_array_foreach(topics, i, each) {
+    if (strcmp(json_string_value(each) ? json_string_value(each) : "", topic) == 0)
+      return true;
+  }
+  return false;
+}
+
+static bool add_registered(evsi_redis_request *request, const evsi_redis_reply *fields) {
+  bool ok = true;
+  for (size_t i = 0; i + 1 < fields->count; i += 2) {
+    evs_bytes topic = evsi_redis_text(evsi_redis_item(fields, i));
+    evs_bytes value = evsi_redis_text(evsi_redis_item(fields, i + 1));
+    if (topic.size == 0 || topic.data[0] == '@' || !is_asked_for(request, topic.data))
+      continue;
+    json_t *root = json_loadb(value.data, value.size, 0, NULL);
+    json_t *types = json_object_get(root, "types");
+    json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
+    if (partitions <= 0)
+      ok = ok && add_known(request, topic, EVS_PARTITION_NONE, types);
+    for (json_int_t p = 0; p < partitions && p < 65536; p++)
+      ok = ok && add_known(request, topic, (int32_t)p, types);
+    json_decref(root);
+  }
+  return ok;
+}
+
+/* What nobody registered is known by those who read it, or by name. */
+static bool add_others(evsi_redis_request *request, const evsi_redis_reply *fields) {
+  const json_t *topics = json_object_get(request->params, "topics");
+  const char *only = request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+  bool ok = true;
+  size_t i;
+  json_t *each;
+  for (evsi_redis_group *group = request->transport->groups; group; group = group->hh.next) {
+    for (size_t s = 0; s < group->stream_count; s++) {
+      const evsi_redis_stream *stream = group->streams[s];
+      char topic[EVSI_REDIS_NAME_MAX];
+      snprintf(topic, sizeof topic, "%.*s", (int)stream->topic.size, stream->topic.data);
+      if (is_asked_for(request, topic))
+        ok = ok && add_known(request, stream->topic, stream->partition, NULL);
+    }
+  }
+  if (only && evsi_redis_field(fields, only).size == 0)
+    ok = ok && add_known(request, evsi_text(only), EVS_PARTITION_NONE, NULL);
+  json_array_foreach(topics, i, each) {
+    const char *topic = json_string_value(each);
+    if (topic && evsi_redis_field(fields, topic).size == 0)
+      ok = ok && add_known(request, evsi_text(topic), EVS_PARTITION_NONE, NULL);
+  }
+  return ok;
+}
+
+static void on_registry(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  (void)tag;
+  if (evsi_redis_request_refused(request, reply, "reading " EVSI_REDIS_REGISTRY))
+    return;
+  if (!add_registered(request, reply) || !add_others(request, reply)) {
+    evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
+    return;
+  }
+  if (request->stream_count > 1)
+    qsort(request->streams, request->stream_count, sizeof *request->streams, by_name);
+}
+
+void evsi_redis_request_streams(evsi_redis_request *request, void (*next)(evsi_redis_request *request)) {
+  evsi_redis_args args = {0};
+  evsi_redis_arg_text(&args, "HGETALL");
+  evsi_redis_arg_text(&args, EVSI_REDIS_REGISTRY);
+  request->step = next;
+  evsi_redis_request_send(request, &args, on_registry, 0);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * redis_request.h - one request of a host: commands are sent, and when all are answered the next step is
+ * taken, until the request answers. Private to transport/redis. */
+#ifndef EVSI_REDIS_REQUEST_H
+#define EVSI_REDIS_REQUEST_H
+
+#include "event/dead_letter.h"
+#include "transport/redis/redis_internal.h"
+
+/* A stream that is known by the registry or by a group of this process. */
+typedef struct evsi_redis_known {
+  char *name; /* topic or topic:partition */
+  evs_bytes topic;
+  int32_t partition;
+  char *key, *dlq;
+  json_t *types; /* or NULL */
+  char position[EVSI_REDIS_ID_TEXT]; /* where reading goes on */
+  int64_t length, dead;
+  bool is_done;
+} evsi_redis_known;
+
+struct evsi_redis_request {
+  evs_transport *transport;
+  uint64_t token;
+  json_t *params;
+  uint32_t open; /* commands without an answer */
+  bool is_answered;
+  void (*step)(evsi_redis_request *request); /* once nothing is open */
+  evsi_redis_known *streams;                 /* by name */
+  size_t stream_count;
+
+  evsi_dead_filter filter;
+  evsi_buf out;
+  uint64_t limit, count, done, scanned;
+  size_t at;
+  bool is_discard, all_groups, has_filter;
+  json_t *result; /* document that grows */
+  json_t *ids;    /* what is changed, by tag */
+  void *extra;    /* of a step, freed with evsi_free() */
+};
+
+typedef void (*evsi_redis_request_fn)(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply);
+
+/* Sends a command for a request; on failure the request is answered with it. */
+void evsi_redis_request_send(evsi_redis_request *request, evsi_redis_args *args, evsi_redis_request_fn fn,
+                             uint64_t tag);
+void evsi_redis_request_call(evsi_redis_request *request, uint32_t keys, evsi_redis_args *args,
+                             evsi_redis_request_fn fn, uint64_t tag); /* the script REQUEUE */
+/* The answer; nothing is sent afterwards. */
+void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, evs_bytes json_or_message);
+void evsi_redis_request_json(evsi_redis_request *request, const json_t *document);
+/* Answers with what was refused; true if the reply is an error. */
+bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_reply *reply, const char *what);
+/* Finds the streams, all or those of `topic`; then goes on with `next`. */
+void evsi_redis_request_streams(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
+
+uint64_t evsi_redis_request_number(const evsi_redis_request *request, const char *name, uint64_t fallback,
+                                   uint64_t most);
+const char *evsi_redis_request_text(const evsi_redis_request *request, const char *name);
+
+/* ---- redis_query.c ---- */
+void evsi_redis_request_topics(evsi_redis_request *request);
+void evsi_redis_request_groups(evsi_redis_request *request);
+/* ---- redis_tail.c ---- */
+void evsi_redis_request_tail(evsi_redis_request *request);
+/* ---- redis_dlq.c ---- */
+void evsi_redis_request_dlq_list(evsi_redis_request *request);
+void evsi_redis_request_dlq_get(evsi_redis_request *request);
+/* A dead letter from its place and its fields; scratch holds what has to be built. */
+void evsi_redis_letter_read(evsi_redis_request *request, evs_bytes name, const evsi_redis_reply *entry,
+                            evsi_dead_letter *letter, evsi_buf *scratch);
+/* Splits "<transport>/<name>/<entry>"; false when it is no id of this transport. */
+bool evsi_redis_letter_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
+                             evs_bytes *out_entry);
+/* ---- redis_requeue.c ---- */
+void evsi_redis_request_dlq_requeue(evsi_redis_request *request);
+void evsi_redis_request_dlq_discard(evsi_redis_request *request);
+
+#endif

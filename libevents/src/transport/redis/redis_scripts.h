@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * redis_scripts.h - the Lua scripts of this transport: called by hash, sent in full when a connection or the
+ * server does not know them. What they do stands in scripts/. @thread io. */
+#ifndef EVSI_REDIS_SCRIPTS_H
+#define EVSI_REDIS_SCRIPTS_H
+
+#include "transport/redis/redis_conn.h"
+
+#define EVSI_REDIS_SCRIPT_LIST(X)                                                                            \
+  X(ACK) X(CLAIM) X(DEAD) X(DUE) X(FETCH) X(HAND) X(HEARTBEAT) X(JOIN) X(LEAVE) X(PARK) X(RECOVER)           \
+  X(REGISTER) X(REQUEUE) X(SWEEP)
+
+typedef enum evsi_redis_script {
+#define X(name) EVSI_REDIS_##name,
+  EVSI_REDIS_SCRIPT_LIST(X)
+#undef X
+      EVSI_REDIS_SCRIPTS
+} evsi_redis_script;
+
+typedef struct evsi_redis_scripts {
+  evsi_redis_conn *conn;
+  char *text[EVSI_REDIS_SCRIPTS];
+  char sha1[EVSI_REDIS_SCRIPTS][41];
+  bool known[EVSI_REDIS_SCRIPTS]; /* the server has it, as far as this connection saw */
+} evsi_redis_scripts;
+
+bool evsi_redis_scripts_init(evsi_redis_scripts *scripts, evsi_redis_conn *conn);
+void evsi_redis_scripts_free(evsi_redis_scripts *scripts);
+void evsi_redis_scripts_forget(evsi_redis_scripts *scripts); /* another server may answer now */
+
+/* Calls a script; args holds first `keys` keys, then arguments, and is emptied. False: not sent, and fn is
+ * not called. */
+bool evsi_redis_script_call(evsi_redis_scripts *scripts, evsi_redis_script script, uint32_t keys,
+                            evsi_redis_args *args, evsi_redis_reply_fn fn, void *data, uint64_t tag);
+
+#endif

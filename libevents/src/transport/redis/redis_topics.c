@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ * redis_topics.c - which streams a group reads: topics that it names, and those of the registry that can
+ * hold a type it wants. A cheap look tells whether the registry changed; streams that nobody registered are
+ * found by a slow scan. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transport/redis/redis_error.h"
+#include "transport/redis/redis_entry.h"
+#include "transport/redis/redis_internal.h"
+
+enum { SCAN_EVERY_MS = 60000, SCAN_COUNT = 1000, PARTITIONS_MAX = 65536 };
+
+static void copy_text(char *out, size_t size, evs_bytes text) {
+  snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");
+}
+
+/* ---- applying the registry to groups ---------------------------------------------------------- */
+
+/* One registered topic. */
+typedef struct registered {
+  evs_bytes name;
+  uint32_t partitions;
+  const json_t *types;
+  bool is_late; /* it was not there when the registry was read before */
+} registered;
+
+static void add_stream(evsi_redis_group *group, evs_bytes topic, int32_t partition, bool is_late) {
+  if (evsi_redis_stream_find(group, topic, partition))
+    return;
+  evsi_redis_stream *stream = evsi_redis_stream_add(group, topic, partition);
+  if (!stream) {
+    evsi_redis_log(group->transport, 3, "topic %.*s cannot be read: its name is too long, or out of memory",
+                   (int)topic.size, topic.data);
+    return;
+  }
+  stream->starts_late = is_late;
+  evsi_redis_work_later(group->transport);
+}
+
+static void add_topic(evsi_redis_group *group, const registered *topic) {
+  if (topic->partitions == 0)
+    add_stream(group, topic->name, EVS_PARTITION_NONE, topic->is_late);
+  for (uint32_t i = 0; i < topic->partitions; i++)
+    add_stream(group, topic->name, (int32_t)i, topic->is_late);
+}
+
+static bool is_named(const evsi_redis_group *group, evs_bytes topic) {
+  for (size_t i = 0; i < group->topic_count; i++) {
+    if (evsi_bytes_equal(evsi_text(group->topics[i]), topic))
+      return true;
+  }
+  return false;
+}
+
+static bool is_wanted(const evsi_redis_group *group, const registered *topic) {
+  const evs_transport *transport = group->transport;
+  size_t i;
+  json_t *type;
+  json_array_foreach(topic->types, i, type) {
+    evs_bytes text = evsi_bytes(json_string_value(type), json_string_length(type));
+    if (text.size && transport->ops->wants(transport->host, group->token, topic->name, text))
+      return true;
+  }
+  return false;
+}
+
+static void apply_topic(evs_transport *transport, const registered *topic) {
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (group->is_leaving)
+      continue;
+    if (is_named(group, topic->name) || (group->discover && is_wanted(group, topic)))
+      add_topic(group, topic);
+  }
+}
+
+/* Topics that are named are read whether somebody registered them or not. */
+static void add_named(evsi_redis_group *group, const evsi_redis_reply *fields) {
+  for (size_t i = 0; i < group->topic_count; i++) {
+    evs_bytes name = evsi_text(group->topics[i]);
+    if (evsi_redis_field(fields, group->topics[i]).size == 0)
+      add_stream(group, name, EVS_PARTITION_NONE, false);
+  }
+}
+
+static void note_known(evs_transport *transport, const evsi_redis_reply *fields) {
+  json_t *known = json_object();
+  for (size_t i = 0; i + 1 < fields->count; i += 2) {
+    evs_bytes name = evsi_redis_text(evsi_redis_item(fields, i));
+    json_object_set_new(known, name.size ? name.data : "", json_true());
+  }
+  json_decref(transport->known_topics);
+  transport->known_topics = known;
+}
+
+static void apply_registry(evs_transport *transport, const evsi_redis_reply *fields) {
+  bool had_any = transport->known_topics != NULL;
+  for (size_t i = 0; i + 1 < fields->count; i += 2) {
+    evs_bytes name = evsi_redis_text(evsi_redis_item(fields, i));
+    evs_bytes value = evsi_redis_text(evsi_redis_item(fields, i + 1));
+    if (name.size == 0 || name.data[0] == '@')
+      continue;
+    json_t *root = json_loadb(value.data, value.size, 0, NULL);
+    json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
+    registered topic = {.name = name, .types = json_object_get(root, "types")};
+    topic.partitions = partitions > 0 && partitions <= PARTITIONS_MAX ? (uint32_t)partitions : 0;
+    topic.is_late = had_any && !json_object_get(transport->known_topics, name.data);
+    apply_topic(transport, &topic);
+    json_decref(root);
+  }
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (group->is_leaving)
+      continue;
+    add_named(group, fields);
+    group->is_registry_seen = true;
+  }
+  note_known(transport, fields);
+}
+
+static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply) {
+  evs_transport *transport = data;
+  static const evsi_redis_reply nothing = {.type = EVSI_REDIS_ARRAY};
+  (void)tag;
+  transport->is_reading_registry = false;
+  if (reply->type == EVSI_REDIS_LOST)
+    return;
+  if (reply->type == EVSI_REDIS_ARRAY) {
+    copy_text(transport->registry_id, sizeof transport->registry_id, evsi_redis_field(reply, "@id"));
+    copy_text(transport->registry_version, sizeof transport->registry_version, evsi_redis_field(reply, "@version"));
+    apply_registry(transport, reply);
+  } else {
+    char text[EVSI_REDIS_ERROR_TEXT];
+    evsi_redis_error_text(reply, "reading " EVSI_REDIS_REGISTRY, text);
+    evsi_redis_log(transport, 2, "%s; only topics that are named are read", text);
+    apply_registry(transport, &nothing);
+  }
+  if (transport->must_read_registry)
+    evsi_redis_topics_read(transport);
+  evsi_redis_work_later(transport);
+}
+
+void evsi_redis_topics_read(evs_transport *transport) {
+  evsi_redis_args args = {0};
+  transport->must_read_registry = transport->is_reading_registry;
+  if (transport->is_reading_registry || !transport->command.is_up || !transport->groups)
+    return;
+  evsi_redis_arg_text(&args, "HGETALL");
+  evsi_redis_arg_text(&args, EVSI_REDIS_REGISTRY);
+  transport->is_reading_registry = true;
+  if (!evsi_redis_conn_send(&transport->command, &args, 0, on_registry, transport, 0))
+    transport->is_reading_registry = false;
+  evsi_redis_args_free(&args);
+}
+
+/* ---- the cheap look --------------------------------------------------------------------------- */
+
+static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
+  evs_transport *transport = data;
+  (void)tag;
+  if (reply->type != EVSI_REDIS_ARRAY)
+    return;
+  const evsi_redis_reply *id = evsi_redis_item(reply, 0);
+  bool is_same = evsi_redis_is(id, transport->registry_id) &&
+                 evsi_redis_is(evsi_redis_item(reply, 1), transport->registry_version);
+  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
+    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
+  if (!is_same)
+    evsi_redis_topics_read(transport);
+}
+
+/* ---- streams that nobody registered ----------------------------------------------------------- */
+
+static void found_stream(evs_transport *transport, evs_bytes key) {
+  registered topic = {.is_late = false};
+  int32_t partition;
+  evs_bytes name = evsi_redis_name_in_key(transport->config.stream_prefix, key);
+  if (name.size == 0)
+    return;
+  evsi_redis_split_name(name, &topic.name, &partition);
+  char text[EVSI_REDIS_NAME_MAX];
+  if (!evsi_redis_stream_name(topic.name, EVS_PARTITION_NONE, text) ||
+      json_object_get(transport->known_topics, text))
+    return;
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (!group->is_leaving && group->discover &&
+        transport->ops->wants(transport->host, group->token, topic.name, evsi_text("*")))
+      add_stream(group, topic.name, partition, false);
+  }
+}
+
+static void scan(evs_transport *transport, evs_bytes cursor);
+
+static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) {
+  evs_transport *transport = data;
+  evs_bytes cursor = evsi_redis_text(evsi_redis_item(reply, 0));
+  const evsi_redis_reply *keys = evsi_redis_item(reply, 1);
+  (void)tag;
+  for (size_t i = 0; i < keys->count; i++)
+    found_stream(transport, evsi_redis_text(evsi_redis_item(keys, i)));
+  transport->is_scanning = false;
+  if (cursor.size > 0 && !evsi_bytes_equal(cursor, evsi_text("0")))
+    scan(transport, cursor);
+}
+
+static void scan(evs_transport *transport, evs_bytes cursor) {
+  evsi_redis_args args = {0};
+  evsi_buf pattern = {0};
+  for (const char *at = transport->config.stream_prefix; *at; at++) {
+    if (strchr("*?[]\\^", *at))
+      evsi_buf_add(&pattern, "\\", 1);
+    evsi_buf_add(&pattern, at, 1);
+  }
+  evsi_buf_add_text(&pattern, "{*}");
+  evsi_redis_arg_text(&args, "SCAN");
+  evsi_redis_arg_bytes(&args, cursor);
+  evsi_redis_arg_text(&args, "MATCH");
+  evsi_redis_arg(&args, pattern.data, pattern.size);
+  evsi_redis_arg_text(&args, "COUNT");
+  evsi_redis_arg_u64(&args, SCAN_COUNT);
+  evsi_redis_arg_text(&args, "TYPE");
+  evsi_redis_arg_text(&args, "stream");
+  transport->is_scanning =
+      !pattern.failed && evsi_redis_conn_send(&transport->command, &args, 0, on_scanned, transport, 0);
+  evsi_redis_args_free(&args);
+  evsi_buf_free(&pattern);
+}
+
+static bool any_discovers(const evs_transport *transport) {
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (group->discover && !group->is_leaving)
+      return true;
+  }
+  return false;
+}
+
+void evsi_redis_topics_look(evs_transport *transport) {
+  uint64_t now = evsi_redis_now(transport);
+  evsi_redis_args args = {0};
+  transport->world->env->io->timer_start(transport->discover_timer, transport->config.discover_ms);
+  if (!transport->command.is_up || (!transport->groups && !transport->published_since_look))
+    return;
+  transport->published_since_look = false;
+  evsi_redis_arg_text(&args, "HMGET");
+  evsi_redis_arg_text(&args, EVSI_REDIS_REGISTRY);
+  evsi_redis_arg_text(&args, "@id");
+  evsi_redis_arg_text(&args, "@version");
+  evsi_redis_conn_send(&transport->command, &args, 0, on_look, transport, 0);
+  evsi_redis_args_free(&args);
+  if (!transport->is_scanning && now >= transport->scan_ms && any_discovers(transport)) {
+    transport->scan_ms = now + SCAN_EVERY_MS;
+    scan(transport, evsi_text("0"));
+  }
+}

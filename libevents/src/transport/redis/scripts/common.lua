@@ -1,0 +1,65 @@
+-- Stands before every other script. Redis undoes nothing: all checks come before the first write, and what
+-- a memory limit may refuse comes before what acknowledges.
+
+-- Is `member` still what it believes to be? Whoever declares it dead removes its epoch.
+local function is_fenced(hb, member, epoch)
+  return redis.call('HGET', hb, 'e:' .. member) ~= epoch
+end
+
+-- A decision that rests on who is in the group is refused once that changed. '' checks nothing.
+local function has_moved(hb, version)
+  return version ~= '' and redis.call('HGET', hb, '@v') ~= version
+end
+
+local function moved(hb)
+  return {'MOVED', redis.call('HGET', hb, '@v') or '0', redis.call('HGETALL', hb)}
+end
+
+local function raise_version(hb)
+  if redis.call('HEXISTS', hb, '@v') == 0 then
+    -- Begins at the time, so that a version of a lost hash never comes again.
+    redis.call('HSET', hb, '@v', redis.call('TIME')[1] .. '000')
+  end
+  return redis.call('HINCRBY', hb, '@v', 1)
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function number(value)
+  return string.format('%.0f', value)
+end
+
+-- {consumer, deliveries} of a pending entry, or nil.
+local function pending(stream, group, id)
+  local found = redis.pcall('XPENDING', stream, group, id, id, 1)
+  if found.err or not found[1] then
+    return nil
+  end
+  return {found[1][2], found[1][4]}
+end
+
+local function body(stream, id)
+  local found = redis.call('XRANGE', stream, id, id)
+  return found[1] and found[1][2]
+end
+
+-- Gives pending entries (as XPENDING lists them) to `member`, which counts as a delivery. An entry whose
+-- body was trimmed stays where it is, since claiming would drop it unseen; its body is returned as false.
+local function take(stream, group, meta, member, page)
+  local entries, ids = {}, {}
+  for i, each in ipairs(page) do
+    local id, fields = each[1], body(stream, each[1])
+    entries[i] = {id, fields or false, each[4] + (fields and 1 or 0), redis.call('HGET', meta, id)}
+    if fields then
+      ids[#ids + 1] = id
+    end
+  end
+  if #ids > 0 then
+    redis.call('XCLAIM', stream, group, member, 0, unpack(ids))
+  end
+  return entries
+end
+

@@ -1,0 +1,38 @@
+-- Moves entries to the dead letters. KEYS: stream, heartbeat, meta, due, dead letters. ARGV: group, member,
+-- epoch, members' version or '', then for each: id, record. Answers {'FENCED'}, {'MOVED', …} or an array
+-- per entry: 1 done, 0 not pending under this member.
+local stream, hb, meta, due, dlq = unpack(KEYS)
+local group, member, epoch, version = unpack(ARGV)
+if is_fenced(hb, member, epoch) then
+  return {'FENCED'}
+end
+if has_moved(hb, version) then
+  return moved(hb)
+end
+local most_fields = 7000 -- Lua passes no more arguments than about 8,000
+local answer = {}
+for at = 5, #ARGV, 2 do
+  local id, record = ARGV[at], ARGV[at + 1]
+  local owner, fields = pending(stream, group, id), body(stream, id)
+  local outcome = 0
+  -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
+  if owner and (owner[1] == member or not fields) then
+    local entry = {dlq, '*'}
+    fields = fields or {'data', ''}
+    if #fields > most_fields then
+      fields = {'fields', cmsgpack.pack(fields)}
+    end
+    for _, each in ipairs(fields) do
+      entry[#entry + 1] = each
+    end
+    entry[#entry + 1] = 'dead'
+    entry[#entry + 1] = record
+    redis.call('XADD', unpack(entry))
+    redis.call('XACK', stream, group, id)
+    redis.call('HDEL', meta, id)
+    redis.call('ZREM', due, id)
+    outcome = 1
+  end
+  answer[#answer + 1] = outcome
+end
+return answer

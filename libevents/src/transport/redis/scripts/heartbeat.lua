@@ -1,0 +1,92 @@
+-- One beat of one member in many groups. KEYS, four for each group: stream, heartbeat, meta, due. ARGV,
+-- four for each: group, member, epoch, known version. Answers an array per group: {'FENCED'}, {'NOGROUP'},
+-- {'ERROR', text} or {'OK', version, own pending entries, due now, ms until the next one is due or -1,
+-- 1 if parked entries have no due time, {member, counter, 1 if alive…}, {stranger, pending…},
+-- heartbeat hash if the version is not the known one}.
+local now = now_ms()
+
+-- The id before this one.
+local function before(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  if seq ~= '0' then
+    return ms .. '-' .. number(tonumber(seq) - 1)
+  end
+  return ms == '0' and '0-0' or number(tonumber(ms) - 1) .. '-18446744073709551615'
+end
+
+local function last_delivered(stream, group)
+  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    if each[2] == group then
+      for i = 1, #each, 2 do
+        if each[i] == 'last-delivered-id' then
+          return each[i + 1]
+        end
+      end
+    end
+  end
+  return '0-0'
+end
+
+local function members_of(fields)
+  local members, known, alive = {}, {}, {}
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'e:' then
+      alive[string.sub(fields[i], 3)] = true
+    end
+  end
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'c:' then
+      local name = string.sub(fields[i], 3)
+      known[name] = true
+      members[#members + 1] = name
+      members[#members + 1] = fields[i + 1]
+      members[#members + 1] = alive[name] and 1 or 0
+    end
+  end
+  return members, known
+end
+
+local function beat(stream, hb, meta, due, group, member, epoch, version)
+  if is_fenced(hb, member, epoch) then
+    return {'FENCED'}
+  end
+  redis.call('HDEL', hb, '@none') -- beats go on when memory is short, else all would look dead
+  redis.call('HINCRBY', hb, 'c:' .. member, 1)
+  local summary = redis.pcall('XPENDING', stream, group)
+  if summary.err then
+    return {string.find(summary.err, 'NOGROUP') and 'NOGROUP' or 'ERROR', summary.err}
+  end
+  local low = summary[1] > 0 and before(summary[2]) or last_delivered(stream, group)
+  if redis.call('HGET', meta, '@low') ~= low then
+    redis.call('HSET', meta, '@low', low)
+  end
+  local fields = redis.call('HGETALL', hb)
+  local members, known = members_of(fields)
+  local own, parked, strangers = 0, 0, {}
+  for _, each in ipairs(summary[4] or {}) do
+    if each[1] == member then
+      own = tonumber(each[2])
+    elseif each[1] == '@retry' then
+      parked = tonumber(each[2])
+    elseif not known[each[1]] and string.sub(each[1], 1, 1) ~= '@' then
+      strangers[#strangers + 1] = each[1]
+      strangers[#strangers + 1] = each[2]
+    end
+  end
+  local next_due = redis.call('ZRANGEBYSCORE', due, '(' .. number(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local current = redis.call('HGET', hb, '@v') or '0'
+  return {
+    'OK', current, own, redis.call('ZCOUNT', due, '-inf', number(now)),
+    next_due[2] and math.max(1, tonumber(next_due[2]) - now) or -1,
+    parked > redis.call('ZCARD', due) and 1 or 0,
+    members, strangers, current ~= version and fields or false
+  }
+end
+
+local answer = {}
+for i = 1, #KEYS / 4 do
+  local at = 4 * i - 3
+  answer[i] = beat(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], ARGV[at], ARGV[at + 1], ARGV[at + 2],
+                   ARGV[at + 3])
+end
+return answer

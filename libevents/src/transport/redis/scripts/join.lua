@@ -1,0 +1,59 @@
+-- Makes sure that a group exists on a stream and that a member is registered in it.
+-- KEYS: stream, heartbeat, meta, due. ARGV: group, member, epoch, info, start ('0' or '$'), '1' for a new
+-- incarnation. Answers {'FENCED'} or {'OK', 0 the group was there | 1 created | 2 created again, version,
+-- heartbeat hash}.
+local stream, hb, meta, due = unpack(KEYS)
+local group, member, epoch, info, start, fresh = unpack(ARGV)
+
+if fresh ~= '1' and is_fenced(hb, member, epoch) then
+  return {'FENCED'}
+end
+
+local found, last = false, nil
+if redis.call('EXISTS', stream) == 1 then
+  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    found = found or each[2] == group
+  end
+  local about = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #about, 2 do
+    if about[i] == 'last-generated-id' then
+      last = about[i + 1]
+    end
+  end
+end
+
+local function parts(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(seq)
+end
+
+-- The low-water mark of a lost group counts only while the stream has not begun anew behind it.
+local function usable(low)
+  if not low or not last then
+    return false
+  end
+  local low_ms, low_seq = parts(low)
+  local last_ms, last_seq = parts(last)
+  return last_ms > low_ms or (last_ms == low_ms and last_seq >= low_seq)
+end
+
+local created = 0
+if not found then
+  local low = redis.call('HGET', meta, '@low')
+  created = low and 2 or 1
+  local from = usable(low) and low or (low and '0') or start
+  redis.call('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
+  redis.call('DEL', meta, due)
+  if from ~= '$' and from ~= '0' then
+    redis.call('HSET', meta, '@low', from)
+  end
+end
+
+local is_new = redis.call('HGET', hb, 'e:' .. member) ~= epoch or redis.call('HGET', hb, 'i:' .. member) ~= info
+redis.call('HDEL', hb, '@none') -- a script that has written is not stopped by the memory limit any more
+redis.call('HSET', hb, 'e:' .. member, epoch, 'i:' .. member, info)
+redis.call('HSETNX', hb, 'c:' .. member, '0')
+if is_new then
+  raise_version(hb)
+end
+return {'OK', created, redis.call('HGET', hb, '@v'), redis.call('HGETALL', hb)}

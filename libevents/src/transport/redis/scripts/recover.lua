@@ -1,0 +1,28 @@
+-- Lists what is pending under a member's name; with another name it first moves it there, as a new
+-- incarnation does with the entries of its former one. KEYS: stream, heartbeat. ARGV: group, member, epoch,
+-- name to look under, start, page size. Answers {'FENCED'} or {'OK', {id, deliveries…}, last id or ''}.
+local stream, hb = unpack(KEYS)
+local group, member, epoch, from, start, page_size = unpack(ARGV)
+if is_fenced(hb, member, epoch) then
+  return {'FENCED'}
+end
+local page = redis.call('XPENDING', stream, group, start, '+', page_size, from)
+local found, ids = {}, {}
+for _, each in ipairs(page) do
+  found[#found + 1] = each[1]
+  found[#found + 1] = each[4]
+  if from ~= member and body(stream, each[1]) then
+    ids[#ids + 1] = each[1]
+  end
+end
+if #ids > 0 then
+  local command = {stream, group, member, 0, unpack(ids)}
+  command[#command + 1] = 'JUSTID'
+  redis.call('XCLAIM', unpack(command))
+end
+local is_last = #page < tonumber(page_size)
+if is_last and from ~= member and #redis.call('XPENDING', stream, group, '-', '+', 1, from) == 0 then
+  redis.call('XGROUP', 'DELCONSUMER', stream, group, from)
+  redis.call('HDEL', hb, 'c:' .. from, 'e:' .. from, 'i:' .. from)
+end
+return {'OK', found, is_last and '' or page[#page][1]}

@@ -1,0 +1,26 @@
+-- Adds types of a topic to the registry. KEYS: registry. ARGV: identity for a new registry, topic,
+-- partitions, types…. Answers {identity, partitions, 1 if something was added}.
+local most = 1000
+local stored = redis.call('HGET', KEYS[1], ARGV[2])
+local ok, topic = pcall(cjson.decode, stored or 'null')
+if not ok or type(topic) ~= 'table' or type(topic.types) ~= 'table' then
+  topic = {partitions = tonumber(ARGV[3]), layout = 'tagged', types = {}}
+end
+local known, changed = {}, not stored
+for _, each in ipairs(topic.types) do
+  known[each] = true
+end
+for i = 4, #ARGV do
+  if not known['*'] and not known[ARGV[i]] then
+    local name = #topic.types >= most and '*' or ARGV[i]
+    topic.types[#topic.types + 1] = name
+    known[name] = true
+    changed = true
+  end
+end
+if changed then
+  redis.call('HSETNX', KEYS[1], '@id', ARGV[1])
+  redis.call('HSET', KEYS[1], ARGV[2], cjson.encode(topic))
+  redis.call('HINCRBY', KEYS[1], '@version', 1)
+end
+return {redis.call('HGET', KEYS[1], '@id') or '', topic.partitions or 0, changed and 1 or 0}
