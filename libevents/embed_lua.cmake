@@ -1,0 +1,12 @@
+# Writes each Lua file of FILES as a C string constant into OUT: scripts/ack.lua -> EVSI_LUA_ACK.
+set(text "/* Generated from the Lua files in scripts/. */\n")
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME_WE)
+  string(TOUPPER ${name} name)
+  file(READ ${file} body)
+  string(REPLACE "\\" "\\\\" body "${body}")
+  string(REPLACE "\"" "\\\"" body "${body}")
+  string(REPLACE "\n" "\\n\"\n  \"" body "${body}")
+  string(APPEND text "static const char EVSI_LUA_${name}[] =\n  \"${body}\";\n")
+endforeach()
+file(WRITE ${OUT} "${text}")

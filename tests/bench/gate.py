@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""gate.py - the time limits that were promised: measured, limit, met. Exit status 1 if one is not met.
+
+Limits stand here and not in the tests, which look at causes: a busy machine may miss a limit without a defect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import libevents  # noqa: E402
+from redis_server import RedisServer  # noqa: E402
+
+EVENTS = 100_000
+TASKS = 500  # so many publishes are awaited at the same time
+TICK_SECONDS = 0.010
+
+
+async def publish_all(system: libevents.EventSystem) -> int:
+    """Awaits every publish; returns how many were reported as stored."""
+    numbers = iter(range(EVENTS))
+    stored = 0
+
+    async def publisher() -> None:
+        nonlocal stored
+        for number in numbers:
+            receipt = await system.publish("gate.tick", {"number": number})
+            stored += receipt.outcome == "stored"
+
+    await asyncio.gather(*(publisher() for _ in range(TASKS)))
+    return stored
+
+
+async def watch_loop(late: list[float]) -> None:
+    """A 10 ms timer: notes by how much each of its ticks comes late."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + TICK_SECONDS
+        await asyncio.sleep(TICK_SECONDS)
+        late.append(max(0.0, loop.time() - due))
+
+
+async def measure(url: str) -> tuple[float, list[float], int]:
+    late: list[float] = []
+    config = {"service": "gate", "transports": {"main": {"type": "redis-streams", "url": url}}}
+    async with libevents.EventSystem(config) as system:
+        await system.publish("gate.tick", {"number": -1})  # connected, scripts loaded
+        timer = asyncio.create_task(watch_loop(late))
+        begun = time.monotonic()
+        stored = await publish_all(system)
+        seconds = time.monotonic() - begun
+        timer.cancel()
+        await asyncio.gather(timer, return_exceptions=True)
+    return seconds, late, stored
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    with RedisServer() as server:
+        seconds, late, stored = asyncio.run(measure(server.url))
+        on_server = int(server.cli("XLEN", "stream:{gate-events}")) - 1
+    rows = [
+        ("publishes awaited and reported as stored", stored, EVENTS, "events", stored == EVENTS),
+        ("of these on the server", on_server, EVENTS, "events", on_server == EVENTS),
+        ("time for them", round(seconds, 2), 20, "s", seconds <= 20),
+        ("a 10 ms timer's 99th percentile is late by", round(percentile(late, 0.99) * 1000, 2), 50, "ms",
+         percentile(late, 0.99) < 0.050),
+    ]
+    print(f"{'gate':45} {'measured':>12} {'limit':>10}       met")
+    for what, measured, limit, unit, met in rows:
+        print(f"{what:45} {measured:>12} {limit:>10} {unit:6} {'yes' if met else 'NO'}")
+    if args.json:
+        args.json.write_text(json.dumps([dict(zip(("name", "measured", "limit", "unit", "met"), row)) for row in rows],
+                                        indent=2) + "\n")
+    return 0 if all(row[-1] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

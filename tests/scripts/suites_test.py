@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""suites_test.py - the runner of the suites counts what ran, and a failure cannot hide."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts/lib"))
+
+import suites  # noqa: E402
+
+PYTEST = "..F\n=== short test summary info ===\nFAILED a.py::b\n1 failed, 42 passed, 3 skipped in 75.31s (0:01:15)\n"
+CTEST = ("1: [==========] Running 3 test(s).\n1: [  PASSED  ] 2 test(s).\n1: [  FAILED  ] 1 test(s), listed below:\n"
+         "2: [  PASSED  ] 5 test(s).\n50% tests passed, 1 tests failed out of 2\n")
+
+
+@pytest.fixture(autouse=True)
+def logs_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setattr(suites, "LOGS", tmp_path)
+    monkeypatch.setattr(suites, "ROOT", tmp_path)
+
+
+def suite(*steps: suites.Step, seconds: int = 60) -> suites.Suite:
+    return suites.Suite("sample", "", steps, seconds=(seconds, seconds))
+
+
+@pytest.mark.parametrize("text,ok,expected", [
+    (PYTEST, False, (42, 1, 3)),
+    ("7 passed in 0.10s\n", True, (7, 0, 0)),
+    ("1 passed, 2 errors in 0.10s\n", False, (1, 2, 0)),
+    (CTEST, False, (7, 1, 0)),
+    ("100% tests passed, 0 tests failed out of 4\n", True, (4, 0, 0)),
+    ("whatever\n", True, (1, 0, 0)),
+    ("whatever\n", False, (0, 1, 0)),
+    ("7 passed in 0.10s\n", False, (7, 1, 0)),
+])
+def test_counts_tests_of_a_step(text, ok, expected):
+    assert suites.count(text, ok) == expected
+
+
+def test_a_step_that_fails_fails_its_suite():
+    assert suites.run_suite(suite(suites.sh("true"), suites.sh("false")), False) == (1, 1)
+
+
+def test_a_step_that_should_fail_and_does_not_fails_its_suite():
+    assert suites.run_suite(suite(suites.sh("false", status=1)), False) == (1, 0)
+    assert suites.run_suite(suite(suites.sh("true", status=1)), False) == (0, 1)
+
+
+def test_a_program_that_does_not_exist_fails_its_suite():
+    assert suites.run_suite(suite(suites.sh("no-such-program")), False) == (0, 1)
+
+
+def test_a_suite_past_its_time_is_stopped_with_its_children_and_fails(tmp_path):
+    begun = time.monotonic()
+    step = suites.sh("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child; wait")
+    assert suites.run_suite(suite(step, seconds=1), False) == (0, 1)
+    assert time.monotonic() - begun < 60
+    child = int((tmp_path / "child").read_text())
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{child}").exists() and "State:\tZ" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < deadline, "the child outlived its suite"
+        time.sleep(0.02)
+
+
+def test_ending_the_runner_ends_what_it_runs(tmp_path):
+    program = (f"import sys; sys.path.insert(0, '{ROOT}/scripts/lib'); from pathlib import Path; import suites\n"
+               f"suites.LOGS = Path('{tmp_path}')\n"
+               f"suites.table = lambda long: [suites.Suite('sample', '', (suites.sh('sh', '-c', "
+               f"'echo $$ > {tmp_path}/child; exec sleep 600'),))]\n"
+               "sys.argv = ['test']; sys.exit(suites.main())")
+    runner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    runner.terminate()
+    assert runner.wait(timeout=20) == 130
+    assert not Path(f"/proc/{int((tmp_path / 'child').read_text())}").exists()
+
+
+def test_every_suite_is_listed_with_what_it_is():
+    done = subprocess.run([ROOT / "scripts/test", "--list"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    listed = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert [name for name, _ in listed] == [entry.name for entry in suites.table(False)]
+
+
+def test_an_unknown_suite_is_an_error_that_names_the_known_ones():
+    done = subprocess.run([ROOT / "scripts/test", "no-such-suite"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "no-such-suite" in done.stderr and "structure" in done.stderr
+
+
+def test_long_runs_are_longer():
+    short = {entry.name: entry for entry in suites.table(False)}
+    assert all(entry.seconds[1] > short[entry.name].seconds[0] for entry in suites.table(True))
+    assert all(count["long"] > count["short"] for count in suites.COUNTS.values())
