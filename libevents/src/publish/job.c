@@ -43,6 +43,9 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
   return evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
 }
 
+/* The stages of an event in their order: check, route, hash, [compress, encrypt], envelope. The bracketed
+ * ones work on the body after it was hashed, so that the hash is over what was published; the wire format
+ * keeps the fields `z` and `raw` for what they make. */
 static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
