@@ -3,4 +3,6 @@
 #include "libevents_transport.h"
 #include "libevents_transport.h"
 
-int main(void) { return EVS_TRANSPORT_ABI == 1 && EVS_OK == 0 ? 0 : 1; }
+int main(void) {
+  return EVS_TRANSPORT_ABI == 1 && EVS_OK == 0 ? 0 : 1;
+}

@@ -7,7 +7,7 @@
 #include "libevents.h"
 #include "libevents_transport.h"
 
-#define AT(type, member, offset) \
+#define AT(type, member, offset)                                                                             \
   _Static_assert(offsetof(type, member) == (offset), #type "." #member " has moved")
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size")
 
@@ -155,4 +155,6 @@ AT(evs_transport_ops, create, 24);
 AT(evs_transport_ops, request, 24 + 9 * sizeof(void *));
 SIZE(evs_transport_ops, 24 + 10 * sizeof(void *));
 
-int main(void) { return 0; }
+int main(void) {
+  return 0;
+}

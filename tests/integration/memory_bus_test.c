@@ -14,8 +14,8 @@
 #include "support/host.h"
 #include "support/until.h"
 
-#define ON(bus, service) \
-  "{\"service\":\"" service "\",\"transports\":{\"main\":{\"type\":\"memory\",\"name\":\"" bus "\"," \
+#define ON(bus, service)                                                                                     \
+  "{\"service\":\"" service "\",\"transports\":{\"main\":{\"type\":\"memory\",\"name\":\"" bus "\","         \
   "\"retry\":{\"baseDelay\":1,\"maxDelay\":20,\"jitter\":0}}}}"
 
 enum { SOON_MS = 50 };
@@ -136,7 +136,7 @@ static void *publish_many(void *data) {
     for (int i = 0; i < VECTOR; i++) {
       snprintf(bodies[i], sizeof bodies[i], "%d", self->number * EACH + from + i);
       events[i] = host_event("user.created", bodies[i]);
-      events[i].token = (uint64_t)(self->number * EACH + from + i + 1);
+      events[i].token = (uint64_t)self->number * EACH + (uint64_t)(from + i + 1);
     }
     for (size_t offered = 0; offered < VECTOR;) {
       size_t accepted = 0;
@@ -199,7 +199,8 @@ static void many_publishers_and_pollers_lose_and_repeat_nothing(void **state) {
   for (int i = 0; i < PUBLISHERS; i++)
     pthread_join(threads[i], NULL);
   json_decref(host_call(crowd.system, "flush", "{}"));
-  TEST_UNTIL(atomic_load(&crowd.total) >= PUBLISHERS * EACH && atomic_load(&crowd.stored) >= PUBLISHERS * EACH);
+  TEST_UNTIL(atomic_load(&crowd.total) >= PUBLISHERS * EACH &&
+             atomic_load(&crowd.stored) >= PUBLISHERS * EACH);
   json_decref(host_call(crowd.system, "drain", "{}"));
   atomic_store(&crowd.done, true);
   for (int i = 0; i < POLLERS; i++)

@@ -117,7 +117,8 @@ static void outcomes_come_in_the_order_of_the_events(void **state) {
 static void only_events_with_a_token_are_reported(void **state) {
   (void)state;
   evs_system *system = host_connect(PLAIN);
-  evs_event events[3] = {host_event("user.created", "1"), host_event("user.created", "2"), host_event("", "3")};
+  evs_event events[3] = {host_event("user.created", "1"), host_event("user.created", "2"),
+                         host_event("", "3")};
   events[1].token = 11;
   events[2].token = 12;
   size_t accepted = 0;
@@ -157,9 +158,9 @@ static void a_full_queue_refuses_when_no_retry_is_left(void **state) {
 
 static void a_full_queue_holds_events_back_until_there_is_room(void **state) {
   (void)state;
-  evs_system *system =
-      host_connect("{\"service\":\"shop\",\"publisher\":{\"maxInFlight\":2,\"retry\":{\"maxRetries\":1000,"
-                   "\"baseDelay\":1,\"maxDelay\":5}},\"transports\":{\"main\":{\"type\":\"memory\",\"maxQueue\":1}}}");
+  evs_system *system = host_connect(
+      "{\"service\":\"shop\",\"publisher\":{\"maxInFlight\":2,\"retry\":{\"maxRetries\":1000,"
+      "\"baseDelay\":1,\"maxDelay\":5}},\"transports\":{\"main\":{\"type\":\"memory\",\"maxQueue\":1}}}");
   host_subscribe(system, "{\"pattern\":\"user.created\",\"prefetch\":1}");
   host_ready(system);
   evs_event events[6];
@@ -170,7 +171,8 @@ static void a_full_queue_holds_events_back_until_there_is_room(void **state) {
   size_t accepted = 0, offered = 0;
   evs_error *error = NULL;
   /* One is delivered, one waits, two are in flight: no more are accepted. */
-  TEST_UNTIL(evs_publish(system, events + offered, 1, &accepted, NULL) == EVS_QUEUE_FULL || (offered += accepted) == 6);
+  TEST_UNTIL(evs_publish(system, events + offered, 1, &accepted, NULL) == EVS_QUEUE_FULL ||
+             (offered += accepted) == 6);
   assert_int_equal(offered, 4);
   assert_int_equal(evs_publish(system, events + offered, 2, &accepted, &error), EVS_QUEUE_FULL);
   assert_int_equal(accepted, 0);
@@ -206,7 +208,8 @@ static bool is_metric_line(const char *line) {
 
 static void statistics_count_what_happened_in_both_forms(void **state) {
   (void)state;
-  evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"," QUICK "}}}");
+  evs_system *system =
+      host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"," QUICK "}}}");
   host_subscribe(system, "{\"pattern\":\"user.created\",\"name\":\"mail \\\"1\\\"\",\"handlerTimeout\":0}");
   host_ready(system);
   for (int i = 0; i < 3; i++)
@@ -217,23 +220,26 @@ static void statistics_count_what_happened_in_both_forms(void **state) {
   for (int i = 0; i < 3; i++)
     assert_true(host_ack(system, host_next(system).delivery));
   assert_int_equal(host_stat(system, "publisher", "totalMessagesSent"), 3);
-  assert_int_equal(host_stat(system, "publisher", "invalidMessages"), host_stat(system, "publisher", "failedMessages"));
+  assert_int_equal(host_stat(system, "publisher", "invalidMessages"),
+                   host_stat(system, "publisher", "failedMessages"));
   assert_int_equal(host_stat(system, "consumer", "totalMessagesReceived"), 4);
   assert_int_equal(host_stat(system, "consumer", "handledMessages"), 3);
   assert_int_equal(host_stat(system, "consumer", "failedMessages"), 1);
   json_t *stats = host_stats(system);
   const json_t *consumer = json_object_get(stats, "consumer");
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(consumer, "handledMessagesBySubscription"),
-                                                      "mail \"1\"")),
+  assert_int_equal(json_integer_value(json_object_get(
+                       json_object_get(consumer, "handledMessagesBySubscription"), "mail \"1\"")),
                    3);
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(consumer, "processingTime"), "count")), 4);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(consumer, "processingTime"), "count")),
+                   4);
   assert_int_equal(json_integer_value(json_object_get(json_object_get(consumer, "endToEnd"), "count")), 4);
   assert_int_equal(json_integer_value(json_object_get(stats, "inFlight")), 0);
   json_decref(stats);
   char *text = NULL;
   assert_int_equal(evs_system_metrics(system, &text, NULL), EVS_OK);
   assert_non_null(strstr(text, "\nlibevents_published_total 3\n"));
-  assert_non_null(strstr(text, "libevents_received_by_subscription_total{subscription=\"mail \\\"1\\\"\"} 3\n"));
+  assert_non_null(
+      strstr(text, "libevents_received_by_subscription_total{subscription=\"mail \\\"1\\\"\"} 3\n"));
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (!is_metric_line(line))

@@ -142,9 +142,8 @@ static void a_rejected_event_is_not_tried_again(void **state) {
 
 static void later_is_no_failure_until_it_was_asked_too_often(void **state) {
   (void)state;
-  evs_system *system =
-      host_connect("{\"service\":\"shop\",\"consumer\":{\"maxDeferrals\":2},"
-                   "\"transports\":{\"main\":{\"type\":\"memory\"," QUICK_RETRY "}}}");
+  evs_system *system = host_connect("{\"service\":\"shop\",\"consumer\":{\"maxDeferrals\":2},"
+                                    "\"transports\":{\"main\":{\"type\":\"memory\"," QUICK_RETRY "}}}");
   host_subscribe(system, "{\"pattern\":\"user.created\"}");
   host_ready(system);
   host_publish(system, "user.created", "1");
@@ -321,8 +320,9 @@ static void what_no_handler_takes_is_acknowledged_and_counted(void **state) {
   host_close(system, 1000);
 }
 
-#define AT(prefix) \
-  "{\"service\":\"" prefix "\",\"originPrefix\":\"" prefix "\",\"transports\":{\"main\":{\"type\":\"memory\"," \
+#define AT(prefix)                                                                                           \
+  "{\"service\":\"" prefix "\",\"originPrefix\":\"" prefix                                                   \
+  "\",\"transports\":{\"main\":{\"type\":\"memory\","                                                        \
   "\"name\":\"origins\"}}}"
 
 static void origins_decide_which_events_of_other_regions_arrive(void **state) {

@@ -18,7 +18,7 @@
 #define STREAM "stream:{" TOPIC "}"
 #define REDIS "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}"
 #define QUICK_SESSION                                                                                        \
-  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","                   \
+  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","               \
   "\"sessionTimeout\":1000}}}"
 
 enum { SOON_MS = 50 };
@@ -55,10 +55,11 @@ static json_t *open_refused(const char *config) {
 
 static void a_wrong_configuration_names_all_its_faults_at_once(void **state) {
   (void)state;
-  json_t *error = open_refused(
-      "{\"servise\":\"shop\",\"service\":7,\"transports\":{\"main\":{\"type\":\"redis-streams\",\"sesionTimeout\":1000,"
-      "\"port\":\"6379\",\"retry\":{\"maxRetries\":-1,\"backoffStrategy\":\"linear\"}},\"other\":{\"type\":\"rediss\"}},"
-      "\"consumer\":{\"prefetch\":0}}");
+  json_t *error = open_refused("{\"servise\":\"shop\",\"service\":7,\"transports\":{\"main\":{\"type\":"
+                               "\"redis-streams\",\"sesionTimeout\":1000,"
+                               "\"port\":\"6379\",\"retry\":{\"maxRetries\":-1,\"backoffStrategy\":"
+                               "\"linear\"}},\"other\":{\"type\":\"rediss\"}},"
+                               "\"consumer\":{\"prefetch\":0}}");
   assert_true(host_has_problem(error, "/servise", "service"));
   assert_true(host_has_problem(error, "/transports/main/sesionTimeout", "sessionTimeout"));
   static const char *const paths[] = {"/service",
@@ -92,8 +93,9 @@ static void text_that_is_no_configuration_is_refused_with_its_place(void **state
 
 static void subscribe_refuses_bad_patterns_and_options(void **state) {
   (void)state;
-  static const char *const patterns[] = {"",         "order",   "order..paid",  ".order.paid", "order.paid.",
-                                         "or der.x", "*.*.x y", "order.\xc3\xa4", "a*b.c"};
+  static const char *const patterns[] = {
+      "",         "order",   "order..paid",    ".order.paid", "order.paid.",
+      "or der.x", "*.*.x y", "order.\xc3\xa4", "a*b.c"};
   evs_system *system = host_open(REDIS, server.url);
   uint64_t token = 0;
   for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
@@ -132,7 +134,8 @@ static void events_that_break_a_rule_are_refused_and_store_nothing(void **state)
   (void)state;
   enum { LARGE = 1048577 };
   evs_system *system = host_connect(REDIS, server.url);
-  static const char *const bad_types[] = {"", "Order Paid", "order..paid", "order.*", "order.paid\n", "order.\xff"};
+  static const char *const bad_types[] = {"",        "Order Paid",   "order..paid",
+                                          "order.*", "order.paid\n", "order.\xff"};
   for (size_t i = 0; i < sizeof bad_types / sizeof bad_types[0]; i++) {
     evs_event event = host_event(bad_types[i], "1");
     see_refused(system, &event, "type");
@@ -210,9 +213,10 @@ static void a_wrong_password_is_said_at_once(void **state) {
   char *answer = NULL;
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     evs_error *error = NULL;
-    evs_system *system = host_open("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                                   "\"url\":\"redis://%s127.0.0.1:%d\"}}}",
-                                   wrong[i], server.port);
+    evs_system *system =
+        host_open("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+                  "\"url\":\"redis://%s127.0.0.1:%d\"}}}",
+                  wrong[i], server.port);
     /* Waiting its whole time would be EVS_TRANSPORT too: so that long nobody waits for a test. */
     uint64_t began = test_now_ms();
     assert_int_equal(evs_call(system, "connect", NULL, 0, 60000, &answer, &error), EVS_TRANSPORT);
@@ -222,9 +226,10 @@ static void a_wrong_password_is_said_at_once(void **state) {
     evs_error_free(error);
     host_close(system, 0);
   }
-  evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                                    "\"url\":\"redis://:s3cret@127.0.0.1:%d\"}}}",
-                                    server.port);
+  evs_system *system =
+      host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+                   "\"url\":\"redis://:s3cret@127.0.0.1:%d\"}}}",
+                   server.port);
   host_publish(system, "order.paid", "1");
   assert_int_equal(redis_length(&server, TOPIC), 1);
   host_close(system, 1000);
@@ -236,7 +241,8 @@ static void write_malformed_entries(void) {
       {"XADD", STREAM, "*", "foo", "bar"},
       {"XADD", STREAM, "*", "data", ""},
       {"XADD", STREAM, "*", "data", "not json"},
-      {"XADD", STREAM, "*", "data", "{\"v\":99,\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"body\":1}"},
+      {"XADD", STREAM, "*", "data",
+       "{\"v\":99,\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"body\":1}"},
       {"XADD", STREAM, "*", "data", "{}"},
       {"XADD", STREAM, "*", "data", "[1,2]"},
       {"XADD", STREAM, "*", "data", "{\"v\":1,\"header\":7,\"body\":1}"},
@@ -299,7 +305,8 @@ static void a_body_that_was_changed_in_the_store_is_not_delivered(void **state) 
   TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
   json_t *answer = host_call(system, "dlq.list", "{}");
   const json_t *item = json_array_get(json_object_get(answer, "items"), 0);
-  assert_string_equal(json_string_value(json_object_get(json_object_get(item, "error"), "class")), "HashMismatch");
+  assert_string_equal(json_string_value(json_object_get(json_object_get(item, "error"), "class")),
+                      "HashMismatch");
   json_decref(answer);
   host_close(system, 1000);
 }
@@ -320,9 +327,10 @@ static void a_key_of_another_kind_is_named_and_harms_only_its_topic(void **state
 
 static void a_hanging_handler_ends_in_a_dead_letter_and_the_rest_goes_on(void **state) {
   (void)state;
-  evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                                    "\"url\":\"%s\",\"retry\":{\"maxRetries\":1,\"baseDelay\":1,\"jitter\":0}}}}",
-                                    server.url);
+  evs_system *system =
+      host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+                   "\"url\":\"%s\",\"retry\":{\"maxRetries\":1,\"baseDelay\":1,\"jitter\":0}}}}",
+                   server.url);
   host_subscribe(system, "{\"pattern\":\"order.stuck\",\"handlerTimeout\":30,\"concurrency\":2}");
   uint64_t other = host_subscribe(system, "{\"pattern\":\"order.paid\"}");
   host_ready(system);
@@ -333,7 +341,8 @@ static void a_hanging_handler_ends_in_a_dead_letter_and_the_rest_goes_on(void **
   TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
   json_t *answer = host_call(system, "dlq.list", "{}");
   const json_t *item = json_array_get(json_object_get(answer, "items"), 0);
-  assert_string_equal(json_string_value(json_object_get(json_object_get(item, "error"), "class")), "HandlerTimeout");
+  assert_string_equal(json_string_value(json_object_get(json_object_get(item, "error"), "class")),
+                      "HandlerTimeout");
   json_decref(answer);
   host_publish(system, "order.paid", "2");
   host_message next = host_next(system);
@@ -370,16 +379,20 @@ int main(void) {
       cmocka_unit_test(a_wrong_configuration_names_all_its_faults_at_once),
       cmocka_unit_test(text_that_is_no_configuration_is_refused_with_its_place),
       cmocka_unit_test_setup_teardown(subscribe_refuses_bad_patterns_and_options, setup, teardown),
-      cmocka_unit_test_setup_teardown(events_that_break_a_rule_are_refused_and_store_nothing, setup, teardown),
+      cmocka_unit_test_setup_teardown(events_that_break_a_rule_are_refused_and_store_nothing, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(calls_at_the_wrong_time_say_what_to_do, setup, teardown),
       cmocka_unit_test_setup_teardown(an_absent_server_is_named_and_used_once_it_is_there, setup, teardown),
       cmocka_unit_test_setup_teardown(a_wrong_password_is_said_at_once, setup_with_password, teardown),
-      cmocka_unit_test_setup_teardown(malformed_entries_become_dead_letters_and_their_neighbours_arrive, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(malformed_entries_become_dead_letters_and_their_neighbours_arrive,
+                                      setup, teardown),
       cmocka_unit_test_setup_teardown(a_body_that_was_changed_in_the_store_is_not_delivered, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_key_of_another_kind_is_named_and_harms_only_its_topic, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_hanging_handler_ends_in_a_dead_letter_and_the_rest_goes_on, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_slow_handler_keeps_its_message_past_the_session_timeout, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_key_of_another_kind_is_named_and_harms_only_its_topic, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_hanging_handler_ends_in_a_dead_letter_and_the_rest_goes_on, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_slow_handler_keeps_its_message_past_the_session_timeout, setup,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,8 @@
 #include "support/until.h"
 
 #define TOPIC "order-events"
-#define HEADERS "{\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",\"tenant\":\"north\"}"
+#define HEADERS                                                                                              \
+  "{\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",\"tenant\":\"north\"}"
 
 static const char *const types[] = {"order.created"};
 
@@ -39,9 +40,10 @@ static int teardown(void **state) {
 
 /* A system whose handlers get one attempt and this many retries. */
 static evs_system *connect_host(const char *service, int retries) {
-  return host_connect("{\"service\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-                      "\"retry\":{\"maxRetries\":%d,\"baseDelay\":5,\"maxDelay\":20,\"jitter\":0}}}}",
-                      service, server.url, retries);
+  return host_connect(
+      "{\"service\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+      "\"retry\":{\"maxRetries\":%d,\"baseDelay\":5,\"maxDelay\":20,\"jitter\":0}}}}",
+      service, server.url, retries);
 }
 
 static json_t *dead_letters(evs_system *system) {
@@ -167,8 +169,8 @@ static void requeueing_delivers_once_with_attempts_anew(void **state) {
 }
 
 static pid_t start_member(const char *group, const char *const *more) {
-  const char *words[24] = {"--url",         server.url, "--group",       group, "--subscribe", "order.*",
-                           "--max-retries", "1",        "--retry-delay", "5"};
+  const char *words[24] = {"--url",   server.url,      "--group", group,           "--subscribe",
+                           "order.*", "--max-retries", "1",       "--retry-delay", "5"};
   int count = 10;
   for (int i = 0; more && more[i]; i++)
     words[count++] = more[i];
@@ -281,11 +283,11 @@ static void a_retry_survives_the_member_that_asked_for_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_handler_that_always_fails_leaves_one_dead_letter_with_all_that_is_known, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(
+          a_handler_that_always_fails_leaves_one_dead_letter_with_all_that_is_known, setup, teardown),
       cmocka_unit_test_setup_teardown(requeueing_delivers_once_with_attempts_anew, setup, teardown),
-      cmocka_unit_test_setup_teardown(two_groups_get_everything_and_requeue_serves_only_the_one_that_failed, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(two_groups_get_everything_and_requeue_serves_only_the_one_that_failed,
+                                      setup, teardown),
       cmocka_unit_test_setup_teardown(requeue_runs_only_the_handlers_that_failed, setup, teardown),
       cmocka_unit_test_setup_teardown(a_discarded_dead_letter_is_gone, setup, teardown),
       cmocka_unit_test_setup_teardown(a_retry_survives_the_member_that_asked_for_it, setup, teardown),

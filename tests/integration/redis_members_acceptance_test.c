@@ -42,8 +42,9 @@ static int teardown(void **state) {
 }
 
 static evs_system *connect_publisher(void) {
-  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
-                      server.url);
+  return host_connect(
+      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
+      server.url);
 }
 
 /* A member that takes these patterns, "" at the end; more: words for its command line. */
@@ -189,16 +190,37 @@ static void events_without_a_handler_here_wait_for_a_member_that_has_it(void **s
   host_close(system, 1000);
 }
 
+/* Members that differ are a change under way: whoever has the handler may still come. */
+static void events_that_no_member_handles_yet_are_kept_for_one_that_will(void **state) {
+  (void)state;
+  enum { COUNT = 30 };
+  static const char *const created[] = {"order.created", NULL};
+  static const char *const paid[] = {"order.paid", NULL};
+  static const char *const shipped[] = {"order.shipped", NULL};
+  static const char *const only[] = {"order.shipped"};
+  evs_system *system = connect_publisher();
+  start_member("one", created, NULL);
+  start_member("two", paid, NULL);
+  host_publish_many(system, only, 1, 0, COUNT);
+  TEST_UNTIL(redis_pending_of(&server, TOPIC, GROUP, "@retry") == COUNT);
+  pid_t third = start_member("three", shipped, NULL);
+  TEST_UNTIL(ledger_handled(&book, third) >= COUNT && redis_pending(&server, TOPIC, GROUP) == 0);
+  assert_int_equal(ledger_handled(&book, 0), COUNT);
+  host_close(system, 1000);
+}
+
 /* Closing must hand back, not wait for others to find the member dead: its session would last a minute. */
 static void what_a_closing_system_holds_goes_to_another_at_once(void **state) {
   (void)state;
   enum { COUNT = 20 };
   static const char *const long_session[] = {"--session-timeout", "60000", NULL};
   static const char *const patterns[] = {"order.created", NULL};
-  evs_system *first = host_connect("{\"service\":\"first\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                                   "\"url\":\"%s\",\"sessionTimeout\":60000}}}",
-                                   server.url);
-  host_subscribe(first, "{\"pattern\":\"order.created\",\"group\":\"" GROUP "\",\"consumer\":\"first\",\"concurrency\":5}");
+  evs_system *first =
+      host_connect("{\"service\":\"first\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+                   "\"url\":\"%s\",\"sessionTimeout\":60000}}}",
+                   server.url);
+  host_subscribe(first, "{\"pattern\":\"order.created\",\"group\":\"" GROUP
+                        "\",\"consumer\":\"first\",\"concurrency\":5}");
   host_ready(first);
   host_publish_many(first, types, 1, 0, COUNT);
   for (int i = 0; i < 5; i++)
@@ -226,7 +248,8 @@ static void a_stopped_member_hands_back_what_it_had_not_begun(void **state) {
   (void)state;
   enum { COUNT = 100 };
   static const char *const patterns[] = {"order.*", NULL};
-  static const char *const slow[] = {"--session-timeout", "60000", "--delay-ms", "20", "--concurrency", "1", NULL};
+  static const char *const slow[] = {"--session-timeout", "60000", "--delay-ms", "20",
+                                     "--concurrency",     "1",     NULL};
   static const char *const quick[] = {"--session-timeout", "60000", NULL};
   static const bool which[] = {false, false, false, true};
   pid_t first = start_member("first", patterns, slow);
@@ -280,11 +303,16 @@ static void a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes(void 
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_at_most_what_it_held, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_at_most_what_it_held, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(a_rolling_change_of_handlers_loses_nothing, setup, teardown),
-      cmocka_unit_test_setup_teardown(events_without_a_handler_here_wait_for_a_member_that_has_it, setup, teardown),
+      cmocka_unit_test_setup_teardown(events_without_a_handler_here_wait_for_a_member_that_has_it, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(events_that_no_member_handles_yet_are_kept_for_one_that_will, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(what_a_closing_system_holds_goes_to_another_at_once, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(a_stopped_member_hands_back_what_it_had_not_begun, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redis_outage_acceptance_test.c - what a store may do to its users: lose everything, a stream, a group, or be
- * away for a while. Publishing and consuming go on by themselves, and nobody asks without end: the server
+ * redis_outage_acceptance_test.c - what a store may do to its users: lose everything, a stream, a group, or
+ * be away for a while. Publishing and consuming go on by themselves, and nobody asks without end: the server
  * counts the commands, a stand-in for it the connections. */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -24,7 +24,13 @@
 
 /* Most commands, those within scripts included, that a quiet publisher and a quiet member may cause in a
  * second; a loop without a pause makes thousands. */
-enum { QUIET_COMMANDS = 100, QUIET_CONNECTIONS = 40, WINDOW_MS = 1500, EVENTS = 200, EVENTS_MAX = 10 * EVENTS };
+enum {
+  QUIET_COMMANDS = 100,
+  QUIET_CONNECTIONS = 40,
+  WINDOW_MS = 1500,
+  EVENTS = 200,
+  EVENTS_MAX = 10 * EVENTS
+};
 
 static const char *const types[] = {"order.created"};
 
@@ -57,13 +63,14 @@ static int teardown(void **state) {
 }
 
 static evs_system *connect_publisher(void) {
-  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
-                      server.url);
+  return host_connect(
+      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
+      server.url);
 }
 
 static pid_t start_member(const char *delay_ms) {
-  const char *words[] = {"--url", server.url, "--group", GROUP, "--subscribe", "order.created", "--delay-ms", delay_ms,
-                         NULL};
+  const char *words[] = {"--url",         server.url,   "--group", GROUP, "--subscribe",
+                         "order.created", "--delay-ms", delay_ms,  NULL};
   pid_t pid = member_start(&book, EVS_MEMBER, words);
   member_ready(&book, pid);
   return pid;
@@ -225,7 +232,8 @@ static int count_connections(int port, uint64_t for_ms) {
       .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   struct pollfd listening = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .events = POLLIN};
   setsockopt(listening.fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  test_require(bind(listening.fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(listening.fd, 64) == 0,
+  test_require(bind(listening.fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+                   listen(listening.fd, 64) == 0,
                "the server's port is free");
   for (uint64_t began = test_now_ms(), now = began; now - began < for_ms; now = test_now_ms()) {
     if (poll(&listening, 1, 20) <= 0)
@@ -260,12 +268,14 @@ int main(void) {
       cmocka_unit_test_setup_teardown(all_goes_on_after_flushall, setup, teardown),
       cmocka_unit_test_setup_teardown(all_goes_on_after_the_scripts_were_forgotten, setup, teardown),
       cmocka_unit_test_setup_teardown(all_goes_on_after_the_stream_was_deleted, setup, teardown),
-      cmocka_unit_test_setup_teardown(all_goes_on_after_the_group_was_destroyed_and_nothing_is_lost, setup, teardown),
+      cmocka_unit_test_setup_teardown(all_goes_on_after_the_group_was_destroyed_and_nothing_is_lost, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(all_goes_on_after_a_restart_that_lost_everything, setup, teardown),
       cmocka_unit_test_setup_teardown(what_was_stored_is_handled_over_a_restart, setup_durable, teardown),
       cmocka_unit_test_setup_teardown(events_published_while_the_store_is_away_are_stored_when_it_is_back,
                                       setup_durable, teardown),
-      cmocka_unit_test_setup_teardown(connecting_again_is_not_hurried_while_the_store_is_away, setup, teardown),
+      cmocka_unit_test_setup_teardown(connecting_again_is_not_hurried_while_the_store_is_away, setup,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

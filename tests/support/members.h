@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * members.h - starts the member program (support/member), ends it, and reads the ledger that members share. */
+ * members.h - starts the member program (support/member), ends it, and reads the ledger that members share.
+ */
 #ifndef MEMBERS_H
 #define MEMBERS_H
 

@@ -31,9 +31,9 @@ static int free_port(void) {
 
 static void run_server(const redis_server *server) {
   char port[8];
-  const char *words[16 + REDIS_SERVER_OPTIONS_MAX] = {"redis-server",  "--port", port,        "--bind",
-                                                      "127.0.0.1",     "--dir",  server->folder, "--save",
-                                                      "",              "--logfile", "server.log"};
+  const char *words[16 + REDIS_SERVER_OPTIONS_MAX] = {
+      "redis-server", "--port", port, "--bind",    "127.0.0.1", "--dir",
+      server->folder, "--save", "",   "--logfile", "server.log"};
   int count = 11;
   snprintf(port, sizeof port, "%d", server->port);
   for (int i = 0; server->options[i]; i++)

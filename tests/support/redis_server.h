@@ -13,7 +13,7 @@ typedef struct redis_server {
   pid_t pid; /* 0: not running */
   int port;
   char folder[64];
-  char url[64]; /* redis://127.0.0.1:<port> */
+  char url[64];                                  /* redis://127.0.0.1:<port> */
   const char *options[REDIS_SERVER_OPTIONS_MAX]; /* more words for its command line, lent */
   const char *password;                          /* for the commands below, or NULL */
 } redis_server;

@@ -48,14 +48,15 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out);
 void evsi_consume_explain(evsi_consume *consume, evs_bytes origin_prefix, evs_bytes type, evsi_buf *out);
 
 /* ---- for transports, see evs_host_ops ---- */
-void evsi_consume_deliver(evsi_consume *consume, uint64_t group, const evs_tp_entry *entries, size_t count);
+void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
+                          size_t count);
 void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes, size_t count);
-uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t group);
-bool evsi_consume_wants(evsi_consume *consume, uint64_t group, evs_bytes full_type);
-void evsi_consume_members(evsi_consume *consume, uint64_t group, evs_bytes topic, int32_t partition,
-                          uint64_t version, evs_bytes json);
-void evsi_consume_joined(evsi_consume *consume, uint64_t group);
-void evsi_consume_left(evsi_consume *consume, uint64_t group);
+uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token);
+bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type);
+void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes topic, int32_t partition,
+                          uint64_t version, evs_bytes text);
+void evsi_consume_joined(evsi_consume *consume, uint64_t token);
+void evsi_consume_left(evsi_consume *consume, uint64_t token);
 
 /* ---- for the system, @thread io ---- */
 /* Joins all groups of a transport; later subscriptions join by themselves. */

@@ -163,7 +163,7 @@ typedef struct evsi_outgoing {
 /* ---- entry.c ---- */
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored);
 void evsi_entry_hold(evsi_entry *entry);
-void evsi_entry_drop(void *entry);
+void evsi_entry_drop(void *held);
 
 /* ---- entry_state.c ---- */
 bool evsi_entry_state_load(evsi_entry_state *state, evs_bytes json);

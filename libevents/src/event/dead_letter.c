@@ -19,7 +19,8 @@ void evsi_base64(evsi_buf *out, evs_bytes bytes) {
   const unsigned char *at = (const unsigned char *)bytes.data;
   for (uint64_t i = 0; i < bytes.size; i += 3) {
     uint64_t left = bytes.size - i;
-    uint32_t value = (uint32_t)at[i] << 16 | (left > 1 ? (uint32_t)at[i + 1] << 8 : 0) | (left > 2 ? at[i + 2] : 0);
+    uint32_t value =
+        (uint32_t)at[i] << 16 | (left > 1 ? (uint32_t)at[i + 1] << 8 : 0) | (left > 2 ? at[i + 2] : 0);
     char quad[4] = {digits[value >> 18], digits[value >> 12 & 63], left > 1 ? digits[value >> 6 & 63] : '=',
                     left > 2 ? digits[value & 63] : '='};
     evsi_buf_add(out, quad, sizeof quad);
@@ -98,18 +99,18 @@ static json_t *load_record(evs_bytes record) {
 
 static void add_from_record(evsi_buf *out, const json_t *record, const char *name, const char *fallback) {
   json_t *value = json_object_get(record, name);
-  char *text = value && !json_is_null(value) ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+  char *text = value && !json_is_null(value) ? evsi_json_text(value) : NULL;
   evsi_buf_addf(out, ",\"%s\":%s", name, text ? text : fallback);
-  free(text);
+  evsi_free(text);
 }
 
 void evsi_dead_letter_json(const evsi_dead_letter *letter, evsi_buf *out) {
   static const struct {
     const char *name, *fallback;
   } before[] = {{"originalId", "null"}, {"group", "null"}, {"subscription", "null"}, {"subscriptions", "[]"}},
-    behind[] = {{"error", "null"},          {"attempts", "0"},       {"history", "[]"},
+    behind[] = {{"error", "null"},          {"attempts", "0"},         {"history", "[]"},
                 {"firstFailureAt", "null"}, {"lastFailureAt", "null"}, {"fingerprint", "null"},
-                {"consumer", "null"},       {"service", "null"},     {"requeueCount", "0"}};
+                {"consumer", "null"},       {"service", "null"},       {"requeueCount", "0"}};
   json_t *record = load_record(letter->record);
   evsi_buf_add_text(out, "{\"id\":");
   evsi_buf_add_json(out, letter->id.data, letter->id.size);

@@ -85,9 +85,12 @@ void evsi_pattern_trie_free(evsi_pattern_trie *trie) {
   evsi_free(trie);
 }
 
+/* MurmurHash3's finaliser: what is hashed are addresses, which differ in few bits, and uthash doubles its
+ * table when a bucket fills up. */
 static unsigned hash_mix(uint64_t x) {
-  x = (x ^ x >> 32) * UINT64_C(0x9E3779B97F4A7C15);
-  return (unsigned)(x >> 32);
+  x = (x ^ x >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
+  x = (x ^ x >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
+  return (unsigned)(x ^ x >> 33);
 }
 
 static unsigned segment_hash(const char *text, size_t size) {
@@ -104,7 +107,8 @@ static unsigned segment_hash(const char *text, size_t size) {
 }
 
 static unsigned edge_hash(edge_key key) {
-  return hash_mix((uint64_t)(uintptr_t)key.parent * 31 + (uint64_t)(uintptr_t)key.name);
+  return hash_mix((uint64_t)(uintptr_t)key.parent * UINT64_C(0x9E3779B97F4A7C15) +
+                  (uint64_t)(uintptr_t)key.name);
 }
 
 static uint64_t sketch_bit(const void *of) {
@@ -335,9 +339,8 @@ typedef struct walk {
   uint32_t depth;
 } walk;
 
-static void set_clear(positions *set, uint32_t words) {
-  for (uint32_t w = 0; w < words; w++)
-    set->words[w] = 0;
+static void set_clear(positions *set) {
+  *set = (positions){{0}};
 }
 
 static void set_add(positions *set, uint32_t position) {
@@ -376,7 +379,7 @@ static bool walk_split(walk *w, evs_bytes type) {
     at = stop + 1;
   }
   w->words = w->count / 64 + 1;
-  set_clear(&w->known, w->words);
+  set_clear(&w->known);
   for (uint32_t i = w->count; i-- > 0;) {
     w->same[i] = 0;
     if (!w->segments[i])
@@ -408,8 +411,7 @@ static bool walk_enter(walk *w, const node *at, const positions *here) {
   if (at->children == 0)
     return true;
   frame *f = &w->stack[w->depth++];
-  f->at = at;
-  f->wildcard_is_open = at->wildcard != NULL;
+  *f = (frame){.at = at, .wildcard_is_open = at->wildcard != NULL};
   bool has_literals = at->children > (at->wildcard ? 1u : 0u);
   for (uint32_t i = 0; i < w->words; i++) {
     f->here.words[i] = here->words[i];
@@ -440,7 +442,7 @@ static const node *frame_next(const walk *w, frame *f, positions *out) {
   }
   uint32_t first;
   while ((first = set_first(&f->open, w->words)) != UINT32_MAX) {
-    set_clear(out, w->words);
+    set_clear(out);
     uint32_t p = first;
     do {
       if (set_has(&f->open, p))
@@ -461,7 +463,7 @@ static bool walk_from(walk *w, const node *root, const positions *start) {
   if (!walk_enter(w, root, start))
     return false;
   while (w->depth > 0) {
-    positions here;
+    positions here = {{0}};
     const node *child = frame_next(w, &w->stack[w->depth - 1], &here);
     if (!child)
       w->depth--;
@@ -481,8 +483,8 @@ void evsi_pattern_trie_match(const evsi_pattern_trie *trie, evs_bytes type,
   w.data = data;
   if (!walk_split(&w, type))
     return;
-  positions start;
-  set_clear(&start, w.words);
+  positions start = {{0}};
+  set_clear(&start);
   set_add(&start, 0);
   if (!walk_from(&w, &trie->anchored, &start))
     return;

@@ -17,7 +17,7 @@ typedef struct evsi_report {
 } evsi_report;
 
 /* Copies a report and everything it points to. NULL when memory is short. */
-evsi_report *evsi_report_new(const evs_report *report);
+evsi_report *evsi_report_new(const evs_report *from);
 
 typedef struct evsi_records {
   pthread_mutex_t lock;

@@ -21,7 +21,7 @@ typedef struct evsi_percentiles {
   double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
 } evsi_percentiles;
 
-void evsi_histogram_record(evsi_histogram *histogram, uint64_t microseconds);
+void evsi_histogram_record(evsi_histogram *histogram, uint64_t us);
 evsi_percentiles evsi_histogram_read(const evsi_histogram *histogram);
 
 #endif

@@ -61,9 +61,9 @@ static void set(json_t *object, const char *key, long value) {
 }
 
 static json_t *configuration(const member_options *options) {
-  json_t *transport = json_pack("{s:s,s:s,s:{s:i,s:i,s:i}}", "type", "redis-streams", "url", options->url, "retry",
-                                "maxRetries", (int)options->max_retries, "baseDelay", (int)options->retry_delay,
-                                "jitter", 0);
+  json_t *transport =
+      json_pack("{s:s,s:s,s:{s:i,s:i,s:i}}", "type", "redis-streams", "url", options->url, "retry",
+                "maxRetries", (int)options->max_retries, "baseDelay", (int)options->retry_delay, "jitter", 0);
   set(transport, "sessionTimeout", options->session_timeout);
   set(transport, "discoverInterval", options->discover_interval);
   return json_pack("{s:s,s:{s:o}}", "service", options->service, "transports", "main", transport);
@@ -121,8 +121,9 @@ static void settle(member_program *member, const evs_message *message) {
                          .stack = {"member.c: settle", 16}};
   if (member->options.fail_class)
     failure.error_class = (evs_bytes){member->options.fail_class, strlen(member->options.fail_class)};
-  evs_status status = member->options.fail_class ? evs_fail(member->system, &failure, 1, NULL, &error)
-                                                 : evs_ack(member->system, &message->delivery, 1, NULL, &error);
+  evs_status status = member->options.fail_class
+                          ? evs_fail(member->system, &failure, 1, NULL, &error)
+                          : evs_ack(member->system, &message->delivery, 1, NULL, &error);
   if (status != EVS_OK)
     fail("settle", error);
 }
@@ -133,12 +134,12 @@ static void handle(member_program *member, const evs_message *message) {
                            .tv_nsec = member->options.delay_ms % 1000 * 1000000};
   if (member->options.delay_ms > 0)
     nanosleep(&delay, NULL);
-  append(member, json_pack("{s:s#,s:s#,s:s#,s:s#,s:i,s:i,s:i,s:b,s:b}", "id", message->id.data, (int)message->id.size,
-                           "type", message->type.data, (int)message->type.size, "subscription",
-                           message->pattern.data, (int)message->pattern.size, "group", message->group.data,
-                           (int)message->group.size, "attempt", (int)message->attempt, "deliveries",
-                           (int)message->deliveries, "pid", (int)getpid(), "held", hold, "failed",
-                           member->options.fail_class != NULL));
+  append(member,
+         json_pack("{s:s#,s:s#,s:s#,s:s#,s:i,s:i,s:i,s:b,s:b}", "id", message->id.data, (int)message->id.size,
+                   "type", message->type.data, (int)message->type.size, "subscription", message->pattern.data,
+                   (int)message->pattern.size, "group", message->group.data, (int)message->group.size,
+                   "attempt", (int)message->attempt, "deliveries", (int)message->deliveries, "pid",
+                   (int)getpid(), "held", hold, "failed", member->options.fail_class != NULL));
   if (hold)
     member->held++;
   else

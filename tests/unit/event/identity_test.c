@@ -2,6 +2,7 @@
  * identity_test.c - ids rise and are UUIDs of version 7, timestamps are RFC 3339, hashes need no state. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +28,7 @@ static uint64_t give_us(void) {
 }
 
 static bool give_random(void *bytes, size_t size) {
-  uint64_t roll = (rolls += UINT64_C(0x9E3779B97F4A7C15));
+  uint64_t roll = atomic_fetch_add(&rolls, UINT64_C(0x9E3779B97F4A7C15));
   for (size_t i = 0; i < size; i++)
     ((unsigned char *)bytes)[i] = (unsigned char)(roll >> (8 * (i % 8)));
   return has_random;

@@ -7,7 +7,8 @@ static void expect_it_goes_on(evs_host *host) {
   size_t before = host->entry_count;
   publish_and_wait(host, "t", "a.b", 20);
   run_for(0);
-  while (host->entry_count < before + 20 || strstr(host->entries[host->entry_count - 1].data, "\"e19\"") == NULL)
+  while (host->entry_count < before + 20 ||
+         strstr(host->entries[host->entry_count - 1].data, "\"e19\"") == NULL)
     wait_count(&host->entry_count, host->entry_count + 1);
   size_t from = host->entry_count - 20;
   assert_int_equal(settle_all(host, from, host->entry_count, EVS_SETTLE_ACK), 20);
@@ -223,7 +224,8 @@ static void connects_once_the_server_is_there(void **state) {
   run_for(200);
   assert_false(host->is_connected);
   char wanted[128];
-  snprintf(wanted, sizeof wanted, "cannot connect to redis://127.0.0.1:%d: connection refused; is redis-server running there?",
+  snprintf(wanted, sizeof wanted,
+           "cannot connect to redis://127.0.0.1:%d: connection refused; is redis-server running there?",
            server.port);
   assert_string_equal(host->message, wanted);
   redis_server_again(&server);

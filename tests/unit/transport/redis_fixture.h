@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_fixture.h - for tests of the transport alone: a small host that records what the transport tells it,
- * on a real loop against a real server. Several hosts share one loop, so that one test has several members. */
+ * on a real loop against a real server. Several hosts share one loop, so that one test has several members.
+ */
 #ifndef REDIS_FIXTURE_H
 #define REDIS_FIXTURE_H
 
@@ -108,7 +109,8 @@ static inline void copy(char *out, size_t size, evs_bytes text) {
   snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");
 }
 
-static inline void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes message, uint64_t next) {
+static inline void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes message,
+                            uint64_t next) {
   (void)next;
   host->is_connected = connected;
   host->is_fatal = fatal;
@@ -181,11 +183,12 @@ static inline uint32_t on_credits(evs_host *host, uint64_t group) {
 static inline int32_t on_wants(evs_host *host, uint64_t group, evs_bytes topic, evs_bytes type) {
   (void)group;
   (void)topic;
-  return !host->wanted || strncmp(host->wanted, type.data, type.size) == 0 || strncmp(type.data, "*", type.size) == 0;
+  return !host->wanted || strncmp(host->wanted, type.data, type.size) == 0 ||
+         strncmp(type.data, "*", type.size) == 0;
 }
 
-static inline void on_members(evs_host *host, uint64_t group, evs_bytes topic, int32_t partition, uint64_t version,
-                              evs_bytes json) {
+static inline void on_members(evs_host *host, uint64_t group, evs_bytes topic, int32_t partition,
+                              uint64_t version, evs_bytes json) {
   (void)group;
   (void)topic;
   (void)partition;
@@ -216,9 +219,9 @@ static inline void on_log(evs_host *host, int32_t level, const char *message) {
     fprintf(stderr, "log %d: %s\n", (int)level, message);
 }
 
-static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,    on_closed, on_published,
-                                      on_settled,      on_replied,        on_joined,   on_left,   on_deliver,
-                                      on_credits,      on_wants,          on_members,  on_count,  on_log};
+static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
+                                      on_settled,      on_replied,        on_joined,  on_left,   on_deliver,
+                                      on_credits,      on_wants,          on_members, on_count,  on_log};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 
@@ -234,8 +237,8 @@ static inline evs_host *host_new(const char *more_options) {
            "{\"host\":\"127.0.0.1\",\"port\":%d,\"sessionTimeout\":600,\"discoverInterval\":100,"
            "\"reconnect\":{\"baseDelay\":20,\"maxDelay\":200}%s}",
            server.port, more_options);
-  assert_int_equal(evsi_redis_transport.create(&host_ops, host, &host->world, "main", options, strlen(options),
-                                               &host->transport, NULL),
+  assert_int_equal(evsi_redis_transport.create(&host_ops, host, &host->world, "main", options,
+                                               strlen(options), &host->transport, NULL),
                    EVS_OK);
   open_hosts++;
   evsi_redis_transport.connect(host->transport);
@@ -285,8 +288,10 @@ static inline void publish(evs_host *host, const char *topic, const char *type, 
   static evs_tp_event events[ENTRIES_MAX];
   assert_true(count <= ENTRIES_MAX);
   for (size_t i = 0; i < count; i++) {
-    snprintf(data[i], sizeof data[i], "{\"v\":1,\"header\":{\"id\":\"e%zu\",\"type\":\"%s\"},\"body\":%zu}", i, type, i);
-    events[i] = (evs_tp_event){.struct_size = sizeof events[i], .partition = EVS_PARTITION_NONE, .token = i + 1};
+    snprintf(data[i], sizeof data[i], "{\"v\":1,\"header\":{\"id\":\"e%zu\",\"type\":\"%s\"},\"body\":%zu}",
+             i, type, i);
+    events[i] =
+        (evs_tp_event){.struct_size = sizeof events[i], .partition = EVS_PARTITION_NONE, .token = i + 1};
     events[i].topic = bytes(topic);
     events[i].full_type = bytes(type);
     events[i].data = bytes(data[i]);

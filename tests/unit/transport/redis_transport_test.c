@@ -157,11 +157,14 @@ static void dead_letters_are_requeued_and_discarded_by_filter(void **state) {
   snprintf(params, sizeof params, "{\"limit\":100,\"type\":\"a.c\",\"cursor\":\"%s\"}", cursor);
   page = request(host, "dlq.list", params);
   assert_non_null(strstr(page, "\"next\":null"));
-  assert_non_null(strstr(request(host, "dlq.requeue", "{\"filter\":{\"type\":\"a.c\"}}"), "\"requeued\":150"));
+  assert_non_null(
+      strstr(request(host, "dlq.requeue", "{\"filter\":{\"type\":\"a.c\"}}"), "\"requeued\":150"));
   assert_int_equal(redis_dead(&server, "t"), 150);
-  assert_non_null(strstr(request(host, "dlq.discard", "{\"filter\":{\"topic\":\"t\"}}"), "\"discarded\":150"));
+  assert_non_null(
+      strstr(request(host, "dlq.discard", "{\"filter\":{\"topic\":\"t\"}}"), "\"discarded\":150"));
   assert_int_equal(redis_dead(&server, "t"), 0);
-  assert_non_null(strstr(request(host, "dlq.discard", "{\"ids\":[\"main/t/1-1\",\"nonsense\"]}"), "\"discarded\":0"));
+  assert_non_null(
+      strstr(request(host, "dlq.discard", "{\"ids\":[\"main/t/1-1\",\"nonsense\"]}"), "\"discarded\":0"));
   assert_non_null(strstr(request(host, "dlq.list", "{\"type\":\"a..*\"}"), "a..*"));
   assert_int_equal(host->replies[host->reply_count - 1].status, EVS_VALIDATION);
   host_close(host);
@@ -176,7 +179,8 @@ static void malformed_entries_are_delivered_with_all_that_was_found(void **state
   join(host, "g", "t");
   wait_count(&host->entry_count, 2);
   assert_int_equal(host->entries[0].flags, EVS_ENTRY_MALFORMED);
-  assert_string_equal(host->entries[0].data, "{\"fields\":[[\"who\",{\"base64\":\"//4=\"}],[\"what\",\"x\"]]}");
+  assert_string_equal(host->entries[0].data,
+                      "{\"fields\":[[\"who\",{\"base64\":\"//4=\"}],[\"what\",\"x\"]]}");
   assert_int_equal(host->entries[1].flags, 0);
   assert_int_equal(settle_all(host, 0, 1, EVS_SETTLE_DEAD_LETTER), 1);
   assert_non_null(strstr(request(host, "dlq.list", "{}"), "\"entry\":{\"fields\":[[\"who\""));
@@ -210,7 +214,8 @@ static void topics_groups_and_tail_tell_what_the_store_holds(void **state) {
   wait_count(&host->entry_count, 5);
   assert_int_equal(settle_all(host, 0, 3, EVS_SETTLE_ACK), 3);
   const char *topics = request(host, "topics", "{}");
-  assert_non_null(strstr(topics, "{\"topic\":\"t\",\"partition\":null,\"entries\":5,\"deadLetters\":0,\"types\":[\"a.b\"]}"));
+  assert_non_null(strstr(
+      topics, "{\"topic\":\"t\",\"partition\":null,\"entries\":5,\"deadLetters\":0,\"types\":[\"a.b\"]}"));
   const char *groups = request(host, "groups", "{\"topic\":\"t\"}");
   assert_non_null(strstr(groups, "\"group\":\"g\",\"entries\":5"));
   assert_non_null(strstr(groups, "\"lag\":0,\"lagExact\":true,\"pending\":2,\"parked\":0"));
@@ -220,7 +225,8 @@ static void topics_groups_and_tail_tell_what_the_store_holds(void **state) {
   assert_null(strstr(tail, "\"body\":4"));
   const char *positions = strstr(tail, "\"positions\":");
   char params[512];
-  snprintf(params, sizeof params, "{\"limit\":100,\"positions\":%.*s", (int)strlen(positions + 12), positions + 12);
+  snprintf(params, sizeof params, "{\"limit\":100,\"positions\":%.*s", (int)strlen(positions + 12),
+           positions + 12);
   tail = request(host, "tail", params);
   assert_non_null(strstr(tail, "\"body\":4"));
   assert_non_null(strstr(tail, "\"topic\":\"u\""));
@@ -259,6 +265,64 @@ static void streams_that_nobody_registered_are_found_by_a_scan(void **state) {
   host_close(host);
 }
 
+static void a_group_from_new_gets_what_comes_after_it_and_new_topics_whole(void **state) {
+  (void)state;
+  evs_host *host = host_connected(), *other = host_connected();
+  evs_bytes topics[] = {bytes("t")};
+  evs_tp_group group = {
+      .struct_size = sizeof group, .group = GROUP, .prefetch = 10, .from_new = 1, .discover = 1};
+  group.name = bytes("g");
+  group.consumer = bytes("c");
+  group.topics = topics;
+  group.topic_count = 1;
+  publish_and_wait(other, "t", "a.b", 5);
+  publish_and_wait(other, "u", "a.b", 5);
+  evsi_redis_transport.join(host->transport, &group);
+  wait_flag(&host->joined, 1);
+  publish_and_wait(other, "t", "a.b", 1);
+  publish_and_wait(other, "u", "a.b", 1);
+  publish_and_wait(other, "v", "a.b", 3); /* a topic that came after the group */
+  wait_count(&host->entry_count, 5);
+  run_for(300);
+  assert_int_equal(host->entry_count, 5);
+  host_close(host);
+  host_close(other);
+}
+
+static void partitions_are_streams_of_their_own(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  evs_tp_event events[6] = {{0}};
+  for (uint32_t i = 0; i < 6; i++) {
+    events[i] =
+        (evs_tp_event){.struct_size = sizeof events[i], .partition = (int32_t)(i % 3), .partitions = 3};
+    events[i].token = i + 1;
+    events[i].topic = bytes("t");
+    events[i].full_type = bytes("a.b");
+    events[i].data = bytes("{}");
+    events[i].raw = bytes("raw");
+  }
+  evsi_redis_transport.publish(host->transport, events, 6);
+  wait_count(&host->published_count, 6);
+  assert_int_equal(redis_number(&server, "XLEN stream:{t:2}"), 2);
+  join(host, "g", NULL);
+  wait_count(&host->entry_count, 6);
+  int seen[3] = {0};
+  for (size_t i = 0; i < 6; i++) {
+    assert_string_equal(host->entries[i].topic, "t");
+    assert_in_range(host->entries[i].partition, 0, 2);
+    seen[host->entries[i].partition]++;
+  }
+  assert_int_equal(seen[0] + 10 * seen[1] + 100 * seen[2], 222);
+  assert_int_equal(settle_all(host, 0, 5, EVS_SETTLE_ACK), 5);
+  assert_int_equal(settle_all(host, 5, 6, EVS_SETTLE_DEAD_LETTER), 1);
+  assert_non_null(strstr(request(host, "dlq.list", "{}"), "\"id\":\"main/t:"));
+  assert_non_null(strstr(request(host, "dlq.requeue", "{\"filter\":{\"topic\":\"t\"}}"), "\"requeued\":1"));
+  wait_count(&host->entry_count, 7);
+  assert_int_equal(host->entries[6].partition, host->entries[5].partition);
+  host_close(host);
+}
+
 static void a_script_that_the_server_forgot_is_sent_again(void **state) {
   (void)state;
   evs_host *host = host_connected();
@@ -287,6 +351,8 @@ int main(void) {
       TEST(topics_groups_and_tail_tell_what_the_store_holds),
       TEST(topics_are_found_by_the_types_published_to_them),
       TEST(streams_that_nobody_registered_are_found_by_a_scan),
+      TEST(a_group_from_new_gets_what_comes_after_it_and_new_topics_whole),
+      TEST(partitions_are_streams_of_their_own),
       TEST(a_script_that_the_server_forgot_is_sent_again),
   };
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);

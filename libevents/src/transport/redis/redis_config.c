@@ -53,7 +53,8 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
   config->reconnect.base_delay_ms = number(reconnect, "baseDelay", 100, 1, 86400000);
   config->reconnect.max_delay_ms = number(reconnect, "maxDelay", 5000, 1, 86400000);
   config->reconnect.jitter = json_is_number(jitter) ? json_number_value(jitter) : 0.2;
-  return copy_text(root, "host", "localhost", &config->host) && copy_text(root, "path", NULL, &config->path) &&
+  return copy_text(root, "host", "localhost", &config->host) &&
+         copy_text(root, "path", NULL, &config->path) &&
          copy_text(root, "username", NULL, &config->username) &&
          copy_text(root, "password", NULL, &config->password) &&
          copy_text(root, "streamPrefix", "stream:", &config->stream_prefix) &&
@@ -67,7 +68,8 @@ evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, s
   json_t *root = json_loadb(json, size, 0, NULL);
   if (!json_is_object(root)) {
     json_decref(root);
-    return evsi_error(out_error, EVS_CONFIG, "", "the options of a redis-streams transport are no JSON object");
+    return evsi_error(out_error, EVS_CONFIG, "",
+                      "the options of a redis-streams transport are no JSON object");
   }
   bool ok = fill_in(config, root);
   json_decref(root);

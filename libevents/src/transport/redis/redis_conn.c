@@ -150,7 +150,8 @@ static bool send_args(evsi_redis_conn *conn, evsi_redis_args *args, const evsi_r
 
 bool evsi_redis_conn_send(evsi_redis_conn *conn, evsi_redis_args *args, uint32_t timeout_ms,
                           evsi_redis_reply_fn fn, void *data, uint64_t tag) {
-  evsi_redis_expected expected = {fn, data, tag, timeout_ms ? timeout_ms : conn->net->config->command_timeout_ms};
+  evsi_redis_expected expected = {fn, data, tag,
+                                  timeout_ms ? timeout_ms : conn->net->config->command_timeout_ms};
   if (conn->is_up)
     return send_args(conn, args, &expected);
   evsi_buf_clear(&args->body);
@@ -192,8 +193,8 @@ static void connect_again(evsi_redis_conn *conn) {
   const evsi_redis_config *config = conn->net->config;
   evsi_retry_policy policy = config->reconnect;
   conn->attempts++;
-  uint64_t delay = conn->fatal ? policy.max_delay_ms
-                               : evsi_backoff_delay(conn->net->world->env, &policy, conn->attempts);
+  uint64_t delay =
+      conn->fatal ? policy.max_delay_ms : evsi_backoff_delay(conn->net->world->env, &policy, conn->attempts);
   io_of(conn)->timer_start(conn->retry_timer, delay);
   conn->events->down(conn->data, conn->reason, conn->fatal, delay);
 }
@@ -202,8 +203,8 @@ void evsi_redis_conn_drop(evsi_redis_conn *conn, const char *reason) {
   if (!conn->socket || !conn->started)
     return;
   bool was_up = conn->is_up;
-  snprintf(conn->reason, sizeof conn->reason, "%s to %s: %s", was_up ? "lost the connection" : "cannot connect",
-           conn->net->config->shown, reason);
+  snprintf(conn->reason, sizeof conn->reason, "%s to %.200s: %.250s",
+           was_up ? "lost the connection" : "cannot connect", conn->net->config->shown, reason);
   forget_socket(conn);
   answer_lost(conn);
   if (conn->started)
@@ -237,9 +238,10 @@ static void on_hello(void *data, uint64_t step, const evsi_redis_reply *reply) {
   if (reply->type == EVSI_REDIS_LOST)
     return;
   evsi_redis_error_class error = evsi_redis_error_classify(reply);
-  bool is_needed = step == HELLO_AUTH || step == HELLO_SELECT ||
-                   (step == HELLO_PING && !(error == EVSI_REDIS_ERROR_SECURITY &&
-                                            strncmp(reply->text.data ? reply->text.data : "", "NOPERM", 6) == 0));
+  bool is_needed =
+      step == HELLO_AUTH || step == HELLO_SELECT ||
+      (step == HELLO_PING && !(error == EVSI_REDIS_ERROR_SECURITY &&
+                               strncmp(reply->text.data ? reply->text.data : "", "NOPERM", 6) == 0));
   if (reply->type == EVSI_REDIS_ERROR && is_needed) {
     char text[EVSI_REDIS_ERROR_TEXT];
     evsi_redis_error_text(reply, "the handshake", text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_request.h"
 
@@ -32,7 +33,8 @@ void evsi_redis_letter_read(evsi_redis_request *request, evs_bytes name, const e
   if (letter->is_malformed)
     evsi_redis_entry_as_json(fields, scratch);
   letter->id = evsi_bytes(scratch->data, id_size);
-  letter->data = letter->is_malformed ? evsi_bytes(scratch->data + id_size, scratch->size - id_size) : stored.data;
+  letter->data =
+      letter->is_malformed ? evsi_bytes(scratch->data + id_size, scratch->size - id_size) : stored.data;
 }
 
 bool evsi_redis_letter_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
@@ -61,7 +63,8 @@ static void answer_list(evsi_redis_request *request, bool has_more) {
   evsi_buf_add_text(&json, "],\"next\":");
   if (has_more) {
     evsi_buf cursor = {0};
-    evsi_buf_addf(&cursor, "%s/%s", request->streams[request->at].name, request->streams[request->at].position);
+    evsi_buf_addf(&cursor, "%s/%s", request->streams[request->at].name,
+                  request->streams[request->at].position);
     evsi_buf_add_json(&json, cursor.data, cursor.size);
     json.failed |= cursor.failed;
     evsi_buf_free(&cursor);
@@ -97,7 +100,8 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
 }
 
 static void read_page(evsi_redis_request *request) {
-  if (request->at >= request->stream_count || request->count >= request->limit || request->scanned >= SCAN_MOST) {
+  if (request->at >= request->stream_count || request->count >= request->limit ||
+      request->scanned >= SCAN_MOST) {
     answer_list(request, request->at < request->stream_count);
     return;
   }
@@ -125,7 +129,8 @@ static void seek(evsi_redis_request *request) {
   if (!cursor)
     return;
   if (!slash || !evsi_redis_id_parse(evsi_text(slash + 1), &id)) {
-    evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("cursor is not one that a former page gave as next"));
+    evsi_redis_request_answer(request, EVS_VALIDATION,
+                              evsi_text("cursor is not one that a former page gave as next"));
     return;
   }
   size_t size = (size_t)(slash - cursor);
@@ -141,9 +146,9 @@ static void seek(evsi_redis_request *request) {
 
 void evsi_redis_request_dlq_list(evsi_redis_request *request) {
   evs_error *error = NULL;
-  char *text = json_dumps(request->params, JSON_COMPACT);
+  char *text = evsi_json_text(request->params);
   evs_status status = text ? evsi_dead_filter_load(&request->filter, text, &error) : EVS_NOMEM;
-  free(text);
+  evsi_free(text);
   request->limit = evsi_redis_request_number(request, "limit", LIMIT_DEFAULT, LIMIT_MOST);
   if (status != EVS_OK)
     evsi_redis_request_answer(request, status, evsi_text(error ? evs_error_message(error) : "out of memory"));

@@ -83,7 +83,8 @@ static void deliver(evsi_redis_stream *stream, const evs_tp_entry *entries, size
     transport->ops->deliver(transport->host, stream->group->token, entries, count);
 }
 
-static void deliver_malformed(evsi_redis_stream *stream, const evsi_redis_reply *fields, evs_tp_entry *entry) {
+static void deliver_malformed(evsi_redis_stream *stream, const evsi_redis_reply *fields,
+                              evs_tp_entry *entry) {
   evsi_buf text = {0};
   evsi_redis_entry_as_json(fields, &text);
   if (!text.failed)
@@ -108,7 +109,8 @@ size_t evsi_redis_deliver(evsi_redis_stream *stream, const evsi_redis_reply *ent
     if (!flight)
       continue;
     int64_t counted = evsi_redis_integer(evsi_redis_item(item, 2));
-    *entry = (evs_tp_entry){.struct_size = sizeof *entry, .partition = stream->partition, .topic = stream->topic};
+    *entry =
+        (evs_tp_entry){.struct_size = sizeof *entry, .partition = stream->partition, .topic = stream->topic};
     entry->offset = evsi_redis_text(evsi_redis_item(item, 0));
     entry->state = evsi_redis_text(evsi_redis_item(item, 3));
     if (flight->deliveries == 0)

@@ -13,9 +13,9 @@ typedef enum evsi_redis_error_class {
   EVSI_REDIS_ERROR_TOPOLOGY,     /* READONLY, MOVED, CLUSTERDOWN …: another server answers */
   EVSI_REDIS_ERROR_BUSY,         /* LOADING, BUSY, too many clients: wait */
   EVSI_REDIS_ERROR_NOSCRIPT,
-  EVSI_REDIS_ERROR_EXISTS,       /* BUSYGROUP: done already */
-  EVSI_REDIS_ERROR_WRONGTYPE,    /* the key holds something else */
-  EVSI_REDIS_ERROR_SECURITY      /* NOAUTH, WRONGPASS, NOPERM */
+  EVSI_REDIS_ERROR_EXISTS,    /* BUSYGROUP: done already */
+  EVSI_REDIS_ERROR_WRONGTYPE, /* the key holds something else */
+  EVSI_REDIS_ERROR_SECURITY   /* NOAUTH, WRONGPASS, NOPERM */
 } evsi_redis_error_class;
 
 enum { EVSI_REDIS_ERROR_TEXT = 512 };

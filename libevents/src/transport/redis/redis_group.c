@@ -106,8 +106,9 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   bool is_known = group != NULL;
   if (!is_known)
     group = group_new(transport, spec);
-  char *subscriptions =
-      spec->subscriptions.size ? evsi_strndup(spec->subscriptions.data, spec->subscriptions.size) : evsi_strdup("[]");
+  char *subscriptions = spec->subscriptions.size
+                            ? evsi_strndup(spec->subscriptions.data, spec->subscriptions.size)
+                            : evsi_strdup("[]");
   if (!group || !subscriptions || !set_topics(group, spec)) {
     evsi_free(subscriptions);
     evsi_redis_log(transport, 3, "out of memory: a group could not be joined");
@@ -160,8 +161,10 @@ void evsi_redis_group_fenced(evsi_redis_group *group, uint64_t generation) {
     evsi_free(old);
     return;
   }
-  evsi_redis_log(group->transport, 2, "group %s does not know member %s any more (taken for dead, or lost by the server): it goes on as %s", group->name, old,
-                 group->member);
+  evsi_redis_log(
+      group->transport, 2,
+      "group %s does not know member %s any more (taken for dead, or lost by the server): it goes on as %s",
+      group->name, old, group->member);
   for (size_t i = 0; i < group->stream_count; i++) {
     evsi_redis_stream *stream = group->streams[i];
     if (stream->state == EVSI_STREAM_LEFT)
@@ -261,7 +264,8 @@ void evsi_redis_group_pump(evsi_redis_group *group) {
   bool is_leaving_now = false;
   for (size_t i = 0; i < group->stream_count; i++) {
     evsi_redis_stream *stream = group->streams[i];
-    is_leaving_now = is_leaving_now || stream->state == EVSI_STREAM_LEAVING || stream->state == EVSI_STREAM_LEFT;
+    is_leaving_now =
+        is_leaving_now || stream->state == EVSI_STREAM_LEAVING || stream->state == EVSI_STREAM_LEFT;
   }
   for (size_t i = 0; i < group->stream_count && !is_leaving_now; i++) {
     evsi_redis_stream *stream = group->streams[i];

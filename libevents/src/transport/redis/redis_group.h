@@ -75,7 +75,7 @@ struct evsi_redis_stream {
   bool is_broken; /* cannot be established without a change by somebody */
   bool needs_recovery;
   bool starts_late; /* its topic came after the group: it is read from the beginning */
-  char *former;   /* name of the incarnation before, under which entries may be pending */
+  char *former;     /* name of the incarnation before, under which entries may be pending */
   uint64_t retry_ms;
   uint32_t failures;
 
@@ -105,6 +105,8 @@ struct evsi_redis_group {
   char epoch[17];
   uint64_t generation; /* of the incarnation */
   bool discover, from_new, is_leaving, was_asked_to_leave, is_registry_seen, is_joined_told;
+  bool knew_topics;     /* the registry was read for it before: what is new in it came after the group */
+  bool was_scanned_for; /* the same for streams that nobody registered */
   char **topics;
   size_t topic_count;
   evsi_redis_stream *by_name;

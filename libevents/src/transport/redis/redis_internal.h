@@ -46,8 +46,9 @@ struct evs_transport {
   char registry_version[32];
   char own_registry_id[64]; /* identity of the registry that we wrote to */
   bool is_reading_registry, must_read_registry, published_since_look;
-  json_t *known_topics;     /* names in the registry as last read; NULL: never read */
-  uint64_t scan_ms; /* when to look for streams that nobody registered */
+  json_t *known_topics;  /* names in the registry as last read; NULL: never read */
+  json_t *found_streams; /* names of streams that a scan found and nobody registered, or NULL */
+  uint64_t scan_ms;      /* when to look for streams that nobody registered */
   bool is_scanning;
 
   evsi_redis_group *groups;

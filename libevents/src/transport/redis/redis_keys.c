@@ -70,8 +70,10 @@ static bool parse_number(const char **at, const char *end, uint64_t *out_value) 
 }
 
 bool evsi_redis_id_parse(evs_bytes text, evsi_redis_id *out_id) {
+  if (text.size == 0)
+    return false;
   const char *at = text.data, *end = text.data + text.size;
-  if (text.size == 0 || !parse_number(&at, end, &out_id->ms) || at == end || *at++ != '-')
+  if (!parse_number(&at, end, &out_id->ms) || at == end || *at++ != '-')
     return false;
   return parse_number(&at, end, &out_id->seq) && at == end;
 }

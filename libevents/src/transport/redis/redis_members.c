@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "transport/redis/redis_internal.h"
 
 enum { POKE_TRIES = 40, POKE_AGAIN_MS = 50 };
@@ -91,7 +92,7 @@ static void tell_host(evsi_redis_stream *stream) {
   for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
     json_t *info = member->is_alive && member->info ? json_loads(member->info, 0, NULL) : NULL;
     json_t *subscriptions = json_object_get(info, "subscriptions");
-    char *text = json_is_array(subscriptions) ? json_dumps(subscriptions, JSON_COMPACT) : NULL;
+    char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
     if (info) {
       member->client_id = json_integer_value(json_object_get(info, "clientId"));
       evsi_buf_add_text(&json, any ? ",{\"consumer\":" : "{\"consumer\":");
@@ -100,7 +101,7 @@ static void tell_host(evsi_redis_stream *stream) {
                     strcmp(member->name, group->member) == 0 ? "true" : "false", text ? text : "[]");
       any = true;
     }
-    free(text);
+    evsi_free(text);
     json_decref(info);
   }
   evsi_buf_add_text(&json, "]");

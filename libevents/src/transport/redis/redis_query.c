@@ -42,10 +42,10 @@ static void answer_topics(evsi_redis_request *request) {
   json_t *list = json_array();
   for (size_t i = 0; i < request->stream_count; i++) {
     const evsi_redis_known *known = &request->streams[i];
-    json_array_append_new(list, json_pack("{s:o,s:o,s:I,s:I,s:o}", "topic", text_json(known->topic), "partition",
-                                          partition_json(known->partition), "entries", (json_int_t)known->length,
-                                          "deadLetters", (json_int_t)known->dead, "types",
-                                          known->types ? json_incref(known->types) : json_array()));
+    json_array_append_new(list, json_pack("{s:o,s:o,s:I,s:I,s:o}", "topic", text_json(known->topic),
+                                          "partition", partition_json(known->partition), "entries",
+                                          (json_int_t)known->length, "deadLetters", (json_int_t)known->dead,
+                                          "types", known->types ? json_incref(known->types) : json_array()));
   }
   json_t *document = json_pack("{s:o}", "topics", list);
   evsi_redis_request_json(request, document);
@@ -115,7 +115,8 @@ static void on_heartbeat(evsi_redis_request *request, uint64_t tag, const evsi_r
   }
 }
 
-static void ask_about(evsi_redis_request *request, const evsi_redis_known *known, evs_bytes group, size_t at) {
+static void ask_about(evsi_redis_request *request, const evsi_redis_known *known, evs_bytes group,
+                      size_t at) {
   evsi_redis_args args = {0};
   evsi_buf suffix = {0};
   evsi_buf_add(&suffix, ":", 1);
@@ -153,8 +154,9 @@ static void on_groups(evsi_redis_request *request, uint64_t tag, const evsi_redi
     json_array_append_new(
         request->result,
         json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:[]}", "topic", text_json(known->topic), "partition",
-                  partition_json(known->partition), "group", text_json(name), "entries", (json_int_t)known->length,
-                  "lastDelivered", text_json(evsi_redis_text(value_of(each, "last-delivered-id"))), "lag",
+                  partition_json(known->partition), "group", text_json(name), "entries",
+                  (json_int_t)known->length, "lastDelivered",
+                  text_json(evsi_redis_text(value_of(each, "last-delivered-id"))), "lag",
                   is_known ? json_integer(count) : json_null(), "lagExact", is_exact, "pending",
                   (json_int_t)evsi_redis_integer(value_of(each, "pending")), "parked", 0, "members"));
     ask_about(request, known, name, json_array_size(request->result) - 1);

@@ -50,8 +50,7 @@ static void take_entries(evsi_redis_group *group, const evsi_redis_reply *reply)
 static void on_read(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evsi_redis_group *group = data;
   evs_transport *transport = group->transport;
-  bool was_woken = reply->type == EVSI_REDIS_NIL && group->is_blocking &&
-                   evsi_redis_now(transport) + 5 < tag;
+  bool was_woken = reply->type == EVSI_REDIS_NIL && group->is_blocking && evsi_redis_now(transport) + 5 < tag;
   group->is_reading = false;
   group->must_wake = false;
   if (reply->type == EVSI_REDIS_ARRAY) {
@@ -126,7 +125,8 @@ static read_plan plan_read(evsi_redis_group *group, size_t live, size_t credits)
   bool any_hot = false;
   for (size_t i = 0; i < group->stream_count; i++)
     any_hot = any_hot || group->streams[i]->is_hot;
-  return (read_plan){credits / group->read_count > 0 ? credits / group->read_count : 1, !is_round && !any_hot};
+  return (read_plan){credits / group->read_count > 0 ? credits / group->read_count : 1,
+                     !is_round && !any_hot};
 }
 
 static bool send_read(evsi_redis_group *group, read_plan plan) {

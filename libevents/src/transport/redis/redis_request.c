@@ -59,7 +59,8 @@ void evsi_redis_request_json(evsi_redis_request *request, const json_t *document
   evsi_free(text);
 }
 
-bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_reply *reply, const char *what) {
+bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_reply *reply,
+                                const char *what) {
   char text[EVSI_REDIS_ERROR_TEXT];
   if (reply->type != EVSI_REDIS_ERROR && reply->type != EVSI_REDIS_LOST)
     return false;
@@ -87,9 +88,12 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
   static const struct {
     const char *method;
     void (*step)(evsi_redis_request *request);
-  } all[] = {{"topics", evsi_redis_request_topics},           {"groups", evsi_redis_request_groups},
-             {"tail", evsi_redis_request_tail},               {"dlq.list", evsi_redis_request_dlq_list},
-             {"dlq.get", evsi_redis_request_dlq_get},         {"dlq.requeue", evsi_redis_request_dlq_requeue},
+  } all[] = {{"topics", evsi_redis_request_topics},
+             {"groups", evsi_redis_request_groups},
+             {"tail", evsi_redis_request_tail},
+             {"dlq.list", evsi_redis_request_dlq_list},
+             {"dlq.get", evsi_redis_request_dlq_get},
+             {"dlq.requeue", evsi_redis_request_dlq_requeue},
              {"dlq.discard", evsi_redis_request_dlq_discard}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
@@ -109,9 +113,11 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
     snprintf(text, sizeof text, "redis-streams has no request %.64s", method);
     evsi_redis_request_answer(request, EVS_UNSUPPORTED, evsi_text(text));
   } else if (!json_is_object(request->params)) {
-    evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("the arguments of a request are a JSON object"));
+    evsi_redis_request_answer(request, EVS_VALIDATION,
+                              evsi_text("the arguments of a request are a JSON object"));
   } else if (!transport->command.is_up || transport->is_closing) {
-    snprintf(text, sizeof text, "not connected to %s: %s is not possible now", transport->config.shown, method);
+    snprintf(text, sizeof text, "not connected to %s: %s is not possible now", transport->config.shown,
+             method);
     evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text(text));
   }
   go_on(request);
@@ -201,7 +207,8 @@ static int by_name(const void *a, const void *b) {
 
 static bool is_asked_for(const evsi_redis_request *request, const char *topic) {
   const json_t *topics = json_object_get(request->params, "topics");
-  const char *only = request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+  const char *only =
+      request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
   size_t i;
   json_t *each;
   if (only)
@@ -237,7 +244,8 @@ static bool add_registered(evsi_redis_request *request, const evsi_redis_reply *
 /* What nobody registered is known by those who read it, or by name. */
 static bool add_others(evsi_redis_request *request, const evsi_redis_reply *fields) {
   const json_t *topics = json_object_get(request->params, "topics");
-  const char *only = request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+  const char *only =
+      request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
   bool ok = true;
   size_t i;
   json_t *each;

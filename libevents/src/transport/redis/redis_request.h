@@ -13,7 +13,7 @@ typedef struct evsi_redis_known {
   evs_bytes topic;
   int32_t partition;
   char *key, *dlq;
-  json_t *types; /* or NULL */
+  json_t *types;                     /* or NULL */
   char position[EVSI_REDIS_ID_TEXT]; /* where reading goes on */
   int64_t length, dead;
   bool is_done;
@@ -39,7 +39,8 @@ struct evsi_redis_request {
   void *extra;    /* of a step, freed with evsi_free() */
 };
 
-typedef void (*evsi_redis_request_fn)(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply);
+typedef void (*evsi_redis_request_fn)(evsi_redis_request *request, uint64_t tag,
+                                      const evsi_redis_reply *reply);
 
 /* Sends a command for a request; on failure the request is answered with it. */
 void evsi_redis_request_send(evsi_redis_request *request, evsi_redis_args *args, evsi_redis_request_fn fn,

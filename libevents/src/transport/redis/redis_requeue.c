@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_request.h"
 
@@ -46,7 +47,8 @@ static void on_changed(evsi_redis_request *request, uint64_t tag, const evsi_red
                evsi_text("its body was removed from the stream before it died: nothing is left to requeue"));
   else
     add_result(request, id, "error", "message",
-               reply->type == EVSI_REDIS_ERROR ? reply->text : evsi_text("the server gave an unexpected answer"));
+               reply->type == EVSI_REDIS_ERROR ? reply->text
+                                               : evsi_text("the server gave an unexpected answer"));
 }
 
 static void discard(evsi_redis_request *request, evs_bytes name, evs_bytes entry, uint64_t tag) {
@@ -185,9 +187,10 @@ static void change_page(evsi_redis_request *request) {
 /* ---- starting --------------------------------------------------------------------------------- */
 
 static evs_status load_filter(evsi_redis_request *request, const json_t *filter, evs_error **out_error) {
-  char *text = json_dumps(filter, JSON_COMPACT);
-  evs_status status = text ? evsi_dead_filter_load(&request->filter, text, out_error) : evsi_error_nomem(out_error);
-  free(text);
+  char *text = evsi_json_text(filter);
+  evs_status status =
+      text ? evsi_dead_filter_load(&request->filter, text, out_error) : evsi_error_nomem(out_error);
+  evsi_free(text);
   return status;
 }
 
@@ -201,7 +204,8 @@ static void change(evsi_redis_request *request) {
     request->ids = json_incref(ids);
     request->step = change_ids;
   } else if (!json_is_object(filter)) {
-    evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("give either ids, a list of texts, or a filter"));
+    evsi_redis_request_answer(request, EVS_VALIDATION,
+                              evsi_text("give either ids, a list of texts, or a filter"));
   } else if (load_filter(request, filter, &error) != EVS_OK) {
     evsi_redis_request_answer(request, evs_error_status(error), evsi_text(evs_error_message(error)));
   } else {

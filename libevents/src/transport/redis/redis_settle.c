@@ -59,9 +59,8 @@ void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settle
     evsi_redis_stream *stream =
         group ? evsi_redis_stream_find(group, settlement->topic, settlement->partition) : NULL;
     evsi_redis_id id;
-    evsi_redis_flight *flight = stream && evsi_redis_id_parse(settlement->offset, &id)
-                                    ? evsi_redis_flight_find(stream, id)
-                                    : NULL;
+    evsi_redis_flight *flight =
+        stream && evsi_redis_id_parse(settlement->offset, &id) ? evsi_redis_flight_find(stream, id) : NULL;
     if (!flight || flight->state != EVSI_FLIGHT_HELD) {
       evs_tp_outcome outcome = {
           .struct_size = sizeof outcome, .token = settlement->token, .status = EVS_CONFLICT};
@@ -101,7 +100,8 @@ static void note_failure(evsi_redis_stream *stream, batch *sent, const evsi_redi
     stream->state = EVSI_STREAM_NEW;
     return;
   }
-  snprintf(action, sizeof action, "settling entries of %s for group %.100s", stream->key, stream->group->name);
+  snprintf(action, sizeof action, "settling entries of %s for group %.100s", stream->key,
+           stream->group->name);
   evsi_redis_error_text(reply, action, text);
   evsi_redis_log(transport, evsi_redis_error_transient(error) ? 2 : 3, "%s; it is tried again", text);
 }

@@ -13,10 +13,10 @@ static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.
 
 /* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters). */
 static const char *const key_letters[EVSI_REDIS_SCRIPTS] = {
-    [EVSI_REDIS_ACK] = "shm",      [EVSI_REDIS_CLAIM] = "shm",   [EVSI_REDIS_DEAD] = "shmdq",
-    [EVSI_REDIS_DUE] = "shmd",     [EVSI_REDIS_FETCH] = "shm",   [EVSI_REDIS_HAND] = "shm",
-    [EVSI_REDIS_JOIN] = "shmd",    [EVSI_REDIS_LEAVE] = "shmd",  [EVSI_REDIS_PARK] = "shmd",
-    [EVSI_REDIS_RECOVER] = "sh",   [EVSI_REDIS_SWEEP] = "shm",
+    [EVSI_REDIS_ACK] = "shm",    [EVSI_REDIS_CLAIM] = "shm",  [EVSI_REDIS_DEAD] = "shmdq",
+    [EVSI_REDIS_DUE] = "shmd",   [EVSI_REDIS_FETCH] = "shm",  [EVSI_REDIS_HAND] = "shm",
+    [EVSI_REDIS_JOIN] = "shmd",  [EVSI_REDIS_LEAVE] = "shmd", [EVSI_REDIS_PARK] = "shmd",
+    [EVSI_REDIS_RECOVER] = "sh", [EVSI_REDIS_SWEEP] = "shm",
 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -169,9 +169,9 @@ void evsi_redis_stream_failed(evsi_redis_stream *stream, const evsi_redis_reply 
   evsi_redis_error_text(reply, action, text);
   stream->is_broken = !evsi_redis_error_transient(error);
   stream->failures++;
-  stream->retry_ms = now + (stream->is_broken
-                                ? BROKEN_RETRY_MS
-                                : evsi_backoff_delay(transport->world->env, &RETRY, stream->failures));
+  stream->retry_ms =
+      now + (stream->is_broken ? BROKEN_RETRY_MS
+                               : evsi_backoff_delay(transport->world->env, &RETRY, stream->failures));
   if (error != EVSI_REDIS_ERROR_LOST_GROUP)
     evsi_redis_log(transport, stream->is_broken ? 3 : 2, "%s", text);
   evsi_redis_group_retry_at(stream->group, stream->retry_ms);
@@ -203,8 +203,7 @@ static void note_created(evsi_redis_stream *stream, int64_t created) {
   if (created != 2 && !stream->was_live)
     return;
   evsi_redis_count(transport, "groupsRecreated", 1);
-  evsi_redis_log(transport, 2,
-                 "group %s on %s was gone and is created again; events may come twice",
+  evsi_redis_log(transport, 2, "group %s on %s was gone and is created again; events may come twice",
                  stream->group->name, stream->key);
 }
 

@@ -35,7 +35,7 @@ static void add_stream(evsi_redis_group *group, evs_bytes topic, int32_t partiti
                    (int)topic.size, topic.data);
     return;
   }
-  stream->starts_late = is_late;
+  stream->starts_late = is_late && group->knew_topics;
   evsi_redis_work_later(group->transport);
 }
 
@@ -113,9 +113,43 @@ static void apply_registry(evs_transport *transport, const evsi_redis_reply *fie
     if (group->is_leaving)
       continue;
     add_named(group, fields);
-    group->is_registry_seen = true;
+    group->is_registry_seen = group->knew_topics = true;
   }
   note_known(transport, fields);
+}
+
+/* A stream that was found by its key; what is registered meanwhile is left to the registry. */
+static void add_found(evs_transport *transport, const char *name) {
+  registered topic = {.is_late = false};
+  int32_t partition;
+  char text[EVSI_REDIS_NAME_MAX];
+  evsi_redis_split_name(evsi_text(name), &topic.name, &partition);
+  if (!evsi_redis_stream_name(topic.name, EVS_PARTITION_NONE, text) ||
+      json_object_get(transport->known_topics, text))
+    return;
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (!group->is_leaving && group->discover &&
+        transport->ops->wants(transport->host, group->token, topic.name, evsi_text("*")))
+      add_stream(group, topic.name, partition, group->was_scanned_for);
+  }
+}
+
+static void note_scanned(evs_transport *transport) {
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next)
+    group->was_scanned_for = true;
+}
+
+static void apply_found(evs_transport *transport) {
+  size_t i;
+  json_t *name;
+  if (!transport->found_streams)
+    return;
+  json_array_foreach(transport->found_streams, i, name) {
+    add_found(transport, json_string_value(name));
+  }
+  json_decref(transport->found_streams);
+  transport->found_streams = NULL;
+  note_scanned(transport);
 }
 
 static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply) {
@@ -127,8 +161,10 @@ static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply)
     return;
   if (reply->type == EVSI_REDIS_ARRAY) {
     copy_text(transport->registry_id, sizeof transport->registry_id, evsi_redis_field(reply, "@id"));
-    copy_text(transport->registry_version, sizeof transport->registry_version, evsi_redis_field(reply, "@version"));
+    copy_text(transport->registry_version, sizeof transport->registry_version,
+              evsi_redis_field(reply, "@version"));
     apply_registry(transport, reply);
+    apply_found(transport);
   } else {
     char text[EVSI_REDIS_ERROR_TEXT];
     evsi_redis_error_text(reply, "reading " EVSI_REDIS_REGISTRY, text);
@@ -171,22 +207,17 @@ static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
 
 /* ---- streams that nobody registered ----------------------------------------------------------- */
 
-static void found_stream(evs_transport *transport, evs_bytes key) {
-  registered topic = {.is_late = false};
+static void note_found(evs_transport *transport, evs_bytes key) {
+  evs_bytes name = evsi_redis_name_in_key(transport->config.stream_prefix, key), topic;
   int32_t partition;
-  evs_bytes name = evsi_redis_name_in_key(transport->config.stream_prefix, key);
-  if (name.size == 0)
-    return;
-  evsi_redis_split_name(name, &topic.name, &partition);
   char text[EVSI_REDIS_NAME_MAX];
-  if (!evsi_redis_stream_name(topic.name, EVS_PARTITION_NONE, text) ||
+  evsi_redis_split_name(name, &topic, &partition);
+  if (!evsi_redis_stream_name(topic, EVS_PARTITION_NONE, text) ||
       json_object_get(transport->known_topics, text))
     return;
-  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
-    if (!group->is_leaving && group->discover &&
-        transport->ops->wants(transport->host, group->token, topic.name, evsi_text("*")))
-      add_stream(group, topic.name, partition, false);
-  }
+  if (!transport->found_streams)
+    transport->found_streams = json_array();
+  json_array_append_new(transport->found_streams, json_stringn(name.data, name.size));
 }
 
 static void scan(evs_transport *transport, evs_bytes cursor);
@@ -197,10 +228,14 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   const evsi_redis_reply *keys = evsi_redis_item(reply, 1);
   (void)tag;
   for (size_t i = 0; i < keys->count; i++)
-    found_stream(transport, evsi_redis_text(evsi_redis_item(keys, i)));
+    note_found(transport, evsi_redis_text(evsi_redis_item(keys, i)));
   transport->is_scanning = false;
   if (cursor.size > 0 && !evsi_bytes_equal(cursor, evsi_text("0")))
     scan(transport, cursor);
+  else if (transport->found_streams)
+    evsi_redis_topics_read(transport); /* who of them was registered since it was read? */
+  else
+    note_scanned(transport);
 }
 
 static void scan(evs_transport *transport, evs_bytes cursor) {

@@ -151,8 +151,10 @@ static bool make_timers(evs_transport *transport) {
   struct {
     evsi_timer **timer;
     void (*fire)(void *data);
-  } all[] = {{&transport->work_timer, on_work},         {&transport->beat_timer, on_beat},
-             {&transport->discover_timer, on_discover}, {&transport->due_timer, on_due},
+  } all[] = {{&transport->work_timer, on_work},
+             {&transport->beat_timer, on_beat},
+             {&transport->discover_timer, on_discover},
+             {&transport->due_timer, on_due},
              {&transport->poke_timer, on_poke}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     *all[i].timer = io_of(transport)->timer_new(transport->world->loop, all[i].fire, transport);
@@ -164,7 +166,7 @@ static bool make_timers(evs_transport *transport) {
 
 static void stop_timers(evs_transport *transport) {
   evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
-                       transport->due_timer, transport->poke_timer, transport->close_timer};
+                       transport->due_timer,  transport->poke_timer, transport->close_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (all[i])
       io_of(transport)->timer_stop(all[i]);
@@ -175,13 +177,14 @@ static void on_close_deadline(void *data);
 
 static void transport_free(evs_transport *transport) {
   evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
-                       transport->due_timer, transport->poke_timer, transport->close_timer};
+                       transport->due_timer,  transport->poke_timer, transport->close_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     io_of(transport)->timer_free(all[i]);
   evsi_redis_publish_free(transport);
   evsi_redis_scripts_free(&transport->scripts);
   evsi_redis_conn_free(&transport->command);
   json_decref(transport->known_topics);
+  json_decref(transport->found_streams);
   if (transport->net && transport->net->open_sockets == 0)
     evsi_free(transport->net);
   else if (transport->net)
@@ -221,8 +224,10 @@ static evs_status redis_create(const evs_host_ops *ops, evs_host *host, const vo
   }
   transport->name = evsi_strdup(name);
   if (transport->name && make_timers(transport) && make_net(transport) &&
-      (transport->close_timer = io_of(transport)->timer_new(transport->world->loop, on_close_deadline, transport)) &&
-      evsi_redis_conn_init(&transport->command, transport->net, "commands", &command_events, transport) == EVS_OK &&
+      (transport->close_timer =
+           io_of(transport)->timer_new(transport->world->loop, on_close_deadline, transport)) &&
+      evsi_redis_conn_init(&transport->command, transport->net, "commands", &command_events, transport) ==
+          EVS_OK &&
       evsi_redis_scripts_init(&transport->scripts, &transport->command)) {
     *out_transport = transport;
     return EVS_OK;
