@@ -84,7 +84,7 @@ def redis_url(tmp_path_factory):
     """A redis-server on a free port, in a temporary folder, stopped by its process id."""
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("redis-server is not installed")
+        pytest.fail("redis-server is not installed: apt-get install redis-server")
     folder = tmp_path_factory.mktemp("redis")
     port = _free_port()
     server = subprocess.Popen(

@@ -194,6 +194,15 @@ evs_bytes evsi_text(const char *text) {
   return evsi_bytes(text, text ? strlen(text) : 0);
 }
 
+evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
+  evs_bytes placed = {*at, from.size};
+  if (from.size)
+    memcpy(*at, from.data, from.size);
+  (*at)[from.size] = '\0';
+  *at += from.size + 1;
+  return placed;
+}
+
 bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }

@@ -34,6 +34,8 @@ static inline evs_bytes evsi_bytes(const char *data, size_t size) {
   return b;
 }
 evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none */
+/* Copies bytes and a NUL to *at, moves *at behind them, and gives the copy. */
+evs_bytes evsi_bytes_place(char **at, evs_bytes from);
 bool evsi_bytes_equal(evs_bytes a, evs_bytes b);
 /* Size of the UTF-8 sequence at `text` (size at least 1); 0: none, overlong, surrogate, cut off, too high. */
 size_t evsi_utf8_sequence(const char *text, size_t size);

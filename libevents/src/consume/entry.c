@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * entry.c - one stored entry in this process: a copy of its bytes, held by the engine and by every message
  * that a host still reads. */
-#include <string.h>
-
 #include "base/alloc.h"
 #include "consume/engine.h"
-
-static evs_bytes keep(char **at, evs_bytes from) {
-  evs_bytes kept = {*at, from.size};
-  if (from.size)
-    memcpy(*at, from.data, from.size);
-  (*at)[from.size] = '\0';
-  *at += from.size + 1;
-  return kept;
-}
 
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   size_t size = 5 + stored->topic.size + stored->offset.size + stored->data.size + stored->raw.size +
@@ -32,11 +21,11 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   entry->cost = size;
   entry->received_us = group->consume->setup.env->now_us();
   entry->stored = *stored;
-  entry->stored.topic = keep(&at, stored->topic);
-  entry->stored.offset = keep(&at, stored->offset);
-  entry->stored.data = keep(&at, stored->data);
-  entry->stored.raw = keep(&at, stored->raw);
-  entry->stored.requeue = keep(&at, stored->requeue);
+  entry->stored.topic = evsi_bytes_place(&at, stored->topic);
+  entry->stored.offset = evsi_bytes_place(&at, stored->offset);
+  entry->stored.data = evsi_bytes_place(&at, stored->data);
+  entry->stored.raw = evsi_bytes_place(&at, stored->raw);
+  entry->stored.requeue = evsi_bytes_place(&at, stored->requeue);
   entry->stored.state = evsi_bytes(NULL, 0);
   entry->had_state = stored->state.size > 0;
   if (!evsi_entry_state_load(&entry->state, stored->state)) {

@@ -2,20 +2,10 @@
  * records.c - see records.h. */
 #include "event/records.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
+#include "base/buf.h"
 
 enum { LOGS_MAX = 256 };
-
-static void place(evs_bytes *field, evs_bytes from, char **at) {
-  field->data = *at;
-  field->size = from.size;
-  if (from.size)
-    memcpy(*at, from.data, from.size);
-  (*at)[from.size] = '\0';
-  *at += from.size + 1;
-}
 
 evsi_report *evsi_report_new(const evs_report *from) {
   size_t size = 6 + from->id.size + from->transport.size + from->topic.size + from->offset.size +
@@ -27,12 +17,12 @@ evsi_report *evsi_report_new(const evs_report *from) {
   report->public = *from;
   report->public.struct_size = sizeof report->public;
   char *at = report->bytes;
-  place(&report->public.id, from->id, &at);
-  place(&report->public.transport, from->transport, &at);
-  place(&report->public.topic, from->topic, &at);
-  place(&report->public.offset, from->offset, &at);
-  place(&report->public.message, from->message, &at);
-  place(&report->public.detail, from->detail, &at);
+  report->public.id = evsi_bytes_place(&at, from->id);
+  report->public.transport = evsi_bytes_place(&at, from->transport);
+  report->public.topic = evsi_bytes_place(&at, from->topic);
+  report->public.offset = evsi_bytes_place(&at, from->offset);
+  report->public.message = evsi_bytes_place(&at, from->message);
+  report->public.detail = evsi_bytes_place(&at, from->detail);
   return report;
 }
 

@@ -76,15 +76,6 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   return draft->envelope.failed ? evsi_error_nomem(out_error) : EVS_OK;
 }
 
-static evs_bytes keep(char **at, const char *data, size_t size) {
-  evs_bytes kept = {*at, size};
-  if (size)
-    memcpy(*at, data, size);
-  (*at)[size] = '\0';
-  *at += size + 1;
-  return kept;
-}
-
 static evs_bytes keep_full_type(char **at, const char *prefix, const char *type) {
   char *start = *at;
   int size = prefix[0] ? sprintf(start, "%s.%s", prefix, type) : sprintf(start, "%s", type);
@@ -119,15 +110,15 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   job->send_count = sends;
   atomic_init(&job->open, sends);
   atomic_init(&job->holders, sends);
-  job->id = keep(&at, draft->event_id.data, draft->event_id.size);
+  job->id = evsi_bytes_place(&at, draft->event_id);
   evs_tp_event stored = {.struct_size = sizeof stored,
                          .partition = draft->decision.partition,
                          .partitions = draft->decision.partitions};
-  stored.topic = keep(&at, draft->decision.topic, strlen(draft->decision.topic));
+  stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
-  stored.data = keep(&at, draft->envelope.data, draft->envelope.size);
+  stored.data = evsi_bytes_place(&at, evsi_bytes(draft->envelope.data, draft->envelope.size));
   if (is_raw)
-    stored.raw = keep(&at, draft->body.data, draft->body.size);
+    stored.raw = evsi_bytes_place(&at, draft->body);
   job->type_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
   job->topic_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
   fill_sends(publisher, job, draft, &stored);

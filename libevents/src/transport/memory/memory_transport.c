@@ -205,14 +205,10 @@ static memory_event *copy_event(const evs_tp_event *from) {
   if (!event)
     return NULL;
   char *at = event->bytes;
-  const evs_bytes parts[] = {from->topic, from->full_type, from->data, from->raw};
-  evs_bytes *places[] = {&event->topic, &event->full_type, &event->data, &event->raw};
-  for (size_t i = 0; i < 4; i++) {
-    *places[i] = evsi_bytes(at, parts[i].size);
-    if (parts[i].size)
-      memcpy(at, parts[i].data, parts[i].size);
-    at += parts[i].size + 1;
-  }
+  event->topic = evsi_bytes_place(&at, from->topic);
+  event->full_type = evsi_bytes_place(&at, from->full_type);
+  event->data = evsi_bytes_place(&at, from->data);
+  event->raw = evsi_bytes_place(&at, from->raw);
   event->partition = from->partition;
   return event;
 }
