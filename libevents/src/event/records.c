@@ -72,17 +72,21 @@ evs_batch *evsi_batch_new(void) {
 }
 
 bool evsi_batch_reserve(evs_batch *batch, size_t messages) {
+  enum { FIRST = 16 };
+  size_t capacity = batch->message_capacity ? batch->message_capacity : FIRST;
   if (messages <= batch->message_capacity)
     return true;
-  evs_message *grown = evsi_realloc(batch->messages, messages * sizeof *grown);
+  while (capacity < messages)
+    capacity *= 2;
+  evs_message *grown = evsi_realloc(batch->messages, capacity * sizeof *grown);
   if (!grown)
     return false;
   batch->messages = grown;
-  void **holds = evsi_realloc(batch->holds, messages * sizeof *holds);
+  void **holds = evsi_realloc(batch->holds, capacity * sizeof *holds);
   if (!holds)
     return false;
   batch->holds = holds;
-  batch->message_capacity = messages;
+  batch->message_capacity = capacity;
   return true;
 }
 
