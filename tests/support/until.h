@@ -10,7 +10,11 @@
 uint64_t test_now_ms(void);
 void test_pause(void); /* a few milliseconds between two looks */
 /* Fails the running test, or the program where none runs, with this text. */
-void test_require(bool condition, const char *what);
+_Noreturn void test_failed(const char *what);
+static inline void test_require(bool condition, const char *what) {
+  if (!condition)
+    test_failed(what);
+}
 /* How long a test waits for what must come: sanitizers are slow, so it is long. */
 uint64_t test_deadline_ms(void);
 

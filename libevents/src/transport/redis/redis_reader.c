@@ -125,8 +125,8 @@ static read_plan plan_read(evsi_redis_group *group, size_t live, size_t credits)
   bool any_hot = false;
   for (size_t i = 0; i < group->stream_count; i++)
     any_hot = any_hot || group->streams[i]->is_hot;
-  return (read_plan){credits / group->read_count > 0 ? credits / group->read_count : 1,
-                     !is_round && !any_hot};
+  size_t each = group->read_count > 0 ? credits / group->read_count : 0;
+  return (read_plan){each > 0 ? each : 1, !is_round && !any_hot};
 }
 
 static bool send_read(evsi_redis_group *group, read_plan plan) {

@@ -9,8 +9,8 @@
 #define EVSI_REDIS_SCRIPT_LIST(X)                                                                            \
   X(ACK)                                                                                                     \
   X(CLAIM)                                                                                                   \
-  X(DEAD) X(DUE) X(FETCH) X(HAND) X(HEARTBEAT) X(JOIN) X(LEAVE) X(PARK) X(RECOVER) X(REGISTER) X(REQUEUE)    \
-      X(SWEEP)
+  X(DEAD)                                                                                                    \
+  X(DUE) X(FETCH) X(HAND) X(HEARTBEAT) X(JOIN) X(LEAVE) X(PARK) X(RECOVER) X(REGISTER) X(REQUEUE) X(SWEEP)
 
 typedef enum evsi_redis_script {
 #define X(name) EVSI_REDIS_##name,
