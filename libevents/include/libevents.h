@@ -106,7 +106,8 @@ evs_status evs_system_close(evs_system *system, uint32_t deadline_ms, evs_error 
 
 /* evs_system_release - frees the system; closes first if that was not done (deadline 0).
  * thread: any but a handler's; no other call on this system may run or follow
- * blocks: until the I/O thread has ended: at most the deadline of the close that is under way.
+ * blocks: until the I/O thread has ended: at most the deadline of the close that is under way and two
+ *         seconds for the transports to hand back.
  * In a forked child it only closes the wake-up descriptor. */
 void evs_system_release(evs_system *system);
 
