@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * memory_host_test.c - what a host may ask of a system besides messages: requests, outcomes, bounds,
  * statistics, explaining, closing and forks; on the memory transport, through the public interface. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -310,6 +311,32 @@ static void close_waits_for_a_handler_until_its_deadline(void **state) {
   evs_system_release(system);
 }
 
+static bool is_readable(int fd) {
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  return poll(&one, 1, 0) == 1;
+}
+
+static void a_poll_for_one_kind_leaves_the_wake_up_for_the_other(void **state) {
+  (void)state;
+  evs_system *system = host_connect(PLAIN);
+  host_subscribe(system, "{\"pattern\":\"user.created\"}");
+  host_ready(system);
+  evs_event event = host_event("user.created", "1");
+  event.token = 5;
+  assert_int_equal(evs_publish(system, &event, 1, NULL, NULL), EVS_OK);
+  host_message message;
+  assert_true(host_take(system, &message, 5000)); /* messages only: the report still waits */
+  assert_true(is_readable(evs_system_wake_fd(system)));
+  host_report report;
+  assert_true(host_report_of(system, EVS_REPORT_PUBLISH, &report, 5000));
+  evs_batch *batch = NULL;
+  while (evs_poll(system, EVS_POLL_REPORTS, 64, 0, &batch, NULL) == EVS_OK)
+    evs_batch_release(batch);
+  assert_false(is_readable(evs_system_wake_fd(system)));
+  assert_true(host_ack(system, message.delivery));
+  host_close(system, 1000);
+}
+
 static int use_in_child(evs_system *system) {
   evs_event event = {.struct_size = sizeof event, .type = {"user.created", 12}};
   evs_batch *batch = NULL;
@@ -367,6 +394,7 @@ int main(void) {
       cmocka_unit_test(explain_tells_where_an_event_goes_and_who_takes_it),
       cmocka_unit_test(after_close_every_call_says_closed),
       cmocka_unit_test(close_waits_for_a_handler_until_its_deadline),
+      cmocka_unit_test(a_poll_for_one_kind_leaves_the_wake_up_for_the_other),
       cmocka_unit_test(a_forked_child_cannot_use_the_system_but_opens_its_own),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,12 @@ evs_status evs_unsubscribe(evs_system *system, uint64_t subscription, evs_error 
   return status == EVS_OK ? evsi_consume_unsubscribe(system->consume, subscription, out_error) : status;
 }
 
+/* Something waits that this caller does not take: the descriptor stays readable for whoever does. */
+static bool has_other_kind(evs_system *system, uint32_t what) {
+  return (!(what & EVS_POLL_REPORTS) && evsi_records_any(&system->records)) ||
+         (!(what & EVS_POLL_MESSAGES) && evsi_consume_any(system->consume));
+}
+
 /* Takes what is there; EVS_AGAIN when that is nothing. */
 static evs_status take(evs_system *system, uint32_t what, uint32_t max, evs_batch **out_batch) {
   bool more_messages = false, more_reports = false, ok = true;
@@ -29,6 +35,8 @@ static evs_status take(evs_system *system, uint32_t what, uint32_t max, evs_batc
     ok = evsi_records_take(&system->records, batch, max, &more_reports);
   if (more_messages || more_reports)
     evsi_wake_signal(&system->wake);
+  else if (has_other_kind(system, what))
+    evsi_wake_keep(&system->wake);
   if (batch->message_count + batch->report_count > 0) {
     *out_batch = batch;
     return EVS_OK;

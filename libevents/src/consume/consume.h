@@ -39,6 +39,7 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
 evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_error **out_error);
 /* Adds up to max messages to the batch; *out_left: more could be taken now. False when memory is short. */
 bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool *out_left);
+bool evsi_consume_any(evsi_consume *consume); /* could a message be taken now? */
 size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries,
                         size_t count); /* gives the stale ones */
 size_t evsi_consume_fail(evsi_consume *consume, const evs_failure *failures, size_t count);

@@ -143,6 +143,15 @@ bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool
   return true;
 }
 
+bool evsi_consume_any(evsi_consume *consume) {
+  bool any = false;
+  pthread_mutex_lock(&consume->lock);
+  for (uint32_t i = 0; i < consume->number_count && !any; i++)
+    any = consume->by_number[i] && evsi_subscription_can_take(consume->by_number[i]);
+  pthread_mutex_unlock(&consume->lock);
+  return any;
+}
+
 /* @locks consume. Finds a delivery that the host holds; one that came too late is only counted. */
 static evsi_delivery *answered(evsi_consume *consume, uint64_t id, size_t *stale, evsi_entry **out_late) {
   evsi_delivery *delivery = evsi_slots_get(&consume->deliveries, id);

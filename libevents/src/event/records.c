@@ -123,6 +123,13 @@ bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool
   return count == 0 || evsi_batch_set_reports(batch, first, count);
 }
 
+bool evsi_records_any(evsi_records *records) {
+  pthread_mutex_lock(&records->lock);
+  bool any = records->head != NULL;
+  pthread_mutex_unlock(&records->lock);
+  return any;
+}
+
 void evsi_batch_free(evs_batch *batch) {
   if (!batch)
     return;

@@ -48,6 +48,8 @@ evs_batch *evsi_batch_new(void);
 bool evsi_batch_reserve(evs_batch *batch, size_t messages);
 /* Moves up to max reports into the batch; *out_left: some remain. False when memory is short. */
 bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool *out_left);
+/* Does any report wait? */
+bool evsi_records_any(evsi_records *records);
 /* Fills the batch from a list of reports it then owns; in the list's order. */
 bool evsi_batch_set_reports(evs_batch *batch, evsi_report *first, size_t count);
 void evsi_batch_free(evs_batch *batch);
