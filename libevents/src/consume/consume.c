@@ -227,15 +227,6 @@ bool evsi_consume_idle(evsi_consume *consume) {
   return idle;
 }
 
-uint64_t evsi_consume_held(evsi_consume *consume) {
-  uint64_t held = 0;
-  pthread_mutex_lock(&consume->lock);
-  for (uint32_t i = 0; i < consume->number_count; i++)
-    held += consume->by_number[i] ? consume->by_number[i]->handed : 0;
-  pthread_mutex_unlock(&consume->lock);
-  return held;
-}
-
 uint64_t evsi_consume_released(evsi_consume *consume) {
   pthread_mutex_lock(&consume->lock);
   uint64_t released = consume->released;

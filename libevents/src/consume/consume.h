@@ -68,7 +68,6 @@ bool evsi_consume_idle(evsi_consume *consume);  /* nothing is queued, held by th
 void evsi_consume_stop(evsi_consume *consume);
 /* Hands back what the host still holds; gives how many entries that were. */
 uint64_t evsi_consume_abandon(evsi_consume *consume);
-uint64_t evsi_consume_held(evsi_consume *consume); /* messages that the host holds */
 uint64_t evsi_consume_released(evsi_consume *consume);
 
 #endif
