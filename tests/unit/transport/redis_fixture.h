@@ -44,6 +44,7 @@ struct evs_host {
   outcome *published, *settled;
   size_t published_count, settled_count;
   uint32_t credits;
+  int credits_are_spent; /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed;
   char message[512], last_log[512];
   char members[4096];
@@ -173,6 +174,8 @@ static inline void on_deliver(evs_host *host, uint64_t group, const evs_tp_entry
     each->deliveries = entries[i].deliveries;
     each->group = group;
   }
+  if (host->credits_are_spent)
+    host->credits -= (uint32_t)count < host->credits ? (uint32_t)count : host->credits;
 }
 
 static inline uint32_t on_credits(evs_host *host, uint64_t group) {
