@@ -81,6 +81,10 @@ const char *evs_error_path(const evs_error *error);
 /* evs_error_json - {code, message, path, hint, problems:[{path, message, found, expected, suggestion}]}.
  * lends: until evs_error_free(). */
 const char *evs_error_json(const evs_error *error);
+/* evs_error_create - an error of a library that stands on this interface, built and kept as ours are. Returns
+ * `status`, so that a function can end with it. path: JSON pointer or NULL. A status that is none of the
+ * failures above becomes EVS_INTERNAL. */
+evs_status evs_error_create(evs_status status, const char *path, const char *message, evs_error **out_error);
 /* evs_error_free - frees; NULL is fine; never touches the thread's last error. */
 void evs_error_free(evs_error *error);
 /* evs_last_error - the newest failure on this thread of a call that was given no out_error, or NULL.
