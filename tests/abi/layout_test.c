@@ -153,7 +153,8 @@ AT(evs_transport_ops, type, 8);
 AT(evs_transport_ops, capabilities, 16);
 AT(evs_transport_ops, create, 24);
 AT(evs_transport_ops, request, 24 + 9 * sizeof(void *));
-SIZE(evs_transport_ops, 24 + 10 * sizeof(void *));
+AT(evs_transport_ops, announce, 24 + 10 * sizeof(void *));
+SIZE(evs_transport_ops, 24 + 11 * sizeof(void *));
 
 int main(void) {
   return 0;

@@ -52,6 +52,7 @@ typedef struct evsi_transport_config {
 
 typedef struct evsi_config {
   char *normalized_json; /* the whole document, defaults filled in, secrets masked */
+  char *routing_json;    /* its part `routing` */
   char *service;
   char *origin_prefix; /* folded; "" when none */
   char **origins;      /* folded; "" means events without a prefix */
@@ -108,6 +109,11 @@ typedef struct evsi_config {
   struct {
     uint32_t max_labels; /* past it statistics go under `other` */
   } statistics;
+
+  struct {
+    bool enabled;
+    uint32_t interval_ms;
+  } fleet;
 } evsi_config;
 
 /* Reads, checks and fills in. Reports all problems at once (EVS_CONFIG with problems[]).

@@ -107,6 +107,9 @@ static void build_consumer(evsi_build *build) {
   config->consumer.validation_mode = evsi_get_mode(consumer, config->validation_mode);
   config->statistics.max_labels =
       (uint32_t)evsi_get_int(json_object_get(build->full, "statistics"), "maxLabels");
+  const json_t *fleet = json_object_get(build->full, "fleet");
+  config->fleet.enabled = evsi_get_bool(fleet, "enabled");
+  config->fleet.interval_ms = (uint32_t)evsi_get_int(fleet, "interval");
 }
 
 /* ---- stages ------------------------------------------------------------------------------------ */
@@ -120,7 +123,8 @@ static void run_stages(evsi_build *build) {
   evsi_build_features(build);
   evsi_fill_mask(build->check, &evsi_section_system, build->full);
   build->config->normalized_json = evsi_json_text(build->full);
-  build->check->nomem |= !build->config->normalized_json;
+  build->config->routing_json = evsi_json_text(json_object_get(build->full, "routing"));
+  build->check->nomem |= !build->config->normalized_json || !build->config->routing_json;
 }
 
 /* The configuration, or NULL when check holds problems. */
@@ -222,6 +226,7 @@ void evsi_config_free(evsi_config *config) {
   evsi_free(config->transports);
   free_texts(config->origins, config->origin_count);
   evsi_free(config->normalized_json);
+  evsi_free(config->routing_json);
   evsi_free(config->service);
   evsi_free(config->origin_prefix);
   evsi_free(config);

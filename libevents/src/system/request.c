@@ -31,8 +31,9 @@ struct evsi_request {
 };
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
-static const char *const transport_methods[] = {"groups",      "topics",      "dlq.list", "dlq.get",
-                                                "dlq.requeue", "dlq.discard", "tail"};
+static const char *const transport_methods[] = {"groups",      "groups.pause", "groups.resume", "fleet",
+                                                "topics",      "dlq.list",     "dlq.get",       "dlq.requeue",
+                                                "dlq.discard", "tail"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -220,9 +221,12 @@ static void run_request(evsi_task *task) {
   if (strcmp(request->method, "connect") == 0)
     connect_all(system);
   evsi_system_tick(system);
-  if (request->link >= 0) /* the last line: the answer may come, and free the request, within the call */
-    system->links[request->link].ops->request(system->links[request->link].transport, request->method,
-                                              request->params, strlen(request->params), request->id);
+  const evsi_link *link = request->link >= 0 ? &system->links[request->link] : NULL;
+  if (link && strcmp(request->method, "fleet") == 0 && !evsi_link_announces(link))
+    evsi_fleet_answer_self(system, request->id);
+  else if (link) /* the last line: the answer may come, and free the request, within the call */
+    link->ops->request(link->transport, request->method, request->params, strlen(request->params),
+                       request->id);
 }
 
 /* The transport that a request names, or the first one that is not memory-only. */

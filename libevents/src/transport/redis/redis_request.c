@@ -90,6 +90,7 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
     void (*step)(evsi_redis_request *request);
   } all[] = {{"topics", evsi_redis_request_topics},
              {"groups", evsi_redis_request_groups},
+             {"fleet", evsi_redis_request_fleet},
              {"tail", evsi_redis_request_tail},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},

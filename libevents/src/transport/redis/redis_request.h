@@ -32,6 +32,7 @@ struct evsi_redis_request {
   evsi_dead_filter filter;
   evsi_buf out;
   uint64_t limit, count, done, scanned;
+  uint64_t now_ms; /* of the server, where it was asked */
   size_t at;
   bool is_discard, all_groups, has_filter;
   json_t *result; /* document that grows */
@@ -62,6 +63,8 @@ const char *evsi_redis_request_text(const evsi_redis_request *request, const cha
 /* ---- redis_query.c ---- */
 void evsi_redis_request_topics(evsi_redis_request *request);
 void evsi_redis_request_groups(evsi_redis_request *request);
+/* ---- redis_fleet.c ---- */
+void evsi_redis_request_fleet(evsi_redis_request *request);
 /* ---- redis_tail.c ---- */
 void evsi_redis_request_tail(evsi_redis_request *request);
 /* ---- redis_dlq.c ---- */

@@ -348,4 +348,5 @@ const evs_transport_ops evsi_redis_transport = {
     .resume = redis_resume,
     .settle = evsi_redis_settle,
     .request = evsi_redis_request_start,
+    .announce = evsi_redis_announce,
 };
