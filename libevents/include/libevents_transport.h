@@ -170,6 +170,9 @@ typedef struct evs_host_ops {
   void (*count)(evs_host *host, const char *counter, uint64_t amount);
   /* level: 0 debug, 1 info, 2 warn, 3 error; rate-limited per message text */
   void (*log)(evs_host *host, int32_t level, const char *message);
+  /* an operator paused the group (paused 1): what waits for a handler comes back as released settlements, and
+   * the transport delivers nothing; or it goes on (0) */
+  void (*paused)(evs_host *host, uint64_t group, int32_t paused);
 } evs_host_ops;
 
 /* A transport's functions. */

@@ -45,7 +45,7 @@ struct evs_host {
   size_t published_count, settled_count;
   uint32_t credits;
   int credits_are_spent; /* each delivered entry takes one; else there are always as many */
-  int is_connected, is_fatal, joined, left, is_closed;
+  int is_connected, is_fatal, joined, left, is_closed, is_paused;
   char message[512], last_log[512];
   char members[4096];
   uint64_t members_version, commands, reconnects, recreated, claimed, stale, reloaded;
@@ -222,9 +222,15 @@ static inline void on_log(evs_host *host, int32_t level, const char *message) {
     fprintf(stderr, "log %d: %s\n", (int)level, message);
 }
 
-static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
-                                      on_settled,      on_replied,        on_joined,  on_left,   on_deliver,
-                                      on_credits,      on_wants,          on_members, on_count,  on_log};
+static inline void on_paused(evs_host *host, uint64_t group, int32_t is_paused) {
+  (void)group;
+  host->is_paused = is_paused;
+}
+
+static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed,
+                                      on_published,    on_settled,        on_replied, on_joined,
+                                      on_left,         on_deliver,        on_credits, on_wants,
+                                      on_members,      on_count,          on_log,     on_paused};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 

@@ -80,13 +80,6 @@ void evsi_redis_announce(evs_transport *transport, evs_bytes service, evs_bytes 
 
 /* ---- the request `fleet` ---------------------------------------------------------------------- */
 
-static void on_time(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
-  (void)tag;
-  if (!evsi_redis_request_refused(request, reply, "TIME"))
-    request->now_ms = (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 0)) * 1000 +
-                      (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 1)) / 1000;
-}
-
 /* The name is <service>:<instance>; a service may have colons, an instance has none. */
 static json_t *row_of(evs_bytes name, int64_t at) {
   uint64_t size = name.size;
@@ -153,19 +146,19 @@ static void ask_documents(evsi_redis_request *request) {
   }
 }
 
-void evsi_redis_request_fleet(evsi_redis_request *request) {
-  evsi_redis_args time = {0}, names = {0};
+static void ask_names(evsi_redis_request *request) {
+  evsi_redis_args args = {0};
   request->step = ask_documents;
   request->ids = json_array();
   request->result = json_array();
-  evsi_redis_arg_text(&time, "TIME");
-  evsi_redis_request_send(request, &time, on_time, 0);
-  if (request->is_answered)
-    return;
-  evsi_redis_arg_text(&names, "ZREVRANGE");
-  evsi_redis_arg_text(&names, FLEET);
-  evsi_redis_arg_u64(&names, 0);
-  evsi_redis_arg_u64(&names, INSTANCES_MAX - 1);
-  evsi_redis_arg_text(&names, "WITHSCORES");
-  evsi_redis_request_send(request, &names, on_names, 0);
+  evsi_redis_arg_text(&args, "ZREVRANGE");
+  evsi_redis_arg_text(&args, FLEET);
+  evsi_redis_arg_u64(&args, 0);
+  evsi_redis_arg_u64(&args, INSTANCES_MAX - 1);
+  evsi_redis_arg_text(&args, "WITHSCORES");
+  evsi_redis_request_send(request, &args, on_names, 0);
+}
+
+void evsi_redis_request_fleet(evsi_redis_request *request) {
+  evsi_redis_request_time(request, ask_names);
 }

@@ -61,6 +61,7 @@ struct evs_transport {
 
   uint32_t requests;     /* without an answer; what announces this system counts too */
   bool is_fleet_refused; /* the server does not take it; told once */
+  bool is_pause_asked, must_ask_pause, is_pause_refused;
   bool is_connected, is_closing, is_finished, is_closed_told;
 };
 
@@ -94,6 +95,9 @@ void evsi_redis_beat_soon(evs_transport *transport);
 
 /* ---- redis_members.c ---- */
 void evsi_redis_poke_send(evs_transport *transport);
+
+/* ---- redis_pause.c ---- */
+void evsi_redis_pause_ask(evs_transport *transport); /* which groups of this process are paused? */
 
 /* ---- redis_fleet.c ---- */
 void evsi_redis_announce(evs_transport *transport, evs_bytes service, evs_bytes instance, evs_bytes document,
