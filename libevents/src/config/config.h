@@ -121,6 +121,11 @@ typedef struct evsi_config {
 evs_status evsi_config_load(const char *json, size_t size, evsi_config **out_config, evs_error **out_error);
 void evsi_config_free(evsi_config *config);
 
+/* The same from the part that decides where events go: originPrefix, origins, names of transports, routing.
+ * The document may be another process's: what else it has is not looked at, and ${…} stays as it is. */
+evs_status evsi_config_load_routing(const char *json, size_t size, evsi_config **out_config,
+                                    evs_error **out_error);
+
 /* The document evs_config_check() gives. */
 evs_status evsi_config_report(const char *json, size_t size, char **out_json, evs_error **out_error);
 

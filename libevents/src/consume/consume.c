@@ -279,6 +279,15 @@ uint64_t evsi_consume_abandon(evsi_consume *consume) {
   return abandoned;
 }
 
+static void add_origins(const evsi_subscription_options *options, evsi_buf *out) {
+  evsi_buf_add_text(out, options->origins_set ? ",\"origins\":[" : ",\"origins\":null");
+  for (uint32_t i = 0; i < options->origin_count; i++) {
+    evsi_buf_add_text(out, i ? "," : "");
+    evsi_buf_add_json(out, options->origins[i], strlen(options->origins[i]));
+  }
+  evsi_buf_add_text(out, options->origins_set ? "]" : "");
+}
+
 void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
   const char *comma = "";
   pthread_mutex_lock(&consume->lock);
@@ -295,6 +304,7 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
     evsi_buf_add_json(out, each->group->name, strlen(each->group->name));
     evsi_buf_add_text(out, ",\"transport\":");
     evsi_buf_add_json(out, each->group->link->config->name, strlen(each->group->link->config->name));
+    add_origins(&each->options, out);
     evsi_buf_addf(out, ",\"paused\":%s", each->group->is_paused ? "true" : "false");
     evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}",
                   each->queued, each->handed,
