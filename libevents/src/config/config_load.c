@@ -185,8 +185,9 @@ static json_t *routing_part(const json_t *document) {
       json_object_set(part, members[i], value);
   }
   json_t *transports = json_object_get(document, "transports");
-  if (part && json_is_object(transports))
-    json_object_set_new(part, "transports", named_transports(transports));
+  if (part && transports)
+    json_object_set_new(part, "transports",
+                        json_is_object(transports) ? named_transports(transports) : json_incref(transports));
   return part;
 }
 
