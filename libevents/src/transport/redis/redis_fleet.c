@@ -22,9 +22,8 @@ static void on_announced(void *data, uint64_t tag, const evsi_redis_reply *reply
   if (reply->type == EVSI_REDIS_ERROR && !transport->is_fleet_refused) {
     evsi_redis_error_text(reply, "showing this system to others (" FLEET ")", text);
     evsi_redis_log(transport, 2, "%s", text);
+    transport->is_fleet_refused = true;
   }
-  if (reply->type != EVSI_REDIS_LOST)
-    transport->is_fleet_refused = reply->type == EVSI_REDIS_ERROR;
   evsi_redis_work_later(transport);
 }
 

@@ -59,9 +59,9 @@ struct evs_transport {
   evsi_redis_poke pokes[EVSI_REDIS_POKES];
   size_t poke_count;
 
-  uint32_t requests;     /* without an answer; what announces this system counts too */
-  bool is_fleet_refused; /* the server does not take it; told once */
-  bool is_pause_asked, must_ask_pause, is_pause_refused;
+  uint32_t requests; /* without an answer; what announces this system counts too */
+  bool is_pause_asked, must_ask_pause;
+  bool is_pause_refused, is_fleet_refused; /* the server does not let us; told once a connection */
   bool is_connected, is_closing, is_finished, is_closed_told;
 };
 

@@ -119,6 +119,7 @@ static void on_up(void *data) {
     group->is_pause_known = false;
     evsi_redis_group_resync(group);
   }
+  transport->is_pause_refused = transport->is_fleet_refused = false;
   evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
