@@ -107,7 +107,7 @@ void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, ev
 void evsi_requests_abort(evs_system *system);
 
 /* ---- fleet.c ---- @thread io */
-void evsi_fleet_renew(void *system); /* and again after fleet.interval */
+void evsi_fleet_renew(void *data); /* and again after fleet.interval */
 void evsi_fleet_run(evsi_task *task);
 void evsi_fleet_withdraw(evs_system *system);
 /* The answer to the request `fleet` where nobody else can be seen. */
