@@ -6,6 +6,7 @@
 #define REDIS_FIXTURE_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -402,6 +403,8 @@ static inline const char *request(evs_host *host, const char *method, const char
 
 static inline int fixture_start(void **state) {
   (void)state;
+  signal(SIGPIPE,
+         SIG_IGN); /* here the loop runs on this thread; in a system all signals are blocked on its */
   redis_server_start(&server, NULL);
   return 0;
 }
