@@ -98,13 +98,13 @@ static void on_names(evsi_redis_request *request, uint64_t tag, const evsi_redis
     json_t *row =
         row_of(evsi_redis_text(evsi_redis_item(reply, i)), evsi_redis_integer(evsi_redis_item(reply, i + 1)));
     if (row)
-      json_array_append_new(request->ids, row);
+      json_array_append_new(request->before, row);
   }
 }
 
 /* One that ended unseen has no document any more; what is none is left out. */
 static void on_document(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
-  json_t *row = json_array_get(request->ids, (size_t)tag);
+  json_t *row = json_array_get(request->before, (size_t)tag);
   if (evsi_redis_request_refused(request, reply, "reading " FLEET))
     return;
   evs_bytes text = evsi_redis_text(reply);
@@ -130,7 +130,7 @@ static void ask_documents(evsi_redis_request *request) {
   size_t i;
   json_t *row;
   request->step = answer_fleet;
-  json_array_foreach(request->ids, i, row) {
+  json_array_foreach(request->before, i, row) {
     evsi_redis_args args = {0};
     evsi_buf key = {0};
     evsi_buf_addf(&key, FLEET ":%s:%s", json_string_value(json_object_get(row, "service")),
@@ -148,7 +148,7 @@ static void ask_documents(evsi_redis_request *request) {
 static void ask_names(evsi_redis_request *request) {
   evsi_redis_args args = {0};
   request->step = ask_documents;
-  request->ids = json_array();
+  request->before = json_array();
   request->result = json_array();
   evsi_redis_arg_text(&args, "ZREVRANGE");
   evsi_redis_arg_text(&args, FLEET);

@@ -156,7 +156,7 @@ static const evsi_redis_reply *value_of(const evsi_redis_reply *pairs, const cha
 }
 
 static json_t *paused_of(const evsi_redis_request *request, evs_bytes group) {
-  return json_object_get(request->paused, group.data ? group.data : "");
+  return json_object_get(request->before, group.data ? group.data : "");
 }
 
 static void on_paused(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
@@ -167,7 +167,7 @@ static void on_paused(evsi_redis_request *request, uint64_t tag, const evsi_redi
     evs_bytes group = evsi_redis_text(evsi_redis_item(reply, i));
     evs_bytes text = evsi_redis_text(evsi_redis_item(reply, i + 1));
     json_t *record = json_loadb(text.data ? text.data : "", text.size, 0, NULL);
-    json_object_set_new(request->paused, group.data ? group.data : "", record ? record : json_object());
+    json_object_set_new(request->before, group.data ? group.data : "", record ? record : json_object());
   }
 }
 
@@ -216,6 +216,6 @@ static void ask_streams(evsi_redis_request *request) {
 
 void evsi_redis_request_groups(evsi_redis_request *request) {
   request->step = ask_streams;
-  request->paused = json_object();
+  request->before = json_object();
   ask(request, "HGETALL", EVSI_REDIS_PAUSED, on_paused, 0);
 }

@@ -25,7 +25,7 @@ static void request_free(evsi_redis_request *request) {
   evsi_buf_free(&request->out);
   json_decref(request->result);
   json_decref(request->ids);
-  json_decref(request->paused);
+  json_decref(request->before);
   json_decref(request->params);
   evsi_free(request->extra);
   evsi_free(request);

@@ -36,8 +36,8 @@ struct evsi_redis_request {
   size_t at;
   bool is_discard, all_groups, has_filter;
   json_t *result; /* document that grows */
-  json_t *ids;    /* what is changed or asked about, by tag */
-  json_t *paused; /* records of paused groups, by name */
+  json_t *ids;    /* what is changed, by tag */
+  json_t *before; /* what an earlier step brought */
   void *extra;    /* of a step, freed with evsi_free() */
 };
 
