@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fleet.c - shows this system to others: its statistics are kept for a short while in every store that it is
  * connected to, renewed while it lives and taken back when it closes. */
-#include <stdio.h>
-
 #include "base/alloc.h"
 #include "system/system.h"
 
@@ -48,7 +46,7 @@ void evsi_fleet_withdraw(evs_system *system) {
 void evsi_fleet_answer_self(evs_system *system, uint64_t request) {
   evsi_buf out = {0};
   char *document = evsi_system_stats_json(system);
-  evsi_buf_addf(&out, "{\"instances\":[{\"service\":");
+  evsi_buf_add_text(&out, "{\"instances\":[{\"service\":");
   evsi_buf_add_json(&out, system->config->service, evsi_text(system->config->service).size);
   evsi_buf_addf(&out, ",\"instance\":\"%s\",\"at\":%llu,\"ageMs\":0,\"stats\":", system->identity.instance,
                 (unsigned long long)system->env->wall_ms());

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * redis_fleet.c - the systems that are connected to a server: each keeps a document with a time to live, and
  * a sorted set tells their names. Two keys, since these lie in different slots of a cluster. */
-#include <stdio.h>
-#include <string.h>
-
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_request.h"
 

@@ -2,9 +2,6 @@
  * redis_pause.c - groups that an operator paused, a hash in the store: every member asks for its groups
  * with each beat, so that all follow, also those that come later. While a group is paused it has no
  * credits, and so nothing is read, claimed or taken back from its parking place. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/json_text.h"
 #include "transport/pause.h"
 #include "transport/redis/redis_error.h"
