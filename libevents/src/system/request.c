@@ -32,9 +32,10 @@ struct evsi_request {
 };
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
-static const char *const transport_methods[] = {"groups",      "groups.pause", "groups.resume", "fleet",
-                                                "topics",      "dlq.list",     "dlq.get",       "dlq.requeue",
-                                                "dlq.discard", "tail"};
+static const char *const transport_methods[] = {"groups",    "groups.pause", "groups.resume", "fleet",
+                                                "topics",    "tail",         "dlq.list",      "dlq.get",
+                                                "dlq.groups", "dlq.count",   "dlq.requeue",   "dlq.discard",
+                                                "dlq.archive", "dlq.restore", "audit"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {"groups.pause",  "groups.resume", "dlq.requeue",
