@@ -11,6 +11,7 @@
 #include "transport/redis/redis_audit.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_error.h"
+#include "transport/redis/redis_jobs.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -103,7 +104,17 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"dlq.discard", evsi_redis_request_dlq_discard},
              {"dlq.archive", evsi_redis_request_dlq_archive},
              {"dlq.restore", evsi_redis_request_dlq_restore},
-             {"audit", evsi_redis_request_audit}};
+             {"audit", evsi_redis_request_audit},
+             {"job.list", evsi_redis_request_job_list},
+             {"job.create", evsi_redis_request_job_create},
+             {"job.write", evsi_redis_request_job_write},
+             {"job.beat", evsi_redis_request_job_beat},
+             {"job.claim", evsi_redis_request_job_claim},
+             {"job.forget", evsi_redis_request_job_forget},
+             {"job.audit", evsi_redis_request_job_audit},
+             {"job.bounds", evsi_redis_request_job_bounds},
+             {"job.enter", evsi_redis_request_job_enter},
+             {"job.step", evsi_redis_request_job_step}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
     transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));

@@ -15,6 +15,7 @@
   X(FLEET)                                                                                                   \
   X(HAND)                                                                                                    \
   X(HEARTBEAT)                                                                                               \
+  X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
   X(LEAVE)                                                                                                   \
   X(LETTERS)                                                                                                 \
