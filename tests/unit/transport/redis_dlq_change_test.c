@@ -147,7 +147,7 @@ static void two_that_requeue_one_letter_at_once_get_it_done_once(void **state) {
     snprintf(params + strlen(params), sizeof params - strlen(params), "%s\"%s\"", i > 0 ? "," : "",
              word_at(item, "id"));
   }
-  strcat(params, "]}");
+  snprintf(params + strlen(params), sizeof params - strlen(params), "]}");
   evsi_redis_transport.request(one->transport, "dlq.requeue", params, strlen(params), 1);
   evsi_redis_transport.request(two->transport, "dlq.requeue", params, strlen(params), 1);
   wait_count(&one->reply_count, before_one + 1);

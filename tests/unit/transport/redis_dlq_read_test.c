@@ -206,7 +206,7 @@ static void a_list_without_bodies_tells_sizes_and_leaves_large_ones_in_the_store
   int head = sprintf(
       data, "{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"a.b\"},\"headers\":{\"k\":\"v\"},\"body\":\"");
   memset(data + head, 'x', SIZE);
-  strcpy(data + head + SIZE, "\"}");
+  memcpy(data + head + SIZE, "\"}", 3);
   redis_number(&server, "HSETNX evs:topics t %s", "{\"partitions\":0,\"types\":[\"*\"]}");
   for (int i = 0; i < 3; i++)
     redis_number(&server, "XADD dlq:{t} * data %s dead {}", data);

@@ -99,7 +99,7 @@ static void add_next(const evsi_redis_request *request, const place *at, evsi_bu
 
 static void answer(evsi_redis_request *request) {
   const listing *list = request->extra;
-  place bound;
+  place bound = {{0, 0}, 0};
   bool is_bounded = find_bound(list, request->stream_count, &bound);
   evsi_buf json = {0};
   size_t given = 0;

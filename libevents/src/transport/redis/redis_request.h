@@ -53,7 +53,7 @@ typedef struct evsi_redis_request_script {
   uint32_t keys;
   evsi_redis_args args;
 } evsi_redis_request_script;
-void evsi_redis_request_call(evsi_redis_request *request, evsi_redis_request_script *call,
+void evsi_redis_request_call(evsi_redis_request *request, evsi_redis_request_script *script,
                              evsi_redis_request_fn fn, uint64_t tag);
 /* The answer; nothing is sent afterwards. */
 void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, evs_bytes json_or_message);
