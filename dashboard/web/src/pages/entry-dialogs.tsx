@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Requeue or discard one dead letter; a discarded one comes back from the toast.
+import { useState } from 'preact/hooks';
+import { ApiError, change } from '../api/client.ts';
+import type { Discarded, Entry, Requeued, Restored } from '../api/schema.ts';
+import { formatAge, NONE } from '../lib/format.ts';
+import { go, link, place } from '../state/location.ts';
+import { refreshNow } from '../state/refresh.ts';
+import { say } from '../state/toasts.ts';
+import { ChangeError, CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Fact } from '../ui/page.tsx';
+import { Note } from '../ui/states.tsx';
+
+export type EntryDialogProps = { entry: Entry; path: string; onClose: (acted: boolean) => void };
+
+/** Someone else was faster: who, when and what, instead of an error. */
+export function GoneNote({ error }: { error: ApiError | null }) {
+  if (error?.problem.code !== 'dlq_entry_gone') return <ChangeError error={error} />;
+  const { by, at, action } = error.problem;
+  return (
+    <div role="alert">
+      <Note tone="warn">
+        Already {action ?? 'gone'}
+        {by ? ` by ${by}` : ''}
+        {at ? `, ${formatAge(at, Date.now())}` : ''}. Nothing was done.
+      </Note>
+    </div>
+  );
+}
+
+export function RequeueDialog({ entry, path, onClose }: EntryDialogProps) {
+  const { busy, error, run } = useChange<Requeued>();
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const answer = await run('POST', `${path}:requeue`, {});
+    if (!answer) return;
+    say({ tone: 'ok', text: `Requeued for ${entry.group ?? 'its group'}${answer.offset ? ` as ${answer.offset}` : ''}.` });
+    onClose(true);
+  };
+  return (
+    <Dialog title="Requeue 1 entry" onClose={() => onClose(error !== null)}>
+      <form onSubmit={submit}>
+        <p>It is sent once more to the group that failed, and to no other. The original moves to the archive.</p>
+        <Target entry={entry} />
+        <GoneNote error={error} />
+        <DialogActions>
+          <button type="button" class="button" onClick={() => onClose(error !== null)}>
+            Cancel
+          </button>
+          <CopyCurl path={`${path}:requeue`} body={{}} />
+          <button type="submit" class="button primary" disabled={busy}>
+            Requeue
+          </button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  );
+}
+
+export function Target({ entry }: { entry: Entry }) {
+  return (
+    <dl class="facts">
+      <Fact name="Type">
+        <span class="mono break">{entry.type}</span>
+      </Fact>
+      <Fact name="To group">{entry.group ?? NONE}</Fact>
+      <Fact name="Topic">
+        <span class="mono break">{entry.topic}</span>
+      </Fact>
+      <Fact name="Requeued before">{entry.requeueCount > 0 ? `${entry.requeueCount}\u00d7` : 'never'}</Fact>
+    </dl>
+  );
+}
+
+export function DiscardDialog({ entry, path, onClose }: EntryDialogProps) {
+  const [reason, setReason] = useState('');
+  const { busy, error, run } = useChange<Discarded>();
+  const body = reason ? { reason } : {};
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (!(await run('POST', `${path}:discard`, body))) return;
+    say({ tone: 'ok', text: '1 entry discarded.', action: { label: 'Undo', run: () => void restoreOne(entry.key) } });
+    onClose(true);
+  };
+  return (
+    <Dialog title="Discard 1 entry" onClose={() => onClose(error !== null)}>
+      <form onSubmit={submit}>
+        <p>Its group will not get it again. It moves to the archive, from where it can be restored.</p>
+        <Target entry={entry} />
+        <label class="field">
+          Reason
+          <input maxLength={200} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
+        </label>
+        <GoneNote error={error} />
+        <DialogActions>
+          <button type="button" class="button" onClick={() => onClose(error !== null)}>
+            Cancel
+          </button>
+          <CopyCurl path={`${path}:discard`} body={body} />
+          <button type="submit" class="button danger" disabled={busy}>
+            Discard
+          </button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  );
+}
+
+export async function restoreOne(key: string): Promise<void> {
+  try {
+    const { key: now } = await change<Restored>('POST', `dlq/entries/${encodeURIComponent(key)}:restore`, {});
+    const to = link(`dlq/entries/${encodeURIComponent(now)}`);
+    say({ tone: 'ok', text: '1 entry restored.', href: { label: 'Show it', to } });
+    const onItsPage = place.value.path.endsWith(`/entries/${encodeURIComponent(key)}`);
+    if (onItsPage && now !== key) go(to, true); // the store could not give it its old id back
+  } catch (failure) {
+    say({ tone: 'bad', text: `Not restored: ${(failure as ApiError).message}` });
+  }
+  refreshNow();
+}

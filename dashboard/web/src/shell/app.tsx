@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// The frame of every page: top bar, navigation, banners, the page itself, toasts.
+import { useEffect, useRef } from 'preact/hooks';
+import type { Session } from '../api/schema.ts';
+import { routeOf, type Route } from '../lib/url.ts';
+import { AboutPage } from '../pages/about.tsx';
+import { DeadGroupsPage } from '../pages/dead-groups.tsx';
+import { EntriesPage } from '../pages/entries.tsx';
+import { EntryPage } from '../pages/entry.tsx';
+import { ConsumersPage } from '../pages/consumers.tsx';
+import { GroupPage } from '../pages/group.tsx';
+import { OperationPage } from '../pages/operation.tsx';
+import { OperationsPage } from '../pages/operations.tsx';
+import { OverviewPage } from '../pages/overview.tsx';
+import { PublishersPage } from '../pages/publishers.tsx';
+import { RoutesPage } from '../pages/routes.tsx';
+import { TesterPage } from '../pages/tester.tsx';
+import { arrivals, base, link, usePlace } from '../state/location.ts';
+import { usePoll } from '../state/poll.ts';
+import { session } from '../state/session.ts';
+import { useStore } from '../state/store.ts';
+import { Empty } from '../ui/states.tsx';
+import { Toaster } from '../ui/toaster.tsx';
+import { Banners } from './banners.tsx';
+import { Navigation } from './navigation.tsx';
+import { Shortcuts } from './shortcuts.tsx';
+import { TopBar } from './topbar.tsx';
+
+const SESSION_SECONDS = 10;
+
+export function App() {
+  const { path } = usePlace();
+  const route = routeOf(path, base);
+  const main = useRef<HTMLElement>(null);
+  const arrived = useStore(arrivals);
+  const { data } = usePoll<Session>('session', { slowest: SESSION_SECONDS });
+  useEffect(() => {
+    if (data) session.value = data;
+  }, [data]);
+  useEffect(() => {
+    if (arrived > 0) main.current?.focus({ preventScroll: true });
+  }, [arrived]);
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <TopBar />
+      <Navigation page={route.page} />
+      <main id="main" ref={main} tabIndex={-1}>
+        <Banners />
+        <Page key={path} route={route} />
+      </main>
+      <Toaster />
+      <Shortcuts />
+    </>
+  );
+}
+
+function Page({ route }: { route: Route }) {
+  switch (route.page) {
+    case 'overview':
+      return <OverviewPage />;
+    case 'publishers':
+      return <PublishersPage />;
+    case 'consumers':
+      return <ConsumersPage />;
+    case 'group':
+      return <GroupPage group={route.id} />;
+    case 'routes':
+      return <RoutesPage />;
+    case 'tester':
+      return <TesterPage />;
+    case 'dlq':
+      return <DeadGroupsPage />;
+    case 'entries':
+      return <EntriesPage />;
+    case 'entry':
+      return <EntryPage id={route.id} />;
+    case 'operations':
+      return <OperationsPage />;
+    case 'operation':
+      return <OperationPage id={route.id} />;
+    case 'about':
+      return <AboutPage />;
+    case 'unknown':
+      return <UnknownPage />;
+  }
+}
+
+function UnknownPage() {
+  return (
+    <Empty title="There is no such page">
+      <p>
+        The address is mistyped or from another version. <a href={link('')}>Go to the overview</a>.
+      </p>
+    </Empty>
+  );
+}
