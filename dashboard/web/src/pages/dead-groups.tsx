@@ -46,7 +46,7 @@ function columnsOf(onAct: (intent: Intent) => void, obstacles: Record<Verb, stri
         </>
       ),
     },
-    { id: 'type', label: 'Type', sort: (row) => row.type, cell: (row) => <span class="mono">{row.type}</span> },
+    { id: 'type', label: 'Type', sort: (row) => row.type, cell: (row) => <span class="mono" title={row.type}>{row.type}</span> },
     { id: 'group', label: 'Group', sort: (row) => row.group, cell: (row) => row.group ?? NONE },
     { id: 'count', label: 'Count', number: true, sort: (row) => row.count, cell: (row) => formatCount(row.count) },
     { id: 'share', label: 'Share', number: true, sort: (row) => row.share, cell: (row) => formatPercent(row.share) },

@@ -109,7 +109,7 @@ function Diff({ before, after }: { before: string; after: string }) {
   return (
     <section aria-label="Changes">
       <p class="meta">{changed ? 'Changes, line by line, of the formatted texts.' : 'Only white space changed.'}</p>
-      <div class="code diff" tabIndex={0} role="region" aria-label="Changed lines">
+      <div class="code diff" tabIndex={0} role="group" aria-label="Changed lines">
         <table>
           <tbody>
             {lines.map((line, index) => (

@@ -26,7 +26,7 @@ export function ErrorSection({ error }: { error: ErrorDetail }) {
 
 function Stack({ text }: { text: string }) {
   return (
-    <pre class="code" tabIndex={0} role="region" aria-label="Stack">
+    <pre class="code" tabIndex={0} role="group" aria-label="Stack">
       {text}
     </pre>
   );
@@ -103,7 +103,7 @@ function Preview({ entry }: { entry: Entry }) {
         {formatBytes(entry.bodySize)} are too many to show. This is the beginning; download it to see the rest. Requeue takes
         all of it.
       </Note>
-      <pre class="code wrap" tabIndex={0} role="region" aria-label="Beginning of the body">
+      <pre class="code wrap" tabIndex={0} role="group" aria-label="Beginning of the body">
         {entry.bodyPreview}
       </pre>
     </>

@@ -13,7 +13,7 @@ type Props = { rows: EntrySummary[]; isGone: (row: EntrySummary) => boolean; sel
 
 export function EntryTable({ rows, isGone, selection }: Props) {
   return (
-    <div class="table-scroll" role="region" aria-label="Dead-letter entries" tabIndex={0}>
+    <div class="table-scroll" role="group" aria-label="Dead-letter entries" tabIndex={0}>
       <table>
         <caption class="offscreen">Dead-letter entries, newest first</caption>
         <thead>
@@ -89,8 +89,8 @@ function Row({ row, gone, selection }: { row: EntrySummary; gone: boolean; selec
       <td>
         <Age at={row.lastFailureAt} />
       </td>
-      <td class="mono">{row.type}</td>
-      <td>{row.group ?? NONE}</td>
+      <td class="mono" title={row.type}>{row.type}</td>
+      <td title={row.group ?? undefined}>{row.group ?? NONE}</td>
       <td class="grow">
         <a href={hrefOf(row)} title={error}>
           {gone ? `(gone) ${error}` : error}

@@ -159,7 +159,7 @@ function NewestDead({ fingerprints }: { fingerprints: Fingerprint[] }) {
                 </a>
               ),
             },
-            { id: 'type', label: 'Type', cell: (row) => <span class="mono">{row.type}</span> },
+            { id: 'type', label: 'Type', cell: (row) => <span class="mono" title={row.type}>{row.type}</span> },
             { id: 'count', label: 'Count', number: true, cell: (row) => formatCount(row.count) },
             { id: 'last', label: 'Last', cell: (row) => <Age at={row.lastAt} /> },
           ]}

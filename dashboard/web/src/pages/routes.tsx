@@ -14,7 +14,7 @@ import { Age } from '../ui/values.tsx';
 const COLUMNS: Column<Route>[] = [
   { id: 'order', label: '#', number: true, sort: (row) => row.order, cell: (row) => row.order },
   { id: 'service', label: 'Service', sort: (row) => row.service, cell: (row) => row.service },
-  { id: 'name', label: 'Name', sort: (row) => row.name, cell: (row) => row.name || NONE },
+  { id: 'name', label: 'Name', sort: (row) => row.name, cell: (row) => <span title={row.name}>{row.name || NONE}</span> },
   { id: 'pattern', label: 'Pattern', grow: true, sort: (row) => row.pattern, cell: (row) => <span class="mono" title={row.pattern}>{row.pattern}</span> },
   { id: 'priority', label: 'Priority', number: true, sort: (row) => row.priority, cell: (row) => row.priority },
   { id: 'topic', label: 'Topic', sort: (row) => row.topic, cell: (row) => <span class="mono">{row.topic ?? 'by rule'}</span> },

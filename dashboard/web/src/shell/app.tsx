@@ -19,6 +19,7 @@ import { arrivals, base, link, usePlace } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
 import { session } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
+import { Page } from '../ui/page.tsx';
 import { Empty } from '../ui/states.tsx';
 import { Toaster } from '../ui/toaster.tsx';
 import { Banners } from './banners.tsx';
@@ -49,7 +50,7 @@ export function App() {
       <Navigation page={route.page} />
       <main id="main" ref={main} tabIndex={-1}>
         <Banners />
-        <Page key={path} route={route} />
+        <RoutedPage key={path} route={route} />
       </main>
       <Toaster />
       <Shortcuts />
@@ -57,7 +58,7 @@ export function App() {
   );
 }
 
-function Page({ route }: { route: Route }) {
+function RoutedPage({ route }: { route: Route }) {
   switch (route.page) {
     case 'overview':
       return <OverviewPage />;
@@ -90,10 +91,12 @@ function Page({ route }: { route: Route }) {
 
 function UnknownPage() {
   return (
-    <Empty title="There is no such page">
-      <p>
-        The address is mistyped or from another version. <a href={link('')}>Go to the overview</a>.
-      </p>
-    </Empty>
+    <Page title="Not found">
+      <Empty title="There is no such page">
+        <p>
+          The address is mistyped or from another version. <a href={link('')}>Go to the overview</a>.
+        </p>
+      </Empty>
+    </Page>
   );
 }

@@ -73,11 +73,12 @@ function RefreshControl() {
       </button>
       <select
         aria-label="Refresh"
+        title="Refresh every"
         value={mode}
         onChange={(event) => setQuery({ refresh: event.currentTarget.value === '2' ? null : event.currentTarget.value })}
       >
-        <option value="2">every 2 s</option>
-        <option value="10">every 10 s</option>
+        <option value="2">2 s</option>
+        <option value="10">10 s</option>
         <option value="paused">paused</option>
       </select>
     </span>

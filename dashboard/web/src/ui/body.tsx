@@ -40,7 +40,7 @@ export function Body({ text, bytes }: BodyProps) {
 
 function Raw({ text }: { text: string }) {
   return (
-    <pre class="code wrap" tabIndex={0} role="region" aria-label="Body, raw">
+    <pre class="code wrap" tabIndex={0} role="group" aria-label="Body, raw">
       {text}
     </pre>
   );
@@ -49,7 +49,7 @@ function Raw({ text }: { text: string }) {
 function Hex({ bytes }: { bytes: Uint8Array }) {
   return (
     <>
-      <pre class="code" tabIndex={0} role="region" aria-label="Body, hexadecimal">
+      <pre class="code" tabIndex={0} role="group" aria-label="Body, hexadecimal">
         {hexLines(bytes, HEX_MAX)}
       </pre>
       {bytes.length > HEX_MAX && <p class="meta">The first {formatCount(HEX_MAX)} bytes of {formatCount(bytes.length)}.</p>}
@@ -72,7 +72,7 @@ function TreeOf({ text }: { text: string }) {
 
 export function JsonTree({ node, name }: { node: JsonNode; name: string }) {
   return (
-    <div class="code tree" tabIndex={0} role="region" aria-label={name}>
+    <div class="code tree" tabIndex={0} role="group" aria-label={name}>
       <Branch node={node} depth={0} />
     </div>
   );

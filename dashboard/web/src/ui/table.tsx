@@ -38,7 +38,7 @@ export function Table<Row>(props: TableProps<Row>) {
   const order = useOrder(props);
   const rows = useHeld(order.sorted, keyOf, held, `${order.by} ${order.direction}`);
   return (
-    <div class="table-scroll" role="region" aria-label={name} tabIndex={0}>
+    <div class="table-scroll" role="group" aria-label={name} tabIndex={0}>
       <table>
         <caption class="offscreen">{name}</caption>
         <thead>
@@ -87,10 +87,10 @@ type Order = { by: string; direction: Direction };
 
 function Header<Row>({ column, order }: { column: Column<Row>; order: Order | null }) {
   const label = (
-    <>
+    <span>
       {column.label}
       {column.unit && <span class="unit"> {column.unit}</span>}
-    </>
+    </span>
   );
   if (!column.sort || !order) {
     return (
