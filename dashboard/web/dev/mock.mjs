@@ -132,6 +132,7 @@ const API = [
   ['POST', /^dlq\/entries\/([^:]+):requeue$/, ([key]) => act(key, 'requeued', { outcome: 'requeued', offset: '1763920011000-3', operation: null })],
   ['POST', /^dlq\/entries\/([^:]+):discard$/, ([key]) => act(key, 'discarded', { outcome: 'discarded' })],
   ['POST', /^dlq\/entries\/([^:]+):restore$/, ([key]) => (acted.delete(key), { outcome: 'restored', key })],
+  ['GET', /^dlq\/archive$/, () => fix.list([...acted].map(([key, archived]) => ({ ...fix.entryDetail(key, flags), archived })))],
   ['POST', /^dlq:preview$/, (_m, _p, { scope, kind }) => fix.preview(scope.keys?.length ?? (scope.filter.fingerprint?.includes('1a7') ? 311 : 2104), kind)],
   ['POST', /^operations$/, (_m, _p, body) => startOperation(body)],
   ['GET', /^operations$/, () => fix.list([...operations.values()].map(progress).reverse())],

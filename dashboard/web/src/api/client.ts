@@ -41,6 +41,11 @@ export async function read<T>(path: string, signal: AbortSignal, known?: Fetched
   return { data: decode<T>(text), text, etag: response.headers.get('ETag') };
 }
 
+/** Reads once, whatever was known before. */
+export async function fetchOnce<T>(path: string): Promise<T> {
+  return ((await read<T>(path, new AbortController().signal)) as Fetched<T>).data;
+}
+
 export async function change<T>(method: 'POST' | 'PATCH', path: string, body: unknown, key?: string): Promise<T> {
   const headers: Record<string, string> = { 'Content-Type': 'application/json' };
   if (key) headers['Idempotency-Key'] = key;

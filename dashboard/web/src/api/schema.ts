@@ -227,7 +227,8 @@ export type TraceRoute = {
 
 export type Trace = {
   type: string;
-  fullType: string;
+  fullType: string | null;
+  error?: string;
   topic: string | null;
   topicRule: string | null;
   transports: Array<string>;
@@ -434,7 +435,7 @@ export type OperationError = {
 export type OperationResult = {
   id: string;
   key: string;
-  outcome: "requeued" | "discarded" | "restored" | "already_requeued" | "not_found" | "not_restorable" | "error";
+  outcome: "requeued" | "discarded" | "restored" | "already_requeued" | "already_discarded" | "not_found" | "not_restorable" | "error";
   message?: string;
   offset?: string;
   newId?: string;
@@ -509,12 +510,11 @@ export type About = {
 };
 
 export type Health = {
-  status: "ok" | "unavailable";
+  status: "ok";
 };
 
 export type Ready = {
   status: "ok" | "unavailable";
-  transports: Array<Transport>;
 };
 
 export type Empty = Record<string, unknown>;

@@ -13,6 +13,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Fact } from '../ui/page.tsx';
 import { Failure, Note, Skeleton } from '../ui/states.tsx';
 import { Age } from '../ui/values.tsx';
+import { restoreKeys, undoDiscard } from './undo.ts';
 
 /** Above this many the number is to be typed. */
 const TYPED_ABOVE = 1000;
@@ -176,6 +177,9 @@ function finish(verb: Verb, operation: Operation): void {
   refreshNow();
   if (operation.id !== null) {
     go(link(`operations/${encodeURIComponent(operation.id)}`));
+    if (verb === 'discard') {
+      say({ tone: 'ok', text: 'Discarding.', action: { label: 'Undo', run: () => void undoDiscard(operation) } });
+    }
     return;
   }
   const past = verb === 'requeue' ? 'requeued' : 'discarded';
@@ -186,18 +190,6 @@ function finish(verb: Verb, operation: Operation): void {
   say({
     tone: left > 0 ? 'bad' : 'ok',
     text: `${plural(operation.done, 'entry', 'entries')} ${past}.${why}`,
-    action: keys.length > 0 ? { label: 'Undo', run: () => void restore(keys) } : undefined,
+    action: keys.length > 0 ? { label: 'Undo', run: () => void restoreKeys(keys) } : undefined,
   });
-}
-
-export async function restore(keys: string[]): Promise<void> {
-  try {
-    const { done, skipped, failed } = await change<Operation>('POST', 'operations', { kind: 'restore', scope: { keys } });
-    const left = skipped + failed;
-    const why = left > 0 ? ` ${formatCount(left)} could not be.` : '';
-    say({ tone: left > 0 ? 'bad' : 'ok', text: `${plural(done, 'entry', 'entries')} restored.${why}` });
-  } catch (failure) {
-    say({ tone: 'bad', text: `Not restored: ${(failure as ApiError).message}` });
-  }
-  refreshNow();
 }

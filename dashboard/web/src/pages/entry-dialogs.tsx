@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Requeue or discard one dead letter; a discarded one comes back from the toast.
 import { useState } from 'preact/hooks';
-import { ApiError, change } from '../api/client.ts';
-import type { Discarded, Entry, Requeued, Restored } from '../api/schema.ts';
+import type { ApiError } from '../api/client.ts';
+import type { Discarded, Entry, Requeued } from '../api/schema.ts';
 import { formatAge, NONE } from '../lib/format.ts';
-import { go, link, place } from '../state/location.ts';
-import { refreshNow } from '../state/refresh.ts';
 import { say } from '../state/toasts.ts';
 import { ChangeError, CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Fact } from '../ui/page.tsx';
 import { Note } from '../ui/states.tsx';
+import { restoreOne } from './undo.ts';
 
 export type EntryDialogProps = { entry: Entry; path: string; onClose: (acted: boolean) => void };
 
@@ -105,17 +104,4 @@ export function DiscardDialog({ entry, path, onClose }: EntryDialogProps) {
       </form>
     </Dialog>
   );
-}
-
-export async function restoreOne(key: string): Promise<void> {
-  try {
-    const { key: now } = await change<Restored>('POST', `dlq/entries/${encodeURIComponent(key)}:restore`, {});
-    const to = link(`dlq/entries/${encodeURIComponent(now)}`);
-    say({ tone: 'ok', text: '1 entry restored.', href: { label: 'Show it', to } });
-    const onItsPage = place.value.path.endsWith(`/entries/${encodeURIComponent(key)}`);
-    if (onItsPage && now !== key) go(to, true); // the store could not give it its old id back
-  } catch (failure) {
-    say({ tone: 'bad', text: `Not restored: ${(failure as ApiError).message}` });
-  }
-  refreshNow();
 }

@@ -82,7 +82,7 @@ export function BodySection({ entry, path }: { entry: Entry; path: string }) {
         </h2>
         <span class="row-actions">
           {present && <Copy text={entry.bodyText ?? entry.raw ?? ''} what={entry.bodyText === null ? 'body as base64' : 'body'} label="Copy" />}
-          {!entry.withheld && !entry.archived && (
+          {!entry.withheld && !entry.archived && entry.redacted.length === 0 && (
             <a class="button" href={apiUrl(`${path}/body`)} download data-outside>
               Download
             </a>

@@ -12,8 +12,9 @@ import { Fact, Page } from '../ui/page.tsx';
 import { Empty, Loaded, Note } from '../ui/states.tsx';
 import { Age, Id, Moment } from '../ui/values.tsx';
 import { Attempts, BodySection, ErrorSection, HeadersSection } from './entry-parts.tsx';
-import { DiscardDialog, RequeueDialog, restoreOne } from './entry-dialogs.tsx';
+import { DiscardDialog, RequeueDialog } from './entry-dialogs.tsx';
 import { EditDialog } from './edit-dialog.tsx';
+import { restoreOne } from './undo.ts';
 
 const UP = () => ({ label: 'Entries', href: link('dlq/entries') });
 
@@ -47,6 +48,7 @@ export function EntryPage({ id }: { id: string }) {
 
 function editObstacle(entry: Entry): string | null {
   if (entry.withheld) return 'The body is not shown to you, so it cannot be edited.';
+  if (entry.redacted.length > 0) return 'Parts of the body are not shown to you, so it cannot be edited.';
   if (entry.tooLarge) return 'The body is too large to edit here.';
   if (entry.bodyText === null) return 'The body is not text: it can be requeued as it is.';
   return null;

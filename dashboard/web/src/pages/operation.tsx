@@ -15,6 +15,7 @@ import { Loaded, Note } from '../ui/states.tsx';
 import { Table } from '../ui/table.tsx';
 import { Id, Moment } from '../ui/values.tsx';
 import { OperationState } from './operations.tsx';
+import { UNDO_MAX, undoDiscard } from './undo.ts';
 
 const NEEDS: Record<Operation['kind'], Permission> = {
   requeue: 'dlq.requeue',
@@ -92,7 +93,7 @@ function Controls({ operation, path }: { operation: Operation; path: string }) {
   const { busy, error, run } = useChange<Operation>();
   const [aborting, setAborting] = useState(false);
   const permission = NEEDS[operation.kind];
-  if (operation.state !== 'running' && operation.state !== 'paused') return null;
+  if (operation.state !== 'running' && operation.state !== 'paused') return <Undo operation={operation} />;
   const set = async (patch: OperationPatch) => {
     await run('PATCH', path, patch);
     refreshNow();
@@ -130,6 +131,23 @@ function Controls({ operation, path }: { operation: Operation; path: string }) {
           </DialogActions>
         </Dialog>
       )}
+    </div>
+  );
+}
+
+/** A discard can be taken back as long as the archive keeps what it took. */
+function Undo({ operation }: { operation: Operation }) {
+  const [busy, setBusy] = useState(false);
+  if (operation.kind !== 'discard' || operation.done === 0) return null;
+  const undo = async () => {
+    setBusy(true);
+    await undoDiscard(operation);
+    setBusy(false);
+  };
+  const tooMany = operation.done > UNDO_MAX ? `At most ${formatCount(UNDO_MAX)} can be restored from here.` : null;
+  return (
+    <div class="controls">
+      <Action permission="dlq.archive" label="Undo" obstacle={busy ? 'Restoring.' : tooMany} onAct={() => void undo()} />
     </div>
   );
 }

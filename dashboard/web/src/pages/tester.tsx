@@ -118,7 +118,7 @@ function Result({ trace }: { trace: Trace }) {
     <section aria-label="Result">
       <dl class="facts wide">
         <Fact name="Full type">
-          <span class="mono break">{trace.fullType}</span>
+          <span class="mono break">{trace.fullType ?? NONE}</span>
         </Fact>
         <Fact name="Topic">
           <span class="mono break">{trace.topic ?? NONE}</span>
@@ -128,6 +128,7 @@ function Result({ trace }: { trace: Trace }) {
         <Fact name="Partition">{trace.partition ?? NONE}</Fact>
         <Fact name="Subscriptions">{trace.subscriptions.map(nameOf).join(', ') || 'none'}</Fact>
       </dl>
+      {trace.error && <Note tone="bad">{trace.error}</Note>}
       {matched === 0 && <Note>No route matches: the defaults decide where this event goes.</Note>}
       {trace.routes.length > 0 && (
         <Table
