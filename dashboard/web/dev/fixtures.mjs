@@ -70,14 +70,14 @@ export function routes(flags) {
   const now = Date.now();
   const row = (order, name, pattern, over = {}) => ({
     order, service: 'shop', name, pattern, priority: 100 - order, transports: ['main'], topic: 'order-events', enabled: true,
-    hits: 91_230 * order, hitsRate: 41.2 / order, lastHit: now - 1000 * order, ...over,
+    hits: 91_230 * (order + 1), hitsRate: 41.2 / (order + 1), lastHit: now - 1000 * (order + 1), ...over,
   });
   const items = flags.empty ? [] : [
-    row(1, 'payments', 'payment.*'), row(2, flags.hostile ? hostile : 'orders', 'order.{created,paid,sent}'),
-    row(3, 'legacy', 'legacy.**', { enabled: false, hits: 0, hitsRate: 0, lastHit: null, topic: null }), row(4, 'all', '**', { transports: ['main', 'local'], topic: null }),
+    row(0, 'payments', 'payment.*'), row(1, flags.hostile ? hostile : 'orders', 'order.{created,paid,sent}'),
+    row(2, 'legacy', 'legacy.**', { enabled: false, hits: 0, hitsRate: 0, lastHit: null, topic: null }), row(3, 'all', '**', { transports: ['main', 'local'], topic: null }),
   ];
   return { ...list(items), generation: '9f31c0ffee12ab34', services: ['shop', 'billing'],
-    defaults: { defaultTransport: 'main', defaultTopicStrategy: 'category', topicMapping: { 'user.*': 'user-events' } } };
+    defaults: { shop: { defaultTransport: 'main', defaultTopicStrategy: 'category', topicMapping: { 'user.*': 'user-events' } } } };
 }
 
 export const trace = ({ type = '' }) => ({
@@ -145,7 +145,7 @@ export const preview = (count, kind) => ({
 
 export const about = (flags) => ({
   version: '0.1.0', civetweb: '1.15', transports: transports(flags.down),
-  config: { generation: '9f31c0ffee12ab34', routing: routes(flags).defaults, dashboard: { host: '127.0.0.1', port: 8080, basePath: '/libevents', readOnly: false } },
+  config: { generation: '9f31c0ffee12ab34', routing: routes(flags).defaults.shop, dashboard: { host: '127.0.0.1', port: 8080, basePath: '/libevents', readOnly: false } },
   own: { requests: 48_211, refused: 3, threadsInUse: 2, threads: 96, uptime: 93_421, storeCommands: 120_442, storeCalls: 60_120 },
   assets: [{ path: 'assets/main.5f3a.js', hash: '5f3a9b'.repeat(10), size: 103_000 }, { path: 'assets/main.77aa.css', hash: '77aa01'.repeat(10), size: 16_000 }],
 });

@@ -13,7 +13,7 @@ import { Empty, Loaded, Note } from '../ui/states.tsx';
 import { Table } from '../ui/table.tsx';
 import { Age } from '../ui/values.tsx';
 import { GroupState, lagOf } from './group-parts.tsx';
-import { STEP_SECONDS, useSeries } from './series.ts';
+import { STEP_SECONDS, trendOf, useSeries } from './series.ts';
 
 const COLORS = { published: '#2f7ed8', consumed: '#2a8f5b', failed: '#c2571a', dead: '#c8508a', latency: '#9a66d2' };
 const RANGES = ['60', '300', '900'] as const;
@@ -79,7 +79,7 @@ function Tiles({ data, points }: { data: Overview; points: Point[] }) {
           </h2>
           <div class="tile-row">
             <span class="tile-value">{value}</span>
-            <Sparkline values={points.map((point) => point[key])} color={color} />
+            <Sparkline values={trendOf(points, key)} color={color} />
           </div>
           <p class="meta">{total === null ? <a href={link('dlq')}>Show groups</a> : `${formatCount(total)} in all`}</p>
         </section>

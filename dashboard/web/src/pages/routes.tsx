@@ -12,7 +12,7 @@ import { Table, type Column } from '../ui/table.tsx';
 import { Age } from '../ui/values.tsx';
 
 const COLUMNS: Column<Route>[] = [
-  { id: 'order', label: '#', number: true, sort: (row) => row.order, cell: (row) => row.order },
+  { id: 'order', label: '#', number: true, sort: (row) => row.order, cell: (row) => row.order + 1 },
   { id: 'service', label: 'Service', sort: (row) => row.service, cell: (row) => row.service },
   { id: 'name', label: 'Name', sort: (row) => row.name, cell: (row) => <span title={row.name}>{row.name || NONE}</span> },
   { id: 'pattern', label: 'Pattern', grow: true, sort: (row) => row.pattern, cell: (row) => <span class="mono" title={row.pattern}>{row.pattern}</span> },
@@ -32,6 +32,17 @@ export function RoutesPage() {
       <Loaded of={routes}>{(data) => <RoutesView data={data} />}</Loaded>
     </Page>
   );
+}
+
+/** Settings, by service where there are several; those that are not set are left out. */
+function defaultsOf(defaults: Record<string, unknown>): [string, unknown][] {
+  const services = Object.entries(defaults);
+  return services.flatMap(([service, settings]): [string, unknown][] => {
+    if (typeof settings !== 'object' || settings === null) return [[service, settings]];
+    const prefix = services.length > 1 ? `${service}: ` : '';
+    const given = Object.entries(settings).filter(([, value]) => value !== null);
+    return given.map(([name, value]) => [prefix + name, value]);
+  });
 }
 
 function RoutesView({ data }: { data: RouteList }) {
@@ -69,7 +80,7 @@ function RoutesView({ data }: { data: RouteList }) {
       <section class="panel" aria-labelledby="defaults">
         <h2 id="defaults">Where no route says otherwise</h2>
         <dl class="facts">
-          {Object.entries(data.defaults).map(([name, value]) => (
+          {defaultsOf(data.defaults).map(([name, value]) => (
             <Fact key={name} name={name}>
               <span class="mono break">{typeof value === 'string' ? value : JSON.stringify(value)}</span>
             </Fact>

@@ -33,6 +33,17 @@ function joined(before: Point[], { at, points }: Series): Point[] {
   return [...known.values()].filter((point) => point.at >= oldest).sort((a, b) => a.at - b.at);
 }
 
+/** One value for each step of the whole range, so that a trend is as long as what is known. */
+export function trendOf(points: Point[], key: keyof Point): (number | null)[] {
+  const values = new Array<number | null>(RANGE_SECONDS / STEP_SECONDS).fill(null);
+  const end = points[points.length - 1]?.at ?? 0;
+  for (const point of points) {
+    const index = values.length - 1 - Math.round((end - point.at) / (STEP_SECONDS * 1000));
+    if (index >= 0) values[index] = point[key];
+  }
+  return values;
+}
+
 /** Where points are missing stands one without values, so that no line is drawn across. */
 function withGaps(points: Point[]): Point[] {
   const nothing = { published: null, consumed: null, failed: null, deadLetters: null, p50: null, p95: null, p99: null };
