@@ -31,7 +31,9 @@ async function bundle() {
     write: false,
     logLevel: 'warning',
   });
-  return Object.fromEntries(result.outputFiles.map((file) => [file.path.endsWith('.css') ? 'css' : 'js', file.contents]));
+  return Object.fromEntries(
+    result.outputFiles.map((file) => [file.path.endsWith('.css') ? 'css' : 'js', file.contents]),
+  );
 }
 
 function hashed(name, extension, content) {

@@ -17,7 +17,15 @@ test('equal texts have no changes', () => {
 test('lines are numbered as in their own text', () => {
   const lines = diffLines('a\nb\nc', 'b\nc\nd');
   assert.equal(shown(lines), '-a| b| c|+d');
-  assert.deepEqual(lines.map((l) => [l.before, l.after]), [[1, undefined], [2, 1], [3, 2], [undefined, 3]]);
+  assert.deepEqual(
+    lines.map((l) => [l.before, l.after]),
+    [
+      [1, undefined],
+      [2, 1],
+      [3, 2],
+      [undefined, 3],
+    ],
+  );
 });
 
 test('both sides can be rebuilt from any diff', () => {
@@ -27,8 +35,20 @@ test('both sides can be rebuilt from any diff', () => {
     const text = () => Array.from({ length: next(12) }, () => 'abcd'[next(4)]).join('\n');
     const [a, b] = [text(), text()];
     const lines = diffLines(a, b);
-    assert.equal(lines.filter((l) => l.kind !== 'added').map((l) => l.text).join('\n'), a);
-    assert.equal(lines.filter((l) => l.kind !== 'removed').map((l) => l.text).join('\n'), b);
+    assert.equal(
+      lines
+        .filter((l) => l.kind !== 'added')
+        .map((l) => l.text)
+        .join('\n'),
+      a,
+    );
+    assert.equal(
+      lines
+        .filter((l) => l.kind !== 'removed')
+        .map((l) => l.text)
+        .join('\n'),
+      b,
+    );
   }
 });
 

@@ -13,7 +13,14 @@ test('thousands are set apart and missing numbers are a dash', () => {
 });
 
 test('small numbers keep their digits', () => {
-  assert.deepEqual([0, 0.5, 0.004, 9.99, 12.34, 120.4].map(f.formatDecimal), ['0', '0.5', '0', '9.99', '12.3', '120']);
+  assert.deepEqual([0, 0.5, 0.004, 9.99, 12.34, 120.4].map(f.formatDecimal), [
+    '0',
+    '0.5',
+    '0',
+    '9.99',
+    '12.3',
+    '120',
+  ]);
 });
 
 test('durations have at most two units', () => {
@@ -51,6 +58,9 @@ test('bytes are shown with offsets and ASCII', () => {
 test('a shell gets exactly the body', () => {
   assert.equal(quoteShell("it's"), "'it'\\''s'");
   const text = curlOf({ method: 'POST', url: 'http://h/a', body: { reason: "o'k $(x)" } }, null);
-  assert.equal(text, `curl -sS -X POST -H 'Content-Type: application/json' --data-raw '{"reason":"o'\\''k $(x)"}' 'http://h/a'`);
+  assert.equal(
+    text,
+    `curl -sS -X POST -H 'Content-Type: application/json' --data-raw '{"reason":"o'\\''k $(x)"}' 'http://h/a'`,
+  );
   assert.equal(curlOf({ method: 'GET', url: 'u' }, 'ana'), "curl -sS -u 'ana' 'u'");
 });

@@ -22,8 +22,24 @@ test('repeated keys are all shown', () => {
 });
 
 test('an error says line and column', () => {
-  assert.throws(() => parseJson('{\n  "a": tru\n}'), (error: JsonError) => error.line === 2 && error.column === 8);
-  for (const text of ['', '{', '[1,]', '{"a" 1}', '01', '"\u0001"', '"\\x"', '1 2', '{a:1}', 'nul', '[1 2]', '-']) {
+  assert.throws(
+    () => parseJson('{\n  "a": tru\n}'),
+    (error: JsonError) => error.line === 2 && error.column === 8,
+  );
+  for (const text of [
+    '',
+    '{',
+    '[1,]',
+    '{"a" 1}',
+    '01',
+    '"\u0001"',
+    '"\\x"',
+    '1 2',
+    '{a:1}',
+    'nul',
+    '[1 2]',
+    '-',
+  ]) {
     assert.throws(() => parseJson(text), JsonError, text);
   }
 });
@@ -38,7 +54,16 @@ test('text that is no JSON is left alone', () => {
 });
 
 test('the same documents are accepted as by JSON.parse', () => {
-  for (const text of ['null', ' true ', '-0', '[]', '{}', '[1,[2,{"x":null}]]', '"\\"\\\\\\/\\b\\f\\n\\r\\t"', '1e-9']) {
+  for (const text of [
+    'null',
+    ' true ',
+    '-0',
+    '[]',
+    '{}',
+    '[1,[2,{"x":null}]]',
+    '"\\"\\\\\\/\\b\\f\\n\\r\\t"',
+    '1e-9',
+  ]) {
     assert.deepEqual(JSON.parse(formatJson(parseJson(text))), JSON.parse(text));
   }
 });

@@ -13,7 +13,11 @@ try {
   const tests = readdirSync(here).filter((name) => name.endsWith('.test.ts'));
   await build({
     entryPoints: tests.map((name) => join(here, name)),
-    bundle: true, platform: 'node', format: 'esm', outdir: out, outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    outdir: out,
+    outExtension: { '.js': '.mjs' },
   });
   const files = tests.map((name) => join(out, name.replace(/\.ts$/, '.mjs')));
   process.exitCode = spawnSync(process.execPath, ['--test', ...files], { stdio: 'inherit' }).status ?? 1;

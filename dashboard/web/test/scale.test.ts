@@ -19,6 +19,10 @@ test('moments on an axis are round', () => {
 });
 
 test('a missing value stays a gap and a lone one a dot', () => {
-  const path = linePath([1, 2, null, 3, null, 4, 5], (i) => i, (v) => v);
+  const path = linePath(
+    [1, 2, null, 3, null, 4, 5],
+    (i) => i,
+    (v) => v,
+  );
   assert.equal(path, 'M0.0 1.0L1.0 2.0M3.0 3.0h0.1M5.0 4.0L6.0 5.0');
 });

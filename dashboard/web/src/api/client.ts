@@ -33,7 +33,11 @@ export function apiUrl(path: string): string {
 }
 
 /** Reads; null where nothing changed since `known`. */
-export async function read<T>(path: string, signal: AbortSignal, known?: Fetched<T> | null): Promise<Fetched<T> | null> {
+export async function read<T>(
+  path: string,
+  signal: AbortSignal,
+  known?: Fetched<T> | null,
+): Promise<Fetched<T> | null> {
   const headers: Record<string, string> = known?.etag ? { 'If-None-Match': known.etag } : {};
   const response = await call(path, { headers, signal });
   if (response.status === 304) return null;
@@ -46,7 +50,12 @@ export async function fetchOnce<T>(path: string): Promise<T> {
   return ((await read<T>(path, new AbortController().signal)) as Fetched<T>).data;
 }
 
-export async function change<T>(method: 'POST' | 'PATCH', path: string, body: unknown, key?: string): Promise<T> {
+export async function change<T>(
+  method: 'POST' | 'PATCH',
+  path: string,
+  body: unknown,
+  key?: string,
+): Promise<T> {
   const headers: Record<string, string> = { 'Content-Type': 'application/json' };
   if (key) headers['Idempotency-Key'] = key;
   const response = await call(path, { method, headers, body: JSON.stringify(body) });

@@ -21,7 +21,11 @@ export function timeMarks(from: number, until: number, count: number): number[] 
 }
 
 /** A path through the points that are known; what is missing stays a gap. A lone point becomes a dot. */
-export function linePath(values: (number | null)[], x: (index: number) => number, y: (value: number) => number): string {
+export function linePath(
+  values: (number | null)[],
+  x: (index: number) => number,
+  y: (value: number) => number,
+): string {
   let path = '';
   values.forEach((value, index) => {
     if (value === null) return;

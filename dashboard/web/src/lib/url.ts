@@ -64,7 +64,12 @@ export function withQuery(query: string, changes: Changes): string {
   return text ? `?${text}` : '';
 }
 
-export function readChoice<T extends string>(query: string, name: string, choices: readonly T[], otherwise: T): T {
+export function readChoice<T extends string>(
+  query: string,
+  name: string,
+  choices: readonly T[],
+  otherwise: T,
+): T {
   const value = new URLSearchParams(query).get(name);
   return choices.find((choice) => choice === value) ?? otherwise;
 }
@@ -81,7 +86,16 @@ export function readNumber(query: string, name: string, min: number, max: number
 
 /** The filters of dead letters, under the names that the API uses too. */
 export const ENTRY_FILTERS = [
-  'text', 'type', 'group', 'subscription', 'fingerprint', 'topic', 'since', 'until', 'minAttempts', 'requeued',
+  'text',
+  'type',
+  'group',
+  'subscription',
+  'fingerprint',
+  'topic',
+  'since',
+  'until',
+  'minAttempts',
+  'requeued',
 ] as const;
 
 export type EntryFilter = Partial<Record<(typeof ENTRY_FILTERS)[number], string>>;

@@ -36,7 +36,9 @@ export function AboutPage() {
             <Assets data={data} />
             <section class="panel" aria-labelledby="config">
               <h2 id="config">Configuration</h2>
-              <pre class="code" tabIndex={0} aria-label="Configuration">{JSON.stringify(data.config, null, 2)}</pre>
+              <pre class="code" tabIndex={0} aria-label="Configuration">
+                {JSON.stringify(data.config, null, 2)}
+              </pre>
             </section>
           </>
         )}
@@ -53,7 +55,9 @@ function Versions({ data }: { data: About }) {
       <dl class="facts">
         <Fact name="libevents">{data.version}</Fact>
         <Fact name="civetweb">{data.civetweb}</Fact>
-        <Fact name="Transports">{data.transports.map(({ name, type }) => `${name} (${type})`).join(', ')}</Fact>
+        <Fact name="Transports">
+          {data.transports.map(({ name, type }) => `${name} (${type})`).join(', ')}
+        </Fact>
         <Fact name="Process">
           {current?.service ?? ''} {current?.instance ?? ''}
         </Fact>
@@ -124,7 +128,16 @@ function Assets({ data }: { data: About }) {
         columns={[
           { id: 'path', label: 'Path', cell: (row) => <span class="mono">{row.path}</span> },
           { id: 'size', label: 'Size', number: true, cell: (row) => formatBytes(row.size) },
-          { id: 'hash', label: 'SHA-256', grow: true, cell: (row) => <span class="mono" title={row.hash}>{row.hash}</span> },
+          {
+            id: 'hash',
+            label: 'SHA-256',
+            grow: true,
+            cell: (row) => (
+              <span class="mono" title={row.hash}>
+                {row.hash}
+              </span>
+            ),
+          },
         ]}
       />
     </section>

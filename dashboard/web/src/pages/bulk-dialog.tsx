@@ -51,7 +51,11 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
   return (
     <Dialog title={title} onClose={onClose}>
       <form onSubmit={submit}>
-        <p class="break">{scope.keys ? 'The selected entries.' : `Everything that matches now: ${describeFilter(scope.filter ?? {})}.`}</p>
+        <p class="break">
+          {scope.keys
+            ? 'The selected entries.'
+            : `Everything that matches now: ${describeFilter(scope.filter ?? {})}.`}
+        </p>
         {previewError && <Failure error={previewError} />}
         {!preview && !previewError && <Skeleton rows={4} />}
         {preview && <Impact preview={preview} verb={verb} />}
@@ -67,7 +71,12 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
             <span>
               To confirm, type <strong>{word}</strong>
             </span>
-            <input class="mono" value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
+            <input
+              class="mono"
+              value={typed}
+              autocomplete="off"
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
           </label>
         )}
         <ChangeError error={error} />
@@ -76,7 +85,11 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
             Cancel
           </button>
           <CopyCurl path="operations" body={body} />
-          <button type="submit" class={`button ${verb === 'requeue' ? 'primary' : 'danger'}`} disabled={!ready || busy}>
+          <button
+            type="submit"
+            class={`button ${verb === 'requeue' ? 'primary' : 'danger'}`}
+            disabled={!ready || busy}
+          >
             {title}
           </button>
         </DialogActions>
@@ -121,8 +134,8 @@ function Impact({ preview, verb }: { preview: Preview; verb: Verb }) {
     <>
       {!preview.exact && (
         <Note tone="warn">
-          Counted {formatCount(preview.count)} in the first {formatCount(preview.scanned)} entries; there may be more. The
-          operation takes all that match.
+          Counted {formatCount(preview.count)} in the first {formatCount(preview.scanned)} entries; there may
+          be more. The operation takes all that match.
         </Note>
       )}
       {preview.warnings.map((warning) => (
@@ -145,11 +158,14 @@ function Impact({ preview, verb }: { preview: Preview; verb: Verb }) {
           preview.targets.map((target) => (
             <Fact key={target.group} name={`To ${target.group}`}>
               {target.paused ? `paused by ${target.paused.by}, ` : ''}
-              {plural(target.members, 'member')}, lag {target.lag === null ? 'unknown' : formatCount(target.lag)}, pending{' '}
+              {plural(target.members, 'member')}, lag{' '}
+              {target.lag === null ? 'unknown' : formatCount(target.lag)}, pending{' '}
               {formatCount(target.pending)}
             </Fact>
           ))}
-        {preview.etaSeconds !== null && <Fact name="Takes about">{formatDuration(preview.etaSeconds * 1000)}</Fact>}
+        {preview.etaSeconds !== null && (
+          <Fact name="Takes about">{formatDuration(preview.etaSeconds * 1000)}</Fact>
+        )}
       </dl>
     </>
   );
@@ -178,14 +194,20 @@ function finish(verb: Verb, operation: Operation): void {
   if (operation.id !== null) {
     go(link(`operations/${encodeURIComponent(operation.id)}`));
     if (verb === 'discard') {
-      say({ tone: 'ok', text: 'Discarding.', action: { label: 'Undo', run: () => void undoDiscard(operation) } });
+      say({
+        tone: 'ok',
+        text: 'Discarding.',
+        action: { label: 'Undo', run: () => void undoDiscard(operation) },
+      });
     }
     return;
   }
   const past = verb === 'requeue' ? 'requeued' : 'discarded';
   const left = operation.skipped + operation.failed;
   const trouble = operation.results?.find((one) => one.outcome !== past);
-  const why = trouble ? ` ${formatCount(left)} not: ${trouble.message || trouble.outcome.replaceAll('_', ' ')}.` : '';
+  const why = trouble
+    ? ` ${formatCount(left)} not: ${trouble.message || trouble.outcome.replaceAll('_', ' ')}.`
+    : '';
   const keys = operation.results?.filter((one) => one.outcome === 'discarded').map((one) => one.key) ?? [];
   say({
     tone: left > 0 ? 'bad' : 'ok',

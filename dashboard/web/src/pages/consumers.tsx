@@ -15,15 +15,57 @@ import { GroupState, lagOf } from './group-parts.tsx';
 const hrefOf = (row: Group) => link(`consumers/${encodeURIComponent(row.group)}`);
 
 const COLUMNS: Column<Group>[] = [
-  { id: 'group', label: 'Group', grow: true, sort: (row) => row.group, cell: (row) => <a href={hrefOf(row)}>{row.group}</a> },
+  {
+    id: 'group',
+    label: 'Group',
+    grow: true,
+    sort: (row) => row.group,
+    cell: (row) => <a href={hrefOf(row)}>{row.group}</a>,
+  },
   { id: 'state', label: 'State', cell: (row) => <GroupState group={row} /> },
   { id: 'lag', label: 'Lag', number: true, sort: (row) => row.lag, cell: lagOf },
-  { id: 'pending', label: 'Pending', number: true, sort: (row) => row.pending, cell: (row) => formatCount(row.pending) },
-  { id: 'oldest', label: 'Oldest pending', sort: (row) => row.oldestPendingAt, cell: (row) => <Age at={row.oldestPendingAt} /> },
-  { id: 'rate', label: 'Rate', unit: '/s', number: true, sort: (row) => row.rate, cell: (row) => formatDecimal(row.rate) },
-  { id: 'retries', label: 'Retries', number: true, sort: (row) => row.retries, cell: (row) => formatCount(row.retries) },
-  { id: 'inFlight', label: 'In flight', number: true, sort: (row) => row.inFlight, cell: (row) => formatCount(row.inFlight) },
-  { id: 'members', label: 'Members', number: true, sort: (row) => row.members.length, cell: (row) => formatCount(row.members.length) },
+  {
+    id: 'pending',
+    label: 'Pending',
+    number: true,
+    sort: (row) => row.pending,
+    cell: (row) => formatCount(row.pending),
+  },
+  {
+    id: 'oldest',
+    label: 'Oldest pending',
+    sort: (row) => row.oldestPendingAt,
+    cell: (row) => <Age at={row.oldestPendingAt} />,
+  },
+  {
+    id: 'rate',
+    label: 'Rate',
+    unit: '/s',
+    number: true,
+    sort: (row) => row.rate,
+    cell: (row) => formatDecimal(row.rate),
+  },
+  {
+    id: 'retries',
+    label: 'Retries',
+    number: true,
+    sort: (row) => row.retries,
+    cell: (row) => formatCount(row.retries),
+  },
+  {
+    id: 'inFlight',
+    label: 'In flight',
+    number: true,
+    sort: (row) => row.inFlight,
+    cell: (row) => formatCount(row.inFlight),
+  },
+  {
+    id: 'members',
+    label: 'Members',
+    number: true,
+    sort: (row) => row.members.length,
+    cell: (row) => formatCount(row.members.length),
+  },
 ];
 
 export function ConsumersPage() {
@@ -37,7 +79,10 @@ export function ConsumersPage() {
           if (items.length === 0) {
             return (
               <Empty title="No consumers yet">
-                <p>A group appears here as soon as a handler subscribes, and stays while the store remembers it.</p>
+                <p>
+                  A group appears here as soon as a handler subscribes, and stays while the store remembers
+                  it.
+                </p>
               </Empty>
             );
           }
@@ -46,7 +91,12 @@ export function ConsumersPage() {
               <div class="filters">
                 <label>
                   Filter by name
-                  <input type="search" data-search value={search} onInput={(event) => setQuery({ q: event.currentTarget.value })} />
+                  <input
+                    type="search"
+                    data-search
+                    value={search}
+                    onInput={(event) => setQuery({ q: event.currentTarget.value })}
+                  />
                 </label>
               </div>
               {rows.length === 0 ? (

@@ -18,7 +18,10 @@ type Intent = { verb: Verb; fingerprint: string } | null;
 
 const hrefOf = (row: Fingerprint) => link('dlq/entries', { fingerprint: row.fingerprint });
 
-function columnsOf(onAct: (intent: Intent) => void, obstacles: Record<Verb, string | null>): Column<Fingerprint>[] {
+function columnsOf(
+  onAct: (intent: Intent) => void,
+  obstacles: Record<Verb, string | null>,
+): Column<Fingerprint>[] {
   const button = (verb: Verb, label: string, row: Fingerprint) => (
     <button
       type="button"
@@ -46,10 +49,31 @@ function columnsOf(onAct: (intent: Intent) => void, obstacles: Record<Verb, stri
         </>
       ),
     },
-    { id: 'type', label: 'Type', sort: (row) => row.type, cell: (row) => <span class="mono" title={row.type}>{row.type}</span> },
+    {
+      id: 'type',
+      label: 'Type',
+      sort: (row) => row.type,
+      cell: (row) => (
+        <span class="mono" title={row.type}>
+          {row.type}
+        </span>
+      ),
+    },
     { id: 'group', label: 'Group', sort: (row) => row.group, cell: (row) => row.group ?? NONE },
-    { id: 'count', label: 'Count', number: true, sort: (row) => row.count, cell: (row) => formatCount(row.count) },
-    { id: 'share', label: 'Share', number: true, sort: (row) => row.share, cell: (row) => formatPercent(row.share) },
+    {
+      id: 'count',
+      label: 'Count',
+      number: true,
+      sort: (row) => row.count,
+      cell: (row) => formatCount(row.count),
+    },
+    {
+      id: 'share',
+      label: 'Share',
+      number: true,
+      sort: (row) => row.share,
+      cell: (row) => formatPercent(row.share),
+    },
     { id: 'first', label: 'First', sort: (row) => row.firstAt, cell: (row) => <Age at={row.firstAt} /> },
     { id: 'last', label: 'Last', sort: (row) => row.lastAt, cell: (row) => <Age at={row.lastAt} /> },
     {
@@ -69,21 +93,40 @@ export function DeadGroupsPage() {
   const { query } = usePlace();
   const topic = readText(query, 'topic');
   const search = readText(query, 'q');
-  const polled = usePoll<List<Fingerprint>>(`dlq/groups${topic ? `?topic=${encodeURIComponent(topic)}` : ''}`);
+  const polled = usePoll<List<Fingerprint>>(
+    `dlq/groups${topic ? `?topic=${encodeURIComponent(topic)}` : ''}`,
+  );
   const [intent, setIntent] = useState<Intent>(null);
   const obstacles = { requeue: useObstacle('dlq.requeue'), discard: useObstacle('dlq.archive') };
   const reasons = [...new Set(Object.values(obstacles).filter((reason) => reason !== null))];
   const close = () => setIntent(null);
   return (
-    <Page title="Dead letters" actions={<a class="button" href={link('dlq/entries', { topic })}>All entries</a>}>
-      {polled.data && reasons.map((reason) => <p key={reason} class="reason">{reason}</p>)}
+    <Page
+      title="Dead letters"
+      actions={
+        <a class="button" href={link('dlq/entries', { topic })}>
+          All entries
+        </a>
+      }
+    >
+      {polled.data &&
+        reasons.map((reason) => (
+          <p key={reason} class="reason">
+            {reason}
+          </p>
+        ))}
       <Loaded of={polled}>
         {(data) =>
           data.items.length === 0 ? (
             <NothingDead topic={topic} />
           ) : (
             <>
-              <GroupFilters search={search} topic={topic} topics={topicsOf(data.items, topic)} total={data.items} />
+              <GroupFilters
+                search={search}
+                topic={topic}
+                topics={topicsOf(data.items, topic)}
+                total={data.items}
+              />
               <Table
                 name="Dead letters by error"
                 rows={data.items.filter((row) => matches(row, search))}
@@ -97,7 +140,12 @@ export function DeadGroupsPage() {
         }
       </Loaded>
       {intent && (
-        <BulkDialog verb={intent.verb} scope={{ filter: { fingerprint: intent.fingerprint, ...(topic && { topic }) } }} onClose={close} onDone={close} />
+        <BulkDialog
+          verb={intent.verb}
+          scope={{ filter: { fingerprint: intent.fingerprint, ...(topic && { topic }) } }}
+          onClose={close}
+          onDone={close}
+        />
       )}
     </Page>
   );
@@ -120,7 +168,12 @@ function GroupFilters({ search, topic, topics, total }: FilterProps) {
     <div class="filters">
       <label>
         Filter
-        <input type="search" data-search value={search} onInput={(event) => setQuery({ q: event.currentTarget.value })} />
+        <input
+          type="search"
+          data-search
+          value={search}
+          onInput={(event) => setQuery({ q: event.currentTarget.value })}
+        />
       </label>
       <label>
         Topic

@@ -41,7 +41,7 @@ function Editor({ entry, text, onText, onReview, onClose }: EditorProps) {
   return (
     <>
       <label class="field">
-        Body
+        Edited body
         <textarea
           class="mono editor"
           rows={16}
@@ -53,16 +53,30 @@ function Editor({ entry, text, onText, onReview, onClose }: EditorProps) {
         />
       </label>
       <p id="edit-state" role="status" class={fault ? 'fault' : 'meta'}>
-        {fault ? `Not JSON: ${fault}.` : unchanged ? 'Nothing changed yet.' : 'Valid JSON. Numbers are sent exactly as written.'}
+        {fault
+          ? `Not JSON: ${fault}.`
+          : unchanged
+            ? 'Nothing changed yet.'
+            : 'Valid JSON. Numbers are sent exactly as written.'}
       </p>
       <DialogActions>
         <button type="button" class="button" onClick={() => onClose(false)}>
           Cancel
         </button>
-        <button type="button" class="button" disabled={fault !== null} onClick={() => onText(formatJson(parseJson(text)))}>
+        <button
+          type="button"
+          class="button"
+          disabled={fault !== null}
+          onClick={() => onText(formatJson(parseJson(text)))}
+        >
           Format
         </button>
-        <button type="button" class="button primary" disabled={fault !== null || unchanged} onClick={onReview}>
+        <button
+          type="button"
+          class="button primary"
+          disabled={fault !== null || unchanged}
+          onClick={onReview}
+        >
           Review changes
         </button>
       </DialogActions>
@@ -108,7 +122,9 @@ function Diff({ before, after }: { before: string; after: string }) {
   const changed = lines.some((line) => line && line.kind !== 'same');
   return (
     <section aria-label="Changes">
-      <p class="meta">{changed ? 'Changes, line by line, of the formatted texts.' : 'Only white space changed.'}</p>
+      <p class="meta">
+        {changed ? 'Changes, line by line, of the formatted texts.' : 'Only white space changed.'}
+      </p>
       <div class="code diff" tabIndex={0} role="group" aria-label="Changed lines">
         <table>
           <tbody>

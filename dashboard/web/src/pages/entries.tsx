@@ -4,7 +4,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { List } from '../api/client.ts';
 import type { EntrySummary, Fingerprint, Scope } from '../api/schema.ts';
 import { formatCount, plural } from '../lib/format.ts';
-import { readEntryFilter, readNumber, readText, typedFilter, withQuery, type EntryFilter } from '../lib/url.ts';
+import {
+  readEntryFilter,
+  readNumber,
+  readText,
+  typedFilter,
+  withQuery,
+  type EntryFilter,
+} from '../lib/url.ts';
 import { go, link, usePlace } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
 import { Page } from '../ui/page.tsx';
@@ -26,7 +33,9 @@ export function EntriesPage() {
   const before = readNumber(query, 'scanned', 0, 1e15) ?? 0;
   const identity = withQuery('', filter);
   const [verb, setVerb] = useState<Verb | null>(null);
-  const polled = usePoll<EntryList>(`dlq/entries${withQuery('', { ...filter, limit: PAGE, cursor })}`, { hold: verb !== null });
+  const polled = usePoll<EntryList>(`dlq/entries${withQuery('', { ...filter, limit: PAGE, cursor })}`, {
+    hold: verb !== null,
+  });
   const selection = useSelection(identity);
   const scope: Scope = selection.all ? { filter: typedFilter(filter) } : { keys: [...selection.keys] };
   return (
@@ -42,7 +51,17 @@ export function EntriesPage() {
         )}
       </Loaded>
       <SelectionBar selection={selection} filter={filter} onAct={setVerb} />
-      {verb && <BulkDialog verb={verb} scope={scope} onClose={() => setVerb(null)} onDone={() => { setVerb(null); selection.clear(); }} />}
+      {verb && (
+        <BulkDialog
+          verb={verb}
+          scope={scope}
+          onClose={() => setVerb(null)}
+          onDone={() => {
+            setVerb(null);
+            selection.clear();
+          }}
+        />
+      )}
     </Page>
   );
 }
@@ -52,8 +71,8 @@ function GroupNote({ fingerprint }: { fingerprint: string }) {
   if (!data) return null;
   return (
     <p class="group-note">
-      <strong>{plural(data.count, 'entry', 'entries')}</strong> of <span class="mono break">{data.errorClass}</span>:{' '}
-      <span class="break">{data.message}</span>
+      <strong>{plural(data.count, 'entry', 'entries')}</strong> of{' '}
+      <span class="mono break">{data.errorClass}</span>: <span class="break">{data.message}</span>
     </p>
   );
 }
@@ -70,23 +89,31 @@ function Rows({ data, filter, first, selection }: RowsProps) {
   const oldest = data.items[data.items.length - 1];
   // A row may also have been pushed to the next page by newer ones; only one inside this page's span is gone.
   const isGone = (row: EntrySummary) =>
-    held && !present.has(row.key) && (data.exhausted || !oldest || (row.lastFailureAt ?? 0) > (oldest.lastFailureAt ?? 0));
+    held &&
+    !present.has(row.key) &&
+    (data.exhausted || !oldest || (row.lastFailureAt ?? 0) > (oldest.lastFailureAt ?? 0));
   const gone = rows.filter(isGone);
   const goneKeys = gone.map((row) => row.key).join();
   useEffect(() => {
     if (gone.some((row) => selection.keys.has(row.key))) selection.drop(gone.map((row) => row.key));
   }, [goneKeys]);
-  if (rows.length === 0) return <NoRows filtered={Object.keys(filter).length > 0} complete={data.exhausted} first={first} />;
+  if (rows.length === 0)
+    return <NoRows filtered={Object.keys(filter).length > 0} complete={data.exhausted} first={first} />;
   return (
     <>
-      {gone.length > 0 && <Note>{plural(gone.length, 'entry', 'entries')} on this page went while you selected: someone else acted.</Note>}
+      {gone.length > 0 && (
+        <Note>
+          {plural(gone.length, 'entry', 'entries')} on this page went while you selected: someone else acted.
+        </Note>
+      )}
       <EntryTable rows={rows} isGone={isGone} selection={selection} />
     </>
   );
 }
 
 function NoRows({ filtered, complete, first }: { filtered: boolean; complete: boolean; first: boolean }) {
-  if (!complete) return <Empty title="No match so far">Only a part has been looked at. Continue below.</Empty>;
+  if (!complete)
+    return <Empty title="No match so far">Only a part has been looked at. Continue below.</Empty>;
   if (!first) return <Empty title="No more entries">This was the end of the list.</Empty>;
   if (!filtered) return <Empty title="Nothing is dead">Events that exhaust their retries appear here.</Empty>;
   return (
@@ -108,7 +135,8 @@ function ScanBar({ data, before, filter, first }: ScanProps) {
   return (
     <div class="scan" role="group" aria-label="How far was looked">
       <span>
-        {formatCount(data.items.length)} shown{data.scanned === null ? '' : `, looked at ${formatCount(scanned)}`}
+        {formatCount(data.items.length)} shown
+        {data.scanned === null ? '' : `, looked at ${formatCount(scanned)}`}
         {total}
         {data.exhausted ? ', to the end' : ', not yet to the end'}
       </span>

@@ -13,9 +13,11 @@ import { restoreOne } from './undo.ts';
 
 export type EntryDialogProps = { entry: Entry; path: string; onClose: (acted: boolean) => void };
 
+const wasGone = (error: ApiError | null) => error?.problem.code === 'dlq_entry_gone';
+
 /** Someone else was faster: who, when and what, instead of an error. */
 export function GoneNote({ error }: { error: ApiError | null }) {
-  if (error?.problem.code !== 'dlq_entry_gone') return <ChangeError error={error} />;
+  if (!error || !wasGone(error)) return <ChangeError error={error} />;
   const { by, at, action } = error.problem;
   return (
     <div role="alert">
@@ -34,17 +36,22 @@ export function RequeueDialog({ entry, path, onClose }: EntryDialogProps) {
     event.preventDefault();
     const answer = await run('POST', `${path}:requeue`, {});
     if (!answer) return;
-    say({ tone: 'ok', text: `Requeued for ${entry.group ?? 'its group'}${answer.offset ? ` as ${answer.offset}` : ''}.` });
+    say({
+      tone: 'ok',
+      text: `Requeued for ${entry.group ?? 'its group'}${answer.offset ? ` as ${answer.offset}` : ''}.`,
+    });
     onClose(true);
   };
   return (
-    <Dialog title="Requeue 1 entry" onClose={() => onClose(error !== null)}>
+    <Dialog title="Requeue 1 entry" onClose={() => onClose(wasGone(error))}>
       <form onSubmit={submit}>
-        <p>It is sent once more to the group that failed, and to no other. The original moves to the archive.</p>
+        <p>
+          It is sent once more to the group that failed, and to no other. The original moves to the archive.
+        </p>
         <Target entry={entry} />
         <GoneNote error={error} />
         <DialogActions>
-          <button type="button" class="button" onClick={() => onClose(error !== null)}>
+          <button type="button" class="button" onClick={() => onClose(wasGone(error))}>
             Cancel
           </button>
           <CopyCurl path={`${path}:requeue`} body={{}} />
@@ -79,11 +86,15 @@ export function DiscardDialog({ entry, path, onClose }: EntryDialogProps) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (!(await run('POST', `${path}:discard`, body))) return;
-    say({ tone: 'ok', text: '1 entry discarded.', action: { label: 'Undo', run: () => void restoreOne(entry.key) } });
+    say({
+      tone: 'ok',
+      text: '1 entry discarded.',
+      action: { label: 'Undo', run: () => void restoreOne(entry.key) },
+    });
     onClose(true);
   };
   return (
-    <Dialog title="Discard 1 entry" onClose={() => onClose(error !== null)}>
+    <Dialog title="Discard 1 entry" onClose={() => onClose(wasGone(error))}>
       <form onSubmit={submit}>
         <p>Its group will not get it again. It moves to the archive, from where it can be restored.</p>
         <Target entry={entry} />
@@ -93,7 +104,7 @@ export function DiscardDialog({ entry, path, onClose }: EntryDialogProps) {
         </label>
         <GoneNote error={error} />
         <DialogActions>
-          <button type="button" class="button" onClick={() => onClose(error !== null)}>
+          <button type="button" class="button" onClick={() => onClose(wasGone(error))}>
             Cancel
           </button>
           <CopyCurl path={`${path}:discard`} body={body} />

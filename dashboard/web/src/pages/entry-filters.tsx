@@ -34,10 +34,21 @@ function read(form: HTMLFormElement, utc: boolean): EntryFilter {
 export function EntryFilters({ filter }: { filter: EntryFilter }) {
   const utc = useUtc();
   const { query } = usePlace();
-  const more = filter.topic || filter.fingerprint || filter.since || filter.until || filter.minAttempts || filter.requeued;
+  const more =
+    filter.topic ||
+    filter.fingerprint ||
+    filter.since ||
+    filter.until ||
+    filter.minAttempts ||
+    filter.requeued;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    go(link('dlq/entries', { ...read(event.currentTarget as HTMLFormElement, utc), subscription: readText(query, 'subscription') }));
+    go(
+      link('dlq/entries', {
+        ...read(event.currentTarget as HTMLFormElement, utc),
+        subscription: readText(query, 'subscription'),
+      }),
+    );
   };
   return (
     <form class="filters entry-filters" onSubmit={submit}>
@@ -47,7 +58,13 @@ export function EntryFilters({ filter }: { filter: EntryFilter }) {
       </label>
       <label>
         Type
-        <input name="type" class="mono" maxLength={500} placeholder="order.*" defaultValue={filter.type ?? ''} />
+        <input
+          name="type"
+          class="mono"
+          maxLength={500}
+          placeholder="order.*"
+          defaultValue={filter.type ?? ''}
+        />
       </label>
       <label>
         Group
@@ -94,7 +111,13 @@ function MoreFilters({ filter, utc }: { filter: EntryFilter; utc: boolean }) {
       </label>
       <label>
         Attempts at least
-        <input type="number" name="minAttempts" min={1} max={1000000} defaultValue={filter.minAttempts ?? ''} />
+        <input
+          type="number"
+          name="minAttempts"
+          min={1}
+          max={1000000}
+          defaultValue={filter.minAttempts ?? ''}
+        />
       </label>
       <label>
         Requeued before

@@ -14,7 +14,11 @@ export function ErrorSection({ error }: { error: ErrorDetail }) {
     <section class="panel" aria-labelledby="error">
       <header class="panel-head">
         <h2 id="error">Error</h2>
-        <Copy text={[error.class, error.message, error.stack].filter(Boolean).join('\n')} what="error" label="Copy" />
+        <Copy
+          text={[error.class, error.message, error.stack].filter(Boolean).join('\n')}
+          what="error"
+          label="Copy"
+        />
       </header>
       <p class="error-line break">
         <strong class="mono">{error.class}</strong> {error.message}
@@ -81,7 +85,13 @@ export function BodySection({ entry, path }: { entry: Entry; path: string }) {
           Body <span class="unit">{entry.contentType}</span>
         </h2>
         <span class="row-actions">
-          {present && <Copy text={entry.bodyText ?? entry.raw ?? ''} what={entry.bodyText === null ? 'body as base64' : 'body'} label="Copy" />}
+          {present && (
+            <Copy
+              text={entry.bodyText ?? entry.raw ?? ''}
+              what={entry.bodyText === null ? 'body as base64' : 'body'}
+              label="Copy"
+            />
+          )}
           {!entry.withheld && !entry.archived && entry.redacted.length === 0 && (
             <a class="button" href={apiUrl(`${path}/body`)} download data-outside>
               Download
@@ -100,8 +110,8 @@ function Preview({ entry }: { entry: Entry }) {
   return (
     <>
       <Note>
-        {formatBytes(entry.bodySize)} are too many to show. This is the beginning; download it to see the rest. Requeue takes
-        all of it.
+        {formatBytes(entry.bodySize)} are too many to show. This is the beginning; download it to see the
+        rest. Requeue takes all of it.
       </Note>
       <pre class="code wrap" tabIndex={0} role="group" aria-label="Beginning of the body">
         {entry.bodyPreview}

@@ -61,7 +61,12 @@ function PickPage({ rows, selection }: { rows: EntrySummary[]; selection: Select
         type="checkbox"
         aria-label="Select page"
         checked={rows.length > 0 && chosen === rows.length}
-        onChange={(event) => selection.set(rows.map((row) => row.key), event.currentTarget.checked)}
+        onChange={(event) =>
+          selection.set(
+            rows.map((row) => row.key),
+            event.currentTarget.checked,
+          )
+        }
       />
     </label>
   );
@@ -89,7 +94,9 @@ function Row({ row, gone, selection }: { row: EntrySummary; gone: boolean; selec
       <td>
         <Age at={row.lastFailureAt} />
       </td>
-      <td class="mono" title={row.type}>{row.type}</td>
+      <td class="mono" title={row.type}>
+        {row.type}
+      </td>
       <td title={row.group ?? undefined}>{row.group ?? NONE}</td>
       <td class="grow">
         <a href={hrefOf(row)} title={error}>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // One dead letter: why it died, what it says, and what can be done about it.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { ApiError } from '../api/client.ts';
 import type { Archived, Entry } from '../api/schema.ts';
 import { formatBytes, formatCount, NONE } from '../lib/format.ts';
 import { link } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
-import { refreshNow } from '../state/refresh.ts';
+import { useStore } from '../state/store.ts';
 import { Action } from '../ui/action.tsx';
 import { Fact, Page } from '../ui/page.tsx';
 import { Empty, Loaded, Note } from '../ui/states.tsx';
@@ -14,24 +14,35 @@ import { Age, Id, Moment } from '../ui/values.tsx';
 import { Attempts, BodySection, ErrorSection, HeadersSection } from './entry-parts.tsx';
 import { DiscardDialog, RequeueDialog } from './entry-dialogs.tsx';
 import { EditDialog } from './edit-dialog.tsx';
-import { restoreOne } from './undo.ts';
+import { restorals, restoreOne } from './undo.ts';
 
 const UP = () => ({ label: 'Entries', href: link('dlq/entries') });
+
+const archivedPath = (id: string) => `dlq/entries/${encodeURIComponent(id)}?archived=true`;
 
 type Asking = 'requeue' | 'discard' | 'edit' | null;
 
 export function EntryPage({ id }: { id: string }) {
   const path = `dlq/entries/${encodeURIComponent(id)}`;
   const [asking, setAsking] = useState<Asking>(null);
-  const polled = usePoll<Entry>(path, { hold: asking !== null, slowest: 10 });
-  const close = (acted: boolean) => {
+  const [acted, setActed] = useState(false);
+  const restored = useStore(restorals);
+  useEffect(() => setActed(false), [restored]);
+  // What the reader has acted on is in the archive: asking elsewhere would only be told so.
+  const polled = usePoll<Entry>(acted ? archivedPath(id) : path, { hold: asking !== null, slowest: 10 });
+  const close = (done: boolean) => {
     setAsking(null);
-    if (acted) refreshNow();
+    setActed(done);
   };
   const { data: entry, error } = polled;
   const gone = error?.problem.code === 'dlq_entry_gone';
   return (
-    <Page title={entry?.type ?? 'Dead letter'} heading={<span class="break">{entry?.type ?? 'Dead letter'}</span>} up={UP()} actions={entry && <Actions entry={entry} onAsk={setAsking} />}>
+    <Page
+      title={entry?.type ?? 'Dead letter'}
+      heading={<span class="break">{entry?.type ?? 'Dead letter'}</span>}
+      up={UP()}
+      actions={entry && <Actions entry={entry} onAsk={setAsking} />}
+    >
       {gone && error ? (
         <Gone id={id} error={error} />
       ) : (
@@ -76,7 +87,13 @@ function EntryView({ entry, text, path }: { entry: Entry; text: string; path: st
       )}
       {entry.redacted.length > 0 && <Note>Not shown in the body: {entry.redacted.join(', ')}.</Note>}
       <dl class="facts wide">
-        <Fact name="Group">{entry.group ? <a href={link(`consumers/${encodeURIComponent(entry.group)}`)}>{entry.group}</a> : NONE}</Fact>
+        <Fact name="Group">
+          {entry.group ? (
+            <a href={link(`consumers/${encodeURIComponent(entry.group)}`)}>{entry.group}</a>
+          ) : (
+            NONE
+          )}
+        </Fact>
         <Fact name="Subscription">
           <span class="mono break">{entry.subscription ?? NONE}</span>
         </Fact>
@@ -114,7 +131,11 @@ function EntryView({ entry, text, path }: { entry: Entry; text: string; path: st
   );
 }
 
-const WORDS: Record<string, string> = { requeued: 'Requeued', edited: 'Edited and requeued', discarded: 'Discarded' };
+const WORDS: Record<string, string> = {
+  requeued: 'Requeued',
+  edited: 'Edited and requeued',
+  discarded: 'Discarded',
+};
 
 function ArchivedNote({ archived, id }: { archived: Archived; id: string }) {
   return (
@@ -128,7 +149,9 @@ function ArchivedNote({ archived, id }: { archived: Archived; id: string }) {
           The copy: <Id value={archived.copy} />
         </p>
       )}
-      {archived.action === 'discarded' && <Action permission="dlq.archive" label="Restore" onAct={() => void restoreOne(id)} />}
+      {archived.action === 'discarded' && (
+        <Action permission="dlq.archive" label="Restore" onAct={() => void restoreOne(id)} />
+      )}
     </Note>
   );
 }
@@ -136,8 +159,11 @@ function ArchivedNote({ archived, id }: { archived: Archived; id: string }) {
 /** Someone, perhaps the reader, has acted: what became of it, and the entry as it was. */
 function Gone({ id, error }: { id: string; error: ApiError }) {
   const { by, at, action, copy } = error.problem;
-  const archived = usePoll<Entry>(`dlq/entries/${encodeURIComponent(id)}?archived=true`, { slowest: 60 });
-  if (archived.data) return <EntryView entry={archived.data} text={archived.text} path={`dlq/entries/${encodeURIComponent(id)}`} />;
+  const archived = usePoll<Entry>(archivedPath(id), { slowest: 60 });
+  if (archived.data)
+    return (
+      <EntryView entry={archived.data} text={archived.text} path={`dlq/entries/${encodeURIComponent(id)}`} />
+    );
   return (
     <Empty title={`${WORDS[action ?? ''] ?? 'No longer here'}${by ? ` by ${by}` : ''}`}>
       <p>
@@ -149,7 +175,9 @@ function Gone({ id, error }: { id: string; error: ApiError }) {
           </>
         )}
       </p>
-      {action === 'discarded' && <Action permission="dlq.archive" label="Restore" onAct={() => void restoreOne(id)} />}
+      {action === 'discarded' && (
+        <Action permission="dlq.archive" label="Restore" onAct={() => void restoreOne(id)} />
+      )}
       <p>
         <a href={link('dlq/entries')}>All entries</a>
       </p>

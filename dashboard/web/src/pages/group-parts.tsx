@@ -10,12 +10,21 @@ const STUCK_MS = 300_000;
 export function GroupState({ group }: { group: Group }) {
   if (group.paused) return <State tone="warn">paused</State>;
   if (!group.members.some((member) => member.alive)) return <State tone="bad">no members</State>;
-  if (group.oldestPendingAt && Date.now() - group.oldestPendingAt > STUCK_MS) return <State tone="warn">stuck</State>;
+  if (group.oldestPendingAt && Date.now() - group.oldestPendingAt > STUCK_MS)
+    return <State tone="warn">stuck</State>;
   return <State tone="ok">running</State>;
 }
 
 /** Unknown is not zero: the reason stands in the title and on the page of the group. */
-export function lagOf({ lag, lagReason, lagExact }: { lag: number | null; lagReason?: string | null; lagExact: boolean }) {
+export function lagOf({
+  lag,
+  lagReason,
+  lagExact,
+}: {
+  lag: number | null;
+  lagReason?: string | null;
+  lagExact: boolean;
+}) {
   if (lag === null) {
     return (
       <span class="muted" title={lagReason ?? 'The store does not know.'}>

@@ -43,8 +43,8 @@ function GroupView({ data }: { data: Group }) {
       {data.paused && (
         <Note tone="warn">
           Paused by {data.paused.by} <Age at={data.paused.at} />
-          {data.paused.reason ? `: ${data.paused.reason}` : ', without a reason given'}. Nothing new is read; what was read
-          is finished.
+          {data.paused.reason ? `: ${data.paused.reason}` : ', without a reason given'}. Nothing new is read;
+          what was read is finished.
         </Note>
       )}
       {data.lag === null && <Note>The lag is unknown: {data.lagReason ?? 'the store does not tell.'}</Note>}
@@ -84,8 +84,21 @@ function Members({ data }: { data: Group }) {
           rows={data.members}
           keyOf={(row) => row.name}
           columns={[
-            { id: 'name', label: 'Name', grow: true, cell: (row) => <span class="mono" title={row.name}>{row.name}</span> },
-            { id: 'state', label: 'State', cell: (row) => <State tone={row.alive ? 'ok' : 'bad'}>{row.alive ? 'alive' : 'gone'}</State> },
+            {
+              id: 'name',
+              label: 'Name',
+              grow: true,
+              cell: (row) => (
+                <span class="mono" title={row.name}>
+                  {row.name}
+                </span>
+              ),
+            },
+            {
+              id: 'state',
+              label: 'State',
+              cell: (row) => <State tone={row.alive ? 'ok' : 'bad'}>{row.alive ? 'alive' : 'gone'}</State>,
+            },
             { id: 'host', label: 'Host', cell: (row) => row.host ?? NONE },
             { id: 'pid', label: 'Process', number: true, cell: (row) => row.pid ?? NONE },
             { id: 'pending', label: 'Pending', number: true, cell: (row) => formatCount(row.pending) },
@@ -105,7 +118,16 @@ function Topics({ data }: { data: Group }) {
         rows={data.topics}
         keyOf={(row) => `${row.topic} ${row.partition}`}
         columns={[
-          { id: 'topic', label: 'Topic', grow: true, cell: (row) => <span class="mono" title={row.topic}>{row.topic}</span> },
+          {
+            id: 'topic',
+            label: 'Topic',
+            grow: true,
+            cell: (row) => (
+              <span class="mono" title={row.topic}>
+                {row.topic}
+              </span>
+            ),
+          },
           { id: 'partition', label: 'Partition', number: true, cell: (row) => row.partition ?? NONE },
           { id: 'lag', label: 'Lag', number: true, cell: lagOf },
           { id: 'pending', label: 'Pending', number: true, cell: (row) => formatCount(row.pending) },
@@ -127,7 +149,16 @@ function Subscriptions({ data }: { data: Group }) {
         rows={data.subscriptions}
         keyOf={(row) => `${row.service} ${row.instance} ${row.name}`}
         columns={[
-          { id: 'name', label: 'Name', grow: true, cell: (row) => <span class="mono" title={row.name}>{row.name}</span> },
+          {
+            id: 'name',
+            label: 'Name',
+            grow: true,
+            cell: (row) => (
+              <span class="mono" title={row.name}>
+                {row.name}
+              </span>
+            ),
+          },
           { id: 'pattern', label: 'Pattern', cell: (row) => <span class="mono">{row.pattern}</span> },
           { id: 'service', label: 'Service', cell: (row) => row.service },
           { id: 'handled', label: 'Handled', number: true, cell: (row) => formatCount(row.handled) },

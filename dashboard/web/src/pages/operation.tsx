@@ -30,7 +30,9 @@ export function OperationPage({ id }: { id: string }) {
   const polled = usePoll<Operation>(path);
   const { data } = polled;
   const count = data?.snapshot?.count;
-  const title = data ? `${NAMES[data.kind]}${count === null || count === undefined ? '' : ` of ${formatCount(count)}`}` : 'Operation';
+  const title = data
+    ? `${NAMES[data.kind]}${count === null || count === undefined ? '' : ` of ${formatCount(count)}`}`
+    : 'Operation';
   return (
     <Page title={title} up={UP()}>
       <Loaded of={polled} list={UP()}>
@@ -77,11 +79,14 @@ function Progress({ operation }: { operation: Operation }) {
           {formatCount(past)} of {total === null ? 'unknown' : formatCount(total)}
         </span>
         {rate !== null && <span>{formatDecimal(rate)} /s now</span>}
-        {rate !== null && rate > 0 && left !== null && left > 0 && <span>about {formatDuration((left / rate) * 1000)} left</span>}
+        {rate !== null && rate > 0 && left !== null && left > 0 && (
+          <span>about {formatDuration((left / rate) * 1000)} left</span>
+        )}
       </div>
       <progress max={total ?? undefined} value={total === null ? undefined : past} aria-label="Progress" />
       <p class="meta">
-        {formatCount(operation.done)} done, {formatCount(operation.skipped)} skipped (no longer there), {formatCount(operation.failed)} failed
+        {formatCount(operation.done)} done, {formatCount(operation.skipped)} skipped (no longer there),{' '}
+        {formatCount(operation.failed)} failed
       </p>
       {operation.state === 'aborted' && <Note>Aborted: what had not been reached was left as it was.</Note>}
       {operation.reason && <Note>{operation.reason}</Note>}
@@ -144,10 +149,16 @@ function Undo({ operation }: { operation: Operation }) {
     await undoDiscard(operation);
     setBusy(false);
   };
-  const tooMany = operation.done > UNDO_MAX ? `At most ${formatCount(UNDO_MAX)} can be restored from here.` : null;
+  const tooMany =
+    operation.done > UNDO_MAX ? `At most ${formatCount(UNDO_MAX)} can be restored from here.` : null;
   return (
     <div class="controls">
-      <Action permission="dlq.archive" label="Undo" obstacle={busy ? 'Restoring.' : tooMany} onAct={() => void undo()} />
+      <Action
+        permission="dlq.archive"
+        label="Undo"
+        obstacle={busy ? 'Restoring.' : tooMany}
+        onAct={() => void undo()}
+      />
     </div>
   );
 }
@@ -165,7 +176,15 @@ function RateForm({ operation, permission, onRate }: RateProps) {
     <form class="rate" onSubmit={submit}>
       <label>
         Rate, per second{' '}
-        <input name="rate" type="number" min={1} max={100000} defaultValue={operation.rate ?? ''} disabled={forbidden !== null} required />
+        <input
+          name="rate"
+          type="number"
+          min={1}
+          max={100000}
+          defaultValue={operation.rate ?? ''}
+          disabled={forbidden !== null}
+          required
+        />
       </label>
       <button type="submit" class="button" disabled={forbidden !== null}>
         Set rate
@@ -184,7 +203,9 @@ function Facts({ operation }: { operation: Operation }) {
           {describeFilter(filter)}
         </a>
       </Fact>
-      <Fact name="Rate">{operation.rate === null ? 'as fast as possible' : `${formatDecimal(operation.rate)} /s at most`}</Fact>
+      <Fact name="Rate">
+        {operation.rate === null ? 'as fast as possible' : `${formatDecimal(operation.rate)} /s at most`}
+      </Fact>
       <Fact name="Started by">{operation.actor}</Fact>
       <Fact name="Started">
         <Moment at={operation.startedAt} />
@@ -213,7 +234,12 @@ function Errors({ operation }: { operation: Operation }) {
         keyOf={(row) => String(row.index)}
         columns={[
           { id: 'id', label: 'Entry', cell: (row) => (row.id ? <Id value={row.id} /> : NONE) },
-          { id: 'message', label: 'Error', grow: true, cell: (row) => <span title={row.message}>{row.message}</span> },
+          {
+            id: 'message',
+            label: 'Error',
+            grow: true,
+            cell: (row) => <span title={row.message}>{row.message}</span>,
+          },
         ]}
       />
     </section>

@@ -15,7 +15,13 @@ import { Age } from '../ui/values.tsx';
 import { GroupState, lagOf } from './group-parts.tsx';
 import { STEP_SECONDS, trendOf, useSeries } from './series.ts';
 
-const COLORS = { published: '#2f7ed8', consumed: '#2a8f5b', failed: '#c2571a', dead: '#c8508a', latency: '#9a66d2' };
+const COLORS = {
+  published: '#2f7ed8',
+  consumed: '#2a8f5b',
+  failed: '#c2571a',
+  dead: '#c8508a',
+  latency: '#9a66d2',
+};
 const RANGES = ['60', '300', '900'] as const;
 
 export function OverviewPage() {
@@ -54,7 +60,9 @@ function RangeControl({ range }: { range: string }) {
     <select
       aria-label="Time range"
       value={range}
-      onChange={(event) => setQuery({ range: event.currentTarget.value === '900' ? null : event.currentTarget.value })}
+      onChange={(event) =>
+        setQuery({ range: event.currentTarget.value === '900' ? null : event.currentTarget.value })
+      }
     >
       <option value="60">last minute</option>
       <option value="300">last 5 minutes</option>
@@ -65,10 +73,38 @@ function RangeControl({ range }: { range: string }) {
 
 function Tiles({ data, points }: { data: Overview; points: Point[] }) {
   const tiles = [
-    { label: 'Published', unit: '/s', value: formatDecimal(data.rates.published), key: 'published', color: COLORS.published, total: data.totals.published },
-    { label: 'Consumed', unit: '/s', value: formatDecimal(data.rates.consumed), key: 'consumed', color: COLORS.consumed, total: data.totals.consumed },
-    { label: 'Failures', unit: '/s', value: formatDecimal(data.rates.failed), key: 'failed', color: COLORS.failed, total: data.totals.failed },
-    { label: 'Dead letters', unit: '', value: formatCount(data.deadLetters.total), key: 'deadLetters', color: COLORS.dead, total: null },
+    {
+      label: 'Published',
+      unit: '/s',
+      value: formatDecimal(data.rates.published),
+      key: 'published',
+      color: COLORS.published,
+      total: data.totals.published,
+    },
+    {
+      label: 'Consumed',
+      unit: '/s',
+      value: formatDecimal(data.rates.consumed),
+      key: 'consumed',
+      color: COLORS.consumed,
+      total: data.totals.consumed,
+    },
+    {
+      label: 'Failures',
+      unit: '/s',
+      value: formatDecimal(data.rates.failed),
+      key: 'failed',
+      color: COLORS.failed,
+      total: data.totals.failed,
+    },
+    {
+      label: 'Dead letters',
+      unit: '',
+      value: formatCount(data.deadLetters.total),
+      key: 'deadLetters',
+      color: COLORS.dead,
+      total: null,
+    },
   ] as const;
   return (
     <div class="tiles">
@@ -81,7 +117,9 @@ function Tiles({ data, points }: { data: Overview; points: Point[] }) {
             <span class="tile-value">{value}</span>
             <Sparkline values={trendOf(points, key)} color={color} />
           </div>
-          <p class="meta">{total === null ? <a href={link('dlq')}>Show groups</a> : `${formatCount(total)} in all`}</p>
+          <p class="meta">
+            {total === null ? <a href={link('dlq')}>Show groups</a> : `${formatCount(total)} in all`}
+          </p>
         </section>
       ))}
     </div>
@@ -106,8 +144,24 @@ function Charts({ points, range }: { points: Point[]; range: number }) {
   ];
   return (
     <div class="columns">
-      <Chart name="throughput" title="Throughput" unit="events/s" at={at} lines={throughput} from={from} until={until} />
-      <Chart name="latency" title="Handler latency" unit="ms" at={at} lines={latency} from={from} until={until} />
+      <Chart
+        name="throughput"
+        title="Throughput"
+        unit="events/s"
+        at={at}
+        lines={throughput}
+        from={from}
+        until={until}
+      />
+      <Chart
+        name="latency"
+        title="Handler latency"
+        unit="ms"
+        at={at}
+        lines={latency}
+        from={from}
+        until={until}
+      />
     </div>
   );
 }
@@ -125,7 +179,12 @@ function WorstGroups({ groups }: { groups: Group[] }) {
           keyOf={(row) => row.group}
           hrefOf={(row) => link(`consumers/${encodeURIComponent(row.group)}`)}
           columns={[
-            { id: 'group', label: 'Group', grow: true, cell: (row) => <a href={link(`consumers/${encodeURIComponent(row.group)}`)}>{row.group}</a> },
+            {
+              id: 'group',
+              label: 'Group',
+              grow: true,
+              cell: (row) => <a href={link(`consumers/${encodeURIComponent(row.group)}`)}>{row.group}</a>,
+            },
             { id: 'state', label: 'State', cell: (row) => <GroupState group={row} /> },
             { id: 'lag', label: 'Lag', number: true, cell: lagOf },
             { id: 'pending', label: 'Pending', number: true, cell: (row) => formatCount(row.pending) },
@@ -159,7 +218,15 @@ function NewestDead({ fingerprints }: { fingerprints: Fingerprint[] }) {
                 </a>
               ),
             },
-            { id: 'type', label: 'Type', cell: (row) => <span class="mono" title={row.type}>{row.type}</span> },
+            {
+              id: 'type',
+              label: 'Type',
+              cell: (row) => (
+                <span class="mono" title={row.type}>
+                  {row.type}
+                </span>
+              ),
+            },
             { id: 'count', label: 'Count', number: true, cell: (row) => formatCount(row.count) },
             { id: 'last', label: 'Last', cell: (row) => <Age at={row.lastAt} /> },
           ]}
@@ -176,8 +243,14 @@ function Transports({ transports, instances }: { transports: Transport[]; instan
       <ul class="inline">
         {transports.map(({ name, type, connected, since }) => (
           <li key={name}>
-            <State tone={connected ? 'ok' : 'bad'}>{connected ? 'connected' : 'not connected'}</State> {name} ({type})
-            {since ? <> since <Age at={since} /></> : null}
+            <State tone={connected ? 'ok' : 'bad'}>{connected ? 'connected' : 'not connected'}</State> {name}{' '}
+            ({type})
+            {since ? (
+              <>
+                {' '}
+                since <Age at={since} />
+              </>
+            ) : null}
           </li>
         ))}
         <li>{plural(instances, 'process', 'processes')}</li>

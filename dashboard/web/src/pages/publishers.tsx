@@ -19,16 +19,58 @@ const WORDS: Record<Publisher['state'], string> = { live: 'live', gone: 'gone', 
 const openHref = (row: Publisher) => link('publishers', { open: row.id });
 
 const COLUMNS: Column<Publisher>[] = [
-  { id: 'service', label: 'Service', sort: (row) => row.service, cell: (row) => <a href={openHref(row)}>{row.service}</a> },
-  { id: 'process', label: 'Process', grow: true, sort: (row) => row.id, cell: (row) => <span class="mono">{processOf(row)}</span> },
+  {
+    id: 'service',
+    label: 'Service',
+    sort: (row) => row.service,
+    cell: (row) => <a href={openHref(row)}>{row.service}</a>,
+  },
+  {
+    id: 'process',
+    label: 'Process',
+    grow: true,
+    sort: (row) => row.id,
+    cell: (row) => <span class="mono">{processOf(row)}</span>,
+  },
   { id: 'state', label: 'State', sort: (row) => row.state, cell: (row) => <PublisherState row={row} /> },
-  { id: 'types', label: 'Types', number: true, sort: (row) => row.typeCount, cell: (row) => formatCount(row.typeCount) },
-  { id: 'rate', label: 'Rate', unit: '/s', number: true, sort: (row) => row.rate, cell: (row) => formatDecimal(row.rate) },
-  { id: 'bytes', label: 'Bytes', unit: '/s', number: true, sort: (row) => row.bytesRate, cell: (row) => formatBytes(row.bytesRate) },
+  {
+    id: 'types',
+    label: 'Types',
+    number: true,
+    sort: (row) => row.typeCount,
+    cell: (row) => formatCount(row.typeCount),
+  },
+  {
+    id: 'rate',
+    label: 'Rate',
+    unit: '/s',
+    number: true,
+    sort: (row) => row.rate,
+    cell: (row) => formatDecimal(row.rate),
+  },
+  {
+    id: 'bytes',
+    label: 'Bytes',
+    unit: '/s',
+    number: true,
+    sort: (row) => row.bytesRate,
+    cell: (row) => formatBytes(row.bytesRate),
+  },
   { id: 'sent', label: 'Sent', number: true, sort: (row) => row.sent, cell: (row) => formatCount(row.sent) },
-  { id: 'errors', label: 'Errors', number: true, sort: (row) => row.errors, cell: (row) => formatCount(row.errors) },
+  {
+    id: 'errors',
+    label: 'Errors',
+    number: true,
+    sort: (row) => row.errors,
+    cell: (row) => formatCount(row.errors),
+  },
   { id: 'buffer', label: 'In flight', number: true, sort: (row) => row.inFlight, cell: bufferOf },
-  { id: 'last', label: 'Last publish', sort: (row) => row.lastPublishAt, cell: (row) => <Age at={row.lastPublishAt} /> },
+  {
+    id: 'last',
+    label: 'Last publish',
+    sort: (row) => row.lastPublishAt,
+    cell: (row) => <Age at={row.lastPublishAt} />,
+  },
 ];
 
 function processOf(row: Publisher): string {
@@ -102,7 +144,9 @@ function Drawer({ id }: { id: string }) {
         {(row) => (
           <>
             <dl class="facts">
-              <Fact name="State"><PublisherState row={row} /></Fact>
+              <Fact name="State">
+                <PublisherState row={row} />
+              </Fact>
               <Fact name="Host">{row.host ?? NONE}</Fact>
               <Fact name="Process id">{row.pid === null ? NONE : String(row.pid)}</Fact>
               <Fact name="Failing">{`${formatDecimal(row.errorRate)} /s`}</Fact>
@@ -117,7 +161,9 @@ function Drawer({ id }: { id: string }) {
                 { id: 'last', label: 'Last', cell: (type) => <Age at={type.lastPublishAt} /> },
               ]}
             />
-            {row.typeCount > row.types.length && <p class="meta">{formatCount(row.typeCount - row.types.length)} more types</p>}
+            {row.typeCount > row.types.length && (
+              <p class="meta">{formatCount(row.typeCount - row.types.length)} more types</p>
+            )}
           </>
         )}
       </Loaded>

@@ -14,21 +14,70 @@ import { Age } from '../ui/values.tsx';
 const COLUMNS: Column<Route>[] = [
   { id: 'order', label: '#', number: true, sort: (row) => row.order, cell: (row) => row.order + 1 },
   { id: 'service', label: 'Service', sort: (row) => row.service, cell: (row) => row.service },
-  { id: 'name', label: 'Name', sort: (row) => row.name, cell: (row) => <span title={row.name}>{row.name || NONE}</span> },
-  { id: 'pattern', label: 'Pattern', grow: true, sort: (row) => row.pattern, cell: (row) => <span class="mono" title={row.pattern}>{row.pattern}</span> },
-  { id: 'priority', label: 'Priority', number: true, sort: (row) => row.priority, cell: (row) => row.priority },
-  { id: 'topic', label: 'Topic', sort: (row) => row.topic, cell: (row) => <span class="mono">{row.topic ?? 'by rule'}</span> },
+  {
+    id: 'name',
+    label: 'Name',
+    sort: (row) => row.name,
+    cell: (row) => <span title={row.name}>{row.name || NONE}</span>,
+  },
+  {
+    id: 'pattern',
+    label: 'Pattern',
+    grow: true,
+    sort: (row) => row.pattern,
+    cell: (row) => (
+      <span class="mono" title={row.pattern}>
+        {row.pattern}
+      </span>
+    ),
+  },
+  {
+    id: 'priority',
+    label: 'Priority',
+    number: true,
+    sort: (row) => row.priority,
+    cell: (row) => row.priority,
+  },
+  {
+    id: 'topic',
+    label: 'Topic',
+    sort: (row) => row.topic,
+    cell: (row) => <span class="mono">{row.topic ?? 'by rule'}</span>,
+  },
   { id: 'transports', label: 'Transports', cell: (row) => row.transports.join(', ') || 'default' },
-  { id: 'enabled', label: 'Enabled', cell: (row) => <State tone={row.enabled ? 'ok' : 'muted'}>{row.enabled ? 'on' : 'off'}</State> },
+  {
+    id: 'enabled',
+    label: 'Enabled',
+    cell: (row) => <State tone={row.enabled ? 'ok' : 'muted'}>{row.enabled ? 'on' : 'off'}</State>,
+  },
   { id: 'hits', label: 'Hits', number: true, sort: (row) => row.hits, cell: (row) => formatCount(row.hits) },
-  { id: 'rate', label: 'Hits', unit: '/s', number: true, sort: (row) => row.hitsRate, cell: (row) => formatDecimal(row.hitsRate) },
-  { id: 'last', label: 'Last hit', sort: (row) => row.lastHit, cell: (row) => (row.lastHit ? <Age at={row.lastHit} /> : 'never') },
+  {
+    id: 'rate',
+    label: 'Hits',
+    unit: '/s',
+    number: true,
+    sort: (row) => row.hitsRate,
+    cell: (row) => formatDecimal(row.hitsRate),
+  },
+  {
+    id: 'last',
+    label: 'Last hit',
+    sort: (row) => row.lastHit,
+    cell: (row) => (row.lastHit ? <Age at={row.lastHit} /> : 'never'),
+  },
 ];
 
 export function RoutesPage() {
   const routes = usePoll<RouteList>('routes');
   return (
-    <Page title="Routes" actions={<a class="button" href={link('routes/test')}>Test an event</a>}>
+    <Page
+      title="Routes"
+      actions={
+        <a class="button" href={link('routes/test')}>
+          Test an event
+        </a>
+      }
+    >
       <Loaded of={routes}>{(data) => <RoutesView data={data} />}</Loaded>
     </Page>
   );
@@ -66,7 +115,10 @@ function RoutesView({ data }: { data: RouteList }) {
       )}
       {rows.length === 0 ? (
         <Empty title="No routes">
-          <p>Without routes every event goes to the default transport, and to the topic that the rules below choose.</p>
+          <p>
+            Without routes every event goes to the default transport, and to the topic that the rules below
+            choose.
+          </p>
         </Empty>
       ) : (
         <Table

@@ -72,11 +72,14 @@ export function SelectionBar({ selection, filter, onAct }: BarProps) {
   if (chosen === 0) return null;
   const about = matching?.exact === false ? 'at least ' : '';
   const all = matching && matching.count !== null ? `${about}${formatCount(matching.count)}` : '';
-  const tooMany = !selection.all && chosen > KEYS_MAX ? `At most ${KEYS_MAX} at once: select all matching instead.` : null;
+  const tooMany =
+    !selection.all && chosen > KEYS_MAX ? `At most ${KEYS_MAX} at once: select all matching instead.` : null;
   const count = selection.all ? `all ${all}` : formatCount(chosen);
   return (
     <section class="selection-bar" aria-label="Selection">
-      <span role="status">{selection.all ? `All ${all} matching selected` : `${plural(chosen, 'entry', 'entries')} selected`}</span>
+      <span role="status">
+        {selection.all ? `All ${all} matching selected` : `${plural(chosen, 'entry', 'entries')} selected`}
+      </span>
       {!selection.all && matching && (matching.count ?? 0) > chosen && (
         <button type="button" class="button" onClick={selection.selectAll}>
           Select all {all} matching
@@ -86,8 +89,20 @@ export function SelectionBar({ selection, filter, onAct }: BarProps) {
         Clear
       </button>
       <span class="spacer" />
-      <Action permission="dlq.archive" look="danger" label={`Discard ${count}`} obstacle={tooMany} onAct={() => onAct('discard')} />
-      <Action permission="dlq.requeue" look="primary" label={`Requeue ${count}`} obstacle={tooMany} onAct={() => onAct('requeue')} />
+      <Action
+        permission="dlq.archive"
+        look="danger"
+        label={`Discard ${count}`}
+        obstacle={tooMany}
+        onAct={() => onAct('discard')}
+      />
+      <Action
+        permission="dlq.requeue"
+        look="primary"
+        label={`Requeue ${count}`}
+        obstacle={tooMany}
+        onAct={() => onAct('requeue')}
+      />
     </section>
   );
 }

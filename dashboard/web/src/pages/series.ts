@@ -46,7 +46,15 @@ export function trendOf(points: Point[], key: keyof Point): (number | null)[] {
 
 /** Where points are missing stands one without values, so that no line is drawn across. */
 function withGaps(points: Point[]): Point[] {
-  const nothing = { published: null, consumed: null, failed: null, deadLetters: null, p50: null, p95: null, p99: null };
+  const nothing = {
+    published: null,
+    consumed: null,
+    failed: null,
+    deadLetters: null,
+    p50: null,
+    p95: null,
+    p99: null,
+  };
   return points.flatMap((point, index) => {
     const last = points[index - 1];
     const gap = last && point.at - last.at > STEP_SECONDS * 2500;

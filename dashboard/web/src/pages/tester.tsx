@@ -56,7 +56,9 @@ export function TesterPage() {
       up={{ label: 'Routes', href: link('routes') }}
       actions={asked.type ? <CopyCurl path="routes:trace" body={requestOf(asked)} /> : null}
     >
-      <p class="prose">Shows which routes an event would take, and why the others do not match. Nothing is published.</p>
+      <p class="prose">
+        Shows which routes an event would take, and why the others do not match. Nothing is published.
+      </p>
       <CaseForm key={identity} start={asked} busy={busy} />
       <ChangeError error={error} />
       {trace && <Result trace={trace} />}
@@ -71,12 +73,20 @@ function CaseForm({ start, busy }: { start: Case; busy: boolean }) {
     const form = new FormData(event.currentTarget as HTMLFormElement);
     setQuery(Object.fromEntries(MEMBERS.map((name) => [name, String(form.get(name) ?? '')])), false);
   };
-  const choices = start.service && !services.includes(start.service) ? [start.service, ...services] : services;
+  const choices =
+    start.service && !services.includes(start.service) ? [start.service, ...services] : services;
   return (
     <form class="panel tester" onSubmit={submit}>
       <label class="field">
         Type
-        <input name="type" class="mono" required data-search defaultValue={start.type} placeholder="order.created" />
+        <input
+          name="type"
+          class="mono"
+          required
+          data-search
+          defaultValue={start.type}
+          placeholder="order.created"
+        />
       </label>
       {choices.length > 1 && (
         <label class="field">
@@ -99,7 +109,13 @@ function CaseForm({ start, busy }: { start: Case; busy: boolean }) {
       </label>
       <label class="field">
         Headers, one a line
-        <textarea name="headers" class="mono" rows={3} defaultValue={start.headers} placeholder="name: value" />
+        <textarea
+          name="headers"
+          class="mono"
+          rows={3}
+          defaultValue={start.headers}
+          placeholder="name: value"
+        />
       </label>
       <label class="field">
         Body
@@ -139,8 +155,19 @@ function Result({ trace }: { trace: Trace }) {
             { id: 'order', label: '#', number: true, cell: (row) => row.order },
             { id: 'name', label: 'Name', cell: (row) => row.name || NONE },
             { id: 'pattern', label: 'Pattern', cell: (row) => <span class="mono">{row.pattern}</span> },
-            { id: 'matched', label: 'Result', cell: (row) => <State tone={row.matched ? 'ok' : 'muted'}>{row.matched ? 'matches' : 'no match'}</State> },
-            { id: 'reason', label: 'Reason', grow: true, cell: (row) => <span title={row.reason}>{row.reason}</span> },
+            {
+              id: 'matched',
+              label: 'Result',
+              cell: (row) => (
+                <State tone={row.matched ? 'ok' : 'muted'}>{row.matched ? 'matches' : 'no match'}</State>
+              ),
+            },
+            {
+              id: 'reason',
+              label: 'Reason',
+              grow: true,
+              cell: (row) => <span title={row.reason}>{row.reason}</span>,
+            },
           ]}
         />
       )}

@@ -6,6 +6,7 @@ import { plural } from '../lib/format.ts';
 import { withQuery, type Changes } from '../lib/url.ts';
 import { go, link, place } from '../state/location.ts';
 import { refreshNow } from '../state/refresh.ts';
+import { Store } from '../state/store.ts';
 import { say } from '../state/toasts.ts';
 
 const PAGE = 500;
@@ -13,12 +14,16 @@ const PAGE = 500;
 const PAGES_MAX = 20;
 export const UNDO_MAX = PAGE * PAGES_MAX;
 
+/** Counts up with every entry that came back. */
+export const restorals = new Store(0);
+
 export async function restoreOne(key: string): Promise<void> {
   try {
     const { key: now } = await change<Restored>('POST', `dlq/entries/${encodeURIComponent(key)}:restore`, {});
     const to = link(`dlq/entries/${encodeURIComponent(now)}`);
     say({ tone: 'ok', text: '1 entry restored.', href: { label: 'Show it', to } });
     const onItsPage = place.value.path.endsWith(`/entries/${encodeURIComponent(key)}`);
+    restorals.value += 1;
     if (onItsPage && now !== key) go(to, true); // the store could not give it its old id back
   } catch (failure) {
     say({ tone: 'bad', text: `Not restored: ${(failure as ApiError).message}` });
@@ -56,7 +61,9 @@ async function restoreOf({ filter, actor, startedAt }: Operation): Promise<{ don
   for (let page = 0; page < PAGES_MAX && cursor !== null; page += 1) {
     const query = withQuery('', { ...(filter as Changes), limit: PAGE, cursor });
     const { items, next }: List<ArchivedEntry> = await fetchOnce(`dlq/archive${query}`);
-    const mine = items.filter(({ archived }) => archived.action === 'discarded' && archived.by === actor && archived.at >= startedAt);
+    const mine = items.filter(
+      ({ archived }) => archived.action === 'discarded' && archived.by === actor && archived.at >= startedAt,
+    );
     if (mine.length > 0) {
       const { done, left } = await restoreBatch(mine.map((item) => item.key));
       sum.done += done;

@@ -33,7 +33,9 @@ function StaleBanner() {
   if (stale.length === 0) return null;
   const oldest = Math.min(...stale.map((one) => one.okAt ?? now));
   const cause = stale.find((one) => one.error)?.error?.message ?? 'The server has not answered yet.';
-  const age = stale.every((one) => one.okAt === null) ? '' : `This data is ${formatDuration(Math.max(1000, now - oldest))} old. `;
+  const age = stale.every((one) => one.okAt === null)
+    ? ''
+    : `This data is ${formatDuration(Math.max(1000, now - oldest))} old. `;
   return (
     <Note tone="warn">
       <strong>{age}</strong>

@@ -59,7 +59,13 @@ function Search() {
   };
   return (
     <form class="search" role="search" onSubmit={submit}>
-      <input type="search" name="text" data-search aria-label="Search dead letters" placeholder="Search dead letters" />
+      <input
+        type="search"
+        name="text"
+        data-search
+        aria-label="Search dead letters"
+        placeholder="Search dead letters"
+      />
     </form>
   );
 }
@@ -68,14 +74,22 @@ function RefreshControl() {
   const mode = modeOf(usePlace().query);
   return (
     <span class="refresh">
-      <button type="button" class="icon-button" aria-label="Refresh now" title="Refresh now" onClick={refreshNow}>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Refresh now"
+        title="Refresh now"
+        onClick={refreshNow}
+      >
         <Icon name="refresh" />
       </button>
       <select
         aria-label="Refresh"
         title="Refresh every"
         value={mode}
-        onChange={(event) => setQuery({ refresh: event.currentTarget.value === '2' ? null : event.currentTarget.value })}
+        onChange={(event) =>
+          setQuery({ refresh: event.currentTarget.value === '2' ? null : event.currentTarget.value })
+        }
       >
         <option value="2">2 s</option>
         <option value="10">10 s</option>

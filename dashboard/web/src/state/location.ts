@@ -48,7 +48,8 @@ function followLink(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const anchor = (event.target as Element).closest?.('a');
-  if (!anchor || anchor.target || anchor.hasAttribute('download') || anchor.dataset['outside'] !== undefined) return;
+  if (!anchor || anchor.target || anchor.hasAttribute('download') || anchor.dataset['outside'] !== undefined)
+    return;
   if (anchor.origin !== location.origin || !anchor.pathname.startsWith(base)) return;
   if (anchor.hash && anchor.pathname === location.pathname) return;
   event.preventDefault();

@@ -38,7 +38,8 @@ export function usePoll<T>(source: string | null | (() => string), options: Poll
   const latest = useRef(source);
   latest.current = source;
   const pageInterval = useInterval();
-  const interval = pageInterval === null || options.hold ? null : Math.max(pageInterval, (options.slowest ?? 0) * 1000);
+  const interval =
+    pageInterval === null || options.hold ? null : Math.max(pageInterval, (options.slowest ?? 0) * 1000);
   const demand = useStore(demands);
   const [state, setState] = useState<{ path: string | null } & Polled<T>>({ path, ...NOTHING });
   const known = useRef<{ path: string; fetched: Fetched<T> } | null>(null);

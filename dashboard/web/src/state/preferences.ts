@@ -20,7 +20,9 @@ function remember(name: string, value: string): void {
   }
 }
 
-export const theme = new Store<Theme>((['light', 'dark'] as const).find((t) => t === remembered('theme')) ?? 'auto');
+export const theme = new Store<Theme>(
+  (['light', 'dark'] as const).find((t) => t === remembered('theme')) ?? 'auto',
+);
 
 export const shortcutsOn = new Store(remembered('shortcuts') !== 'off');
 

@@ -33,7 +33,13 @@ export function Body({ text, bytes }: BodyProps) {
           </button>
         ))}
       </div>
-      {view === 'hex' || text === null ? <Hex bytes={bytes} /> : view === 'raw' ? <Raw text={text} /> : <TreeOf text={text} />}
+      {view === 'hex' || text === null ? (
+        <Hex bytes={bytes} />
+      ) : view === 'raw' ? (
+        <Raw text={text} />
+      ) : (
+        <TreeOf text={text} />
+      )}
     </>
   );
 }
@@ -52,7 +58,11 @@ function Hex({ bytes }: { bytes: Uint8Array }) {
       <pre class="code" tabIndex={0} role="group" aria-label="Body, hexadecimal">
         {hexLines(bytes, HEX_MAX)}
       </pre>
-      {bytes.length > HEX_MAX && <p class="meta">The first {formatCount(HEX_MAX)} bytes of {formatCount(bytes.length)}.</p>}
+      {bytes.length > HEX_MAX && (
+        <p class="meta">
+          The first {formatCount(HEX_MAX)} bytes of {formatCount(bytes.length)}.
+        </p>
+      )}
     </>
   );
 }

@@ -71,7 +71,15 @@ function Legend({ lines, cursor }: { lines: Line[]; cursor: number | null }) {
       {lines.map((line) => (
         <li key={line.label}>
           <svg width="24" height="8" aria-hidden="true">
-            <line x1="0" y1="4" x2="24" y2="4" stroke={line.color} stroke-width="2" stroke-dasharray={line.dash?.join(' ')} />
+            <line
+              x1="0"
+              y1="4"
+              x2="24"
+              y2="4"
+              stroke={line.color}
+              stroke-width="2"
+              stroke-dasharray={line.dash?.join(' ')}
+            />
           </svg>
           {line.label} <span class="mono">{formatDecimal(valueAt(line, cursor))}</span>
         </li>
@@ -87,7 +95,10 @@ function valueAt(line: Line, cursor: number | null): number | null {
 /** The newest numbers first; as many as a person reads. */
 function Numbers({ title, at, lines }: ChartProps) {
   const utc = useUtc();
-  const rows = at.map((time, index) => ({ time, index })).reverse().slice(0, 60);
+  const rows = at
+    .map((time, index) => ({ time, index }))
+    .reverse()
+    .slice(0, 60);
   return (
     <div class="chart-table">
       <Table

@@ -46,7 +46,14 @@ export function Plot(props: PlotProps) {
   const times = timeMarks(from, until, Math.max(1, Math.floor((width - LEFT) / LABEL_WIDTH)));
   return (
     <div ref={holder} class="plot">
-      <svg width={width} height={HEIGHT} role="img" aria-label={`${title}, ${unit}. The numbers follow as text.`} onPointerMove={point} onPointerLeave={clear}>
+      <svg
+        width={width}
+        height={HEIGHT}
+        role="img"
+        aria-label={`${title}, ${unit}. The numbers follow as text.`}
+        onPointerMove={point}
+        onPointerLeave={clear}
+      >
         {marks.concat(0).map((mark) => (
           <g key={mark}>
             <line class="grid" x1={LEFT} x2={width} y1={yOf(mark)} y2={yOf(mark)} />
@@ -56,7 +63,13 @@ export function Plot(props: PlotProps) {
           </g>
         ))}
         {times.map((time) => (
-          <text key={time} class="axis" x={Math.min(xOf(time), width - 28)} y={HEIGHT - 6} text-anchor="middle">
+          <text
+            key={time}
+            class="axis"
+            x={Math.min(xOf(time), width - 28)}
+            y={HEIGHT - 6}
+            text-anchor="middle"
+          >
             {formatTime(time * 1000, utc).slice(11, 19)}
           </text>
         ))}
@@ -64,7 +77,15 @@ export function Plot(props: PlotProps) {
         {lines.map((line) => (
           <Drawn key={line.label} line={line} x={(index) => xOf(at[index] as number)} y={yOf} />
         ))}
-        {cursor !== null && <line class="cursor" x1={xOf(at[cursor] as number)} x2={xOf(at[cursor] as number)} y1={TOP} y2={HEIGHT - BOTTOM} />}
+        {cursor !== null && (
+          <line
+            class="cursor"
+            x1={xOf(at[cursor] as number)}
+            x2={xOf(at[cursor] as number)}
+            y1={TOP}
+            y2={HEIGHT - BOTTOM}
+          />
+        )}
       </svg>
     </div>
   );
@@ -90,13 +111,24 @@ function Drawn({ line, x, y }: DrawnProps) {
   return (
     <>
       {line.area && <path d={areaPath(line.values, x, y)} fill={line.color} fill-opacity="0.1" />}
-      <path d={path} fill="none" stroke={line.color} stroke-width="1.5" stroke-linecap="round" stroke-dasharray={line.dash?.join(' ')} />
+      <path
+        d={path}
+        fill="none"
+        stroke={line.color}
+        stroke-width="1.5"
+        stroke-linecap="round"
+        stroke-dasharray={line.dash?.join(' ')}
+      />
     </>
   );
 }
 
 /** The area below each unbroken stretch of a line. */
-function areaPath(values: (number | null)[], x: (index: number) => number, y: (value: number) => number): string {
+function areaPath(
+  values: (number | null)[],
+  x: (index: number) => number,
+  y: (value: number) => number,
+): string {
   return linePath(values, x, y)
     .split('M')
     .filter((stretch) => stretch.includes('L'))

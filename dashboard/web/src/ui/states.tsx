@@ -34,7 +34,13 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-export function Note({ tone = 'info', children }: { tone?: 'info' | 'warn' | 'bad'; children: ComponentChildren }) {
+export function Note({
+  tone = 'info',
+  children,
+}: {
+  tone?: 'info' | 'warn' | 'bad';
+  children: ComponentChildren;
+}) {
   return (
     <div class={`note ${tone}`}>
       <Icon name={tone} />
@@ -54,7 +60,8 @@ export function Failure({ error, list }: { error: ApiError; list?: { label: stri
     return (
       <Empty title="You may not see this">
         <p>
-          It needs the permission <code>{problem.permission}</code>. Ask whoever runs this host for a role that has it.
+          It needs the permission <code>{problem.permission}</code>. Ask whoever runs this host for a role
+          that has it.
         </p>
         {back}
       </Empty>

@@ -55,7 +55,11 @@ export function Table<Row>(props: TableProps<Row>) {
           onFocusOut={() => setHeld(false)}
         >
           {rows.map((row) => (
-            <tr key={keyOf(row)} class={`${hrefOf ? 'leads' : ''} ${classOf?.(row) ?? ''}`} onClick={followRow(hrefOf?.(row))}>
+            <tr
+              key={keyOf(row)}
+              class={`${hrefOf ? 'leads' : ''} ${classOf?.(row) ?? ''}`}
+              onClick={followRow(hrefOf?.(row))}
+            >
               {columns.map((column) => (
                 <td key={column.id} class={cellClass(column)}>
                   {column.cell(row)}
@@ -135,7 +139,12 @@ function compare(a: Sortable, b: Sortable, sign: number): number {
 }
 
 /** Rows must not move under a pointer or a focus: their order is kept until both have left. */
-function useHeld<Row>(rows: readonly Row[], keyOf: (row: Row) => string, held: boolean, order: string): readonly Row[] {
+function useHeld<Row>(
+  rows: readonly Row[],
+  keyOf: (row: Row) => string,
+  held: boolean,
+  order: string,
+): readonly Row[] {
   const kept = useRef<{ order: string; keys: string[] }>({ order: '', keys: [] });
   if (held && kept.current.order === order) {
     const rank = new Map(kept.current.keys.map((key, index) => [key, index]));

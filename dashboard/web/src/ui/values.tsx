@@ -80,7 +80,15 @@ export function Copy({ text, what, label }: CopyProps) {
 }
 
 /** An id: shortened in the middle, whole in the title and in the copy. */
-export function Id({ value, max = 28, href }: { value: string | null | undefined; max?: number; href?: string }) {
+export function Id({
+  value,
+  max = 28,
+  href,
+}: {
+  value: string | null | undefined;
+  max?: number;
+  href?: string;
+}) {
   if (!value) return <>{NONE}</>;
   const text = shorten(value, max);
   return (
