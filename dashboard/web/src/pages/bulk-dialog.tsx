@@ -10,6 +10,7 @@ import { refreshNow } from '../state/refresh.ts';
 import { say } from '../state/toasts.ts';
 import { ChangeError, CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { TextField } from '../ui/field.tsx';
 import { Fact } from '../ui/page.tsx';
 import { Failure, Note, Skeleton } from '../ui/states.tsx';
 import { Age } from '../ui/values.tsx';
@@ -35,12 +36,9 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
     ...(rate && { rate: Number(rate) }),
     ...(verb === 'discard' && reason && { reason }),
   };
-  const name = verb === 'requeue' ? 'Requeue' : 'Discard';
-  const count = preview?.count ?? scope.keys?.length ?? null;
-  const title = `${name} ${count === null ? 'matching entries' : plural(count, 'entry', 'entries')}`;
-  const needsTyping = (count === null || count > TYPED_ABOVE) && preview !== null;
-  const word = count === null ? verb : String(count);
-  const ready = preview !== null && count !== 0 && (!needsTyping || typed.trim() === word);
+  const title = titleOf(verb, scope, preview);
+  const word = preview && wordOf(verb, preview);
+  const ready = preview !== null && preview.count !== 0 && (word === null || typed.trim() === word);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const operation = await run('POST', 'operations', body);
@@ -60,25 +58,8 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
         {!preview && !previewError && <Skeleton rows={4} />}
         {preview && <Impact preview={preview} verb={verb} />}
         {scope.filter && <RateField rate={rate} onRate={setRate} />}
-        {verb === 'discard' && (
-          <label class="field">
-            Reason
-            <input maxLength={200} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
-          </label>
-        )}
-        {needsTyping && (
-          <label class="field">
-            <span>
-              To confirm, type <strong>{word}</strong>
-            </span>
-            <input
-              class="mono"
-              value={typed}
-              autocomplete="off"
-              onInput={(event) => setTyped(event.currentTarget.value)}
-            />
-          </label>
-        )}
+        {verb === 'discard' && <TextField label="Reason" value={reason} onText={setReason} />}
+        {word !== null && <TextField label={`To confirm, type ${word}`} value={typed} onText={setTyped} />}
         <ChangeError error={error} />
         <DialogActions>
           <button type="button" class="button" onClick={onClose}>
@@ -96,6 +77,19 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
       </form>
     </Dialog>
   );
+}
+
+function titleOf(verb: Verb, scope: Scope, preview: Preview | null): string {
+  const name = verb === 'requeue' ? 'Requeue' : 'Discard';
+  const count = preview?.count ?? scope.keys?.length;
+  if (count === undefined) return `${name} matching entries`;
+  return `${name} ${preview?.exact === false ? 'at least ' : ''}${plural(count, 'entry', 'entries')}`;
+}
+
+/** What is to be typed before many, or nobody knows how many, are moved. */
+function wordOf(verb: Verb, { count, exact }: Preview): string | null {
+  if (count === null) return verb;
+  return count > TYPED_ABOVE || !exact ? String(count) : null;
 }
 
 function RateField({ rate, onRate }: { rate: string; onRate: (rate: string) => void }) {

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { List } from '../api/client.ts';
 import type { Fingerprint } from '../api/schema.ts';
 import { formatCount, formatPercent, NONE, plural } from '../lib/format.ts';
-import { readText } from '../lib/url.ts';
+import { readText, withQuery } from '../lib/url.ts';
 import { link, setQuery, usePlace } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
 import { useObstacle } from '../state/session.ts';
@@ -18,11 +18,55 @@ type Intent = { verb: Verb; fingerprint: string } | null;
 
 const hrefOf = (row: Fingerprint) => link('dlq/entries', { fingerprint: row.fingerprint });
 
-function columnsOf(
-  onAct: (intent: Intent) => void,
-  obstacles: Record<Verb, string | null>,
-): Column<Fingerprint>[] {
-  const button = (verb: Verb, label: string, row: Fingerprint) => (
+const COLUMNS: Column<Fingerprint>[] = [
+  { id: 'message', label: 'Error', grow: true, sort: (row) => row.message, cell: Message },
+  { id: 'type', label: 'Type', sort: (row) => row.type, cell: TypeCell },
+  { id: 'group', label: 'Group', sort: (row) => row.group, cell: (row) => row.group ?? NONE },
+  {
+    id: 'count',
+    label: 'Count',
+    number: true,
+    sort: (row) => row.count,
+    cell: (row) => formatCount(row.count),
+  },
+  {
+    id: 'share',
+    label: 'Share',
+    number: true,
+    sort: (row) => row.share,
+    cell: (row) => formatPercent(row.share),
+  },
+  { id: 'first', label: 'First', sort: (row) => row.firstAt, cell: (row) => <Age at={row.firstAt} /> },
+  { id: 'last', label: 'Last', sort: (row) => row.lastAt, cell: (row) => <Age at={row.lastAt} /> },
+];
+
+function Message(row: Fingerprint) {
+  return (
+    <>
+      <a href={hrefOf(row)} title={row.sample ?? ''}>
+        {row.message || 'without message'}
+      </a>
+      <span class="under mono">{row.errorClass ?? NONE}</span>
+    </>
+  );
+}
+
+function TypeCell({ type }: Fingerprint) {
+  return (
+    <span class="mono" title={type}>
+      {type}
+    </span>
+  );
+}
+
+type ActionsProps = {
+  row: Fingerprint;
+  obstacles: Record<Verb, string | null>;
+  onAct: (intent: Intent) => void;
+};
+
+function RowActions({ row, obstacles, onAct }: ActionsProps) {
+  const button = (verb: Verb, label: string) => (
     <button
       type="button"
       class="button small"
@@ -34,108 +78,32 @@ function columnsOf(
       {label}
     </button>
   );
-  return [
-    {
-      id: 'message',
-      label: 'Error',
-      grow: true,
-      sort: (row) => row.message,
-      cell: (row) => (
-        <>
-          <a href={hrefOf(row)} title={row.sample ?? ''}>
-            {row.message || 'without message'}
-          </a>
-          <span class="under mono">{row.errorClass ?? NONE}</span>
-        </>
-      ),
-    },
-    {
-      id: 'type',
-      label: 'Type',
-      sort: (row) => row.type,
-      cell: (row) => (
-        <span class="mono" title={row.type}>
-          {row.type}
-        </span>
-      ),
-    },
-    { id: 'group', label: 'Group', sort: (row) => row.group, cell: (row) => row.group ?? NONE },
-    {
-      id: 'count',
-      label: 'Count',
-      number: true,
-      sort: (row) => row.count,
-      cell: (row) => formatCount(row.count),
-    },
-    {
-      id: 'share',
-      label: 'Share',
-      number: true,
-      sort: (row) => row.share,
-      cell: (row) => formatPercent(row.share),
-    },
-    { id: 'first', label: 'First', sort: (row) => row.firstAt, cell: (row) => <Age at={row.firstAt} /> },
-    { id: 'last', label: 'Last', sort: (row) => row.lastAt, cell: (row) => <Age at={row.lastAt} /> },
-    {
-      id: 'actions',
-      label: 'Actions',
-      cell: (row) => (
-        <span class="row-actions">
-          {button('requeue', 'Requeue', row)}
-          {button('discard', 'Discard', row)}
-        </span>
-      ),
-    },
-  ];
+  return (
+    <span class="row-actions">
+      {button('requeue', 'Requeue')}
+      {button('discard', 'Discard')}
+    </span>
+  );
 }
 
 export function DeadGroupsPage() {
-  const { query } = usePlace();
-  const topic = readText(query, 'topic');
-  const search = readText(query, 'q');
-  const polled = usePoll<List<Fingerprint>>(
-    `dlq/groups${topic ? `?topic=${encodeURIComponent(topic)}` : ''}`,
-  );
+  const topic = readText(usePlace().query, 'topic');
+  const polled = usePoll<List<Fingerprint>>(`dlq/groups${withQuery('', { topic })}`);
   const [intent, setIntent] = useState<Intent>(null);
-  const obstacles = { requeue: useObstacle('dlq.requeue'), discard: useObstacle('dlq.archive') };
-  const reasons = [...new Set(Object.values(obstacles).filter((reason) => reason !== null))];
   const close = () => setIntent(null);
+  const all = (
+    <a class="button" href={link('dlq/entries', { topic })}>
+      All entries
+    </a>
+  );
   return (
-    <Page
-      title="Dead letters"
-      actions={
-        <a class="button" href={link('dlq/entries', { topic })}>
-          All entries
-        </a>
-      }
-    >
-      {polled.data &&
-        reasons.map((reason) => (
-          <p key={reason} class="reason">
-            {reason}
-          </p>
-        ))}
+    <Page title="Dead letters" actions={all}>
       <Loaded of={polled}>
-        {(data) =>
-          data.items.length === 0 ? (
+        {({ items }) =>
+          items.length === 0 ? (
             <NothingDead topic={topic} />
           ) : (
-            <>
-              <GroupFilters
-                search={search}
-                topic={topic}
-                topics={topicsOf(data.items, topic)}
-                total={data.items}
-              />
-              <Table
-                name="Dead letters by error"
-                rows={data.items.filter((row) => matches(row, search))}
-                columns={columnsOf(setIntent, obstacles)}
-                keyOf={(row) => row.fingerprint}
-                hrefOf={hrefOf}
-                sort={{ by: 'last', direction: 'desc' }}
-              />
-            </>
+            <Groups items={items} topic={topic} onAct={setIntent} />
           )
         }
       </Loaded>
@@ -148,6 +116,37 @@ export function DeadGroupsPage() {
         />
       )}
     </Page>
+  );
+}
+
+type GroupsProps = { items: Fingerprint[]; topic: string; onAct: (intent: Intent) => void };
+
+function Groups({ items, topic, onAct }: GroupsProps) {
+  const search = readText(usePlace().query, 'q');
+  const obstacles = { requeue: useObstacle('dlq.requeue'), discard: useObstacle('dlq.archive') };
+  const reasons = [...new Set(Object.values(obstacles).filter((reason) => reason !== null))];
+  const actions: Column<Fingerprint> = {
+    id: 'actions',
+    label: 'Actions',
+    cell: (row) => <RowActions row={row} obstacles={obstacles} onAct={onAct} />,
+  };
+  return (
+    <>
+      {reasons.map((reason) => (
+        <p key={reason} class="reason">
+          {reason}
+        </p>
+      ))}
+      <GroupFilters search={search} topic={topic} topics={topicsOf(items, topic)} total={items} />
+      <Table
+        name="Dead letters by error"
+        rows={items.filter((row) => matches(row, search))}
+        columns={[...COLUMNS, actions]}
+        keyOf={(row) => row.fingerprint}
+        hrefOf={hrefOf}
+        sort={{ by: 'last', direction: 'desc' }}
+      />
+    </>
   );
 }
 

@@ -7,6 +7,7 @@ import { formatAge, NONE } from '../lib/format.ts';
 import { say } from '../state/toasts.ts';
 import { ChangeError, CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { TextField } from '../ui/field.tsx';
 import { Fact } from '../ui/page.tsx';
 import { Note } from '../ui/states.tsx';
 import { restoreOne } from './undo.ts';
@@ -98,10 +99,7 @@ export function DiscardDialog({ entry, path, onClose }: EntryDialogProps) {
       <form onSubmit={submit}>
         <p>Its group will not get it again. It moves to the archive, from where it can be restored.</p>
         <Target entry={entry} />
-        <label class="field">
-          Reason
-          <input maxLength={200} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
-        </label>
+        <TextField label="Reason" value={reason} onText={setReason} />
         <GoneNote error={error} />
         <DialogActions>
           <button type="button" class="button" onClick={() => onClose(wasGone(error))}>

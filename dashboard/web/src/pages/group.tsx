@@ -9,6 +9,7 @@ import { refreshNow } from '../state/refresh.ts';
 import { say } from '../state/toasts.ts';
 import { Action, ChangeError, CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { TextField } from '../ui/field.tsx';
 import { State } from '../ui/icon.tsx';
 import { Fact, Page } from '../ui/page.tsx';
 import { Empty, Loaded, Note } from '../ui/states.tsx';
@@ -194,10 +195,7 @@ function PauseDialog({ group, path, verb, onClose }: PauseProps) {
         </p>
         <p class="mono break">{group}</p>
         {verb === 'pause' && (
-          <label class="field">
-            Reason, for those who wonder later
-            <input maxLength={200} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
-          </label>
+          <TextField label="Reason, for those who wonder later" value={reason} onText={setReason} />
         )}
         <ChangeError error={error} />
         <DialogActions>

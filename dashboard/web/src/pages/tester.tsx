@@ -67,14 +67,11 @@ export function TesterPage() {
 }
 
 function CaseForm({ start, busy }: { start: Case; busy: boolean }) {
-  const services = usePoll<RouteList>('routes', { slowest: 60 }).data?.services ?? [];
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
     setQuery(Object.fromEntries(MEMBERS.map((name) => [name, String(form.get(name) ?? '')])), false);
   };
-  const choices =
-    start.service && !services.includes(start.service) ? [start.service, ...services] : services;
   return (
     <form class="panel tester" onSubmit={submit}>
       <label class="field">
@@ -88,17 +85,7 @@ function CaseForm({ start, busy }: { start: Case; busy: boolean }) {
           placeholder="order.created"
         />
       </label>
-      {choices.length > 1 && (
-        <label class="field">
-          Service
-          <select name="service" value={start.service}>
-            <option value="">this process</option>
-            {choices.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
-      )}
+      <ServiceField chosen={start.service} />
       <label class="field">
         Origin prefix
         <input name="originPrefix" class="mono" defaultValue={start.originPrefix} placeholder="eu.de" />
@@ -125,6 +112,23 @@ function CaseForm({ start, busy }: { start: Case; busy: boolean }) {
         Test
       </button>
     </form>
+  );
+}
+
+function ServiceField({ chosen }: { chosen: string }) {
+  const services = usePoll<RouteList>('routes', { slowest: 60 }).data?.services ?? [];
+  const choices = chosen && !services.includes(chosen) ? [chosen, ...services] : services;
+  if (choices.length < 2) return null;
+  return (
+    <label class="field">
+      Service
+      <select name="service" value={chosen}>
+        <option value="">this process</option>
+        {choices.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -55,12 +55,7 @@ export function Plot(props: PlotProps) {
         onPointerLeave={clear}
       >
         {marks.concat(0).map((mark) => (
-          <g key={mark}>
-            <line class="grid" x1={LEFT} x2={width} y1={yOf(mark)} y2={yOf(mark)} />
-            <text class="axis" x={LEFT - 8} y={yOf(mark) + 4} text-anchor="end">
-              {formatDecimal(mark)}
-            </text>
-          </g>
+          <ValueMark key={mark} value={mark} y={yOf(mark)} width={width} />
         ))}
         {times.map((time) => (
           <text
@@ -77,18 +72,25 @@ export function Plot(props: PlotProps) {
         {lines.map((line) => (
           <Drawn key={line.label} line={line} x={(index) => xOf(at[index] as number)} y={yOf} />
         ))}
-        {cursor !== null && (
-          <line
-            class="cursor"
-            x1={xOf(at[cursor] as number)}
-            x2={xOf(at[cursor] as number)}
-            y1={TOP}
-            y2={HEIGHT - BOTTOM}
-          />
-        )}
+        {cursor !== null && <Cursor x={xOf(at[cursor] as number)} />}
       </svg>
     </div>
   );
+}
+
+function ValueMark({ value, y, width }: { value: number; y: number; width: number }) {
+  return (
+    <>
+      <line class="grid" x1={LEFT} x2={width} y1={y} y2={y} />
+      <text class="axis" x={LEFT - 8} y={y + 4} text-anchor="end">
+        {formatDecimal(value)}
+      </text>
+    </>
+  );
+}
+
+function Cursor({ x }: { x: number }) {
+  return <line class="cursor" x1={x} x2={x} y1={TOP} y2={HEIGHT - BOTTOM} />;
 }
 
 function useWidth(holder: { current: HTMLDivElement | null }): number {
