@@ -14,6 +14,12 @@ export class ApiError extends Error {
   ) {
     super(problem.detail || problem.title);
   }
+
+  /** The server has answered, with no; asking again will not help, and older data is not true any more. */
+  get final(): boolean {
+    const passing = [401, 408, 429].includes(this.status);
+    return this.status === 501 || (this.status >= 400 && this.status < 500 && !passing);
+  }
 }
 
 export type Fetched<T> = { data: T; text: string; etag: string | null };

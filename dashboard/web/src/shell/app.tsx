@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The frame of every page: top bar, navigation, banners, the page itself, toasts.
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../api/schema.ts';
 import { routeOf, type Route } from '../lib/url.ts';
@@ -17,10 +18,10 @@ import { RoutesPage } from '../pages/routes.tsx';
 import { TesterPage } from '../pages/tester.tsx';
 import { arrivals, base, link, usePlace } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
-import { session } from '../state/session.ts';
+import { session, useSession } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
 import { Page } from '../ui/page.tsx';
-import { Empty } from '../ui/states.tsx';
+import { Empty, Skeleton } from '../ui/states.tsx';
 import { Toaster } from '../ui/toaster.tsx';
 import { Banners } from './banners.tsx';
 import { Navigation } from './navigation.tsx';
@@ -73,20 +74,58 @@ function RoutedPage({ route }: { route: Route }) {
     case 'tester':
       return <TesterPage />;
     case 'dlq':
-      return <DeadGroupsPage />;
+      return (
+        <NeedsDeadLetters>
+          <DeadGroupsPage />
+        </NeedsDeadLetters>
+      );
     case 'entries':
-      return <EntriesPage />;
+      return (
+        <NeedsDeadLetters>
+          <EntriesPage />
+        </NeedsDeadLetters>
+      );
     case 'entry':
-      return <EntryPage id={route.id} />;
+      return (
+        <NeedsDeadLetters>
+          <EntryPage id={route.id} />
+        </NeedsDeadLetters>
+      );
     case 'operations':
-      return <OperationsPage />;
+      return (
+        <NeedsDeadLetters>
+          <OperationsPage />
+        </NeedsDeadLetters>
+      );
     case 'operation':
-      return <OperationPage id={route.id} />;
+      return (
+        <NeedsDeadLetters>
+          <OperationPage id={route.id} />
+        </NeedsDeadLetters>
+      );
     case 'about':
       return <AboutPage />;
     case 'unknown':
       return <UnknownPage />;
   }
+}
+
+/** Some transports keep no dead letters: then there is nothing to ask for. */
+function NeedsDeadLetters({ children }: { children: ComponentChildren }) {
+  const current = useSession();
+  if (!current) return <Skeleton />;
+  if (current.hasDeadLetters) return <>{children}</>;
+  return (
+    <Page title="Dead letters">
+      <Empty title="No dead letters on this transport">
+        <p>
+          What fails for good is counted, not kept:{' '}
+          {current.transports.map(({ name, type }) => `${name} (${type})`).join(', ')}. Use redis-streams to
+          keep, inspect and requeue it.
+        </p>
+      </Empty>
+    </Page>
+  );
 }
 
 function UnknownPage() {

@@ -19,10 +19,8 @@ export function Banners() {
   );
 }
 
-const answered = (status: number) => status === 403 || status === 404 || status === 409;
-
 function isStale({ error, waitingSince }: Health, now: number, interval: number): boolean {
-  if (error) return !answered(error.status);
+  if (error) return !error.final;
   return waitingSince !== null && now - waitingSince > interval;
 }
 

@@ -100,7 +100,5 @@ function merged<T>(before: { path: string | null } & Polled<T>, path: string, re
     return { path, data, text, error: null };
   }
   const last = before.path === path ? before : { ...NOTHING };
-  // Gone or forbidden is an answer of its own; everything else keeps the last data on the screen.
-  const answered = result.error !== null && [403, 404, 409].includes(result.error.status);
-  return { ...last, path, error: result.error, data: answered ? null : last.data };
+  return { ...last, path, error: result.error, data: result.error?.final ? null : last.data };
 }
