@@ -38,8 +38,8 @@ export function EntryPage({ id }: { id: string }) {
   const gone = error?.problem.code === 'dlq_entry_gone';
   return (
     <Page
-      title={entry?.type ?? 'Dead letter'}
-      heading={<span class="break">{entry?.type ?? 'Dead letter'}</span>}
+      title={entry?.type || 'Dead letter'}
+      heading={<span class="break">{entry?.type || 'Dead letter'}</span>}
       up={UP()}
       actions={entry && <Actions entry={entry} onAsk={setAsking} />}
     >

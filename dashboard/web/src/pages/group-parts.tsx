@@ -7,9 +7,14 @@ import { State } from '../ui/icon.tsx';
 /** An event that waits this long in a handler's hands is worth a look. */
 const STUCK_MS = 300_000;
 
+/** Within one process there are subscriptions only; a shared store knows its members. */
+function isRead({ members, subscriptions }: Group): boolean {
+  return members.length === 0 ? subscriptions.length > 0 : members.some((member) => member.alive);
+}
+
 export function GroupState({ group }: { group: Group }) {
   if (group.paused) return <State tone="warn">paused</State>;
-  if (!group.members.some((member) => member.alive)) return <State tone="bad">no members</State>;
+  if (!isRead(group)) return <State tone="bad">no members</State>;
   if (group.oldestPendingAt && Date.now() - group.oldestPendingAt > STUCK_MS)
     return <State tone="warn">stuck</State>;
   return <State tone="ok">running</State>;

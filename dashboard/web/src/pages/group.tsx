@@ -78,7 +78,7 @@ function Members({ data }: { data: Group }) {
     <section class="panel" aria-labelledby="members">
       <h2 id="members">Members</h2>
       {data.members.length === 0 ? (
-        <Empty title="No members">Nobody reads for this group now: events wait in its topics.</Empty>
+        <NoMembers read={data.subscriptions.length > 0} />
       ) : (
         <Table
           name="Members"
@@ -108,6 +108,11 @@ function Members({ data }: { data: Group }) {
       )}
     </section>
   );
+}
+
+function NoMembers({ read }: { read: boolean }) {
+  if (read) return <Empty title="Read within this process">The transport keeps no list of members.</Empty>;
+  return <Empty title="No members">Nobody reads for this group now: events wait in its topics.</Empty>;
 }
 
 function Topics({ data }: { data: Group }) {

@@ -5,6 +5,7 @@ import { formatCount, formatDecimal, plural } from '../lib/format.ts';
 import { readChoice } from '../lib/url.ts';
 import { link, setQuery, usePlace } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
+import { useSession } from '../state/session.ts';
 import { Chart, type Line } from '../ui/chart.tsx';
 import { State } from '../ui/icon.tsx';
 import { Page } from '../ui/page.tsx';
@@ -200,7 +201,7 @@ function NewestDead({ fingerprints }: { fingerprints: Fingerprint[] }) {
     <section class="panel" aria-labelledby="newest">
       <h2 id="newest">Newest dead letters</h2>
       {fingerprints.length === 0 ? (
-        <Empty title="Nothing is dead">Events that exhaust their retries appear here.</Empty>
+        <NothingDead />
       ) : (
         <Table
           name="Newest dead letters"
@@ -234,6 +235,11 @@ function NewestDead({ fingerprints }: { fingerprints: Fingerprint[] }) {
       )}
     </section>
   );
+}
+
+function NothingDead() {
+  if (useSession()?.hasDeadLetters === false) return <Empty title="No dead letters on this transport" />;
+  return <Empty title="Nothing is dead">Events that exhaust their retries appear here.</Empty>;
 }
 
 function Transports({ transports, instances }: { transports: Transport[]; instances: number }) {
