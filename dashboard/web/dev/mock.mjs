@@ -123,6 +123,7 @@ function startOperation({ kind, scope, rate }) {
     failed: 0,
     errors: [],
     reason: null,
+    lastError: null,
     startedAt: now,
     updatedAt: now,
     endedAt: null,

@@ -17,10 +17,12 @@ const PRIMITIVES = {
   null: 'null',
 };
 
+const literal = (value) => (typeof value === 'string' ? `'${value}'` : JSON.stringify(value));
+
 function typeOf(schema, indent = '') {
   if (schema.$ref) return schema.$ref.split('/').pop();
-  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
-  if ('const' in schema) return JSON.stringify(schema.const);
+  if (schema.enum) return schema.enum.map(literal).join(' | ');
+  if ('const' in schema) return literal(schema.const);
   for (const [word, sign] of [
     ['oneOf', ' | '],
     ['anyOf', ' | '],
@@ -42,7 +44,7 @@ function objectOf(schema, indent) {
   const inner = `${indent}  `;
   const required = new Set(schema.required);
   const members = Object.entries(schema.properties ?? {}).map(([name, value]) => {
-    const key = /^\w+$/.test(name) ? name : JSON.stringify(name);
+    const key = /^\w+$/.test(name) ? name : literal(name);
     return `${inner}${key}${required.has(name) ? '' : '?'}: ${typeOf(value, inner)};`;
   });
   if (members.length > 0) return `{\n${members.join('\n')}\n${indent}}`;

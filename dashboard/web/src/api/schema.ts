@@ -52,8 +52,7 @@ export type Session = {
   transports: Array<Transport>;
 };
 
-export type Permission =
-  'view' | 'payload.view' | 'dlq.requeue' | 'dlq.edit' | 'dlq.archive' | 'consumer.pause' | 'audit.view';
+export type Permission = 'view' | 'payload.view' | 'dlq.requeue' | 'dlq.edit' | 'dlq.archive' | 'consumer.pause' | 'audit.view';
 
 export type Unavailable = {
   part: string;
@@ -436,15 +435,7 @@ export type OperationError = {
 export type OperationResult = {
   id: string;
   key: string;
-  outcome:
-    | 'requeued'
-    | 'discarded'
-    | 'restored'
-    | 'already_requeued'
-    | 'already_discarded'
-    | 'not_found'
-    | 'not_restorable'
-    | 'error';
+  outcome: 'requeued' | 'discarded' | 'restored' | 'already_requeued' | 'already_discarded' | 'not_found' | 'not_restorable' | 'error';
   message?: string;
   offset?: string;
   newId?: string;
@@ -461,12 +452,13 @@ export type Operation = {
   } | null;
   rate: number | null;
   actor: string;
-  state: 'running' | 'paused' | 'done' | 'aborted' | 'failed';
+  state: 'running' | 'paused' | 'done' | 'aborted';
   done: number;
   skipped: number;
   failed: number;
   remaining: number | null;
   errors: Array<OperationError>;
+  lastError: string | null;
   reason: string | null;
   startedAt: number;
   updatedAt: number;
@@ -488,6 +480,7 @@ export type AuditRow = {
   scope: unknown;
   count: number | null;
   result: string;
+  reason: string | null;
   operation: string | null;
 };
 

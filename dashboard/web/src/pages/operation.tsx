@@ -89,7 +89,10 @@ function Progress({ operation }: { operation: Operation }) {
         {formatCount(operation.failed)} failed
       </p>
       {operation.state === 'aborted' && <Note>Aborted: what had not been reached was left as it was.</Note>}
-      {operation.reason && <Note>{operation.reason}</Note>}
+      {operation.lastError && operation.endedAt === null && (
+        <Note tone="warn">The store refuses, it is tried again: {operation.lastError}</Note>
+      )}
+      {operation.reason && <p class="meta">Reason given: {operation.reason}</p>}
     </section>
   );
 }

@@ -17,7 +17,6 @@ const TONES: Record<Operation['state'], Tone> = {
   paused: 'warn',
   done: 'ok',
   aborted: 'muted',
-  failed: 'bad',
 };
 
 export function OperationState({ state }: { state: Operation['state'] }) {
