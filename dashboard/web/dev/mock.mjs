@@ -257,7 +257,11 @@ function sendJson(request, response, status, value) {
 
 async function serveApi(request, response, url) {
   let text = '';
-  for await (const chunk of request) text += chunk;
+  try {
+    for await (const chunk of request) text += chunk;
+  } catch {
+    return; // the page was left meanwhile
+  }
   try {
     const value = answer(
       request.method,
