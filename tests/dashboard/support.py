@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import jsonschema
 
@@ -234,7 +234,3 @@ def redis_config(url: str, service: str = "shop", **more: Any) -> dict[str, Any]
 
 
 MEMORY = {"service": "shop", "transports": {"main": {"type": "memory"}}}
-
-
-def path_part(text: str) -> str:
-    return quote(text, safe="")
