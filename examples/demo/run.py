@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Runs the demo: starts its own redis-server and the programs, brings them to a quiet end, requeues the
-dead letters by the command line, and lets the checker judge. Called by scripts/demo after the build.
+dead letters through the dashboard's REST interface, and lets the checker judge. Called by scripts/demo after the build.
 
 It waits for states, never for times alone, and every wait has a deadline.
 """
@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import children as children_module
+import dashboard
 import ledger
 import redis_server
 import settings
@@ -27,6 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 START_SECONDS = 20.0
 QUIET_SECONDS = 60.0
+REQUEUE_SECONDS = 60.0
 CHECK_SECONDS = 120.0
 POLL_SECONDS = 0.1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,12 +42,17 @@ class DemoError(Exception):
     """The demo cannot go on; the message says why."""
 
 
+FAILURES = (DemoError, dashboard.DashboardError, children_module.ChildEnded, OSError, store.ServerError,
+            subprocess.SubprocessError)
+
+
 class Demo:
     def __init__(self, arguments):
         self.arguments = arguments
         self.folder = _run_folder(arguments.keep)
         self.children = children_module.Children(os.path.join(self.folder, "logs"))
         self.redis = None
+        self.dashboard = None
 
     # ---- start --------------------------------------------------------------------------------------
 
@@ -62,6 +69,7 @@ class Demo:
         self._program("load", "--sources", os.path.join(ROOT, "examples", "c"), "--compile", compile_command())
         for name in ("publisher", "aggregator", "forwarder"):
             self._wait_for(name, lambda state: state.get("ready"))
+        self.dashboard = dashboard.start(self.children, self.folder, ("--redis", self.redis), self.arguments.listen)
         self._begin_webhook_time()
 
     def _program(self, name, *arguments, show_output=False):
@@ -139,14 +147,15 @@ class Demo:
             self.children.check()
             if not told and self.webhook_is_up():
                 told = True
-                say("\nThe webhook is up now. The dead letters wait to be requeued:\n"
-                    "  events --redis %s dlq requeue --all\n" % self.redis)
+                say("\nThe webhook is up now. The dead letters wait to be requeued, on the page %sdlq or by\n"
+                    "  events --redis %s dlq requeue --all\n" % (self.dashboard.url, self.redis))
             time.sleep(POLL_SECONDS)
 
     def _print_guide(self):
         webhook = ledger.read_state(self.folder, "webhook")["url"]
         env = os.path.join(build_folder(), "env")
         say(GUIDE.format(
+            dashboard="%s (%s)" % (self.dashboard.url, self.dashboard.sign_in()),
             redis=self.redis,
             webhook=webhook,
             folder=self.folder,
@@ -175,15 +184,12 @@ class Demo:
         return self._check(requeued)
 
     def _requeue(self):
-        command = ["events", "--redis", self.redis, "dlq", "requeue", "--all"]
-        say("$ " + " ".join(command))
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        with open(self.children.log("requeue"), "w", encoding="utf-8") as file:
-            file.write(done.stdout + done.stderr)
-        lines = (done.stdout + done.stderr).splitlines()
-        say("".join("  %s\n" % line for line in lines[-3:]))
-        if done.returncode != 0:
-            raise DemoError("requeueing the dead letters failed with %d" % done.returncode)
+        operation = self.dashboard.requeue_all(REQUEUE_SECONDS)
+        with open(os.path.join(self.folder, "requeue.json"), "w", encoding="utf-8") as file:
+            json.dump(operation, file, indent=1)
+        say("Requeued through %sapi/v1/operations: %d" % (self.dashboard.url, operation["done"]))
+        if operation["state"] != "done" or operation["failed"]:
+            raise DemoError("requeueing the dead letters failed; see %s/requeue.json" % self.folder)
 
     def _check(self, requeued):
         limits = [] if requeued else ["--no-requeue"]
@@ -200,6 +206,7 @@ class Demo:
 
 
 GUIDE = """
+dashboard  {dashboard}
 Redis      {redis} (the demo's own; it ends with it)
 webhook    {webhook} refuses connections for {refuses:.0f} s, then answers 503 for {unavailable:.0f} s, then 200
 ledgers    {folder}
@@ -250,6 +257,7 @@ def parse_arguments(argv):
     parser = argparse.ArgumentParser(prog="scripts/demo", description="Runs the demo of libevents.")
     parser.add_argument("--once", action="store_true", help="run unattended and judge, about 30 s")
     parser.add_argument("--break", dest="break_", choices=["lose-one"], help="plant a defect that must be found")
+    parser.add_argument("--listen", metavar="ADDRESS", help="serve the dashboard there, for those with the token")
     parser.add_argument("--keep", metavar="DIR", help="folder for ledgers and logs (default: a temporary one)")
     return parser.parse_args(argv)
 
@@ -288,7 +296,7 @@ def main(argv):
     except Interrupted:
         say("\nInterrupted. What was written so far is in %s" % demo.folder)
         return 130
-    except (DemoError, children_module.ChildEnded, OSError, store.ServerError, subprocess.SubprocessError) as error:
+    except FAILURES as error:
         say("demo: %s\nWhat was written so far is in %s" % (error, demo.folder))
         return 1
     finally:

@@ -8,6 +8,9 @@ EVS_PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libuv1-dev libj
 EVS_PACKAGES_DEMO="redis-server"
 EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyncio mypy"
 EVS_PACKAGES_DASHBOARD="python3-jsonschema python3-prometheus-client"
+# Node and npm often come from elsewhere, and then must not be installed a second time.
+EVS_PACKAGES_NODE=$(command -v npm >/dev/null || echo "nodejs npm")
+EVS_PACKAGES_BROWSER="chromium nginx fonts-dejavu-core"
 EVS_PACKAGES_LINT="clang clang-tidy clang-format"
 EVS_PACKAGES_FUZZ="clang libclang-rt-14-dev"
 EVS_PACKAGES_ABI="abigail-tools"
@@ -72,7 +75,8 @@ evs_require_tools() {
     case $name in
     build-essential) found=$(command -v cc) ;;
     ninja-build) found=$(command -v ninja) ;;
-    redis-server | cmake | pkg-config | python3 | mypy | clang | clang-tidy | clang-format)
+    nodejs) found=$(command -v node) ;;
+    npm | chromium | nginx | redis-server | cmake | pkg-config | python3 | mypy | clang | clang-tidy | clang-format)
       found=$(command -v "$name")
       ;;
     abigail-tools) found=$(command -v abidiff) ;;

@@ -72,6 +72,17 @@ def pytest(*paths: str, preset: str = "release") -> Step:
     return sh("python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *paths, env=env, preset=preset)
 
 
+def node_modules(folder: str) -> Step:
+    """What the lock file of `folder` names."""
+    return sh("npm", "--prefix", folder, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
+
+
+def node(*paths: str, at_once: int = 1) -> Step:
+    """Test files of Node's own runner; a path may have `*` in it."""
+    files = [str(path.relative_to(ROOT)) for pattern in paths for path in sorted(ROOT.glob(pattern))]
+    return sh("node", "--test", f"--test-concurrency={at_once}", "--test-reporter=spec", *files)
+
+
 def sanitizer(preset: str) -> dict[str, str]:
     if preset == "asan":
         return {"ASAN_OPTIONS": "abort_on_error=0:exitcode=99:strict_string_checks=1",
@@ -120,6 +131,12 @@ def table(long: bool) -> list[Suite]:
         Suite("demo", "the demo loses nothing, and notices when something is lost",
               (build(), sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1)),
               packages=("DEMO",)),
+        Suite("page", "the dashboard's page: its types, and its parts without a browser",
+              (node_modules("dashboard/web"), sh("npm", "--prefix", "dashboard/web", "run", "--silent", "check"),
+               sh("npm", "--prefix", "dashboard/web", "run", "--silent", "test")), packages=("NODE",)),
+        Suite("browser", "what docs/guarantees.md says of the dashboard, in a real browser and against the store",
+              (build(), node_modules("tests/browser"), node("tests/browser/*.test.js", at_once=2)),
+              packages=("TEST", "NODE", "BROWSER")),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
               (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
         Suite("asan", "C suite and integration tests under ASan and UBSan",
@@ -203,6 +220,10 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
     for percent_failed, total in re.findall(r"tests passed, (\d+) tests? failed out of (\d+)", text):
         passed += max(cmocka, int(total) - int(percent_failed))
         failed += max(bad, int(percent_failed))
+    for word, number in re.findall(r"^\S+ (pass|fail|skipped) (\d+)$", text, re.M):  # Node's runner
+        passed += int(number) if word == "pass" else 0
+        failed += int(number) if word == "fail" else 0
+        skipped += int(number) if word == "skipped" else 0
     for line in re.findall(r"^(?:=+ )?((?:\d+ \w+(?:, )?)+) in [\d.]+s", text, re.M):
         for number, word in re.findall(r"(\d+) (\w+)", line):
             passed += int(number) if word == "passed" else 0
@@ -227,11 +248,11 @@ def run_suite(suite: Suite, long: bool) -> tuple[int, int]:
             log.flush()
             log.seek(start)
             step_passed, step_failed, step_skipped = count(log.read(), ok)
-            is_preparation = step.argv[0] in ("scripts/build", "mkdir") and suite.name != "build"
-            passed += 0 if is_preparation and ok else step_passed
+            prepares = step.argv[0] in ("scripts/build", "mkdir") or step.argv[3:4] == ("ci",)
+            passed += 0 if prepares and ok and suite.name != "build" else step_passed
             failed += step_failed
             skipped += step_skipped
-            if not ok and step.argv[0] == "scripts/build":
+            if not ok and prepares:
                 break
     verdict = "failed" if failed else "ok"
     more = f", {skipped} skipped" if skipped else ""

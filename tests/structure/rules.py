@@ -16,6 +16,7 @@ LAYERS = ("api", "system", "publish", "validate", "route", "consume", "deadlette
 FACES = ("bindings", "cli", "dashboard", "examples")  # they stand on the public headers
 REGISTRY = "transport/transport.c"  # the one file that names concrete transports
 LINES_MAX = 600
+SCRIPTS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx")
 
 # What comes from the environment, and the only files of the library that ask the system for it.
 OUTSIDE_WORLD = {
@@ -174,7 +175,7 @@ def ours(root: Path) -> list[Path]:
     """Every text file of the project: not what is built, not data that is copied from elsewhere."""
     skipped = {"build", ".git", "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache", "vectors", "corpus"}
     endings = {".c", ".h", ".def", ".cpp", ".py", ".pyi", ".md", ".txt", ".sh", ".lua", ".json", ".toml", ".cmake",
-               ".map", ".supp", ".yml", ".yaml", ""}
+               ".map", ".supp", ".yml", ".yaml", ".css", "", *SCRIPTS}
     return sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()
                   and path.suffix in endings and not skipped & set(path.relative_to(root).parts))
 
@@ -185,7 +186,7 @@ def _read(path: Path) -> str:
 
 def files_are_short(root: Path) -> list[str]:
     return [f"{path.relative_to(root)}: {lines} lines" for path in ours(root)
-            if path.suffix in (".c", ".h", ".def", ".cpp", ".py", ".lua")
+            if path.suffix in (".c", ".h", ".def", ".cpp", ".py", ".lua", *SCRIPTS)
             and (lines := len(_read(path).splitlines())) > LINES_MAX]
 
 
@@ -206,5 +207,5 @@ def no_machine_in_it(root: Path) -> list[str]:
 
 def sources_say_their_licence(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in ours(root)
-            if path.suffix in (".c", ".h", ".def", ".cpp", ".py")
+            if path.suffix in (".c", ".h", ".def", ".cpp", ".py", *SCRIPTS)
             and _read(path).strip() and "SPDX-License-Identifier: MIT" not in "\n".join(_read(path).splitlines()[:3])]

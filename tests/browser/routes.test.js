@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The route table and its tester: statements 18 and 19.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Browser, leave } from "./support/browser.js";
+import { Host } from "./support/dashboard.js";
+import { button, main, open } from "./support/pages.js";
+import { freePort, until } from "./support/process.js";
+import { Store } from "./support/store.js";
+
+const ROUTES = ["order.paid", "order.*", "invoice.sent", "*.audit"].map((pattern, n) =>
+  ({ name: `route-${n + 1}`, pattern, transport: "main", topic: `topic-${n + 1}` }));
+
+let store, browser;
+
+before(async () => {
+  [store, browser] = await Promise.all([Store.start(), Browser.start()]);
+});
+after(() => Promise.all([store?.stop(), browser?.stop()]));
+
+const start = (routes, port = 0) => Host.start({ store, config: { routing: { routes } }, dashboard: { port } });
+
+test("the route table has the routes of the configuration in its order, and says when that has changed", async (t) => {
+  const port = await freePort();
+  let host = await start(ROUTES, port);
+  t.after(() => host.stop());
+  const page = await browser.visit(`${host.url}routes`, { refusals: true });
+  const names = async () => (await main(page).getByRole("row").allInnerTexts())
+    .map((row) => /route-\d/.exec(row)?.[0]).filter(Boolean);
+  await until("the table is there", async () => (await names()).length === ROUTES.length);
+  assert.deepEqual(await names(), ROUTES.map((route) => route.name));
+  await host.stop();
+  host = await start(ROUTES.slice(0, 2), port);
+  await page.getByText("The configuration has changed").waitFor();
+  await leave(page);
+});
+
+test("the tester tells for each route the clause that does not match, and stores nothing", async (t) => {
+  const host = await start(ROUTES);
+  t.after(() => host.stop());
+  await host.publish("order.paid", { id: 1 });
+  const lengths = async () => Promise.all((await store.call("KEYS", "stream:*")).sort().map(async (key) => [key, await store.call("XLEN", key)]));
+  const before = await lengths();
+  const page = await browser.visit(`${host.url}routes/test`);
+  await open(page, `${host.url}routes/test`);
+  await page.getByRole("textbox", { name: "Type" }).fill("invoice.cancelled");
+  await button(main(page), "Test").click();
+  await main(page).getByText("segment 1: invoice is not order").first().waitFor();
+  await main(page).getByText("segment 2: cancelled is not sent").first().waitFor();
+  const rows = (await main(page).getByRole("row").allInnerTexts()).filter((row) => /route-\d/.test(row));
+  assert.equal(rows.length, ROUTES.length);
+  const url = page.url();
+  assert.match(url, /invoice\.cancelled/);
+  assert.deepEqual(await lengths(), before);
+  await leave(page);
+  const again = await browser.visit(url);
+  await main(again).getByText("segment 2: cancelled is not sent").first().waitFor();
+  await leave(again);
+});
