@@ -104,7 +104,7 @@ def table(long: bool) -> list[Suite]:
         Suite("structure", "the tree, its layers and its documents agree",
               (build(), pytest("tests/structure"))),
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
-        Suite("conformance", "the shared vectors in C and Python; a wrong vector is seen",
+        Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
               (build(), ctest("conformance"), pytest("tests/conformance"))),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
