@@ -212,6 +212,13 @@ export function makeError(status: number, message: string, detail = '', receipt?
   return error;
 }
 
+/** The same failure, as that of one event. */
+export function withReceipt(error: EventsError, receipt: Receipt): EventsError {
+  const { path, hint, problems } = error;
+  const kind = error.constructor as typeof EventsError;
+  return new kind(error.message, { path, hint, problems, receipt, cause: error });
+}
+
 /** `EventsError` itself for a status that a newer library added. */
 function classOf(code: string, isPublish: boolean): typeof EventsError {
   if (isPublish && code === Timeout.code) return PublishTimeout;

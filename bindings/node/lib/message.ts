@@ -2,7 +2,7 @@
 // What a handler receives and what a publish gives back. Both are views over a copied record: texts are split
 // when a field is asked for, the body is parsed at most once. Nothing here refers to memory of the C library.
 
-import { makeError } from './errors.js';
+import { makeError, withReceipt } from './errors.js';
 import type { EventsError } from './errors.js';
 import { native } from './native.js';
 import type { Batch } from './native.js';
@@ -323,7 +323,8 @@ export class Report {
 
 /** The receipt of an event that never left this process, or whose outcome nobody will report. */
 export function receiptOf(error: EventsError, outcome: Outcome): Receipt {
-  return { id: '', outcome, transport: '', topic: '', partition: null, offset: '', attempts: 0, error };
+  const receipt = { id: '', outcome, transport: '', topic: '', partition: null, offset: '', attempts: 0 };
+  return { ...receipt, error: withReceipt(error, receipt) };
 }
 
 export function deliveriesOf(batch: Batch): Delivery[] {

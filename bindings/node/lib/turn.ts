@@ -10,6 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Engine, Failure } from './engine.js';
 import { Closed, Timeout } from './errors.js';
 import { errorOf, failureOf, released } from './failure.js';
+import { textOf } from './json.js';
 import { log } from './log.js';
 import { Message, Metadata, deliveriesOf, reportsOf } from './message.js';
 import type { Delivery, Report, Settle } from './message.js';
@@ -358,10 +359,10 @@ export class Turn {
   #poison(run: Run, error: Error): void {
     const { delivery } = run;
     const message = new Message(delivery);
-    log('warning', `${message.type} ${message.id} failed in its last attempt: ${error.message}`);
+    log('warning', `${message.type} ${message.id} failed in its last attempt: ${textOf(error)}`);
     const handler = this.#poisonHandler;
     if (!handler) return;
-    const complain = (problem: unknown): void => log('error', `the poison message handler failed: ${errorOf(problem).message}`);
+    const complain = (problem: unknown): void => log('error', `the poison message handler failed: ${textOf(problem)}`);
     this.#poisoned.push(() => {
       try {
         Promise.resolve(handler(message, error, new Metadata(delivery, run))).catch(complain);
