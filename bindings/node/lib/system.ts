@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// EventSystem: one opened system and its faces.
+
+import { CAPABILITIES } from './capabilities.js';
+import { EventConsumer } from './consumer.js';
+import { DeadLetters } from './dlq.js';
+import { EventPublisher } from './publisher.js';
+import { milliseconds } from './event.js';
+import { EventRouter } from './router.js';
+import type { RoutingConfig } from './router.js';
+import { Runtime } from './runtime.js';
+import type { RequestOptions } from './runtime.js';
+import type { EventSystemStatus, SystemStats, TransportStatus } from './stats.js';
+import { Transport } from './transports.js';
+import type { TransportOptions } from './transports.js';
+import type { PoisonMessageHandler } from './turn.js';
+import { createEventValidator } from './validator.js';
+import type { EventValidator } from './validator.js';
+
+const DRAIN_MS = 10_000;
+const REQUEST_GRACE_MS = 2000;
+
+/** Which transport a question goes to; the first one that keeps events where none is named. */
+interface StoreOptions extends RequestOptions {
+  readonly transport?: string;
+}
+
+export class EventSystem {
+  readonly #runtime: Runtime;
+  readonly publisher: EventPublisher;
+  readonly consumer: EventConsumer;
+  readonly router: EventRouter;
+  readonly validator: EventValidator = createEventValidator();
+  readonly transports: ReadonlyMap<string, Transport>;
+  readonly dlq: DeadLetters;
+
+  /** `config` is the document of docs/configuration.md. ConfigurationError lists every fault. */
+  constructor(config: object, poisonMessageHandler?: PoisonMessageHandler) {
+    const runtime = (this.#runtime = new Runtime(config, poisonMessageHandler));
+    const { normalized } = runtime;
+    const transports = Object.entries(normalized.transports ?? {});
+    this.transports = new Map(
+      transports.map(([name, options]) => [name, new Transport(name, options.type, options as TransportOptions, runtime)]),
+    );
+    const capabilities = new Map(transports.map(([name, { type }]) => [name, CAPABILITIES[type]!]));
+    const routing = (normalized.routing ?? {}) as RoutingConfig;
+    this.router = new EventRouter(runtime.engine, routing, normalized.originPrefix ?? '', capabilities);
+    this.publisher = new EventPublisher(runtime, this);
+    this.consumer = new EventConsumer(runtime, this.router, this);
+    this.dlq = new DeadLetters(runtime);
+  }
+
+  /**
+   * Connects the transports, and waits until they have the subscriptions made so far. From here on the open
+   * system keeps the process alive, until close() or unref().
+   */
+  async connect(options: RequestOptions = {}): Promise<void> {
+    await this.#runtime.ask('connect', {}, options);
+    if (this.#runtime.turn.consumers.size > 0) await this.ready(options);
+  }
+
+  /** Waits until the stores have all subscriptions. */
+  async ready(options: RequestOptions = {}): Promise<void> {
+    await this.#runtime.ask('ready', {}, options);
+  }
+
+  /**
+   * Sends what is collected, lets handlers end, hands the rest back, and frees everything. Takes at most
+   * `deadline` milliseconds (consumer.closeDeadline by default). Twice is fine, and a later call may shorten the
+   * deadline. Within a handler it only begins, since it would wait for the handler itself.
+   */
+  close(deadline?: number): Promise<void> {
+    return this.#runtime.close(deadline);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Waits until everything published so far has its outcome. */
+  flush(options?: RequestOptions): Promise<void> {
+    return this.publisher.flush(options);
+  }
+
+  /** Waits until nothing is being published or handled; consuming goes on. Rejects with Timeout where it does not. */
+  async drain({ timeout = DRAIN_MS, signal }: RequestOptions = {}): Promise<void> {
+    const limit = milliseconds(timeout, 'timeout', { min: 1 });
+    await this.#runtime.outbox.emptied();
+    const wait = { timeout: limit + REQUEST_GRACE_MS, ...(signal && { signal }) };
+    await this.#runtime.ask('drain', { timeout: limit }, wait);
+  }
+
+  /** Are all transports connected? */
+  isConnected(): boolean {
+    return this.#runtime.isConnected();
+  }
+
+  async getStatus(): Promise<EventSystemStatus> {
+    const status = JSON.parse(this.#runtime.engine.status()) as Pick<EventSystemStatus, 'connected' | 'healthy' | 'state'>;
+    const { publisher, uptime, version } = this.stats();
+    const entries = [...this.transports].map(
+      async ([name, transport]): Promise<[string, TransportStatus]> => [name, await transport.getStatus()],
+    );
+    const transports = new Map(await Promise.all(entries));
+    return { ...status, transports, publisher, consumer: this.consumer.getStats(), uptime, version };
+  }
+
+  /** One consistent snapshot of all counters (docs/statistics.md). */
+  stats(): SystemStats {
+    return JSON.parse(this.#runtime.engine.stats()) as SystemStats;
+  }
+
+  /** The same numbers as Prometheus text. */
+  metrics(): string {
+    return this.#runtime.engine.metrics();
+  }
+
+  /** Consumer groups with their members, pending messages and lag. */
+  async groups(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
+    const { topic, transport, ...wait } = options;
+    return (await this.#runtime.ask<{ groups: Record<string, unknown>[] }>('groups', { topic, transport }, wait)).groups;
+  }
+
+  /** The topics that the store knows. */
+  async topics(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
+    const { transport, ...wait } = options;
+    return (await this.#runtime.ask<{ topics: Record<string, unknown>[] }>('topics', { transport }, wait)).topics;
+  }
+
+  /** Any request of docs/requests.md by its name. */
+  request<Answer = unknown>(method: string, params: object = {}, options: RequestOptions = {}): Promise<Answer> {
+    return this.#runtime.ask<Answer>(method, params, options);
+  }
+
+  /** Lets the process end although the system is open; what is in flight then is handed back. */
+  unref(): this {
+    this.#runtime.engine.hold(false);
+    return this;
+  }
+
+  /** Undoes unref(). */
+  ref(): this {
+    this.#runtime.engine.hold(true);
+    return this;
+  }
+}
