@@ -14,11 +14,13 @@ SCENARIOS = HERE / "scenarios"
 TRANSPORTS = HERE / "transports.json"
 PATIENCE_SECONDS = 300
 
+_PACKAGE = BUILD / "node/register.mjs"  # lets `import` find the built package
 _PYTHON = [sys.executable, str(HERE / "runners/python/scenarios.py")]
 RUNNERS = {
     "c": [str(BUILD / "tests/conformance_scenarios_test")],
     "python": [*_PYTHON, "asyncio"],
     "python-sync": [*_PYTHON, "sync"],
+    "node": ["node", f"--import={_PACKAGE.as_uri()}", str(HERE / "runners/node/scenarios.mjs")],
 }
 
 
