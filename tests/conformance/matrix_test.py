@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import ctypes
 import json
+import subprocess
 import sys
 import threading
 import time
 
 import libevents
 import pytest
-from languages import BUILD, HERE, RUNNERS, play
+from languages import BUILD, HERE, NODE, NODE_IS_BUILT, RUNNERS, play
 
 sys.path[:0] = [str(HERE.parent / "support"), str(HERE / "runners/python")]
 from match import difference_in_any_order  # noqa: E402
@@ -48,7 +49,7 @@ def test_what_one_language_publishes_another_handles_over_redis(publisher, consu
         assert played.counts()[-1] == "1 scenarios ran, 0 skipped, 0 failed"
 
 
-# ---- one process, one bus: the C library is loaded once, so C and Python meet in memory -----------------------
+# ---- one process, one bus: the C library is loaded once, so C meets Python, and Node, in memory ---------------
 
 
 def play_c(folder, transports):
@@ -95,3 +96,11 @@ def test_what_python_publishes_c_handles_over_a_memory_bus(tmp_path):
             system.publish(**event_of({name: step[name] for name in step.keys() - {"do", "at", "gives"}}))
         runner.join()
     assert holds == [True]
+
+
+@pytest.mark.skipif(not NODE_IS_BUILT, reason="the Node binding is not built")
+def test_what_c_and_node_publish_the_other_handles_over_a_memory_bus(tmp_path):
+    program, addon = HERE / "runners/node/bus.mjs", BUILD / "tests/scenarios.node"
+    done = subprocess.run([*NODE, str(program), str(addon), str(MATRIX), str(tmp_path)], capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr

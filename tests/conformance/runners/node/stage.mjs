@@ -103,7 +103,7 @@ function perform(word) {
 }
 
 /** Everything that a handler was given. */
-function runOf(message, metadata) {
+export function runOf(message, metadata) {
   const { id, type, header, headers, contentType } = message;
   const { attempt, transport, topic, partition, group, requeue, matchedPattern: pattern } = metadata;
   const { origin, originPrefix, timestamp, version, hash } = header;
