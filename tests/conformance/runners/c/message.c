@@ -16,8 +16,10 @@ static json_t *text_or_null(evs_bytes text) {
   return text.size ? text_json(text) : json_null();
 }
 
+/* Integers too large for jansson are rounded; exact ones are compared as texts. */
 static json_t *parsed(evs_bytes text) {
-  json_t *value = text.size ? json_loadb(text.data, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+  size_t how = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
+  json_t *value = text.size ? json_loadb(text.data, text.size, how, NULL) : NULL;
   return value ? value : json_null();
 }
 

@@ -106,14 +106,14 @@ function perform(word) {
 export function runOf(message, metadata) {
   const { id, type, header, headers, contentType } = message;
   const { attempt, transport, topic, partition, group, requeue, matchedPattern: pattern } = metadata;
-  const { origin, originPrefix, timestamp, version, hash } = header;
+  const { origin, originPrefix, timestamp, version, hash } = header; // hash: '' where there is none
   const isJson = contentType === 'application/json';
   const content = isJson
     ? { text: message.bodyText, body: message.body }
     : { bytes: Buffer.from(message.body).toString('hex') };
   return {
     ...content,
-    ...{ id, type, origin, originPrefix, timestamp, version, hash, headers, contentType },
+    ...{ id, type, origin, originPrefix, timestamp, version, hash: hash || null, headers, contentType },
     ...{ attempt, transport, topic, partition, group, requeue, pattern },
   };
 }
