@@ -151,14 +151,11 @@ def run(transport: Transport, scenarios: list[form.Scenario], face: Callable[...
             skipped[reason] += 1
             continue
         ran += 1
-        begun = time.monotonic()
         try:
             asyncio.run(play_all(Stage(face, transport.places()), scenario))
         except Unexpected as problem:
             failed += 1
             print(f"FAILED {transport.name}, {scenario.file}: {scenario.name}\n    {problem}", flush=True)
-        if os.environ.get("EVS_TIMES"):
-            print(f"  {time.monotonic() - begun:6.2f} s  {transport.name} {scenario.name}")
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(skipped.items()))
     print(f"{transport.name}: {ran} ran, {sum(skipped.values())} skipped{f' ({reasons})' if reasons else ''}")
     return ran, sum(skipped.values()), failed
