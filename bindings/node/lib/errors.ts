@@ -38,7 +38,7 @@ export class EventsError extends Error {
   /** Of a configuration: every fault at once. */
   readonly problems: readonly Problem[];
   /** Of a failed publish: which event, and whether it was refused or its outcome is unknown. */
-  readonly receipt?: Receipt;
+  declare readonly receipt?: Receipt;
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
