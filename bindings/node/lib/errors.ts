@@ -9,9 +9,9 @@ import type { Receipt } from './message.js';
 export interface Problem {
   readonly path: string;
   readonly message: string;
-  readonly found?: string;
-  readonly expected?: string;
-  readonly suggestion?: string;
+  readonly found?: string | null;
+  readonly expected?: string | null;
+  readonly suggestion?: string | null;
 }
 
 /** What an error may carry besides its message. */
