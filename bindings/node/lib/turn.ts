@@ -52,6 +52,8 @@ export interface Waiter {
 class Run implements Settle {
   readonly deadline: number;
   isTimedOut = false;
+  /** Told to stop since the system closes. */
+  isCancelled = false;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
 
@@ -278,7 +280,10 @@ export class Turn {
   /** A result after the time limit is stale to the core: it only gives the slot back. */
   #failed(run: Run, thrown: unknown): void {
     if (!this.#runs.delete(run)) return;
-    const failure = failureOf(run.delivery.id, thrown);
+    const found = failureOf(run.delivery.id, thrown);
+    // Not the handler's failure: it was told to stop.
+    const isHandedBack = run.isCancelled && found.kind === native.EVS_FAIL_RETRY;
+    const failure = isHandedBack ? released(run.delivery.id) : found;
     this.#failures.push(failure);
     const isLast =
       failure.kind === native.EVS_FAIL_REJECT ||
@@ -317,7 +322,10 @@ export class Turn {
   /** The deadline of closing has come. */
   abortHandlers(): void {
     const error = new Closed('the system is closing and its deadline has come');
-    for (const run of this.#runs) run.abort(error);
+    for (const run of this.#runs) {
+      run.isCancelled = true;
+      run.abort(error);
+    }
   }
 
   // ---- settling -----------------------------------------------------------------------------------------
