@@ -10,6 +10,8 @@ EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyn
 EVS_PACKAGES_LINT="clang clang-tidy clang-format"
 EVS_PACKAGES_FUZZ="clang libclang-rt-14-dev"
 EVS_PACKAGES_ABI="abigail-tools"
+# Node and npm often come from elsewhere, and then must not be installed a second time.
+EVS_PACKAGES_NODE=$(command -v npm >/dev/null || echo "nodejs npm")
 
 # Prints those of its arguments that are not installed.
 evs_missing_packages() {
@@ -71,7 +73,8 @@ evs_require_tools() {
     case $name in
     build-essential) found=$(command -v cc) ;;
     ninja-build) found=$(command -v ninja) ;;
-    redis-server | cmake | pkg-config | python3 | mypy | clang | clang-tidy | clang-format)
+    nodejs) found=$(command -v node) ;;
+    npm | redis-server | cmake | pkg-config | python3 | mypy | clang | clang-tidy | clang-format)
       found=$(command -v "$name")
       ;;
     abigail-tools) found=$(command -v abidiff) ;;

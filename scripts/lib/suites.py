@@ -72,6 +72,17 @@ def pytest(*paths: str, preset: str = "release") -> Step:
     return sh("python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *paths, env=env, preset=preset)
 
 
+def node(*paths: str, preset: str = "release", **env: str) -> Step:
+    """Test files of Node's own runner; a path may have `*` in it."""
+    files = [str(path.relative_to(ROOT)) for pattern in paths for path in sorted(ROOT.glob(pattern))]
+    env |= sanitizer(preset)
+    if preset == "asan":
+        # As with Python; node exports C++ symbols that the sanitizer looks for when it starts.
+        env |= {"EVS_PRELOAD": "libasan.so libstdc++.so", "EVS_NODE_MEMORY_ONLY": "1"}
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return sh("node", "--expose-gc", "--test", "--test-reporter=spec", *files, env=env, preset=preset)
+
+
 def sanitizer(preset: str) -> dict[str, str]:
     if preset == "asan":
         return {"ASAN_OPTIONS": "abort_on_error=0:exitcode=99:strict_string_checks=1",
@@ -105,11 +116,13 @@ def table(long: bool) -> list[Suite]:
               (build(), pytest("tests/structure"))),
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
-              (build(), ctest("conformance"), pytest("tests/conformance"))),
+              (build(), ctest("conformance"), pytest("tests/conformance")), packages=("TEST", "NODE")),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
         Suite("python", "the Python binding: behaviour and types",
               (build(), pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml"))),
+        Suite("node", "the Node binding: behaviour, ends of the process, types, the published examples",
+              (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE")),
         Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
         Suite("integration", "C and Python against redis-server",
               (build(), ctest("integration"),
@@ -120,9 +133,11 @@ def table(long: bool) -> list[Suite]:
               packages=("DEMO",)),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
               (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
-        Suite("asan", "C suite and integration tests under ASan and UBSan",
+        Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
               (build("asan"), ctest("unit|conformance|abi|integration", "asan"),
-               pytest("tests/integration", preset="asan")), seconds=(1500, 14400)),
+               pytest("tests/integration", preset="asan"),
+               node("bindings/node/tests/lifecycle.test.mjs", preset="asan")),
+              packages=("TEST", "NODE"), seconds=(1800, 14400)),
         Suite("tsan", "C suite and integration tests under TSan",
               (build("tsan"), ctest("unit|conformance|abi|integration", "tsan"),
                pytest("tests/integration", preset="tsan")), seconds=(1500, 14400)),
@@ -139,6 +154,9 @@ def environment(step: Step, long: bool) -> dict[str, str]:
     base = folder(step.preset)
     env["PATH"] = f"{base}/venv/bin:{base}/bin:{env['PATH']}"
     env["PYTHONPATH"] = f"{base}/python"
+    env["NODE_PATH"] = f"{base}/node"
+    if (hook := base / "node/register.mjs").exists():
+        env["NODE_OPTIONS"] = f"--import={hook.as_uri()}"
     env["EVS_BUILD_DIR"] = str(base)
     env["CTEST_OUTPUT_ON_FAILURE"] = "1"
     env.pop("EVS_LONG", None)
@@ -146,9 +164,9 @@ def environment(step: Step, long: bool) -> dict[str, str]:
         env["EVS_LONG"] = "1"
     env.update(step.env)
     if "EVS_PRELOAD" in env:
-        found = subprocess.run(["gcc", f"-print-file-name={env.pop('EVS_PRELOAD')}"], check=True,
-                               capture_output=True, text=True).stdout.strip()
-        env["LD_PRELOAD"] = found
+        found = [subprocess.run(["gcc", f"-print-file-name={name}"], check=True, capture_output=True,
+                                text=True).stdout.strip() for name in env.pop("EVS_PRELOAD").split()]
+        env["LD_PRELOAD"] = ":".join(found)
     return env
 
 
@@ -204,6 +222,10 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
             passed += int(number) if word == "passed" else 0
             failed += int(number) if word in ("failed", "error", "errors") else 0
             skipped += int(number) if word == "skipped" else 0
+    for word, number in re.findall(r"^\S+ (pass|fail|skipped) (\d+)$", text, re.M):  # Node's runner
+        passed += int(number) if word == "pass" else 0
+        failed += int(number) if word == "fail" else 0
+        skipped += int(number) if word == "skipped" else 0
     if not ok and not failed:
         failed = 1
     if ok and not passed:

@@ -14,18 +14,13 @@ SCENARIOS = HERE / "scenarios"
 TRANSPORTS = HERE / "transports.json"
 PATIENCE_SECONDS = 300
 
-_PACKAGE = BUILD / "node/register.mjs"  # lets `import` find the built package
-NODE_IS_BUILT = _PACKAGE.exists()  # the build leaves the binding out where there is no node
-NODE = ["node", f"--import={_PACKAGE.as_uri()}"]
 _PYTHON = [sys.executable, str(HERE / "runners/python/scenarios.py")]
 RUNNERS = {
     "c": [str(BUILD / "tests/conformance_scenarios_test")],
     "python": [*_PYTHON, "asyncio"],
     "python-sync": [*_PYTHON, "sync"],
-    "node": [*NODE, str(HERE / "runners/node/scenarios.mjs")],
+    "node": ["node", str(HERE / "runners/node/scenarios.mjs")],
 }
-if not NODE_IS_BUILT:
-    del RUNNERS["node"]
 
 
 class Played:

@@ -267,6 +267,51 @@ static void every_event_accepted_around_a_close_is_reported(void **state) {
   }
 }
 
+static void *ask_until_closed(void *data) {
+  test_crowd *crowd = data;
+  uint64_t *asked = calloc(1, sizeof *asked);
+  while (evs_request(crowd->system, "ready", NULL, 0, 0, 1, NULL) == EVS_OK)
+    ++*asked;
+  return asked;
+}
+
+static uint64_t answers_until_closed(evs_system *system) {
+  uint64_t answers = 0;
+  size_t count = 0;
+  evs_status status = EVS_OK;
+  while (status != EVS_CLOSED) {
+    evs_batch *batch = NULL;
+    status = evs_poll(system, EVS_POLL_REPORTS, 256, 5000, &batch, NULL);
+    assert_int_not_equal(status, EVS_AGAIN);
+    if (status != EVS_OK)
+      continue;
+    const evs_report *reports = evs_batch_reports(batch, &count);
+    for (size_t i = 0; i < count; i++)
+      answers += reports[i].kind == EVS_REPORT_REQUEST;
+    evs_batch_release(batch);
+  }
+  return answers;
+}
+
+static void every_request_accepted_around_a_close_is_answered(void **state) {
+  (void)state;
+  enum { ROUNDS = 20 };
+  for (int round = 0; round < ROUNDS; round++) {
+    test_crowd crowd = {.system = host_connect(ON("asking", "asker"))};
+    pthread_t thread;
+    void *asked = NULL;
+    host_report first;
+    assert_int_equal(pthread_create(&thread, NULL, ask_until_closed, &crowd), 0);
+    assert_true(host_report_of(crowd.system, EVS_REPORT_REQUEST, &first, 5000));
+    assert_int_equal(evs_system_close(crowd.system, 1000, NULL), EVS_OK);
+    uint64_t answers = 1 + answers_until_closed(crowd.system);
+    pthread_join(thread, &asked);
+    assert_int_equal(answers, *(uint64_t *)asked);
+    free(asked);
+    evs_system_release(crowd.system);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(systems_on_a_named_bus_get_each_others_events),
@@ -276,6 +321,7 @@ int main(void) {
       cmocka_unit_test(many_publishers_and_pollers_lose_and_repeat_nothing),
       cmocka_unit_test(systems_may_come_and_go_while_others_publish_on_their_bus),
       cmocka_unit_test(every_event_accepted_around_a_close_is_reported),
+      cmocka_unit_test(every_request_accepted_around_a_close_is_answered),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

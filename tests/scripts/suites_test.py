@@ -18,6 +18,7 @@ import suites  # noqa: E402
 PYTEST = "..F\n=== short test summary info ===\nFAILED a.py::b\n1 failed, 42 passed, 3 skipped in 75.31s (0:01:15)\n"
 CTEST = ("1: [==========] Running 3 test(s).\n1: [  PASSED  ] 2 test(s).\n1: [  FAILED  ] 1 test(s), listed below:\n"
          "2: [  PASSED  ] 5 test(s).\n50% tests passed, 1 tests failed out of 2\n")
+NODE = "\u2139 tests 9\n\u2139 pass 6\n\u2139 fail 1\n\u2139 cancelled 0\n\u2139 skipped 2\n"
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,7 @@ def suite(*steps: suites.Step, seconds: int = 60) -> suites.Suite:
     ("1 passed, 2 errors in 0.10s\n", False, (1, 2, 0)),
     (CTEST, False, (7, 1, 0)),
     ("100% tests passed, 0 tests failed out of 4\n", True, (4, 0, 0)),
+    (NODE, False, (6, 1, 2)),
     ("whatever\n", True, (1, 0, 0)),
     ("whatever\n", False, (0, 1, 0)),
     ("7 passed in 0.10s\n", False, (7, 1, 0)),

@@ -163,7 +163,7 @@ def ours(root: Path) -> list[Path]:
     """Every text file of the project: not what is built, not data that is copied from elsewhere."""
     skipped = {"build", ".git", "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache", "vectors", "corpus"}
     endings = {".c", ".h", ".def", ".cpp", ".py", ".pyi", ".md", ".txt", ".sh", ".lua", ".json", ".toml", ".cmake",
-               ".map", ".supp", ".yml", ".yaml", ""}
+               ".map", ".supp", ".yml", ".yaml", ".ts", ".mts", ".mjs", ".cjs", ""}
     return sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()
                   and path.suffix in endings and not skipped & set(path.relative_to(root).parts))
 
@@ -174,7 +174,7 @@ def _read(path: Path) -> str:
 
 def files_are_short(root: Path) -> list[str]:
     return [f"{path.relative_to(root)}: {lines} lines" for path in ours(root)
-            if path.suffix in (".c", ".h", ".def", ".cpp", ".py", ".lua")
+            if path.suffix in (".c", ".h", ".def", ".cpp", ".py", ".lua", ".ts", ".mts", ".mjs", ".cjs")
             and (lines := len(_read(path).splitlines())) > LINES_MAX]
 
 
@@ -195,5 +195,5 @@ def no_machine_in_it(root: Path) -> list[str]:
 
 def sources_say_their_licence(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in ours(root)
-            if path.suffix in (".c", ".h", ".def", ".cpp", ".py")
+            if path.suffix in (".c", ".h", ".def", ".cpp", ".py", ".ts", ".mts", ".mjs", ".cjs")
             and _read(path).strip() and "SPDX-License-Identifier: MIT" not in "\n".join(_read(path).splitlines()[:3])]

@@ -8,6 +8,7 @@ import { kindOf } from './json.js';
 import { checkConfig } from './pure.js';
 import type { ConfigCheck } from './pure.js';
 import type { RoutingConfig, ValidationMode } from './router.js';
+import type { SystemOptions } from './runtime.js';
 import { EventSystem } from './system.js';
 import { Transport, createTransportFactory } from './transports.js';
 import type { TransportOptions } from './transports.js';
@@ -176,7 +177,12 @@ export class EventSystemBuilder {
     if (Object.keys(this.#transports).length === 0) {
       throw new ConfigurationError('At least one transport is required', { path: '/transports' });
     }
-    return new EventSystem(this.config(), this.#poisonHandler);
+    return new EventSystem(this.config(), this.systemOptions(this.#poisonHandler));
+  }
+
+  /** What a system has beside the document; another entry of the package may add to it. */
+  protected systemOptions(poisonMessageHandler: PoisonMessageHandler | undefined): SystemOptions {
+    return { poisonMessageHandler };
   }
 
   #addTransport(name: string, transport: Transport): this {
@@ -209,15 +215,20 @@ export function createEventSystemBuilder(): EventSystemBuilder {
 
 /** A system from one object. */
 export function createEventSystem(config: EventSystemConfig): EventSystem {
+  return new EventSystem(...assemble(config));
+}
+
+/** The document of a configuration in the published form, and its poison handler apart. */
+export function assemble(config: EventSystemConfig): [document: Section, options: SystemOptions] {
   const { transports, consumer, ...rest } = checkOptions(config, 'the configuration') as unknown as EventSystemConfig;
   const { poisonMessageHandler, ...consumerRest } = consumer ?? {};
-  const handler = poisonMessageHandler === undefined ? undefined : checkPoisonHandler(poisonMessageHandler);
+  if (poisonMessageHandler !== undefined) checkPoisonHandler(poisonMessageHandler);
   const document = {
     ...rest,
     transports: transportsOf(transports),
     ...(consumer && { consumer: consumerRest }),
   };
-  return new EventSystem(document, handler);
+  return [document, { poisonMessageHandler }];
 }
 
 function transportsOf(transports: EventSystemConfig['transports']): unknown {

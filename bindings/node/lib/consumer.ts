@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // system.consumer: handlers on types and patterns.
 
-import { Closed, Unsupported, ValidationError } from './errors.js';
+import { Closed, ConfigurationError, Unsupported, ValidationError } from './errors.js';
 import { checkOptions, show } from './event.js';
 import { kindOf } from './json.js';
 import type { Owner } from './publisher.js';
@@ -144,11 +144,14 @@ export class EventConsumer {
   }
 
   /** The same with the published name; the handler gets the matched pattern as its third argument. */
-  subscribePattern<Body = any>(
+  async subscribePattern<Body = any>(
     pattern: string,
     handler: MessageHandler<Body>,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
+    if (this.#runtime.published?.refusesPatterns) {
+      throw new ConfigurationError('pattern routing is not enabled: call enableConsumerPatternRouting()');
+    }
     return this.subscribe(pattern, handler, options);
   }
 
@@ -213,7 +216,7 @@ export class EventConsumer {
     accept?: Consumer['accept'],
   ): Subscription {
     const { signal, ...options } = coreOptions(checkOptions(given, 'the options of subscribe'));
-    const document = { pattern: checkPattern(pattern), ...options };
+    const document = { pattern: checkPattern(pattern), ...this.#runtime.published?.subscription, ...options };
     if (typeof handler !== 'function') {
       throw new ValidationError(`the handler is ${kindOf(handler)}, expected a function`, { path: '/handler' });
     }

@@ -77,12 +77,12 @@ export class DeadLetters {
   }
 
   /** Sends dead letters back to the group that failed. */
-  requeue(options: RequeueOptions): Promise<{ requeued: number; results: Settled[] }> {
+  async requeue(options: RequeueOptions): Promise<{ requeued: number; results: Settled[] }> {
     return this.#ask('dlq.requeue', selected(options));
   }
 
   /** Throws dead letters away for good. */
-  discard(options: Selection): Promise<{ discarded: number; results: Settled[] }> {
+  async discard(options: Selection): Promise<{ discarded: number; results: Settled[] }> {
     return this.#ask('dlq.discard', selected(options));
   }
 

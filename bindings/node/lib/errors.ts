@@ -9,9 +9,9 @@ import type { Receipt } from './message.js';
 export interface Problem {
   readonly path: string;
   readonly message: string;
-  readonly found?: string;
-  readonly expected?: string;
-  readonly suggestion?: string;
+  readonly found?: string | null;
+  readonly expected?: string | null;
+  readonly suggestion?: string | null;
 }
 
 /** What an error may carry besides its message. */
@@ -38,7 +38,7 @@ export class EventsError extends Error {
   /** Of a configuration: every fault at once. */
   readonly problems: readonly Problem[];
   /** Of a failed publish: which event, and whether it was refused or its outcome is unknown. */
-  readonly receipt?: Receipt;
+  declare readonly receipt?: Receipt;
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);

@@ -59,7 +59,7 @@ export type {
   RoutingValidationResult,
   ValidationMode,
 } from './router.js';
-export type { RequestOptions } from './runtime.js';
+export type { RequestOptions, SystemOptions } from './runtime.js';
 export { createConsumer, createPublisher } from './standalone.js';
 export type {
   ConsumerStats,

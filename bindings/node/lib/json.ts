@@ -16,6 +16,7 @@ export function rawJson(text: string): unknown {
   return new RawJson(text);
 }
 
+const BOXES = [Number, String, Boolean, BigInt];
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const NEEDS_CARE = /["\\\u0000-\u001f\ud800-\udfff]/;
 
@@ -101,9 +102,7 @@ function writeObject(value: object, key: string, open: object[]): string | undef
   if (value instanceof RawJson) {
     return loneSurrogate(value.text) < 0 ? value.text : fail('the text has a lone surrogate, which UTF-8 cannot carry');
   }
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) {
-    return write(value.valueOf(), key, open);
-  }
+  if (BOXES.some((box) => value instanceof box)) return write(value.valueOf(), key, open);
   if (open.includes(value)) fail('it contains itself');
   const replaced = toJson(value, key);
   open.push(value);

@@ -75,8 +75,9 @@ function load(): Native {
     return require(file) as Native;
   } catch (cause) {
     const { platform, arch, version } = process;
+    const [reason] = (cause as Error).message.split('\n');
     throw new Error(
-      `libevents: the addon ${file} could not be loaded (${(cause as Error).message}). It is built for one ` +
+      `libevents: the addon ${file} could not be loaded (${reason}). It is built for one ` +
         `platform, and this is Node ${version} on ${platform} ${arch}. Build it with scripts/build in a checkout ` +
         '(it needs node, npm, a C compiler and CMake), then read build/env.',
       { cause },

@@ -45,7 +45,10 @@ export class EventPublisher {
     return receipt!;
   }
 
-  /** Publishes many and gives their receipts in order; each says its own outcome and error. */
+  /**
+   * Publishes many and gives their receipts in order; each says its own outcome and error. (From
+   * libevents/logistically it rejects where one has failed, as programs that come from there expect.)
+   */
   publishBatch(eventType: string, bodies: readonly unknown[], options?: PublishOptions): Promise<Receipt[]>;
   publishBatch(events: readonly BatchEvent[], options?: PublishOptions): Promise<Receipt[]>;
   async publishBatch(
@@ -59,7 +62,10 @@ export class EventPublisher {
         : [eventsOf(first, second as PublishOptions | undefined), second as PublishOptions | undefined];
     options?.signal?.throwIfAborted();
     this.#runtime.use();
-    return this.#runtime.outbox.send(events, options?.signal);
+    const receipts = await this.#runtime.outbox.send(events, options?.signal);
+    const failed = this.#runtime.published && receipts.find((receipt) => receipt.error);
+    if (failed) throw failed.error!;
+    return receipts;
   }
 
   /** Waits until everything published so far has its outcome. */

@@ -24,6 +24,20 @@ export interface Normalized {
   readonly transports?: Readonly<Record<string, { readonly type: string }>>;
 }
 
+/** What a system has beside its configuration. */
+export interface SystemOptions {
+  readonly poisonMessageHandler?: PoisonMessageHandler | undefined;
+  /** How the published library behaves where ours does not; see logistically.ts. */
+  readonly published?: Published;
+}
+
+export interface Published {
+  /** Options of subscriptions that do not give them. */
+  readonly subscription: Readonly<Record<string, unknown>>;
+  /** subscribePattern() without enableConsumerPatternRouting() is an error. */
+  readonly refusesPatterns: boolean;
+}
+
 export interface RequestOptions {
   /** Milliseconds; that of the request itself where none is given. */
   readonly timeout?: number;
@@ -35,15 +49,17 @@ export class Runtime {
   readonly normalized: Normalized;
   readonly outbox: Outbox;
   readonly turn: Turn;
+  readonly published: Published | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: object, poisonHandler?: PoisonMessageHandler) {
+  constructor(config: object, options: SystemOptions = {}) {
     const text = encodeJson(config, 'configuration');
     this.engine = new Engine(text);
     const checked = JSON.parse(native.configCheck(text)) as { normalized?: Normalized };
     this.normalized = checked.normalized ?? {};
     this.outbox = new Outbox(this.engine, this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS);
-    this.turn = new Turn(this.engine, this.outbox, poisonHandler);
+    this.turn = new Turn(this.engine, this.outbox, options.poisonMessageHandler);
+    this.published = options.published;
   }
 
   /** To be called before anything that ends with a record. */

@@ -3,6 +3,7 @@
 // early has not said so of its last message, which is then delivered again; call acknowledge() before `break`
 // where it was handled.
 
+import { Closed } from './errors.js';
 import { Message, Metadata } from './message.js';
 import type { Delivery } from './message.js';
 import type { Turn } from './turn.js';
@@ -105,8 +106,10 @@ export class MessageStream<Body = any> implements AsyncIterableIterator<Item<Bod
     for (const waiter of this.#waiters.splice(0)) waiter.resolve({ done: true, value: undefined });
   }
 
+  /** The store refused the subscription. Closing and giving up are ends like others. */
   #fail(error: unknown): void {
-    for (const waiter of this.#waiters.splice(0, 1)) waiter.reject(error);
+    const isEnd = error instanceof Closed || this.#signal.aborted;
+    if (!isEnd) for (const waiter of this.#waiters.splice(0, 1)) waiter.reject(error);
     this.#end();
   }
 }

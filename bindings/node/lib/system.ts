@@ -9,11 +9,10 @@ import { milliseconds } from './event.js';
 import { EventRouter } from './router.js';
 import type { RoutingConfig } from './router.js';
 import { Runtime } from './runtime.js';
-import type { RequestOptions } from './runtime.js';
+import type { RequestOptions, SystemOptions } from './runtime.js';
 import type { EventSystemStatus, SystemStats, TransportStatus } from './stats.js';
 import { Transport } from './transports.js';
 import type { TransportOptions } from './transports.js';
-import type { PoisonMessageHandler } from './turn.js';
 import { createEventValidator } from './validator.js';
 import type { EventValidator } from './validator.js';
 
@@ -35,8 +34,8 @@ export class EventSystem {
   readonly dlq: DeadLetters;
 
   /** `config` is the document of docs/configuration.md. ConfigurationError lists every fault. */
-  constructor(config: object, poisonMessageHandler?: PoisonMessageHandler) {
-    const runtime = (this.#runtime = new Runtime(config, poisonMessageHandler));
+  constructor(config: object, options: SystemOptions = {}) {
+    const runtime = (this.#runtime = new Runtime(config, options));
     const { normalized } = runtime;
     const transports = Object.entries(normalized.transports ?? {});
     this.transports = new Map(

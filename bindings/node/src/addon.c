@@ -13,8 +13,6 @@
 static bool export_constants(napi_env env, napi_value exports) {
   const napi_property_descriptor constants[] = {
       CONSTANT(EVS_OK),
-      CONSTANT(EVS_VALIDATION),
-      CONSTANT(EVS_TIMEOUT),
       CONSTANT(EVS_OUTCOME_STORED),
       CONSTANT(EVS_OUTCOME_REFUSED),
       CONSTANT(EVS_OUTCOME_UNKNOWN),

@@ -73,7 +73,9 @@ struct evsi_publisher {
   _Atomic uint64_t in_flight;
   _Atomic uint64_t in_flight_bytes;
   _Atomic uint64_t sequence;
-  pthread_mutex_t lock; /* of the slots */
+  _Atomic uint32_t entering; /* callers that are about to hand events on */
+  _Atomic bool is_sealed;    /* set once, by closing: whoever enters later is refused */
+  pthread_mutex_t lock;      /* of the slots */
   evsi_slots sends;
   evsi_lane *lanes;
 };

@@ -90,9 +90,18 @@ static void accept(evsi_publisher *publisher, evsi_job *job, evsi_send_list *lis
     evsi_send_list_append(&lists[job->sends[i].link], &job->sends[i]);
 }
 
-evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *events, size_t count,
-                                  evsi_publish_waiter *waiter, size_t base, size_t *out_accepted,
-                                  evs_error **out_error) {
+/* Between counting oneself in and out nothing that is accepted can miss the end of the publisher. */
+static bool enter(evsi_publisher *publisher) {
+  atomic_fetch_add(&publisher->entering, 1);
+  if (!atomic_load(&publisher->is_sealed))
+    return true;
+  atomic_fetch_sub(&publisher->entering, 1);
+  return false;
+}
+
+static evs_status publish_all(evsi_publisher *publisher, const evs_event *events, size_t count,
+                              evsi_publish_waiter *waiter, size_t base, size_t *out_accepted,
+                              evs_error **out_error) {
   evsi_send_list lists[EVSI_DECISION_TRANSPORTS_MAX] = {{NULL, NULL}};
   uint32_t links = publisher->setup.config->transport_count;
   evs_status status = EVS_OK;
@@ -121,9 +130,29 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
   }
   for (uint32_t i = 0; i < links; i++)
     hand_on(publisher, i, lists[i]);
-  if (out_accepted)
-    *out_accepted = taken;
+  *out_accepted = taken;
   return status;
+}
+
+evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *events, size_t count,
+                                  evsi_publish_waiter *waiter, size_t base, size_t *out_accepted,
+                                  evs_error **out_error) {
+  size_t accepted = 0;
+  evs_status status = EVS_CLOSED;
+  if (enter(publisher)) {
+    status = publish_all(publisher, events, count, waiter, base, &accepted, out_error);
+    atomic_fetch_sub(&publisher->entering, 1);
+  } else {
+    evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed: open a new one");
+  }
+  if (out_accepted)
+    *out_accepted = accepted;
+  return status;
+}
+
+bool evsi_publisher_seal(evsi_publisher *publisher) {
+  atomic_store(&publisher->is_sealed, true);
+  return atomic_load(&publisher->entering) == 0;
 }
 
 void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,

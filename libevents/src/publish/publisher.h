@@ -47,6 +47,8 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
 void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message);
 /* Events accepted and without an outcome. */
 uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher);
+/* Nothing is accepted from now on. False while a caller that came before is still handing events on. */
+bool evsi_publisher_seal(evsi_publisher *publisher);
 /* Ends every event that has no outcome yet, with `status` and why; @thread io. */
 void evsi_publisher_abort(evsi_publisher *publisher, const char *why);
 

@@ -2,6 +2,7 @@
  * waiter.c - collects the reports of one evs_publish_wait() call, in the order of its events. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/error_struct.h"
 #include "base/wake.h"
 #include "publish/job.h"
 
@@ -53,8 +54,9 @@ void evsi_waiter_put(evsi_publish_waiter *waiter, size_t index, const evs_report
   pthread_mutex_unlock(&waiter->lock);
 }
 
-/* @locks waiter->lock. Links the reports in order; a missing one says that the outcome is unknown. */
-static evsi_report *collect(evsi_publish_waiter *waiter, size_t expected) {
+/* @locks waiter->lock. Links the reports in order. A missing one is of unknown outcome where the event was
+ * accepted; the others, from `accepted` on, are certainly not stored, for the reason in `refused`. */
+static evsi_report *collect(evsi_publish_waiter *waiter, size_t accepted, const evs_error *refused) {
   evs_report missing = {.kind = EVS_REPORT_PUBLISH,
                         .status = EVS_TIMEOUT,
                         .outcome = EVS_OUTCOME_UNKNOWN,
@@ -62,7 +64,12 @@ static evsi_report *collect(evsi_publish_waiter *waiter, size_t expected) {
                         .message = evsi_text("no outcome in time: the event may or may not be stored")};
   evsi_report *first = NULL;
   evsi_report **tail = &first;
-  for (size_t i = 0; i < expected; i++) {
+  for (size_t i = 0; i < waiter->count; i++) {
+    if (i == accepted && refused) {
+      missing.status = refused->status;
+      missing.outcome = EVS_OUTCOME_REFUSED;
+      missing.message = evsi_text(refused->message);
+    }
     evsi_report *report = waiter->reports[i] ? waiter->reports[i] : evsi_report_new(&missing);
     waiter->reports[i] = NULL;
     if (!report)
@@ -86,30 +93,30 @@ static bool wait_for(evsi_publish_waiter *waiter, size_t count, uint64_t deadlin
 }
 
 /* Offers everything; where the publisher is full, waits for the next report, or a moment for those of others.
- */
-static evs_status offer_all(evsi_publisher *publisher, const evs_event *events, size_t count,
-                            evsi_publish_waiter *waiter, uint64_t deadline_us) {
+ * Gives how many it took, and in out_refused why not all. */
+static size_t offer_all(evsi_publisher *publisher, const evs_event *events, evsi_publish_waiter *waiter,
+                        uint64_t deadline_us, evs_error **out_refused) {
   enum { MOMENT_US = 1000 };
   size_t offered = 0;
-  while (offered < count) {
+  while (offered < waiter->count) {
     size_t accepted = 0;
-    evs_error *full = NULL;
-    evs_status status = evsi_publisher_publish(publisher, events + offered, count - offered, waiter, offered,
-                                               &accepted, &full);
-    evs_error_free(full);
+    evs_status status = evsi_publisher_publish(publisher, events + offered, waiter->count - offered, waiter,
+                                               offered, &accepted, out_refused);
     offered += accepted;
     if (status == EVS_OK)
       continue;
     uint64_t now = publisher->setup.env->now_us();
-    if (now >= deadline_us)
-      return status;
+    if (status != EVS_QUEUE_FULL || now >= deadline_us)
+      return offered;
+    evsi_error_destroy(*out_refused);
+    *out_refused = NULL;
     pthread_mutex_lock(&waiter->lock);
     size_t arrived = waiter->arrived;
     pthread_mutex_unlock(&waiter->lock);
     bool own_wait = arrived < offered;
     wait_for(waiter, arrived + 1, own_wait || now + MOMENT_US > deadline_us ? deadline_us : now + MOMENT_US);
   }
-  return EVS_OK;
+  return offered;
 }
 
 evs_status evsi_publisher_publish_wait(evsi_publisher *publisher, const evs_event *events, size_t count,
@@ -122,11 +129,13 @@ evs_status evsi_publisher_publish_wait(evsi_publisher *publisher, const evs_even
       evsi_waiter_drop(waiter);
     return evsi_error_nomem(out_error);
   }
-  if (offer_all(publisher, events, count, waiter, deadline_us) == EVS_OK)
-    wait_for(waiter, count, deadline_us);
+  evs_error *refused = NULL;
+  size_t accepted = offer_all(publisher, events, waiter, deadline_us, &refused);
+  wait_for(waiter, accepted, deadline_us);
   pthread_mutex_lock(&waiter->lock);
-  evsi_report *first = collect(waiter, count);
+  evsi_report *first = collect(waiter, accepted, refused);
   pthread_mutex_unlock(&waiter->lock);
+  evsi_error_destroy(refused);
   evsi_waiter_drop(waiter);
   if (!evsi_batch_set_reports(batch, first, count)) {
     evsi_batch_free(batch);

@@ -66,7 +66,7 @@ bool evsi_close_step(evs_system *system) {
   if (system->close_phase == 1) {
     bool is_late = now >= atomic_load(&system->close_deadline_ms);
     bool is_busy = evsi_publisher_in_flight(system->publisher) > 0 || !evsi_consume_idle(system->consume);
-    if (!is_busy || is_late)
+    if ((!is_busy || is_late) && evsi_publisher_seal(system->publisher))
       close_transports(system);
     return true;
   }

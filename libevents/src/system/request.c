@@ -167,8 +167,22 @@ bool evsi_requests_check(evs_system *system) {
   return some_wait;
 }
 
+/* What is posted before the seal is still run; what comes later is refused. */
+static bool post(evs_system *system, evsi_request *request) {
+  pthread_mutex_lock(&system->lock);
+  bool is_open = !system->requests_sealed;
+  if (is_open)
+    evsi_tasks_post(&system->tasks, &request->task);
+  pthread_mutex_unlock(&system->lock);
+  return is_open;
+}
+
 void evsi_requests_abort(evs_system *system) {
   uint32_t cursor = 0;
+  pthread_mutex_lock(&system->lock);
+  system->requests_sealed = true;
+  pthread_mutex_unlock(&system->lock);
+  evsi_tasks_run(&system->tasks); /* those that were posted before find the system closing */
   for (;;) {
     pthread_mutex_lock(&system->lock);
     evsi_request *request = evsi_slots_next(&system->requests, &cursor);
@@ -270,7 +284,10 @@ evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes 
     free_request(request);
     return status;
   }
-  evsi_tasks_post(&system->tasks, &request->task);
+  if (!post(system, request)) {
+    free_request(request);
+    return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed: open a new one");
+  }
   return EVS_OK;
 }
 

@@ -56,6 +56,7 @@ struct evs_system {
 
   /* @locks lock */
   evsi_slots requests;
+  bool requests_sealed; /* the loop is about to stop */
   struct {
     uint64_t hash, at_ms;
     uint32_t dropped;

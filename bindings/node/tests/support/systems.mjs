@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Systems for tests: on memory unless a test says otherwise, with quick retries, closed when the test ends.
+
+import { createEventSystem } from 'libevents';
+
+export const QUICK = { retry: { maxRetries: 2, baseDelay: 1, jitter: 0 } };
+
+/** A connected system; `t` is the test, which closes it. */
+export async function openSystem(t, config = {}) {
+  const { transport = { type: 'memory' }, consumer, ...rest } = config;
+  const system = createEventSystem({
+    service: 'shop',
+    transports: { main: transport },
+    consumer: { ...QUICK, ...consumer },
+    ...rest,
+  });
+  t.after(() => system.close(0));
+  await system.connect();
+  return system;
+}
+
+/** A handler that keeps what it was given, and a promise-free way to look at it. */
+export function recorder(answer = () => undefined) {
+  const seen = [];
+  const handler = (message, metadata, pattern) => {
+    seen.push({ message, metadata, pattern, body: message.body, type: message.type, attempt: metadata.attempt });
+    return answer(message, metadata);
+  };
+  return { seen, handler };
+}
