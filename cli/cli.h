@@ -37,6 +37,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(CURSOR, "cursor", "CURSOR", "go on where the page before ended")                                         \
   X(ALL, "all", NULL, "all dead letters that the other options select")                                      \
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
+  X(REASON, "reason", "TEXT", "why, for those who look at it later")                                         \
   X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")
 
 enum {
@@ -94,6 +95,9 @@ int cmd_route_explain(cli_call *cli);
 int cmd_pattern_test(cli_call *cli);
 int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);
+int cmd_groups_pause(cli_call *cli);
+int cmd_groups_resume(cli_call *cli);
+int cmd_fleet(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 
 #endif

@@ -57,10 +57,25 @@ static const cli_verb verbs[] = {
      "Count entries and dead letters of each topic, and what each consumer group has still to do.\v"
      "Example:\n  events stats --json | jq .totals",
      CLI_STORE, 0, 0, cmd_stats},
+    {"groups pause", "GROUP", "let a consumer group take nothing",
+     "Pause a consumer group: no process starts a handler of it until it is resumed, and those that run may "
+     "end. The store keeps it, so it holds for processes that start later.\v"
+     "Example:\n  events groups pause notifier --reason 'the mail server is down'",
+     CLI_STORE | CLI_BIT(REASON), 1, 1, cmd_groups_pause},
+    {"groups resume", "GROUP", "let a paused consumer group go on",
+     "Resume a consumer group that was paused.\v"
+     "Example:\n  events groups resume notifier",
+     CLI_STORE, 1, 1, cmd_groups_resume},
     {"groups", "", "list consumer groups and their members",
-     "List consumer groups: lag, pending (delivered, not settled), parked (waiting for a retry), members.\v"
+     "List consumer groups: lag, pending (delivered, not settled), parked (waiting for a retry), members, "
+     "and who paused it.\v"
      "Example:\n  events groups --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_groups},
+    {"fleet", "", "list the systems that are connected",
+     "List the systems that are connected to the store: where they run, since when, what they did, and by "
+     "which configuration (equal where the configurations are).\v"
+     "Example:\n  events fleet --json | jq '.instances[].stats.routes'",
+     CLI_STORE, 0, 0, cmd_fleet},
     {"config check", "[FILE|-]", "check a configuration",
      "Check a configuration and report every fault at once. Touches no store.\v"
      "Example:\n  events config check shop.json",

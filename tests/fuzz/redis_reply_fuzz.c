@@ -224,9 +224,15 @@ static void on_log(evs_host *host, int32_t level, const char *message) {
   (void)host, (void)level, (void)message;
 }
 
-static const evs_host_ops ops = {sizeof ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
-                                 on_settled, on_replied,        on_group,   on_group,  on_deliver,
-                                 on_credits, on_wants,          on_members, on_count,  on_log};
+static void on_paused(evs_host *host, uint64_t group, int32_t is_paused) {
+  (void)host;
+  (void)group;
+  (void)is_paused;
+}
+
+static const evs_host_ops ops = {
+    sizeof ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published, on_settled, on_replied, on_group,
+    on_group,   on_deliver,        on_credits, on_wants,  on_members,   on_count,   on_log,     on_paused};
 
 /* ---- what is done between answers ------------------------------------------------------------- */
 

@@ -155,6 +155,35 @@ def test_stats_and_groups_count_what_the_store_has(on, store, consumer, dead):
     assert re.search(r"^order-events +notifier +0 +0 +0 ", on("groups"), re.M)
 
 
+def test_groups_are_paused_and_resumed(on, store, consumer, dead):
+    row = lambda: json.loads(on("groups", "--topic", "order-events", "--json"))["groups"][0]
+    assert on("groups", "pause", "notifier", "--reason", "mail is down") == "paused notifier\n"
+    paused = row()["paused"]
+    assert paused["by"].startswith("events-cli@") and paused["reason"] == "mail is down"
+    assert re.search(r" by events-cli@\S+ since \S+: mail is down$", on("groups"), re.M)
+    assert on("groups", "resume", "notifier") == "resumed notifier\n"
+    assert row()["paused"] is None
+    answer = json.loads(on("groups", "pause", "later", "--json"))
+    assert answer["group"] == "later" and answer["paused"]["reason"] is None
+    refused = events("--redis", store.url, "groups", "pause", "")
+    assert refused.returncode != 0 and "group" in refused.stderr
+
+
+def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path):
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps({"service": "shop", "transports": {"main": {"type": "redis-streams", "url": store.url}}}))
+    assert on("fleet") == "no systems\n"
+    watching = start("--config", path, "tail")
+    try:
+        row = until(lambda: json.loads(on("fleet", "--json"))["instances"])[0]
+        assert row["service"] == "shop" and row["stats"]["pid"] == watching.pid
+        assert re.search(rf"^shop +{row['instance']} +\S+ +{watching.pid} .* {row['stats']['generation']}$", on("fleet"), re.M)
+    finally:
+        watching.terminate()
+        watching.communicate(timeout=20)
+    assert on("fleet") == "no systems\n"
+
+
 def test_an_empty_store_has_short_answers(on):
     assert on("groups") == "no groups\n"
     assert on("stats").startswith("no topics\n")

@@ -29,6 +29,15 @@ struct evs_host {
   char message[256];
 };
 
+/* Which of all opened systems this is. */
+typedef struct evsi_identity {
+  char instance[17];   /* 16 hex digits, new for every opened system */
+  char generation[17]; /* of the configuration: equal where the normalised documents are */
+  char host[65];
+  int pid;
+  uint64_t started_at_ms; /* wall clock */
+} evsi_identity;
+
 typedef struct evsi_request evsi_request;
 
 enum { EVSI_LOG_MEMORY = 64 };
@@ -36,6 +45,7 @@ enum { EVSI_LOG_MEMORY = 64 };
 struct evs_system {
   evsi_config *config;
   const evsi_env *env;
+  evsi_identity identity;
   evsi_loop *loop;
   evsi_tasks tasks;
   evsi_world world;
@@ -65,6 +75,8 @@ struct evs_system {
   /* @thread io */
   evsi_timer *tick; /* runs while requests wait or the system closes */
   bool ticking;
+  evsi_timer *fleet_timer;
+  evsi_task fleet_task; /* to renew at once, from any thread */
   evsi_task close_task;
   _Atomic uint64_t close_deadline_ms;
   int close_phase;                 /* 0 not begun, 1 host still works, 2 transports close */
@@ -94,12 +106,20 @@ bool evsi_requests_check(evs_system *system);
 void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message);
 void evsi_requests_abort(evs_system *system);
 
+/* ---- fleet.c ---- @thread io */
+void evsi_fleet_renew(void *data); /* and again after fleet.interval */
+void evsi_fleet_run(evsi_task *task);
+void evsi_fleet_withdraw(evs_system *system);
+/* The answer to the request `fleet` where nobody else can be seen. */
+void evsi_fleet_answer_self(evs_system *system, uint64_t request);
+
 /* ---- close.c ---- @thread io */
 void evsi_close_begin(evsi_task *task);
 bool evsi_close_step(evs_system *system);  /* false once the loop may stop */
 void evsi_system_tick(evs_system *system); /* makes the tick run */
 
 /* ---- status.c ---- */
+bool evsi_identity_init(evs_system *system);
 void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message);
 char *evsi_system_stats_json(evs_system *system);
 char *evsi_system_status_json(evs_system *system);

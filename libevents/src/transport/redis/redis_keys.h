@@ -11,6 +11,7 @@
 #include "libevents.h"
 
 #define EVSI_REDIS_REGISTRY "evs:topics"
+#define EVSI_REDIS_PAUSED "evs:paused"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;

@@ -25,6 +25,7 @@ static void request_free(evsi_redis_request *request) {
   evsi_buf_free(&request->out);
   json_decref(request->result);
   json_decref(request->ids);
+  json_decref(request->before);
   json_decref(request->params);
   evsi_free(request->extra);
   evsi_free(request);
@@ -90,6 +91,9 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
     void (*step)(evsi_redis_request *request);
   } all[] = {{"topics", evsi_redis_request_topics},
              {"groups", evsi_redis_request_groups},
+             {"groups.pause", evsi_redis_request_pause},
+             {"groups.resume", evsi_redis_request_resume},
+             {"fleet", evsi_redis_request_fleet},
              {"tail", evsi_redis_request_tail},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},
@@ -173,6 +177,20 @@ void evsi_redis_request_call(evsi_redis_request *request, uint32_t keys, evsi_re
                                        call, tag))
     not_sent(request, call);
   evsi_redis_args_free(args);
+}
+
+static void on_time(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  (void)tag;
+  if (!evsi_redis_request_refused(request, reply, "TIME"))
+    request->now_ms = (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 0)) * 1000 +
+                      (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 1)) / 1000;
+}
+
+void evsi_redis_request_time(evsi_redis_request *request, void (*next)(evsi_redis_request *request)) {
+  evsi_redis_args args = {0};
+  evsi_redis_arg_text(&args, "TIME");
+  request->step = next;
+  evsi_redis_request_send(request, &args, on_time, 0);
 }
 
 /* ---- which streams there are ------------------------------------------------------------------ */

@@ -32,10 +32,12 @@ struct evsi_redis_request {
   evsi_dead_filter filter;
   evsi_buf out;
   uint64_t limit, count, done, scanned;
+  uint64_t now_ms; /* of the server, where it was asked */
   size_t at;
   bool is_discard, all_groups, has_filter;
   json_t *result; /* document that grows */
   json_t *ids;    /* what is changed, by tag */
+  json_t *before; /* what an earlier step brought */
   void *extra;    /* of a step, freed with evsi_free() */
 };
 
@@ -55,6 +57,9 @@ bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_re
 /* Finds the streams, all or those of `topic`; then goes on with `next`. */
 void evsi_redis_request_streams(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
 
+/* Asks the server for its time, `now_ms`; then goes on with `next`. */
+void evsi_redis_request_time(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
+
 uint64_t evsi_redis_request_number(const evsi_redis_request *request, const char *name, uint64_t fallback,
                                    uint64_t most);
 const char *evsi_redis_request_text(const evsi_redis_request *request, const char *name);
@@ -62,6 +67,11 @@ const char *evsi_redis_request_text(const evsi_redis_request *request, const cha
 /* ---- redis_query.c ---- */
 void evsi_redis_request_topics(evsi_redis_request *request);
 void evsi_redis_request_groups(evsi_redis_request *request);
+/* ---- redis_pause.c ---- */
+void evsi_redis_request_pause(evsi_redis_request *request);
+void evsi_redis_request_resume(evsi_redis_request *request);
+/* ---- redis_fleet.c ---- */
+void evsi_redis_request_fleet(evsi_redis_request *request);
 /* ---- redis_tail.c ---- */
 void evsi_redis_request_tail(evsi_redis_request *request);
 /* ---- redis_dlq.c ---- */
