@@ -28,11 +28,11 @@ function answers(port) {
   });
 }
 
-/** Starts a server and gives {port, url, stop}. */
-export async function startRedis() {
+/** Starts a server, with more words for its command line, and gives {port, url, stop}. */
+export async function startRedis(...options) {
   const folder = await mkdtemp(join(tmpdir(), 'libevents-redis-'));
   const port = await freePort();
-  const argv = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  const argv = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options];
   const server = spawn('redis-server', argv, { stdio: 'ignore' });
   const ended = new Promise((resolve) => server.once('exit', resolve));
   await until(() => answers(port), 'the server answers');
