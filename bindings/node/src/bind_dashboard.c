@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * bind_dashboard.c - starts and stops dashboards (see dashboards.h).
  *
- * Starting returns when it listens, which takes milliseconds. Stopping waits for requests that are under way, so
- * it runs on a thread of Node's pool. A dashboard is counted by the list of its system and by a stop under way;
- * the counts change on the environment's thread only, the lock guards the handle. */
+ * Starting returns when it listens, which takes milliseconds. Stopping waits for requests that are under way,
+ * so it runs on a thread of Node's pool. A dashboard is counted by the list of its system and by a stop under
+ * way; the counts change on the environment's thread only, the lock guards the handle. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@
 
 enum { STOP_MS = 2000, STOP_TRIES = 3 };
 
-/* The functions of libevents_dashboard.h, under names of our own: the header belongs to a library that may not
- * be there. */
+/* The functions of libevents_dashboard.h, under names of our own: the header belongs to a library that may
+ * not be there. */
 typedef evs_status (*start_function)(evs_system *system, const char *options_json, size_t options_size,
                                      void **out_dashboard, evs_error **out_error);
 typedef const char *(*url_function)(const void *dashboard);
@@ -99,13 +99,13 @@ static napi_value describe(napi_env env, evsn_dashboard *dashboard, const char *
   return result;
 }
 
-static napi_value start(napi_env env, evsn_system *system, const dashboard_library *library, evs_bytes options) {
+static napi_value start(napi_env env, evsn_system *system, const dashboard_library *library,
+                        evs_bytes options) {
   evs_error *error = NULL;
   evsn_dashboard *dashboard = calloc(1, sizeof *dashboard);
   if (!dashboard)
     return evsn_throw(env, EVS_NOMEM, NULL);
-  evs_status status =
-      library->start(system->handle, options.data, options.size, &dashboard->handle, &error);
+  evs_status status = library->start(system->handle, options.data, options.size, &dashboard->handle, &error);
   if (status != EVS_OK) {
     free(dashboard);
     return evsn_throw(env, status, error);

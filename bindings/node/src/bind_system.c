@@ -93,7 +93,8 @@ napi_value evsn_release(napi_env env, napi_callback_info info) {
     return NULL;
   if (release && napi_create_promise(env, &release->deferred, &promise) == napi_ok &&
       napi_create_string_utf8(env, "libevents.release", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-      napi_create_async_work(env, NULL, name, run_release, finish_release, release, &release->work) == napi_ok) {
+      napi_create_async_work(env, NULL, name, run_release, finish_release, release, &release->work) ==
+          napi_ok) {
     evsn_env_remove(env, system);
     release->system = system;
     napi_queue_async_work(env, release->work);
@@ -160,8 +161,9 @@ napi_value evsn_request(napi_env env, napi_callback_info info) {
   uint64_t token;
   evs_error *error = NULL;
   evsn_system *system = evsn_args(env, info, COUNT, args) ? evsn_env_find(env, args[ID]) : NULL;
-  if (system && evsn_text(env, &arena, args[METHOD], &method) && evsn_text(env, &arena, args[PARAMS], &params) &&
-      evsn_uint32(env, args[TIMEOUT], &timeout_ms) && evsn_token(env, args[TOKEN], &token)) {
+  if (system && evsn_text(env, &arena, args[METHOD], &method) &&
+      evsn_text(env, &arena, args[PARAMS], &params) && evsn_uint32(env, args[TIMEOUT], &timeout_ms) &&
+      evsn_token(env, args[TOKEN], &token)) {
     evs_status status =
         evs_request(system->handle, method.data, params.data, params.size, timeout_ms, token, &error);
     if (status != EVS_OK)

@@ -81,7 +81,8 @@ static bool start_watching(evsn_env *state) {
     return true;
   state->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   state->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (state->epoll_fd >= 0 && state->stop_fd >= 0 && add_descriptor(state, state->stop_fd, EPOLLIN, STOP_ID)) {
+  if (state->epoll_fd >= 0 && state->stop_fd >= 0 &&
+      add_descriptor(state, state->stop_fd, EPOLLIN, STOP_ID)) {
     sigfillset(&all); /* signals belong to the host's threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     state->is_watching = pthread_create(&state->watcher, NULL, watch, state) == 0;
@@ -168,8 +169,8 @@ napi_value evsn_env_install(napi_env env, napi_callback_info info) {
   }
   napi_create_string_utf8(env, "libevents", NAPI_AUTO_LENGTH, &name);
   napi_create_reference(env, args[1], 1, &state->make_error);
-  if (napi_create_threadsafe_function(env, args[0], NULL, name, 0, 1, NULL, NULL, NULL, on_wake, &state->wake) !=
-      napi_ok) {
+  if (napi_create_threadsafe_function(env, args[0], NULL, name, 0, 1, NULL, NULL, NULL, on_wake,
+                                      &state->wake) != napi_ok) {
     napi_throw_error(env, "EVS_INTERNAL", "no function to wake up JavaScript could be made");
     return NULL;
   }
