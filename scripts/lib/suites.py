@@ -111,7 +111,7 @@ def fuzzers(long: bool) -> tuple[Step, ...]:
 def table(long: bool) -> list[Suite]:
     return [
         Suite("build", "everything compiles, and the environment file works in sh and bash",
-              (build(), pytest("tests/scripts"))),
+              (build(), pytest("tests/scripts")), packages=("TEST", "NODE")),
         Suite("structure", "the tree, its layers and its documents agree",
               (build(), pytest("tests/structure"))),
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
@@ -127,7 +127,8 @@ def table(long: bool) -> list[Suite]:
         Suite("integration", "C and Python against redis-server",
               (build(), ctest("integration"),
                pytest("tests/integration", "--ignore-glob=*/cli_*_test.py", "--ignore=tests/integration/cli_test.py"))),
-        Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs"))),
+        Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs")),
+              packages=("TEST", "NODE")),
         Suite("demo", "the demo loses nothing, and notices when something is lost",
               (build(), sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1)),
               packages=("DEMO",)),

@@ -5,7 +5,7 @@ import { Closed, installStatuses, makeError } from './errors.js';
 import type { EventsError } from './errors.js';
 import type { OutgoingEvent } from './event.js';
 import { native } from './native.js';
-import type { Batch } from './native.js';
+import type { Batch, StartedDashboard } from './native.js';
 import { encodeJson } from './json.js';
 
 const NUMBERS_OF_EVENT = 4;
@@ -25,6 +25,8 @@ export interface Failure {
 installStatuses(native.statusList());
 const wakers = new Map<number, () => void>();
 native.install((id) => wakers.get(id)?.(), makeError);
+// What is open then hands back what it holds, so that others need not wait until this process counts as dead.
+process.once('exit', () => native.shutdown());
 
 /** Frees the systems that nobody closed and nobody can reach any more. */
 const abandoned = new FinalizationRegistry<number>((id) => void native.release(id));
@@ -126,6 +128,15 @@ export class Engine {
 
   explain(query: object): string {
     return native.explain(this.#open(), encodeJson(query, 'query'));
+  }
+
+  dashboardStart(library: string, options: object): StartedDashboard {
+    return native.dashboardStart(this.#open(), library, encodeJson(options, 'options'));
+  }
+
+  /** Nothing once the system is released: that has stopped it. */
+  async dashboardStop(dashboard: number, deadlineMs: number): Promise<void> {
+    if (!this.#isReleased) await native.dashboardStop(this.#id, dashboard, deadlineMs);
   }
 
   stats(): string {

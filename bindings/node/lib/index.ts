@@ -6,6 +6,8 @@ export type { BatchingConfig, EventSystemConfig, RateLimitingConfig, RetryConfig
 export type { TransportCapabilities } from './capabilities.js';
 export { EventConsumer, Subscription } from './consumer.js';
 export type { RetryOptions, SubscribeOptions, SubscriptionInfo } from './consumer.js';
+export { Dashboard } from './dashboard.js';
+export type { DashboardOptions } from './dashboard.js';
 export { DeadLetters } from './dlq.js';
 export type { DeadLetter, DeadLetterFilter, ListOptions, RequeueOptions, Selection, Settled } from './dlq.js';
 export { createEventEnvelope } from './envelope.js';

@@ -18,9 +18,15 @@ export interface Accepted {
   readonly error?: Error;
 }
 
+export interface StartedDashboard {
+  readonly dashboard: number;
+  readonly url: string;
+}
+
 /** The functions of the addon; a system is its number. */
 export interface Native {
   install(onWake: (id: number) => void, makeError: (status: number, message: string, detail: string) => Error): void;
+  shutdown(): void;
   open(config: string): number;
   rearm(id: number): void;
   hold(id: number, holds: boolean): void;
@@ -37,6 +43,8 @@ export interface Native {
   poll(id: number, limit: number): Batch | undefined;
   ack(id: number, count: number, deliveries: Float64Array): number;
   fail(id: number, count: number, numbers: Float64Array, texts: readonly string[]): number;
+  dashboardStart(id: number, library: string, options: string): StartedDashboard;
+  dashboardStop(id: number, dashboard: number, deadlineMs: number): Promise<void>;
   version(): string;
   statusList(): string;
   configCheck(config: string | Uint8Array): string;

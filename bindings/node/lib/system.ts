@@ -3,6 +3,8 @@
 
 import { CAPABILITIES } from './capabilities.js';
 import { EventConsumer } from './consumer.js';
+import { startDashboard } from './dashboard.js';
+import type { Dashboard, DashboardOptions } from './dashboard.js';
 import { DeadLetters } from './dlq.js';
 import { EventPublisher } from './publisher.js';
 import { milliseconds } from './event.js';
@@ -129,6 +131,15 @@ export class EventSystem {
   /** Any request of docs/requests.md by its name. */
   request<Answer = unknown>(method: string, params: object = {}, options: RequestOptions = {}): Promise<Answer> {
     return this.#runtime.ask<Answer>(method, params, options);
+  }
+
+  /**
+   * Serves the dashboard of this system from within the process (docs/dashboard.md): `port: 0` takes a free one,
+   * `url` says which. The library with the web server is loaded now, and not before.
+   */
+  async startDashboard(options: DashboardOptions = {}): Promise<Dashboard> {
+    this.#runtime.use();
+    return startDashboard(this.#runtime.engine, options);
   }
 
   /** Lets the process end although the system is open; what is in flight then is handed back. */

@@ -13,8 +13,12 @@ enum { CONTENT_TYPE, HEADERS, KEY, ID, TIMESTAMP, VERSION, TRANSPORT, RESTS };
 
 static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_event *event) {
   evs_bytes *const fields[RESTS] = {
-      [CONTENT_TYPE] = &event->content_type, [HEADERS] = &event->headers,     [KEY] = &event->key,
-      [ID] = &event->id,                     [TIMESTAMP] = &event->timestamp, [VERSION] = &event->version,
+      [CONTENT_TYPE] = &event->content_type,
+      [HEADERS] = &event->headers,
+      [KEY] = &event->key,
+      [ID] = &event->id,
+      [TIMESTAMP] = &event->timestamp,
+      [VERSION] = &event->version,
       [TRANSPORT] = &event->transport,
   };
   for (uint32_t i = 0; i < RESTS; i++) {
@@ -36,8 +40,8 @@ static bool read_texts(napi_env env, evsn_arena *arena, napi_value texts, uint32
          napi_is_array(env, rest, &has_rest) == napi_ok && (!has_rest || read_rest(env, arena, rest, event));
 }
 
-static bool read_event(napi_env env, evsn_arena *arena, const double *numbers, napi_value texts, uint32_t index,
-                       evs_event *event) {
+static bool read_event(napi_env env, evsn_arena *arena, const double *numbers, napi_value texts,
+                       uint32_t index, evs_event *event) {
   const double *row = numbers + (size_t)index * NUMBERS;
   memset(event, 0, sizeof *event);
   event->struct_size = sizeof *event;

@@ -14,7 +14,8 @@ typedef struct text_args {
   evs_bytes texts[ARGS_MAX];
 } text_args;
 
-static bool read_texts(napi_env env, napi_callback_info info, size_t count, size_t texts, text_args *out_args) {
+static bool read_texts(napi_env env, napi_callback_info info, size_t count, size_t texts,
+                       text_args *out_args) {
   memset(out_args, 0, sizeof *out_args);
   bool is_read = evsn_args(env, info, count, out_args->values);
   for (size_t i = 0; i < texts && is_read; i++)
@@ -30,7 +31,8 @@ static napi_value finish(napi_env env, text_args *args, evs_status status, char 
   return status == EVS_OK ? evsn_give_text(env, text) : evsn_throw(env, status, error);
 }
 
-static napi_value finish_flag(napi_env env, text_args *args, evs_status status, int32_t flag, evs_error *error) {
+static napi_value finish_flag(napi_env env, text_args *args, evs_status status, int32_t flag,
+                              evs_error *error) {
   napi_value value = NULL;
   evsn_arena_free(&args->arena);
   if (status != EVS_OK)

@@ -64,13 +64,13 @@ napi_value evsn_close(napi_env env, napi_callback_info info) {
 typedef struct release_work {
   napi_async_work work;
   napi_deferred deferred;
-  evs_system *handle;
+  evsn_system *system;
 } release_work;
 
 static void run_release(napi_env env, void *data) {
   (void)env;
   release_work *release = data;
-  evs_system_release(release->handle);
+  evsn_system_end(release->system);
 }
 
 static void finish_release(napi_env env, napi_status status, void *data) {
@@ -79,6 +79,7 @@ static void finish_release(napi_env env, napi_status status, void *data) {
   (void)status; /* never cancelled */
   if (napi_get_undefined(env, &nothing) == napi_ok)
     napi_resolve_deferred(env, release->deferred, nothing);
+  evsn_system_free(release->system);
   napi_delete_async_work(env, release->work);
   free(release);
 }
@@ -92,8 +93,10 @@ napi_value evsn_release(napi_env env, napi_callback_info info) {
     return NULL;
   if (release && napi_create_promise(env, &release->deferred, &promise) == napi_ok &&
       napi_create_string_utf8(env, "libevents.release", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-      napi_create_async_work(env, NULL, name, run_release, finish_release, release, &release->work) == napi_ok) {
-    release->handle = evsn_env_remove(env, system);
+      napi_create_async_work(env, NULL, name, run_release, finish_release, release, &release->work) ==
+          napi_ok) {
+    evsn_env_remove(env, system);
+    release->system = system;
     napi_queue_async_work(env, release->work);
     return promise;
   }
@@ -158,8 +161,9 @@ napi_value evsn_request(napi_env env, napi_callback_info info) {
   uint64_t token;
   evs_error *error = NULL;
   evsn_system *system = evsn_args(env, info, COUNT, args) ? evsn_env_find(env, args[ID]) : NULL;
-  if (system && evsn_text(env, &arena, args[METHOD], &method) && evsn_text(env, &arena, args[PARAMS], &params) &&
-      evsn_uint32(env, args[TIMEOUT], &timeout_ms) && evsn_token(env, args[TOKEN], &token)) {
+  if (system && evsn_text(env, &arena, args[METHOD], &method) &&
+      evsn_text(env, &arena, args[PARAMS], &params) && evsn_uint32(env, args[TIMEOUT], &timeout_ms) &&
+      evsn_token(env, args[TOKEN], &token)) {
     evs_status status =
         evs_request(system->handle, method.data, params.data, params.size, timeout_ms, token, &error);
     if (status != EVS_OK)

@@ -8,6 +8,7 @@
 
 #define EVSN_BINDINGS(BIND)                                                                                  \
   BIND(install, evsn_env_install)                                                                            \
+  BIND(shutdown, evsn_env_shutdown)                                                                          \
   /* bind_system.c */                                                                                        \
   BIND(open, evsn_open)                                                                                      \
   BIND(rearm, evsn_rearm)                                                                                    \
@@ -27,6 +28,9 @@
   BIND(poll, evsn_poll)                                                                                      \
   BIND(ack, evsn_ack)                                                                                        \
   BIND(fail, evsn_fail)                                                                                      \
+  /* bind_dashboard.c */                                                                                     \
+  BIND(dashboardStart, evsn_dashboard_start)                                                                 \
+  BIND(dashboardStop, evsn_dashboard_stop)                                                                   \
   /* bind_pure.c */                                                                                          \
   BIND(version, evsn_version)                                                                                \
   BIND(statusList, evsn_status_list)                                                                         \

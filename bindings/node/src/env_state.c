@@ -6,7 +6,8 @@
  * each until JavaScript has taken its records and asks again: a burst costs one wake-up.
  *
  * Teardown: the cleanup hook ends the thread before Node takes its function away, so that a dead environment
- * is never woken, and releases what is still open. */
+ * is never woken, and releases what is still open. process.exit() runs no such hook: JavaScript calls
+ * shutdown() from the process's own event for that. */
 #include "env_state.h"
 
 #include <errno.h>
@@ -80,7 +81,8 @@ static bool start_watching(evsn_env *state) {
     return true;
   state->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   state->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (state->epoll_fd >= 0 && state->stop_fd >= 0 && add_descriptor(state, state->stop_fd, EPOLLIN, STOP_ID)) {
+  if (state->epoll_fd >= 0 && state->stop_fd >= 0 &&
+      add_descriptor(state, state->stop_fd, EPOLLIN, STOP_ID)) {
     sigfillset(&all); /* signals belong to the host's threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     state->is_watching = pthread_create(&state->watcher, NULL, watch, state) == 0;
@@ -116,15 +118,20 @@ static void release_all(evsn_env *state) {
   while (state->systems) {
     evsn_system *system = state->systems;
     state->systems = system->next;
-    evs_system_release(system->handle);
-    free(system);
+    evsn_system_end(system);
+    evsn_system_free(system);
   }
+}
+
+/* Twice is fine: the second time finds nothing. */
+static void shut_down(evsn_env *state) {
+  stop_watching(state);
+  release_all(state);
 }
 
 static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   evsn_env *state = data;
-  stop_watching(state);
-  release_all(state);
+  shut_down(state);
   if (state->wake)
     napi_release_threadsafe_function(state->wake, napi_tsfn_abort);
   state->wake = NULL;
@@ -162,14 +169,20 @@ napi_value evsn_env_install(napi_env env, napi_callback_info info) {
   }
   napi_create_string_utf8(env, "libevents", NAPI_AUTO_LENGTH, &name);
   napi_create_reference(env, args[1], 1, &state->make_error);
-  if (napi_create_threadsafe_function(env, args[0], NULL, name, 0, 1, NULL, NULL, NULL, on_wake, &state->wake) !=
-      napi_ok) {
+  if (napi_create_threadsafe_function(env, args[0], NULL, name, 0, 1, NULL, NULL, NULL, on_wake,
+                                      &state->wake) != napi_ok) {
     napi_throw_error(env, "EVS_INTERNAL", "no function to wake up JavaScript could be made");
     return NULL;
   }
   napi_unref_threadsafe_function(env, state->wake);
   /* After the function, since hooks run in reverse: ours ends the thread that calls it. */
   napi_add_async_cleanup_hook(env, on_cleanup, state, &state->hook);
+  return NULL;
+}
+
+napi_value evsn_env_shutdown(napi_env env, napi_callback_info info) {
+  (void)info;
+  shut_down(state_of(env));
   return NULL;
 }
 
@@ -229,15 +242,23 @@ void evsn_env_hold(napi_env env, evsn_system *system, bool holds) {
     napi_unref_threadsafe_function(env, state->wake);
 }
 
-evs_system *evsn_env_remove(napi_env env, evsn_system *system) {
+void evsn_env_remove(napi_env env, evsn_system *system) {
   evsn_env *state = state_of(env);
-  evs_system *handle = system->handle;
   evsn_system **link = &state->systems;
   while (*link != system)
     link = &(*link)->next;
   *link = system->next;
   evsn_env_hold(env, system, false);
-  epoll_ctl(state->epoll_fd, EPOLL_CTL_DEL, evs_system_wake_fd(handle), NULL);
+  epoll_ctl(state->epoll_fd, EPOLL_CTL_DEL, evs_system_wake_fd(system->handle), NULL);
+}
+
+void evsn_system_end(evsn_system *system) {
+  /* One that still answers requests would use the system: then its memory stays. */
+  if (evsn_dashboards_stop(system->dashboards))
+    evs_system_release(system->handle);
+}
+
+void evsn_system_free(evsn_system *system) {
+  evsn_dashboards_drop(system->dashboards);
   free(system);
-  return handle;
 }

@@ -9,6 +9,7 @@
 #include <node_api.h>
 #include <stdbool.h>
 
+#include "dashboards.h"
 #include "libevents.h"
 
 typedef struct evsn_env evsn_env;
@@ -19,6 +20,7 @@ typedef struct evsn_system {
   uint32_t id;
   evs_system *handle;
   bool holds_loop; /* keeps the process from ending by itself */
+  evsn_dashboard *dashboards;
 } evsn_system;
 
 /* evsn_env_init - makes the environment's state and its cleanup hook. False with an exception pending. */
@@ -26,6 +28,9 @@ bool evsn_env_init(napi_env env);
 
 /* evsn_env_install - install(onWake, makeError): what to call when records wait, and how errors are made. */
 napi_value evsn_env_install(napi_env env, napi_callback_info info);
+
+/* evsn_env_shutdown - shutdown(): ends the thread and releases every system, for the end of the process. */
+napi_value evsn_env_shutdown(napi_env env, napi_callback_info info);
 
 /* evsn_error_maker - the function that makes errors, or NULL before install(). */
 napi_value evsn_error_maker(napi_env env);
@@ -43,7 +48,13 @@ void evsn_env_rearm(napi_env env, evsn_system *system);
 /* evsn_env_hold - whether the system keeps the process from ending by itself. */
 void evsn_env_hold(napi_env env, evsn_system *system, bool holds);
 
-/* evsn_env_remove - forgets a system; the caller has it to release. No wake-up of it follows. */
-evs_system *evsn_env_remove(napi_env env, evsn_system *system);
+/* evsn_env_remove - forgets a system, which the caller then has to end and free. No wake-up of it follows. */
+void evsn_env_remove(napi_env env, evsn_system *system);
+
+/* evsn_system_end - stops its dashboards and releases it. thread: any; blocks: see evs_system_release() */
+void evsn_system_end(evsn_system *system);
+
+/* evsn_system_free - frees what evsn_system_end() left. thread: the environment's */
+void evsn_system_free(evsn_system *system);
 
 #endif

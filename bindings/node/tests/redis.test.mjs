@@ -3,9 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { EventsError, NotFound, Reject, TransportError, ValidationError, createEventSystem, createEventSystemBuilder } from 'libevents';
 
+import { run } from './support/program.mjs';
 import { QUICK, recorder } from './support/systems.mjs';
 import { startRedis } from './support/redis.mjs';
 import { until } from './support/until.mjs';
@@ -108,6 +110,17 @@ test('two members of a group share its events, and groups and topics show them',
   const [group] = await one.groups({ topic: 'share-events' });
   assert.deepEqual([group.group, group.members.length], ['sharing', 2]);
   assert.ok((await one.topics()).some(({ topic }) => topic === 'share-events'));
+});
+
+test('a process that ends gives back what it held, long before it would count as dead', async (t) => {
+  const transport = { type: 'redis-streams', url: redis.url, discoverInterval: 50, sessionTimeout: 3_600_000 };
+  const file = fileURLToPath(new URL('./lifecycle/exit_holding.cjs', import.meta.url));
+  assert.deepEqual(await run(file, JSON.stringify(transport)), { status: 0, signal: null, output: '' });
+  const system = await openSystem(t, { service: 'life', transport });
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('life.held', handler);
+  await until(() => seen.length === 1, 'the event came');
+  assert.equal(seen[0].attempt, 1);
 });
 
 test('a server that is away is named, and connecting goes on', async (t) => {
