@@ -255,6 +255,16 @@ static json_t *do_topics(test_scene *scene, const json_t *step, json_t **out_err
   return ask_for(scene, "topics", json_object(), "topics", out_error);
 }
 
+static json_t *do_pause(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"group", "reason", "actor", NULL};
+  return ask_for(scene, "groups.pause", members(step, names), "paused", out_error);
+}
+
+static json_t *do_resume(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"group", "actor", NULL};
+  return ask_for(scene, "groups.resume", members(step, names), "paused", out_error);
+}
+
 /* ---- dead letters ----------------------------------------------------------------------------- */
 
 static json_t *do_dead_letters(test_scene *scene, const json_t *step, json_t **out_error) {
@@ -318,6 +328,8 @@ static const struct {
     {"stats", do_stats, POLLED},
     {"groups", do_groups, POLLED | WITHOUT_ORDER},
     {"topics", do_topics, POLLED | WITHOUT_ORDER},
+    {"pause", do_pause, 0},
+    {"resume", do_resume, 0},
     {"deadLetters", do_dead_letters, POLLED | WITHOUT_ORDER},
     {"deadLetter", do_dead_letter, 0},
     {"requeue", do_requeue, 0},

@@ -40,6 +40,8 @@ const VERBS = {
   stats: ({ system }) => system.stats(),
   groups: ({ system }, { topic }) => system.groups({ topic }),
   topics: ({ system }) => system.topics(),
+  pause: async ({ system }, group) => (await system.request('groups.pause', group)).paused,
+  resume: async ({ system }, group) => (await system.request('groups.resume', group)).paused,
   async deadLetters({ stage, system }, selection) {
     const { items } = await system.dlq.list(selection);
     stage.listed = items.map(({ id }) => id);

@@ -30,6 +30,8 @@ VERBS: dict[str, dict[str, type]] = {
     "stats": {},
     "groups": {"topic": str},
     "topics": {},
+    "pause": {"group": str, "reason": str, "actor": str},
+    "resume": {"group": str, "actor": str},
     "deadLetters": {**SELECTION, "limit": int},
     "deadLetter": {"id": str},
     "requeue": {"ids": object, "filter": dict, "allGroups": bool},

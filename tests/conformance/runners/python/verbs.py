@@ -84,6 +84,16 @@ async def _topics(stage: Stage, step: dict[str, Any], at: str) -> Any:
     return await result_of(stage.systems[at].topics())
 
 
+async def _pause(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    given = {name: step[name] for name in ("reason", "actor") if name in step}
+    return await result_of(stage.systems[at].pause_group(step["group"], **given))
+
+
+async def _resume(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    given = {"actor": step["actor"]} if "actor" in step else {}
+    return await result_of(stage.systems[at].resume_group(step["group"], **given))
+
+
 async def _dead_letters(stage: Stage, step: dict[str, Any], at: str) -> Any:
     names = ("topic", "type", "group", "text", "limit")
     page = await result_of(stage.systems[at].dlq.list(**{name: step[name] for name in names if name in step}))
@@ -128,6 +138,8 @@ VERBS = {
     "stats": _stats,
     "groups": _groups,
     "topics": _topics,
+    "pause": _pause,
+    "resume": _resume,
     "deadLetters": _dead_letters,
     "deadLetter": _dead_letter,
     "requeue": _requeue,
