@@ -257,6 +257,28 @@ static void groups_say_who_paused_them_and_where_their_members_are(void **state)
   host_close(system, 1000);
 }
 
+static void a_pause_and_a_resume_are_in_the_log(void **state) {
+  (void)state;
+  static const char *const actions[] = {"groups.resume", "groups.resume", "groups.pause"}; /* newest first */
+  static const char *const results[] = {"nothing", "done", "done"};
+  evs_system *system = connect_operator();
+  change(system, "groups.pause");
+  change(system, "groups.resume");
+  change(system, "groups.resume");
+  json_t *answer = host_call(system, "audit", "{}"), *items = json_object_get(answer, "items"), *row;
+  size_t i;
+  assert_int_equal(json_array_size(items), 3);
+  json_array_foreach(items, i, row) {
+    assert_string_equal(json_string_value(json_object_get(row, "action")), actions[i]);
+    assert_string_equal(json_string_value(json_object_get(row, "result")), results[i]);
+    assert_string_equal(json_string_value(json_object_get(row, "actor")), "ann");
+    assert_string_equal(json_string_value(json_object_get(row, "reason")), "look");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(row, "scope"), "group")), GROUP);
+  }
+  json_decref(answer);
+  host_close(system, 1000);
+}
+
 static void refused(evs_system *system, const char *params) {
   char *answer = NULL;
   assert_int_equal(evs_call(system, "groups.pause", params, strlen(params), 0, &answer, NULL),
@@ -396,6 +418,7 @@ int main(void) {
       TEST(a_pause_outlives_all_members_and_holds_for_new_ones),
       TEST(what_a_dead_member_held_waits_for_the_resume),
       TEST(groups_say_who_paused_them_and_where_their_members_are),
+      TEST(a_pause_and_a_resume_are_in_the_log),
       TEST(wrong_arguments_of_a_pause_are_refused),
       TEST(systems_appear_and_vanish_when_they_close_or_die),
       TEST(a_system_that_must_not_be_seen_writes_nothing),

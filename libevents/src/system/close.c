@@ -26,6 +26,7 @@ void evsi_close_begin(evsi_task *task) {
   evs_system *system = (evs_system *)((char *)task - offsetof(evs_system, close_task));
   system->close_phase = 1;
   evsi_consume_stop(system->consume);
+  evsi_operations_end(system);
   evsi_system_tick(system);
 }
 

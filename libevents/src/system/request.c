@@ -26,15 +26,19 @@ struct evsi_request {
   uint64_t token;
   evsi_request_waiter *waiter;
   uint64_t deadline_ms;
+  evsi_request_then then; /* takes the answer of a question that no host made, or NULL */
+  void *then_data;
   int32_t link; /* the transport that answers, -1: the system itself */
   char method[METHOD_MAX];
   char *params;
 };
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
-static const char *const transport_methods[] = {"groups",      "groups.pause", "groups.resume", "fleet",
-                                                "topics",      "dlq.list",     "dlq.get",       "dlq.requeue",
-                                                "dlq.discard", "tail"};
+static const char *const transport_methods[] = {
+    "groups",      "groups.pause", "groups.resume",    "fleet",           "topics",         "tail",
+    "dlq.list",    "dlq.get",      "dlq.groups",       "dlq.count",       "dlq.requeue",    "dlq.discard",
+    "dlq.archive", "dlq.restore",  "operations.start", "operations.list", "operations.get", "operations.set",
+    "audit"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {"groups.pause",  "groups.resume", "dlq.requeue",
@@ -69,6 +73,11 @@ static void free_request(evsi_request *request) {
 /* The only end of a request: whoever took it out of the slots calls this. */
 static void finish(evsi_request *request, evs_status status, evs_bytes json_or_message) {
   evs_error *error = NULL;
+  if (request->then) {
+    request->then(request->then_data, status, json_or_message);
+    free_request(request);
+    return;
+  }
   evs_report report = {
       .kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
   if (status != EVS_OK) {
@@ -210,6 +219,18 @@ static void connect_all(evs_system *system) {
   }
 }
 
+/* To whom it goes. Nothing follows a call of this: the answer may come, and free the request, within it. */
+static void pass_on(evs_system *system, const evsi_request *request) {
+  const evsi_link *link = &system->links[request->link];
+  if (evsi_is_operations_method(request->method))
+    evsi_operations_begin(system, link->index, request->method, request->params, request->id);
+  else if (strcmp(request->method, "fleet") == 0 && !evsi_link_announces(link))
+    evsi_fleet_answer_self(system, request->id);
+  else
+    link->ops->request(link->transport, request->method, request->params, strlen(request->params),
+                       request->id);
+}
+
 static void run_request(evsi_task *task) {
   evsi_request *request = (evsi_request *)task;
   evs_system *system = request->system;
@@ -227,12 +248,8 @@ static void run_request(evsi_task *task) {
   if (strcmp(request->method, "connect") == 0)
     connect_all(system);
   evsi_system_tick(system);
-  const evsi_link *link = request->link >= 0 ? &system->links[request->link] : NULL;
-  if (link && strcmp(request->method, "fleet") == 0 && !evsi_link_announces(link))
-    evsi_fleet_answer_self(system, request->id);
-  else if (link) /* the last line: the answer may come, and free the request, within the call */
-    link->ops->request(link->transport, request->method, request->params, strlen(request->params),
-                       request->id);
+  if (request->link >= 0)
+    pass_on(system, request);
 }
 
 /* The transport that a request names, or the first one that is not memory-only. */
@@ -338,6 +355,24 @@ evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes 
     return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed: open a new one");
   }
   return EVS_OK;
+}
+
+void evsi_request_inner(evs_system *system, uint32_t link, const char *method, char *params,
+                        evsi_request_then fn, void *data) {
+  evsi_request *request = evsi_calloc(1, sizeof *request);
+  if (!request) {
+    evsi_free(params);
+    fn(data, EVS_NOMEM, evsi_text("out of memory"));
+    return;
+  }
+  request->system = system;
+  request->then = fn;
+  request->then_data = data;
+  request->link = (int32_t)link;
+  request->params = params;
+  request->deadline_ms = system->env->now_ms() + DEFAULT_TIMEOUT_MS;
+  snprintf(request->method, sizeof request->method, "%s", method);
+  run_request(&request->task);
 }
 
 static evs_status take_answer(evsi_request_waiter *waiter, char **out_json, evs_error **out_error) {

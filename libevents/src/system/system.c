@@ -165,6 +165,7 @@ static evs_status build_stages(evs_system *system, evs_error **out_error) {
 static void free_system(evs_system *system) {
   for (uint32_t i = 0; i < system->link_count; i++)
     system->links[i].ops->destroy(system->links[i].transport);
+  evsi_operations_release(system);
   evsi_consume_free(system->consume);
   evsi_publisher_free(system->publisher);
   evsi_router_free(system->router);

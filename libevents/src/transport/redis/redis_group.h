@@ -68,7 +68,7 @@ struct evsi_redis_stream {
   UT_hash_handle hh;
   evs_bytes topic; /* points into name */
   int32_t partition;
-  char *key, *hb, *meta, *due, *dlq;
+  char *key, *hb, *meta, *due, *dlq, *index;
   evsi_redis_stream_state state;
   bool was_live;  /* established at least once */
   bool is_fresh;  /* joins under a name that was never registered */

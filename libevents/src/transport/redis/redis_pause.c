@@ -4,6 +4,7 @@
  * credits, and so nothing is read, claimed or taken back from its parking place. */
 #include "base/json_text.h"
 #include "transport/pause.h"
+#include "transport/redis/redis_audit.h"
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_request.h"
 
@@ -100,12 +101,24 @@ static void answer(evsi_redis_request *request) {
   json_decref(document);
 }
 
+/* Pausing what is paused is a change, of who did it; resuming what runs is none. */
+static void note(evsi_redis_request *request, const evsi_redis_reply *reply) {
+  bool is_pause = request->result != NULL, is_change = is_pause || evsi_redis_integer(reply) > 0;
+  evsi_redis_audit(
+      request,
+      &(evsi_redis_audit_row){.action = is_pause ? "groups.pause" : "groups.resume",
+                              .scope = json_pack("{s:O}", "group", json_object_get(request->params, "group")),
+                              .count = is_change,
+                              .result = is_change ? "done" : "nothing"});
+}
+
 static void on_stored(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   (void)tag;
   if (evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_PAUSED))
     return;
   request->step = answer;
   evsi_redis_pause_ask(request->transport); /* the own groups follow at once */
+  note(request, reply);
 }
 
 static void store(evsi_redis_request *request) {
