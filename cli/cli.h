@@ -33,10 +33,17 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(TYPE, "type", "TYPE", "only dead letters of this event type, or of a pattern")                           \
   X(GROUP, "group", "GROUP", "only dead letters of this consumer group")                                     \
   X(TEXT, "text", "TEXT", "only dead letters whose event or error contains this text")                       \
+  X(FINGERPRINT, "fingerprint", "HEX", "only dead letters of this kind of failure")                          \
   X(LIMIT, "limit", "N", "at most N dead letters")                                                           \
   X(CURSOR, "cursor", "CURSOR", "go on where the page before ended")                                         \
   X(ALL, "all", NULL, "all dead letters that the other options select")                                      \
+  X(NEWEST, "newest", NULL, "the newest first")                                                              \
+  X(ARCHIVED, "archived", NULL, "look into the archive")                                                     \
+  X(EDIT, "edit", "FILE", "send with this body (JSON) instead; - reads it from stdin")                       \
+  X(RATE, "rate", "N", "at most N a second, as an operation that survives its process")                      \
+  X(PURGE, "purge", NULL, "remove for good, past the archive")                                               \
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
+  X(REASON, "reason", "TEXT", "why, for those who look at it later")                                         \
   X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")
 
 enum {
@@ -51,7 +58,7 @@ enum {
 /* Options that nearly every verb has. */
 #define CLI_SOURCE (CLI_BIT(CONFIG) | CLI_BIT(REDIS))
 #define CLI_STORE (CLI_SOURCE | CLI_BIT(TRANSPORT) | CLI_BIT(JSON) | CLI_BIT(TIMEOUT))
-#define CLI_SELECT (CLI_BIT(TOPIC) | CLI_BIT(TYPE) | CLI_BIT(GROUP) | CLI_BIT(TEXT))
+#define CLI_SELECT (CLI_BIT(TOPIC) | CLI_BIT(TYPE) | CLI_BIT(GROUP) | CLI_BIT(TEXT) | CLI_BIT(FINGERPRINT))
 
 /* One call of the command. Texts point into argv or the environment. */
 typedef struct cli_call {
@@ -60,6 +67,7 @@ typedef struct cli_call {
   json_t *headers;                    /* object, or NULL */
   uint64_t count;                     /* 0: no bound */
   uint32_t limit;                     /* 0: not given */
+  uint32_t rate;                      /* 0: not given */
   uint32_t timeout_ms;                /* 0: not given */
   const char **words;                 /* verb and arguments, owned */
   const char **args;                  /* after the verb */
@@ -90,10 +98,17 @@ int cmd_dlq_list(cli_call *cli);
 int cmd_dlq_show(cli_call *cli);
 int cmd_dlq_requeue(cli_call *cli);
 int cmd_dlq_discard(cli_call *cli);
+int cmd_dlq_groups(cli_call *cli);
+int cmd_dlq_archive(cli_call *cli);
+int cmd_dlq_restore(cli_call *cli);
+int cmd_dlq_log(cli_call *cli);
 int cmd_route_explain(cli_call *cli);
 int cmd_pattern_test(cli_call *cli);
 int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);
+int cmd_groups_pause(cli_call *cli);
+int cmd_groups_resume(cli_call *cli);
+int cmd_fleet(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cmd_dlq.c - `events dlq list` and `dlq show`: reading dead letters. Changing them: cmd_dlq_change.c. */
+ * cmd_dlq.c - `events dlq list`, `dlq groups`, `dlq archive`, `dlq log` and `dlq show`: reading. Changing:
+ * cmd_dlq_change.c. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,92 +11,96 @@
 #include "output.h"
 #include "session.h"
 
-enum { PAGE_DEFAULT = 50, PAGE_ALL = 200 };
-
-typedef struct dlq_listing {
-  cli_call *cli;
-  output_table *table; /* NULL with --json */
-  FILE *items;         /* texts of the items, with commas; NULL without --json */
-  uint64_t count;
-} dlq_listing;
-
-static void list_row(dlq_listing *listing, evs_bytes text) {
+static void letter_row(output_table *table, evs_bytes text) {
   json_t *item = jsontext_frame(text);
   json_t *error = json_object_get(item, "error");
   char time[32];
-  output_table_cell(listing->table, "%s", output_string(item, "id"));
-  output_table_cell(listing->table, "%s", output_string(json_object_get(item, "header"), "type"));
-  output_table_cell(listing->table, "%s", output_string(item, "group"));
-  output_table_cell(listing->table, "%lld", (long long)json_integer_value(json_object_get(item, "attempts")));
-  output_table_cell(listing->table, "%s", output_time(json_object_get(item, "lastFailureAt"), time));
-  output_table_cell(listing->table, "%s: %s", output_string(error, "class"), output_string(error, "message"));
+  output_table_cell(table, "%s", output_string(item, "id"));
+  output_table_cell(table, "%s", output_string(json_object_get(item, "header"), "type"));
+  output_table_cell(table, "%s", output_string(item, "group"));
+  output_table_cell(table, "%lld", (long long)json_integer_value(json_object_get(item, "attempts")));
+  output_table_cell(table, "%s", output_time(json_object_get(item, "lastFailureAt"), time));
+  output_table_cell(table, "%s: %s", output_string(error, "class"), output_string(error, "message"));
   json_decref(item);
-}
-
-static void list_page(dlq_listing *listing, const char *answer) {
-  evs_bytes items = jsontext_member(input_bytes(answer), "items"), item;
-  for (size_t cursor = 0; jsontext_next(items, &cursor, NULL, &item); listing->count++) {
-    if (listing->table) {
-      list_row(listing, item);
-      continue;
-    }
-    fputs(listing->count ? "," : "", listing->items);
-    fwrite(item.data, 1, item.size, listing->items);
-  }
-}
-
-static int list_pages(dlq_listing *listing, char **cursor) {
-  cli_call *cli = listing->cli;
-  bool all = CLI_HAS(cli, ALL);
-  uint64_t wanted = cli->limit ? cli->limit : (all ? UINT64_MAX : PAGE_DEFAULT);
-  do {
-    uint64_t left = wanted - listing->count;
-    char *answer = NULL;
-    int code = dlq_page(cli, left < PAGE_ALL ? (uint32_t)left : PAGE_ALL, cursor, &answer);
-    if (code != CLI_OK)
-      return code;
-    list_page(listing, answer);
-    free(answer);
-  } while (*cursor && listing->count < wanted);
-  return CLI_OK;
-}
-
-static void print_document(char *items, const char *cursor) {
-  json_t *next = cursor ? json_string(cursor) : json_null();
-  char *text = output_json_text(next, false);
-  printf("{\"items\":[%s],\"next\":%s}\n", items, text);
-  free(text);
-  json_decref(next);
 }
 
 int cmd_dlq_list(cli_call *cli) {
   static const char *const titles[] = {"ID", "TYPE", "GROUP", "ATTEMPTS", "LAST FAILURE", "ERROR"};
+  return dlq_list(cli, &(dlq_listing){"dlq.list", "no dead letters", titles, 6, letter_row});
+}
+
+static void archive_row(output_table *table, evs_bytes text) {
+  json_t *item = jsontext_frame(text);
+  char time[32];
+  output_table_cell(table, "%s", output_string(item, "id"));
+  output_table_cell(table, "%s", output_string(json_object_get(item, "header"), "type"));
+  output_table_cell(table, "%s", output_string(item, "action"));
+  output_table_cell(table, "%s", output_time(json_object_get(item, "archivedAt"), time));
+  output_table_cell(table, "%s", output_string(item, "archivedBy"));
+  output_table_cell(table, "%s", output_string(item, "copy"));
+  output_table_cell(table, "%s", output_string(item, "reason"));
+  json_decref(item);
+}
+
+int cmd_dlq_archive(cli_call *cli) {
+  static const char *const titles[] = {"ID", "TYPE", "ACTION", "AT", "BY", "COPY", "REASON"};
+  return dlq_list(cli, &(dlq_listing){"dlq.archive", "nothing in the archive", titles, 7, archive_row});
+}
+
+static void log_row(output_table *table, evs_bytes text) {
+  json_t *item = jsontext_frame(text);
+  char time[32], *scope = output_json_text(json_object_get(item, "scope"), false);
+  output_table_cell(table, "%s", output_time(json_object_get(item, "at"), time));
+  output_table_cell(table, "%s", output_string(item, "actor"));
+  output_table_cell(table, "%s", output_string(item, "action"));
+  output_table_cell(table, "%lld", (long long)json_integer_value(json_object_get(item, "count")));
+  output_table_cell(table, "%s", output_string(item, "result"));
+  output_table_cell(table, "%s", output_string(item, "operation"));
+  output_table_cell(table, "%s", scope);
+  free(scope);
+  json_decref(item);
+}
+
+int cmd_dlq_log(cli_call *cli) {
+  static const char *const titles[] = {"AT", "ACTOR", "ACTION", "COUNT", "RESULT", "OPERATION", "SCOPE"};
+  return dlq_list(cli, &(dlq_listing){"audit", "nothing was changed", titles, 7, log_row});
+}
+
+int cmd_dlq_groups(cli_call *cli) {
+  static const char *const titles[] = {"FINGERPRINT", "COUNT", "GROUP", "TYPE", "LAST FAILURE", "ERROR"};
   int code = session_connect(cli);
+  json_t *answer = NULL, *params = dlq_selection(cli), *row;
+  if (code != CLI_OK) {
+    json_decref(params);
+    return code;
+  }
+  code = session_call_json(cli, "dlq.groups", params, &answer);
   if (code != CLI_OK)
     return code;
-  char *items = NULL, *cursor = NULL;
-  size_t size = 0;
-  dlq_listing listing = {.cli = cli};
-  if (CLI_HAS(cli, JSON))
-    listing.items = open_memstream(&items, &size);
-  else
-    listing.table = output_table_new(titles, 6);
-  if (cli->text[CLI_OPT_CURSOR])
-    cursor = input_copy(cli->text[CLI_OPT_CURSOR], input_bytes(cli->text[CLI_OPT_CURSOR]).size);
-  code = list_pages(&listing, &cursor);
-  if (listing.items)
-    fclose(listing.items);
-  if (code == CLI_OK && listing.items)
-    print_document(items, cursor);
-  if (listing.table)
-    output_table_end(listing.table, code == CLI_OK && listing.count);
-  if (code == CLI_OK && !listing.items && !listing.count)
+  if (CLI_HAS(cli, JSON)) {
+    output_json(answer, false);
+    json_decref(answer);
+    return CLI_OK;
+  }
+  output_table *table = output_table_new(titles, 6);
+  size_t i;
+  char time[32];
+  json_array_foreach(json_object_get(answer, "groups"), i, row) {
+    output_table_cell(table, "%s", output_string(row, "fingerprint"));
+    output_table_cell(table, "%lld", (long long)json_integer_value(json_object_get(row, "count")));
+    output_table_cell(table, "%s", output_string(row, "group"));
+    output_table_cell(table, "%s", output_string(row, "type"));
+    output_table_cell(table, "%s", output_time(json_object_get(row, "lastAt"), time));
+    output_table_cell(table, "%s: %s", output_string(row, "errorClass"), output_string(row, "message"));
+  }
+  output_table_end(table, i > 0);
+  long long unindexed = (long long)json_integer_value(json_object_get(answer, "unindexed"));
+  if (unindexed > 0)
+    printf("%lld more that are older than the index: dlq list shows them\n", unindexed);
+  else if (i == 0)
     puts("no dead letters");
-  if (code == CLI_OK && !listing.items && cursor)
-    printf("more: --cursor %s\n", cursor);
-  free(items);
-  free(cursor);
-  return code;
+  json_decref(answer);
+  return CLI_OK;
 }
 
 static void print_field(const char *name, const json_t *value, bool indent) {
@@ -127,20 +132,11 @@ static void print_part(const char *text, const char *name) {
 }
 
 static void print_item(const char *text) {
-  static const char *const fields[] = {"id",
-                                       "originalId",
-                                       "topic",
-                                       "partition",
-                                       "group",
-                                       "subscription",
-                                       "attempts",
-                                       "firstFailureAt",
-                                       "lastFailureAt",
-                                       "consumer",
-                                       "requeueCount",
-                                       "header",
-                                       "headers",
-                                       NULL};
+  static const char *const fields[] = {
+      "id",           "originalId",  "topic",          "partition",     "group",
+      "subscription", "attempts",    "firstFailureAt", "lastFailureAt", "consumer",
+      "requeueCount", "fingerprint", "action",         "archivedAt",    "archivedBy",
+      "copy",         "reason",      "header",         "headers",       NULL};
   json_t *item = jsontext_frame(input_bytes(text));
   const json_t *error = json_object_get(item, "error"), *value;
   for (size_t i = 0; fields[i]; i++)
@@ -169,7 +165,8 @@ int cmd_dlq_show(cli_call *cli) {
   json_t *id = json_string(cli->args[0]);
   if (!id)
     return output_usage("dlq show", "the id is not valid UTF-8");
-  code = session_call(cli, "dlq.get", json_pack("{s:o}", "id", id), &text);
+  code = session_call(cli, "dlq.get", json_pack("{s:o,s:b}", "id", id, "archived", CLI_HAS(cli, ARCHIVED)),
+                      &text);
   if (code != CLI_OK)
     return code;
   if (CLI_HAS(cli, JSON))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cmd_dlq_change.c - `events dlq requeue` and `dlq discard`. With --all the ids are collected first: what
- * fails again meanwhile comes back as a new dead letter and is not requeued without end. */
+ * cmd_dlq_change.c - `events dlq requeue`, `dlq discard` and `dlq restore`. With --all the ids are collected
+ * first: what fails again meanwhile comes back as a new dead letter and is not requeued without end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,10 @@ typedef struct dlq_change {
   cli_call *cli;
   const char *method; /* "dlq.requeue" */
   const char *verb;   /* "dlq requeue" */
+  const char *kind;   /* of an operation: "requeue" */
   const char *done;   /* member of the answer that counts: "requeued" */
   json_t *results;
+  json_t *edit; /* or NULL */
   uint64_t changed, already, missing, failed;
 } dlq_change;
 
@@ -29,7 +31,7 @@ static int collect_ids(cli_call *cli, json_t *ids) {
   int code;
   do {
     char *answer = NULL;
-    code = dlq_page(cli, PAGE, &cursor, &answer);
+    code = dlq_page(cli, "dlq.list", PAGE, &cursor, &answer);
     if (code != CLI_OK)
       break;
     evs_bytes items = jsontext_member(input_bytes(answer), "items"), item;
@@ -45,13 +47,17 @@ static int collect_ids(cli_call *cli, json_t *ids) {
   return code;
 }
 
+static bool is_already(const char *outcome) {
+  return strncmp(outcome, "already_", strlen("already_")) == 0;
+}
+
 static void count_result(dlq_change *change, json_t *result) {
   const char *outcome = output_string(result, "outcome");
-  if (strcmp(outcome, "already_requeued") == 0)
+  if (is_already(outcome))
     change->already++;
   else if (strcmp(outcome, "not_found") == 0)
     change->missing++;
-  else if (strcmp(outcome, "requeued") == 0 || strcmp(outcome, "discarded") == 0)
+  else if (strcmp(outcome, change->done) == 0)
     change->changed++;
   else
     change->failed++;
@@ -67,6 +73,12 @@ static int change_ids(dlq_change *change, json_t *ids) {
     json_t *params = json_pack("{s:o}", "ids", chunk);
     if (CLI_HAS(change->cli, ALL_GROUPS))
       json_object_set_new(params, "allGroups", json_true());
+    if (CLI_HAS(change->cli, PURGE))
+      json_object_set_new(params, "purge", json_true());
+    if (change->cli->text[CLI_OPT_REASON])
+      json_object_set_new(params, "reason", json_string(change->cli->text[CLI_OPT_REASON]));
+    if (change->edit)
+      json_object_set(params, "edit", change->edit);
     int code = session_call_json(change->cli, change->method, params, &answer);
     if (code != CLI_OK)
       return code;
@@ -82,8 +94,7 @@ static void print_failures(const dlq_change *change) {
   json_t *result;
   json_array_foreach(change->results, i, result) {
     const char *outcome = output_string(result, "outcome"), *message = output_string(result, "message");
-    bool fine = strcmp(outcome, "requeued") == 0 || strcmp(outcome, "discarded") == 0 ||
-                strcmp(outcome, "already_requeued") == 0;
+    bool fine = strcmp(outcome, change->done) == 0 || is_already(outcome);
     if (!fine)
       output_problem("%s: %s%s%s", output_string(result, "id"),
                      strcmp(outcome, "not_found") == 0 ? "no such dead letter" : outcome,
@@ -100,7 +111,7 @@ static void print_outcome(const dlq_change *change) {
   } else {
     printf("%s %llu", change->done, (unsigned long long)change->changed);
     if (change->already)
-      printf(", already requeued %llu", (unsigned long long)change->already);
+      printf(", already done %llu", (unsigned long long)change->already);
     if (change->missing)
       printf(", not found %llu", (unsigned long long)change->missing);
     if (change->failed)
@@ -139,8 +150,15 @@ static int checked_change(cli_call *cli, dlq_change change) {
   bool all = CLI_HAS(cli, ALL), some = cli->arg_count > 0;
   if (all == some)
     return output_usage(change.verb, all ? "give ids or --all, not both" : "say which: ids, or --all");
-  if (some && (cli->given & (CLI_SELECT | CLI_BIT(LIMIT))))
-    return output_usage(change.verb, "--topic, --type, --group, --text and --limit select among --all");
+  if (some && (cli->given & (CLI_SELECT | CLI_BIT(LIMIT) | CLI_BIT(RATE))))
+    return output_usage(change.verb,
+                        "--topic, --type, --group, --text, --fingerprint, --limit and --rate are "
+                        "for --all");
+  if (cli->rate && (CLI_HAS(cli, LIMIT) || CLI_HAS(cli, PURGE)))
+    return output_usage(change.verb, "with --rate it takes all and keeps them: no --limit, no --purge");
+  /* The archive is as large as what was ever changed: the store walks it, not this command. */
+  if (cli->rate || (all && strcmp(change.kind, "restore") == 0))
+    return dlq_operate(cli, change.kind, change.done);
   change.cli = cli;
   change.results = json_array();
   json_t *ids = json_array();
@@ -150,12 +168,40 @@ static int checked_change(cli_call *cli, dlq_change change) {
   return code;
 }
 
+/* {"body": text of the file}; without the line feed that editors put at its end. */
+static int read_edit(cli_call *cli, json_t **out_edit) {
+  size_t size = 0;
+  if (cli->arg_count != 1 || CLI_HAS(cli, ALL))
+    return output_usage("dlq requeue", "--edit is for exactly one id");
+  char *text = input_read(cli->text[CLI_OPT_EDIT], INPUT_BODY_MAX, &size);
+  if (!text)
+    return CLI_FAILED;
+  size -= size > 0 && text[size - 1] == '\n';
+  json_t *body = json_stringn(text, size);
+  free(text);
+  if (!body)
+    return output_usage("dlq requeue", "the body in %s is not valid UTF-8", cli->text[CLI_OPT_EDIT]);
+  *out_edit = json_pack("{s:o}", "body", body);
+  return CLI_OK;
+}
+
 int cmd_dlq_requeue(cli_call *cli) {
-  return checked_change(cli,
-                        (dlq_change){.method = "dlq.requeue", .verb = "dlq requeue", .done = "requeued"});
+  dlq_change change = {.method = "dlq.requeue", .verb = "dlq requeue", .kind = "requeue", .done = "requeued"};
+  int code = CLI_HAS(cli, EDIT) ? read_edit(cli, &change.edit) : CLI_OK;
+  if (code == CLI_OK)
+    code = checked_change(cli, change);
+  json_decref(change.edit);
+  return code;
 }
 
 int cmd_dlq_discard(cli_call *cli) {
-  return checked_change(cli,
-                        (dlq_change){.method = "dlq.discard", .verb = "dlq discard", .done = "discarded"});
+  return checked_change(
+      cli,
+      (dlq_change){.method = "dlq.discard", .verb = "dlq discard", .kind = "discard", .done = "discarded"});
+}
+
+int cmd_dlq_restore(cli_call *cli) {
+  return checked_change(
+      cli,
+      (dlq_change){.method = "dlq.restore", .verb = "dlq restore", .kind = "restore", .done = "restored"});
 }

@@ -41,6 +41,17 @@ static void cell_members(output_table *table, const json_t *members) {
   output_table_cell(table, "%zu of %zu alive", alive, json_array_size(members));
 }
 
+static void cell_paused(output_table *table, const json_t *paused) {
+  const char *reason = json_string_value(json_object_get(paused, "reason"));
+  char since[32];
+  if (!json_is_object(paused))
+    output_table_cell(table, "-");
+  else
+    output_table_cell(table, "by %s since %s%s%s", output_string(paused, "by"),
+                      output_time(json_object_get(paused, "at"), since), reason ? ": " : "",
+                      reason ? reason : "");
+}
+
 static void cell_types(output_table *table, const json_t *types) {
   char text[256];
   size_t used = 0, i;
@@ -77,12 +88,12 @@ static void print_topics(const json_t *topics) {
 }
 
 static void print_groups(const json_t *groups) {
-  static const char *const titles[] = {"TOPIC", "GROUP", "LAG", "PENDING", "PARKED", "MEMBERS"};
+  static const char *const titles[] = {"TOPIC", "GROUP", "LAG", "PENDING", "PARKED", "MEMBERS", "PAUSED"};
   if (!json_array_size(groups)) {
     puts("no groups");
     return;
   }
-  output_table *table = output_table_new(titles, 6);
+  output_table *table = output_table_new(titles, 7);
   size_t i;
   json_t *group;
   json_array_foreach(groups, i, group) {
@@ -92,6 +103,7 @@ static void print_groups(const json_t *groups) {
     cell_number(table, group, "pending");
     cell_number(table, group, "parked");
     cell_members(table, json_object_get(group, "members"));
+    cell_paused(table, json_object_get(group, "paused"));
   }
   output_table_end(table, true);
 }

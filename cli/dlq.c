@@ -19,15 +19,18 @@ json_t *dlq_selection(const cli_call *cli) {
   select_by(selection, "type", cli->text[CLI_OPT_TYPE]);
   select_by(selection, "group", cli->text[CLI_OPT_GROUP]);
   select_by(selection, "text", cli->text[CLI_OPT_TEXT]);
+  select_by(selection, "fingerprint", cli->text[CLI_OPT_FINGERPRINT]);
   return selection;
 }
 
-int dlq_page(cli_call *cli, uint32_t limit, char **cursor, char **out_json) {
+int dlq_page(cli_call *cli, const char *method, uint32_t limit, char **cursor, char **out_json) {
   json_t *params = dlq_selection(cli);
+  if (CLI_HAS(cli, NEWEST))
+    json_object_set_new(params, "order", json_string("newest"));
   json_object_set_new(params, "limit", json_integer(limit));
   if (*cursor)
     json_object_set_new(params, "cursor", json_string(*cursor));
-  int code = session_call(cli, "dlq.list", params, out_json);
+  int code = session_call(cli, method, params, out_json);
   if (code != CLI_OK)
     return code;
   evs_bytes next = jsontext_member(input_bytes(*out_json), "next");

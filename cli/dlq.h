@@ -4,12 +4,25 @@
 #define EVENTS_CLI_DLQ_H
 
 #include "cli.h"
+#include "output.h"
 
-/* {topic, type, group, text} as far as given. */
+/* {topic, type, group, text, fingerprint} as far as given. */
 json_t *dlq_selection(const cli_call *cli);
 
-/* One page of `dlq.list`; *cursor (owned, may be NULL) moves on and is NULL after the last page.
- * *out_json is the answer, freed with free(). */
-int dlq_page(cli_call *cli, uint32_t limit, char **cursor, char **out_json);
+/* One page of `dlq.list`, `dlq.archive` or `audit`; *cursor (owned, may be NULL) moves on and is NULL after
+ * the last page. *out_json is the answer, freed with free(). */
+int dlq_page(cli_call *cli, const char *method, uint32_t limit, char **cursor, char **out_json);
+
+/* Pages of columns, or with --json one document {items, next}. */
+typedef struct dlq_listing {
+  const char *method, *nothing; /* what is printed when there is none */
+  const char *const *titles;
+  size_t columns;
+  void (*row)(output_table *table, evs_bytes item);
+} dlq_listing;
+int dlq_list(cli_call *cli, const dlq_listing *listing);
+
+/* Runs `kind` on all that the options select as an operation, and waits for its end. */
+int dlq_operate(cli_call *cli, const char *kind, const char *done);
 
 #endif

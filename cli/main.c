@@ -27,21 +27,53 @@ static const cli_verb verbs[] = {
     {"dlq list", "", "list dead letters",
      "List dead letters, one page, or all with --all. A page that is not the last one ends with a cursor.\v"
      "Example:\n  events dlq list --topic order-events --text 503 --limit 20",
-     CLI_STORE | CLI_SELECT | CLI_BIT(LIMIT) | CLI_BIT(CURSOR) | CLI_BIT(ALL), 0, 0, cmd_dlq_list},
+     CLI_STORE | CLI_SELECT | CLI_BIT(LIMIT) | CLI_BIT(CURSOR) | CLI_BIT(ALL) | CLI_BIT(NEWEST), 0, 0,
+     cmd_dlq_list},
+    {"dlq groups", "", "count dead letters by kind of failure",
+     "Group dead letters by fingerprint: consumer group, type, error class, and message without its numbers, "
+     "ids and quoted parts. The other dlq commands select a group by --fingerprint.\v"
+     "Example:\n  events dlq groups --topic order-events",
+     CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_dlq_groups},
     {"dlq show", "ID", "show one dead letter whole",
-     "Show a dead letter: event, error with stack, and each failed attempt.\v"
+     "Show a dead letter: event, error with stack, and each failed attempt; with --archived what the archive "
+     "kept of it.\v"
      "Example:\n  events dlq show main/order-events/1763920000000-0",
-     CLI_STORE, 1, 1, cmd_dlq_show},
+     CLI_STORE | CLI_BIT(ARCHIVED), 1, 1, cmd_dlq_show},
     {"dlq requeue", "ID...\n--all", "send dead letters to their consumers again",
-     "Requeue dead letters to the consumer group that failed. Requeueing one twice gives one event.\v"
+     "Requeue dead letters to the consumer group that failed. Requeueing one twice gives one event. With "
+     "--edit "
+     "one is sent with another body; its original stays in the archive. With --all and --rate it is an "
+     "operation: "
+     "this command waits for it, Ctrl-C aborts it, and when the process dies another one goes on.\v"
      "Examples:\n  events dlq requeue main/order-events/1763920000000-0\n"
-     "  events dlq requeue --all --topic order-events",
-     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(ALL_GROUPS), 0, 1 << 20,
-     cmd_dlq_requeue},
-    {"dlq discard", "ID...\n--all", "remove dead letters for good",
-     "Discard dead letters: their events are gone.\v"
-     "Example:\n  events dlq discard --all --topic order-events --text 'card expired'",
-     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT), 0, 1 << 20, cmd_dlq_discard},
+     "  events dlq requeue main/order-events/1763920000000-0 --edit fixed.json\n"
+     "  events dlq requeue --all --topic order-events --rate 50",
+     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(ALL_GROUPS) | CLI_BIT(EDIT) |
+         CLI_BIT(RATE) | CLI_BIT(REASON),
+     0, 1 << 20, cmd_dlq_requeue},
+    {"dlq discard", "ID...\n--all", "move dead letters to the archive",
+     "Discard dead letters: they are moved to the archive, from where `dlq restore` brings them back until "
+     "they "
+     "are too old. With --purge their events are gone.\v"
+     "Example:\n  events dlq discard --all --topic order-events --text 'card expired' --reason 'cards of "
+     "May'",
+     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(RATE) | CLI_BIT(REASON) |
+         CLI_BIT(PURGE),
+     0, 1 << 20, cmd_dlq_discard},
+    {"dlq archive", "", "list what was requeued, edited or discarded",
+     "List the archive of dead letters, the newest first.\v"
+     "Example:\n  events dlq archive --topic order-events --limit 20",
+     CLI_STORE | CLI_SELECT | CLI_BIT(LIMIT) | CLI_BIT(CURSOR) | CLI_BIT(ALL), 0, 0, cmd_dlq_archive},
+    {"dlq restore", "ID...\n--all", "make discarded dead letters dead letters again",
+     "Restore discarded dead letters from the archive, by the ids that they had. What was sent again stays "
+     "there: "
+     "it is in its topic.\v"
+     "Example:\n  events dlq restore main/order-events/1763920000000-0",
+     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(RATE) | CLI_BIT(REASON), 0, 1 << 20, cmd_dlq_restore},
+    {"dlq log", "", "who changed dead letters, and how",
+     "List the log of changes, the newest first.\v"
+     "Example:\n  events dlq log --limit 20",
+     CLI_STORE | CLI_BIT(LIMIT) | CLI_BIT(CURSOR), 0, 0, cmd_dlq_log},
     {"route explain", "TYPE", "say where an event would go, and why",
      "Explain the routing decision for a type: every route and why it won or lost, the topic and by which "
      "rule. "
@@ -57,10 +89,25 @@ static const cli_verb verbs[] = {
      "Count entries and dead letters of each topic, and what each consumer group has still to do.\v"
      "Example:\n  events stats --json | jq .totals",
      CLI_STORE, 0, 0, cmd_stats},
+    {"groups pause", "GROUP", "let a consumer group take nothing",
+     "Pause a consumer group: no process starts a handler of it until it is resumed, and those that run may "
+     "end. The store keeps it, so it holds for processes that start later.\v"
+     "Example:\n  events groups pause notifier --reason 'the mail server is down'",
+     CLI_STORE | CLI_BIT(REASON), 1, 1, cmd_groups_pause},
+    {"groups resume", "GROUP", "let a paused consumer group go on",
+     "Resume a consumer group that was paused.\v"
+     "Example:\n  events groups resume notifier",
+     CLI_STORE, 1, 1, cmd_groups_resume},
     {"groups", "", "list consumer groups and their members",
-     "List consumer groups: lag, pending (delivered, not settled), parked (waiting for a retry), members.\v"
+     "List consumer groups: lag, pending (delivered, not settled), parked (waiting for a retry), members, "
+     "and who paused it.\v"
      "Example:\n  events groups --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_groups},
+    {"fleet", "", "list the systems that are connected",
+     "List the systems that are connected to the store: where they run, since when, what they did, and by "
+     "which configuration (equal where the configurations are).\v"
+     "Example:\n  events fleet --json | jq '.instances[].stats.routes'",
+     CLI_STORE, 0, 0, cmd_fleet},
     {"config check", "[FILE|-]", "check a configuration",
      "Check a configuration and report every fault at once. Touches no store.\v"
      "Example:\n  events config check shop.json",

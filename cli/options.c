@@ -75,6 +75,9 @@ static void parse_option(cli_call *cli, int index, const char *text, struct argp
   case CLI_OPT_LIMIT:
     cli->limit = (uint32_t)parse_number("limit", text, 1000000, state);
     break;
+  case CLI_OPT_RATE:
+    cli->rate = (uint32_t)parse_number("rate", text, 100000, state);
+    break;
   case CLI_OPT_TIMEOUT:
     cli->timeout_ms = (uint32_t)parse_number("timeout", text, 86400000, state);
     break;

@@ -81,6 +81,10 @@ const char *evs_error_path(const evs_error *error);
 /* evs_error_json - {code, message, path, hint, problems:[{path, message, found, expected, suggestion}]}.
  * lends: until evs_error_free(). */
 const char *evs_error_json(const evs_error *error);
+/* evs_error_create - an error of a library that stands on this interface, built and kept as ours are. Returns
+ * `status`, so that a function can end with it. path: JSON pointer or NULL. A status that is none of the
+ * failures above becomes EVS_INTERNAL. */
+evs_status evs_error_create(evs_status status, const char *path, const char *message, evs_error **out_error);
 /* evs_error_free - frees; NULL is fine; never touches the thread's last error. */
 void evs_error_free(evs_error *error);
 /* evs_last_error - the newest failure on this thread of a call that was given no out_error, or NULL.
@@ -277,7 +281,7 @@ evs_status evs_fail(evs_system *system, const evs_failure *failures, size_t coun
 
 /* Everything rare that may touch a store is a request by name with JSON arguments and a JSON answer, so
  * that it grows without new symbols. docs/requests.md lists them all:
- *   connect, ready, flush, drain, groups, topics,
+ *   connect, ready, flush, drain, groups, groups.pause, groups.resume, fleet, topics,
  *   dlq.list, dlq.get, dlq.requeue, dlq.discard, tail */
 
 /* evs_request - starts a request; its answer is the EVS_REPORT_REQUEST with this token.
@@ -299,6 +303,13 @@ evs_status evs_call(evs_system *system, const char *method, const char *params_j
  */
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
                        evs_error **out_error);
+
+/* evs_explain_config - the same by a configuration that no system here has: a configuration document, or the
+ * statistics of another system (request "fleet"), of which originPrefix, origins, transports, routing and
+ * subscriptions are used. Its texts stand as they are: no ${…} is replaced.
+ * gives: *out_json as evs_explain(). errors: EVS_CONFIG with problems[], EVS_VALIDATION for the query */
+evs_status evs_explain_config(const char *config_json, size_t config_size, const char *query_json,
+                              size_t query_size, char **out_json, evs_error **out_error);
 
 /* evs_config_check - checks a configuration without opening anything.
  * gives: *out_json {valid, problems, warnings, normalized}; EVS_OK also when it is not valid */

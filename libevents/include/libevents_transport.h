@@ -170,6 +170,9 @@ typedef struct evs_host_ops {
   void (*count)(evs_host *host, const char *counter, uint64_t amount);
   /* level: 0 debug, 1 info, 2 warn, 3 error; rate-limited per message text */
   void (*log)(evs_host *host, int32_t level, const char *message);
+  /* an operator paused the group (paused 1): what waits for a handler comes back as released settlements, and
+   * the transport delivers nothing; or it goes on (0) */
+  void (*paused)(evs_host *host, uint64_t group, int32_t paused);
 } evs_host_ops;
 
 /* A transport's functions. */
@@ -195,9 +198,14 @@ typedef struct evs_transport_ops {
   void (*leave)(evs_transport *transport, uint64_t group);
   void (*resume)(evs_transport *transport, uint64_t group); /* credits() may have risen */
   void (*settle)(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
-  /* "groups", "topics", "dlq.list", "dlq.get", "dlq.requeue", "dlq.discard", "tail"; answers replied() */
+  /* those of docs/requests.md that are about a store; with EVS_CAP_DLQ also the "job." requests that
+   * operations on dead letters rest on (docs/decisions/0008-operations.md); answers replied() */
   void (*request)(evs_transport *transport, const char *method, const char *params_json, size_t params_size,
                   uint64_t token);
+  /* keeps a document about this system for ttl_ms where the request "fleet" of other systems finds it; with
+   * ttl_ms 0 takes it back. May be NULL: nobody else sees this store. Not answered: it comes again soon. */
+  void (*announce)(evs_transport *transport, evs_bytes service, evs_bytes instance, evs_bytes document,
+                   uint32_t ttl_ms);
 } evs_transport_ops;
 
 #ifdef __cplusplus

@@ -146,14 +146,16 @@ AT(evs_host_ops, struct_size, 0);
 AT(evs_host_ops, abi, 4);
 AT(evs_host_ops, state, 8);
 AT(evs_host_ops, log, 8 + 12 * sizeof(void *));
-SIZE(evs_host_ops, 8 + 13 * sizeof(void *));
+AT(evs_host_ops, paused, 8 + 13 * sizeof(void *));
+SIZE(evs_host_ops, 8 + 14 * sizeof(void *));
 AT(evs_transport_ops, struct_size, 0);
 AT(evs_transport_ops, abi, 4);
 AT(evs_transport_ops, type, 8);
 AT(evs_transport_ops, capabilities, 16);
 AT(evs_transport_ops, create, 24);
 AT(evs_transport_ops, request, 24 + 9 * sizeof(void *));
-SIZE(evs_transport_ops, 24 + 10 * sizeof(void *));
+AT(evs_transport_ops, announce, 24 + 10 * sizeof(void *));
+SIZE(evs_transport_ops, 24 + 11 * sizeof(void *));
 
 int main(void) {
   return 0;

@@ -99,11 +99,78 @@ def test_dlq_requeue_all_takes_what_is_selected(on, store, consumer, dead):
     assert on("dlq", "requeue", "--all") == "requeued 0\n"
 
 
-def test_dlq_discard_removes_for_good(on, dead):
+def test_dlq_discard_takes_out_what_is_named_or_selected(on, dead):
     assert on("dlq", "discard", dead[0]["id"]) == "discarded 1\n"
     assert dead[0]["id"] not in [item["id"] for item in dead_letters(on)]
     assert json.loads(on("dlq", "discard", "--all", "--json"))["discarded"] == 2
     assert dead_letters(on) == []
+
+
+def test_dlq_groups_counts_kinds_that_select(on, dead):
+    groups = json.loads(on("dlq", "groups", "--json"))
+    assert groups["total"] == 3 and sum(group["count"] for group in groups["groups"]) == 3
+    kind = groups["groups"][0]
+    text = on("dlq", "groups")
+    assert kind["fingerprint"] in text and "webhook down: #" in text
+    assert len(dead_letters(on, "--fingerprint", kind["fingerprint"])) == kind["count"]
+    assert on("dlq", "groups", "--topic", "nothing-events") == "no dead letters\n"
+
+
+def test_dlq_list_newest_is_the_other_way_round(on, dead):
+    ids = [item["id"] for item in dead_letters(on)]
+    assert [item["id"] for item in dead_letters(on, "--newest")] == ids[::-1]
+
+
+def test_dlq_archive_and_restore_undo_a_discard(on, store, dead):
+    id_ = dead[0]["id"]
+    on("dlq", "discard", id_, "--reason", "a test")
+    assert "a test" in on("dlq", "archive")
+    (item,) = json.loads(on("dlq", "archive", "--json"))["items"]
+    assert item["id"] == id_ and item["action"] == "discarded"
+    assert "discarded" in on("dlq", "show", id_, "--archived")
+    assert on("dlq", "restore", id_) == "restored 1\n"
+    assert len(dead_letters(on)) == 3 and on("dlq", "archive") == "nothing in the archive\n"
+    assert events("--redis", store.url, "dlq", "restore", id_).returncode == 5
+    on("dlq", "discard", "--all")
+    assert on("dlq", "restore", "--all") == "restored 3\n"
+    assert len(dead_letters(on)) == 3
+
+
+def test_dlq_discard_purge_removes_for_good(on, dead):
+    assert on("dlq", "discard", "--all", "--purge") == "discarded 3\n"
+    assert on("dlq", "archive") == "nothing in the archive\n"
+
+
+def test_dlq_requeue_edit_sends_another_body_byte_for_byte(on, store, dead, tmp_path):
+    fixed = tmp_path / "fixed.json"
+    fixed.write_text('{"n": 9007199254740993,  "s":"\\u00e9"}\n')
+    topic = dead[0]["topic"]
+    assert on("dlq", "requeue", dead[0]["id"], "--edit", str(fixed)) == "requeued 1\n"
+    assert '"body":{"n": 9007199254740993,  "s":"\\u00e9"}}' in entries(store, topic)[-1]
+    fixed.write_text("{")
+    done = events("--redis", store.url, "dlq", "requeue", dead[1]["id"], "--edit", fixed)
+    assert done.returncode == 2 and "not valid JSON" in done.stderr
+    done = events("--redis", store.url, "dlq", "requeue", "--all", "--edit", fixed)
+    assert done.returncode == 2 and "exactly one id" in done.stderr
+
+
+def test_dlq_requeue_at_a_rate_is_an_operation_in_the_log(on, dead):
+    operation = json.loads(on("dlq", "requeue", "--all", "--rate", "1000", "--json"))
+    assert operation["state"] == "done" and operation["done"] == 3
+    log = json.loads(on("dlq", "log", "--json"))["items"]
+    assert [row["action"] for row in log] == ["operations.end", "operations.start"]
+    assert log[0]["operation"] == operation["id"]
+    assert operation["id"] in on("dlq", "log")
+
+
+def test_an_interrupted_operation_is_aborted(on, store, dead):
+    process = start("--redis", store.url, "dlq", "discard", "--all", "--rate", "1", "--json")
+    until(lambda: store.cli("HLEN", "evs:operations").strip() != "0")
+    until(lambda: len(dead_letters(on)) < 3)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1 and json.loads(out)["state"] == "aborted"
+    assert len(dead_letters(on)) >= 1
 
 
 def test_a_dead_letter_that_is_not_there_ends_with_5(store, on, dead):
@@ -153,6 +220,35 @@ def test_stats_and_groups_count_what_the_store_has(on, store, consumer, dead):
     assert "." not in json.dumps(groups[0]["entries"])
     assert [(g["topic"], g["group"], g["pending"]) for g in groups] == [("order-events", "notifier", 0)]
     assert re.search(r"^order-events +notifier +0 +0 +0 ", on("groups"), re.M)
+
+
+def test_groups_are_paused_and_resumed(on, store, consumer, dead):
+    row = lambda: json.loads(on("groups", "--topic", "order-events", "--json"))["groups"][0]
+    assert on("groups", "pause", "notifier", "--reason", "mail is down") == "paused notifier\n"
+    paused = row()["paused"]
+    assert paused["by"].startswith("events-cli@") and paused["reason"] == "mail is down"
+    assert re.search(r" by events-cli@\S+ since \S+: mail is down$", on("groups"), re.M)
+    assert on("groups", "resume", "notifier") == "resumed notifier\n"
+    assert row()["paused"] is None
+    answer = json.loads(on("groups", "pause", "later", "--json"))
+    assert answer["group"] == "later" and answer["paused"]["reason"] is None
+    refused = events("--redis", store.url, "groups", "pause", "")
+    assert refused.returncode != 0 and "group" in refused.stderr
+
+
+def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path):
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps({"service": "shop", "transports": {"main": {"type": "redis-streams", "url": store.url}}}))
+    assert on("fleet") == "no systems\n"
+    watching = start("--config", path, "tail")
+    try:
+        row = until(lambda: json.loads(on("fleet", "--json"))["instances"])[0]
+        assert row["service"] == "shop" and row["stats"]["pid"] == watching.pid
+        assert re.search(rf"^shop +{row['instance']} +\S+ +{watching.pid} .* {row['stats']['generation']}$", on("fleet"), re.M)
+    finally:
+        watching.terminate()
+        watching.communicate(timeout=20)
+    assert on("fleet") == "no systems\n"
 
 
 def test_an_empty_store_has_short_answers(on):

@@ -256,7 +256,7 @@ static void a_discarded_dead_letter_is_gone(void **state) {
   change(system, "dlq.discard", id, outcome);
   assert_string_equal(outcome, "discarded");
   change(system, "dlq.requeue", id, outcome);
-  assert_string_equal(outcome, "not_found");
+  assert_string_equal(outcome, "already_discarded");
   assert_int_equal(redis_dead(&server, TOPIC), 0);
   assert_int_equal(redis_length(&server, TOPIC), 1);
   json_decref(items);

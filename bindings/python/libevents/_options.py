@@ -17,6 +17,11 @@ def camel_keys(options: Mapping[str, Any]) -> Dict[str, Any]:
     return {camel_case(name): value for name, value in options.items()}
 
 
+def given(**params: Any) -> Dict[str, Any]:
+    """The arguments of a request, without those that are not there."""
+    return {name: value for name, value in params.items() if value is not None}
+
+
 def merged(config: Optional[Mapping[str, Any]], options: Mapping[str, Any]) -> Dict[str, Any]:
     """A section given as a mapping, as keywords, or both."""
     return {**camel_keys(config or {}), **camel_keys(options)}

@@ -424,6 +424,43 @@ class EventSystem:
         topics: List[Any] = json.loads(await self._ask("topics", params, timeout))["topics"]
         return topics
 
+    async def pause_group(
+        self,
+        group: str,
+        *,
+        reason: Optional[str] = None,
+        actor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """Lets a consumer group take nothing in any process, until `resume_group`; gives {by, at, reason}.
+
+        Handlers that run may end. Members follow within a third of the transport's `sessionTimeout`.
+        """
+        params = _options.given(group=group, reason=reason, actor=actor, transport=transport)
+        paused: Dict[str, Any] = json.loads(await self._ask("groups.pause", params, timeout))["paused"]
+        return paused
+
+    async def resume_group(
+        self,
+        group: str,
+        *,
+        actor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> None:
+        """Lets a paused consumer group go on; one that is not paused stays as it is."""
+        params = _options.given(group=group, actor=actor, transport=transport)
+        await self._ask("groups.resume", params, timeout)
+
+    async def fleet(
+        self, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> List[Dict[str, Any]]:
+        """The systems connected to the store: {service, instance, at, ageMs, stats} of each."""
+        params = _options.given(transport=transport)
+        instances: List[Dict[str, Any]] = json.loads(await self._ask("fleet", params, timeout))["instances"]
+        return instances
+
     async def _ask(self, method: str, params: Dict[str, Any], timeout: Optional[float]) -> str:
         loop = self._attach()
         self._check_open()

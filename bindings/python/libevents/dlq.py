@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Dead letters: look at them, send them back, throw them away. Both faces ask through the same requests."""
+"""Dead letters: look at them, send them back, edit them, throw them away and get them back. Both faces ask through
+the same requests; bulk changes that survive their process: _operations.py."""
 
+import base64
 import json
-from typing import Any, Awaitable, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
+from ._operations import AsyncAsk, Operations, SyncAsk, SyncOperations, given
 from ._options import camel_keys
 from .errors import ValidationError
-
-AsyncAsk = Callable[[str, Dict[str, Any], Optional[float]], Awaitable[str]]
-SyncAsk = Callable[[str, Dict[str, Any], Optional[float]], str]
 
 DeadLetter = Dict[str, Any]
 
 
 class Page(NamedTuple):
-    """A part of a list; `next` is the cursor of the part after it, or None."""
+    """A part of a list; `next` is the cursor of the part after it, or None. `scanned` were looked at; only an
+    `exhausted` list is known to hold nothing more."""
 
     items: List[DeadLetter]
     next: Optional[str]
+    scanned: int = 0
+    exhausted: bool = True
 
 
 class Requeued(NamedTuple):
@@ -34,56 +37,61 @@ class Discarded(NamedTuple):
     results: List[Dict[str, Any]]
 
 
-def _given(**params: Any) -> Dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}
+class Restored(NamedTuple):
+    """How many came back from the archive, and for each id what became of it; `newId` names it from now on."""
+
+    restored: int
+    results: List[Dict[str, Any]]
+
+
+class Groups(NamedTuple):
+    """Kinds of failures, the newest first, and how many dead letters there are in all."""
+
+    groups: List[Dict[str, Any]]
+    total: int
 
 
 def _list_params(
-    topic: Optional[str],
-    type: Optional[str],
-    group: Optional[str],
-    text: Optional[str],
-    limit: int,
-    cursor: Optional[str],
-    transport: Optional[str],
+    selected: Dict[str, Any], filter: Optional[Mapping[str, Any]], body: bool, **paging: Any
 ) -> Dict[str, Any]:
-    return _given(
-        topic=topic, type=type, group=group, text=text, limit=limit, cursor=cursor, transport=transport
-    )
+    params = given(**selected, **paging)
+    params.update(camel_keys(filter or {}))
+    if not body:
+        params["body"] = False
+    return params
+
+
+def _get_params(
+    id: str, max_body: Optional[int], archived: bool, transport: Optional[str]
+) -> Dict[str, Any]:
+    return given(id=id, maxBody=max_body, archived=archived or None, transport=transport)
 
 
 def _selection(
-    ids: Optional[Sequence[str]], filter: Optional[Mapping[str, Any]], transport: Optional[str]
+    ids: Optional[Sequence[str]], filter: Optional[Mapping[str, Any]], **more: Any
 ) -> Dict[str, Any]:
     if (ids is None) == (filter is None):
         raise ValidationError("give either ids=[…] or filter={…}")
     if isinstance(ids, str):
         raise ValidationError("ids is a str, expected a list of ids", path="/ids")
-    return _given(
+    return given(
         ids=None if ids is None else list(ids),
         filter=None if filter is None else camel_keys(filter),
-        transport=transport,
+        **more,
     )
 
 
-def _requeue_params(
-    ids: Optional[Sequence[str]],
-    filter: Optional[Mapping[str, Any]],
-    all_groups: bool,
-    limit: Optional[int],
-    transport: Optional[str],
-) -> Dict[str, Any]:
-    params = _selection(ids, filter, transport)
-    if all_groups:
-        params["allGroups"] = True
-    if limit is not None:
-        params["limit"] = limit
-    return params
+def _edit(edit: Union[str, bytes, None]) -> Optional[Dict[str, str]]:
+    if edit is None:
+        return None
+    if isinstance(edit, str):
+        return {"body": edit}
+    return {"raw": base64.b64encode(edit).decode()}
 
 
 def _page(answer: str) -> Page:
     fields = json.loads(answer)
-    return Page(fields["items"], fields.get("next"))
+    return Page(fields["items"], fields["next"], fields["scanned"], fields["exhausted"])
 
 
 def _letter(answer: str) -> DeadLetter:
@@ -101,7 +109,17 @@ def _discarded(answer: str) -> Discarded:
     return Discarded(fields["discarded"], fields["results"])
 
 
-class DeadLetters:
+def _restored(answer: str) -> Restored:
+    fields = json.loads(answer)
+    return Restored(fields["restored"], fields["results"])
+
+
+def _groups(answer: str) -> Groups:
+    fields = json.loads(answer)
+    return Groups(fields["groups"], fields["total"])
+
+
+class DeadLetters(Operations):
     """`system.dlq` of the asyncio face."""
 
     def __init__(self, ask: AsyncAsk) -> None:
@@ -114,20 +132,58 @@ class DeadLetters:
         group: Optional[str] = None,
         text: Optional[str] = None,
         *,
+        filter: Optional[Mapping[str, Any]] = None,
+        order: Optional[str] = None,
+        body: bool = True,
         limit: int = 50,
         cursor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Page:
-        """Dead letters that fit, a page at a time."""
-        params = _list_params(topic, type, group, text, limit, cursor, transport)
+        """Dead letters that fit, a page at a time; `order` is "oldest" or "newest". Without `body` each has its
+        `size` instead of body, stack and history. `filter` holds further members, such as fingerprint or since."""
+        selected = {"topic": topic, "type": type, "group": group, "text": text}
+        params = _list_params(
+            selected, filter, body, order=order, limit=limit, cursor=cursor, transport=transport
+        )
         return _page(await self._ask("dlq.list", params, timeout))
 
     async def get(
-        self, id: str, *, transport: Optional[str] = None, timeout: Optional[float] = None
+        self,
+        id: str,
+        *,
+        max_body: Optional[int] = None,
+        archived: bool = False,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
     ) -> DeadLetter:
-        """One dead letter; NotFound when there is none of this id."""
-        return _letter(await self._ask("dlq.get", _given(id=id, transport=transport), timeout))
+        """One dead letter, or what the archive kept of it; NotFound when there is none of this id. Of a body larger
+        than `max_body` only its beginning is given."""
+        params = _get_params(id, max_body, archived, transport)
+        return _letter(await self._ask("dlq.get", params, timeout))
+
+    async def groups(
+        self,
+        topic: Optional[str] = None,
+        *,
+        limit: Optional[int] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Groups:
+        """Dead letters by kind of failure, counted."""
+        params = given(topic=topic, limit=limit, transport=transport)
+        return _groups(await self._ask("dlq.groups", params, timeout))
+
+    async def count(
+        self,
+        filter: Optional[Mapping[str, Any]] = None,
+        *,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """How many a filter selects, by type and group; `exact` is False when looking ended at its budget."""
+        params = given(filter=camel_keys(filter or {}), transport=transport)
+        return _letter(await self._ask("dlq.count", params, timeout))
 
     async def requeue(
         self,
@@ -135,12 +191,23 @@ class DeadLetters:
         *,
         filter: Optional[Mapping[str, Any]] = None,
         all_groups: bool = False,
+        edit: Union[str, bytes, None] = None,
         limit: Optional[int] = None,
+        actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Requeued:
-        """Sends dead letters back to the group that failed, or with `all_groups` to every group."""
-        params = _requeue_params(ids, filter, all_groups, limit, transport)
+        """Sends dead letters back to the group that failed, or with `all_groups` to every group. With `edit` the only
+        one gets another body, JSON text or bytes, and the original stays in the archive."""
+        params = _selection(
+            ids,
+            filter,
+            allGroups=all_groups or None,
+            edit=_edit(edit),
+            limit=limit,
+            actor=actor,
+            transport=transport,
+        )
         return _requeued(await self._ask("dlq.requeue", params, timeout))
 
     async def discard(
@@ -148,14 +215,46 @@ class DeadLetters:
         ids: Optional[Sequence[str]] = None,
         *,
         filter: Optional[Mapping[str, Any]] = None,
+        reason: Optional[str] = None,
+        purge: bool = False,
+        actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Discarded:
-        """Throws dead letters away for good."""
-        return _discarded(await self._ask("dlq.discard", _selection(ids, filter, transport), timeout))
+        """Moves dead letters to the archive, from where `restore` brings them back; with `purge` for good."""
+        params = _selection(
+            ids, filter, reason=reason, purge=purge or None, actor=actor, transport=transport
+        )
+        return _discarded(await self._ask("dlq.discard", params, timeout))
+
+    async def archive(
+        self,
+        filter: Optional[Mapping[str, Any]] = None,
+        *,
+        body: bool = True,
+        limit: int = 50,
+        cursor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Page:
+        """What was requeued, edited or discarded, the newest first."""
+        params = _list_params({}, filter, body, limit=limit, cursor=cursor, transport=transport)
+        return _page(await self._ask("dlq.archive", params, timeout))
+
+    async def restore(
+        self,
+        ids: Sequence[str],
+        *,
+        actor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Restored:
+        """Makes discarded ones dead letters again, named by the ids that they had."""
+        params = _selection(ids, None, actor=actor, transport=transport)
+        return _restored(await self._ask("dlq.restore", params, timeout))
 
 
-class SyncDeadLetters:
+class SyncDeadLetters(SyncOperations):
     """`system.dlq` of the synchronous face; the same methods, waiting."""
 
     def __init__(self, ask: SyncAsk) -> None:
@@ -168,18 +267,58 @@ class SyncDeadLetters:
         group: Optional[str] = None,
         text: Optional[str] = None,
         *,
+        filter: Optional[Mapping[str, Any]] = None,
+        order: Optional[str] = None,
+        body: bool = True,
         limit: int = 50,
         cursor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Page:
-        """Dead letters that fit, a page at a time."""
-        params = _list_params(topic, type, group, text, limit, cursor, transport)
+        """Dead letters that fit, a page at a time; `order` is "oldest" or "newest". Without `body` each has its
+        `size` instead of body, stack and history. `filter` holds further members, such as fingerprint or since."""
+        selected = {"topic": topic, "type": type, "group": group, "text": text}
+        params = _list_params(
+            selected, filter, body, order=order, limit=limit, cursor=cursor, transport=transport
+        )
         return _page(self._ask("dlq.list", params, timeout))
 
-    def get(self, id: str, *, transport: Optional[str] = None, timeout: Optional[float] = None) -> DeadLetter:
-        """One dead letter; NotFound when there is none of this id."""
-        return _letter(self._ask("dlq.get", _given(id=id, transport=transport), timeout))
+    def get(
+        self,
+        id: str,
+        *,
+        max_body: Optional[int] = None,
+        archived: bool = False,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> DeadLetter:
+        """One dead letter, or what the archive kept of it; NotFound when there is none of this id. Of a body larger
+        than `max_body` only its beginning is given."""
+        params = _get_params(id, max_body, archived, transport)
+        return _letter(self._ask("dlq.get", params, timeout))
+
+    def groups(
+        self,
+        topic: Optional[str] = None,
+        *,
+        limit: Optional[int] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Groups:
+        """Dead letters by kind of failure, counted."""
+        params = given(topic=topic, limit=limit, transport=transport)
+        return _groups(self._ask("dlq.groups", params, timeout))
+
+    def count(
+        self,
+        filter: Optional[Mapping[str, Any]] = None,
+        *,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """How many a filter selects, by type and group; `exact` is False when looking ended at its budget."""
+        params = given(filter=camel_keys(filter or {}), transport=transport)
+        return _letter(self._ask("dlq.count", params, timeout))
 
     def requeue(
         self,
@@ -187,12 +326,23 @@ class SyncDeadLetters:
         *,
         filter: Optional[Mapping[str, Any]] = None,
         all_groups: bool = False,
+        edit: Union[str, bytes, None] = None,
         limit: Optional[int] = None,
+        actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Requeued:
-        """Sends dead letters back to the group that failed, or with `all_groups` to every group."""
-        params = _requeue_params(ids, filter, all_groups, limit, transport)
+        """Sends dead letters back to the group that failed, or with `all_groups` to every group. With `edit` the only
+        one gets another body, JSON text or bytes, and the original stays in the archive."""
+        params = _selection(
+            ids,
+            filter,
+            allGroups=all_groups or None,
+            edit=_edit(edit),
+            limit=limit,
+            actor=actor,
+            transport=transport,
+        )
         return _requeued(self._ask("dlq.requeue", params, timeout))
 
     def discard(
@@ -200,8 +350,40 @@ class SyncDeadLetters:
         ids: Optional[Sequence[str]] = None,
         *,
         filter: Optional[Mapping[str, Any]] = None,
+        reason: Optional[str] = None,
+        purge: bool = False,
+        actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Discarded:
-        """Throws dead letters away for good."""
-        return _discarded(self._ask("dlq.discard", _selection(ids, filter, transport), timeout))
+        """Moves dead letters to the archive, from where `restore` brings them back; with `purge` for good."""
+        params = _selection(
+            ids, filter, reason=reason, purge=purge or None, actor=actor, transport=transport
+        )
+        return _discarded(self._ask("dlq.discard", params, timeout))
+
+    def archive(
+        self,
+        filter: Optional[Mapping[str, Any]] = None,
+        *,
+        body: bool = True,
+        limit: int = 50,
+        cursor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Page:
+        """What was requeued, edited or discarded, the newest first."""
+        params = _list_params({}, filter, body, limit=limit, cursor=cursor, transport=transport)
+        return _page(self._ask("dlq.archive", params, timeout))
+
+    def restore(
+        self,
+        ids: Sequence[str],
+        *,
+        actor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Restored:
+        """Makes discarded ones dead letters again, named by the ids that they had."""
+        params = _selection(ids, None, actor=actor, transport=transport)
+        return _restored(self._ask("dlq.restore", params, timeout))

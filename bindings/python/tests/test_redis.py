@@ -196,3 +196,29 @@ async def test_synchronous_face(redis_config):
 
     await asyncio.get_running_loop().run_in_executor(None, run)
     assert sorted(seen) == list(range(201))
+
+
+async def test_a_group_is_paused_and_resumed(redis_config):
+    word, seen = topic_word(redis_config), []
+    async with libevents.EventSystem(redis_config) as system:
+        await system.subscribe(f"{word}.placed", lambda message, metadata: seen.append(message.body))
+        paused = await system.pause_group(word, reason="a look", actor="ann")
+        assert (paused["by"], paused["reason"]) == ("ann", "a look")
+        await eventually(lambda: system.stats()["subscriptions"][0]["paused"])
+        await system.publish(f"{word}.placed", 1)
+        assert (await system.groups(f"{word}-events"))[0]["paused"] == paused
+        assert seen == []
+        await system.resume_group(word)
+        await eventually(lambda: seen == [1])
+
+
+async def test_the_fleet_shows_this_system_and_others(redis_config):
+    other_config = {**redis_config, "service": redis_config["service"] + "x"}
+    async with libevents.EventSystem(redis_config) as system, libevents.EventSystem(other_config) as other:
+        wanted = {each.stats()["instance"] for each in (system, other)}
+        found = {}
+        while not wanted <= set(found):
+            found = {row["instance"]: row for row in await system.fleet()}
+        row = found[other.stats()["instance"]]
+        assert row["service"] == other_config["service"] == row["stats"]["service"]
+        assert row["ageMs"] >= 0

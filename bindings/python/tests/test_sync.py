@@ -198,3 +198,22 @@ def test_looking(system):
     with pytest.raises(libevents.Unsupported):
         system.dlq.list()
     system.flush()
+
+
+def test_a_paused_group_takes_nothing_until_it_is_resumed(system):
+    seen = []
+    system.subscribe("order.placed", lambda message, metadata: seen.append(message.body), group="workers")
+    assert system.pause_group("workers", reason="a look")["reason"] == "a look"
+    assert system.groups()[0]["paused"]["by"].startswith("shop@")
+    system.publish("order.placed", 1)
+    system.drain(timeout=10)
+    assert seen == []
+    system.resume_group("workers")
+    eventually_sync(lambda: seen == [1])
+    with pytest.raises(libevents.ValidationError):
+        system.pause_group("")
+
+
+def test_the_fleet_of_the_memory_transport_is_this_system(system):
+    (row,) = system.fleet()
+    assert (row["service"], row["instance"]) == ("shop", system.stats()["instance"])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * api_error.c - reading errors from outside. Building them is base/error.c. */
+ * api_error.c - reading errors from outside, and building them for libraries above. The rest of building is
+ * base/error.c. */
+#include "base/error.h"
 #include "base/error_struct.h"
-#include "libevents.h"
 
 evs_status evs_error_status(const evs_error *error) {
   return error ? error->status : EVS_OK;
@@ -17,6 +18,11 @@ const char *evs_error_path(const evs_error *error) {
 
 const char *evs_error_json(const evs_error *error) {
   return error ? error->json : "{}";
+}
+
+evs_status evs_error_create(evs_status status, const char *path, const char *message, evs_error **out_error) {
+  bool is_failure = status < EVS_OK && status >= EVS_ARGUMENT;
+  return evsi_error(out_error, is_failure ? status : EVS_INTERNAL, path, "%s", message ? message : "");
 }
 
 void evs_error_free(evs_error *error) {

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * api_explain.c - the boundary: the whole routing decision, with the subscriptions of this process. */
 #include <jansson.h>
-#include <string.h>
 
 #include "api/guard.h"
 #include "base/alloc.h"
 #include "base/json_text.h"
+#include "route/explain.h"
 
 /* The subscriptions that would receive the explained event, as a JSON array. */
 static json_t *subscriptions_of(evs_system *system, const json_t *decision) {
-  const char *type = json_string_value(json_object_get(decision, "type"));
-  const char *full = json_string_value(json_object_get(decision, "fullType"));
+  evs_bytes origin, type;
   evsi_buf text = {0};
-  size_t prefix = type && full && strlen(full) > strlen(type) ? strlen(full) - strlen(type) - 1 : 0;
   evsi_buf_add_text(&text, "[");
-  if (type && full)
-    evsi_consume_explain(system->consume, evsi_bytes(full, prefix), evsi_text(type), &text);
+  if (evsi_explained_event(decision, &origin, &type))
+    evsi_consume_explain(system->consume, origin, type, &text);
   evsi_buf_add_text(&text, "]");
   json_t *list = text.failed ? NULL : json_loadb(text.data, text.size, 0, NULL);
   evsi_buf_free(&text);
@@ -39,4 +37,12 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
   *out_json = decision ? evsi_json_text(decision) : NULL;
   json_decref(decision);
   return *out_json ? EVS_OK : evsi_error_nomem(out_error);
+}
+
+evs_status evs_explain_config(const char *config_json, size_t config_size, const char *query_json,
+                              size_t query_size, char **out_json, evs_error **out_error) {
+  if (!config_json || !query_json || !out_json)
+    return evsi_error(out_error, EVS_ARGUMENT, NULL, "config_json, query_json or out_json is NULL");
+  return evsi_explain_config(evsi_bytes(config_json, config_size), evsi_bytes(query_json, query_size),
+                             out_json, out_error);
 }

@@ -52,6 +52,7 @@ typedef struct evsi_transport_config {
 
 typedef struct evsi_config {
   char *normalized_json; /* the whole document, defaults filled in, secrets masked */
+  char *routing_json;    /* its part `routing` */
   char *service;
   char *origin_prefix; /* folded; "" when none */
   char **origins;      /* folded; "" means events without a prefix */
@@ -108,12 +109,22 @@ typedef struct evsi_config {
   struct {
     uint32_t max_labels; /* past it statistics go under `other` */
   } statistics;
+
+  struct {
+    bool enabled;
+    uint32_t interval_ms;
+  } fleet;
 } evsi_config;
 
 /* Reads, checks and fills in. Reports all problems at once (EVS_CONFIG with problems[]).
  * Frees nothing of the caller; *out_config is freed with evsi_config_free(). */
 evs_status evsi_config_load(const char *json, size_t size, evsi_config **out_config, evs_error **out_error);
 void evsi_config_free(evsi_config *config);
+
+/* The same from the part that decides where events go: originPrefix, origins, names of transports, routing.
+ * The document may be another process's: what else it has is not looked at, and ${…} stays as it is. */
+evs_status evsi_config_load_routing(const char *json, size_t size, evsi_config **out_config,
+                                    evs_error **out_error);
 
 /* The document evs_config_check() gives. */
 evs_status evsi_config_report(const char *json, size_t size, char **out_json, evs_error **out_error);

@@ -107,6 +107,9 @@ static void build_consumer(evsi_build *build) {
   config->consumer.validation_mode = evsi_get_mode(consumer, config->validation_mode);
   config->statistics.max_labels =
       (uint32_t)evsi_get_int(json_object_get(build->full, "statistics"), "maxLabels");
+  const json_t *fleet = json_object_get(build->full, "fleet");
+  config->fleet.enabled = evsi_get_bool(fleet, "enabled");
+  config->fleet.interval_ms = (uint32_t)evsi_get_int(fleet, "interval");
 }
 
 /* ---- stages ------------------------------------------------------------------------------------ */
@@ -120,14 +123,12 @@ static void run_stages(evsi_build *build) {
   evsi_build_features(build);
   evsi_fill_mask(build->check, &evsi_section_system, build->full);
   build->config->normalized_json = evsi_json_text(build->full);
-  build->check->nomem |= !build->config->normalized_json;
+  build->config->routing_json = evsi_json_text(json_object_get(build->full, "routing"));
+  build->check->nomem |= !build->config->normalized_json || !build->config->routing_json;
 }
 
-/* The configuration, or NULL when check holds problems. */
-static evsi_config *load(evsi_check *check, const char *json, size_t size) {
-  json_t *input = evsi_check_parse(check, json, size);
-  if (!input)
-    return NULL;
+/* The configuration, or NULL when check holds problems. Takes the reference to `input`. */
+static evsi_config *load_tree(evsi_check *check, json_t *input) {
   evsi_build build = {.check = check, .given = json_object(), .config = evsi_calloc(1, sizeof(evsi_config))};
   if (build.given) {
     evsi_walk(check, &evsi_section_system, input, build.given, build.given);
@@ -147,12 +148,60 @@ static evsi_config *load(evsi_check *check, const char *json, size_t size) {
   return NULL;
 }
 
+static evsi_config *load(evsi_check *check, const char *json, size_t size) {
+  json_t *input = evsi_check_parse(check, json, size);
+  return input ? load_tree(check, input) : NULL;
+}
+
 evs_status evsi_config_load(const char *json, size_t size, evsi_config **out_config, evs_error **out_error) {
   evsi_check check;
   if (!evsi_check_init(&check, true))
     return evsi_error_nomem(out_error);
   evsi_config *config = load(&check, json, size);
   evs_status status = config ? EVS_OK : evsi_check_error(&check, "configuration", out_error);
+  evsi_check_free(&check);
+  if (config)
+    *out_config = config;
+  return status;
+}
+
+/* Routing asks of transports only what they are called, so any that can do everything stands for them. */
+static json_t *named_transports(const json_t *transports) {
+  const char *name;
+  json_t *each, *out = json_object();
+  json_object_foreach((json_t *)transports, name, each) {
+    json_object_set_new(out, name, json_pack("{s:s}", "type", "memory"));
+  }
+  return out;
+}
+
+/* A new document of the members that decide where events go. */
+static json_t *routing_part(const json_t *document) {
+  static const char *const members[] = {"originPrefix", "origins", "routing"};
+  json_t *part = json_pack("{s:s,s:{s:i}}", "service", "explained", "limits", "patterns", 1000000);
+  for (size_t i = 0; part && i < sizeof members / sizeof members[0]; i++) {
+    json_t *value = json_object_get(document, members[i]);
+    if (value)
+      json_object_set(part, members[i], value);
+  }
+  json_t *transports = json_object_get(document, "transports");
+  if (part && transports)
+    json_object_set_new(part, "transports",
+                        json_is_object(transports) ? named_transports(transports) : json_incref(transports));
+  return part;
+}
+
+evs_status evsi_config_load_routing(const char *json, size_t size, evsi_config **out_config,
+                                    evs_error **out_error) {
+  evsi_check check;
+  if (!evsi_check_init(&check, false))
+    return evsi_error_nomem(out_error);
+  json_t *document = evsi_check_parse(&check, json, size);
+  json_t *part = document ? routing_part(document) : NULL;
+  check.nomem |= document && !part;
+  evsi_config *config = part ? load_tree(&check, part) : NULL;
+  evs_status status = config ? EVS_OK : evsi_check_error(&check, "configuration", out_error);
+  json_decref(document);
   evsi_check_free(&check);
   if (config)
     *out_config = config;
@@ -222,6 +271,7 @@ void evsi_config_free(evsi_config *config) {
   evsi_free(config->transports);
   free_texts(config->origins, config->origin_count);
   evsi_free(config->normalized_json);
+  evsi_free(config->routing_json);
   evsi_free(config->service);
   evsi_free(config->origin_prefix);
   evsi_free(config);

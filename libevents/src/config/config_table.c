@@ -180,6 +180,14 @@ static const evsi_key statistics_keys[] = {
 };
 static const evsi_section statistics_section = {"statistics", "What is counted.", EVSI_ROWS(statistics_keys)};
 
+static const evsi_key fleet_keys[] = {
+    EVSI_ROW_BOOL("enabled", 0, "true", "show this system to others through the stores it is connected to"),
+    EVSI_ROW_INT("interval", 0, 100, 600000, "5000",
+                 "time between two writes, ms; it is gone from view after three times this"),
+};
+static const evsi_section fleet_section = {"fleet", "How other processes learn of this system.",
+                                           EVSI_ROWS(fleet_keys)};
+
 static const evsi_key system_keys[] = {
     EVSI_ROW_TEXT("service", EVSI_KEY_REQUIRED, 1, 200, NULL, "name of the service: origin of its events"),
     EVSI_ROW_ALSO("withService", "service", NULL),
@@ -200,6 +208,7 @@ static const evsi_key system_keys[] = {
     EVSI_ROW_OBJECT("consumer", 0, &consumer_section, "how events are received"),
     EVSI_ROW_OBJECT("limits", 0, &limits_section, "bounds on what is accepted"),
     EVSI_ROW_OBJECT("statistics", 0, &statistics_section, "what is counted"),
+    EVSI_ROW_OBJECT("fleet", 0, &fleet_section, "how other processes learn of this system"),
     EVSI_ROW_LATER("transportCapabilities", NULL, "leave it out: they come from the types of the transports"),
 };
 const evsi_section evsi_section_system = {"The document", "The top level.", EVSI_ROWS(system_keys)};

@@ -246,6 +246,19 @@ void evsi_consume_stop(evsi_consume *consume) {
   evsi_settle_send(consume, &outgoing);
 }
 
+/* What the host has may end; what waits goes back, so that a paused group starts nothing. */
+void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
+  if (group)
+    group->is_paused = is_paused;
+  for (evsi_subscription *each = group ? group->subscriptions : NULL; each && is_paused; each = each->next)
+    release_queued(each, &outgoing);
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+}
+
 uint64_t evsi_consume_abandon(evsi_consume *consume) {
   evsi_outgoing outgoing = {NULL, NULL};
   uint64_t abandoned = 0;
@@ -266,6 +279,15 @@ uint64_t evsi_consume_abandon(evsi_consume *consume) {
   return abandoned;
 }
 
+static void add_origins(const evsi_subscription_options *options, evsi_buf *out) {
+  evsi_buf_add_text(out, options->origins_set ? ",\"origins\":[" : ",\"origins\":null");
+  for (uint32_t i = 0; i < options->origin_count; i++) {
+    evsi_buf_add_text(out, i ? "," : "");
+    evsi_buf_add_json(out, options->origins[i], strlen(options->origins[i]));
+  }
+  evsi_buf_add_text(out, options->origins_set ? "]" : "");
+}
+
 void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
   const char *comma = "";
   pthread_mutex_lock(&consume->lock);
@@ -282,6 +304,8 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
     evsi_buf_add_json(out, each->group->name, strlen(each->group->name));
     evsi_buf_add_text(out, ",\"transport\":");
     evsi_buf_add_json(out, each->group->link->config->name, strlen(each->group->link->config->name));
+    add_origins(&each->options, out);
+    evsi_buf_addf(out, ",\"paused\":%s", each->group->is_paused ? "true" : "false");
     evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}",
                   each->queued, each->handed,
                   (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_RECEIVED] : 0),

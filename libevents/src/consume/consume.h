@@ -56,6 +56,7 @@ uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token);
 bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type);
 void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes topic, int32_t partition,
                           uint64_t version, evs_bytes text);
+void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused);
 void evsi_consume_joined(evsi_consume *consume, uint64_t token);
 void evsi_consume_left(evsi_consume *consume, uint64_t token);
 

@@ -162,7 +162,7 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
     if (consume->entries)
       consume->entries->all_prev = entry;
     consume->entries = entry;
-    if (consume->stopping || group->is_leaving)
+    if (consume->stopping || group->is_leaving || group->is_paused)
       evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, &outgoing);
     else
       evsi_dispatch(entry, &outgoing);

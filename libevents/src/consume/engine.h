@@ -125,6 +125,7 @@ struct evsi_group {
   bool starved; /* credits ran out: tell the transport when some are back */
   bool must_join, must_resume, must_leave;
   bool is_joined; /* the transport established it */
+  bool is_paused; /* an operator said so: nothing is read, nothing is handed out */
   bool is_leaving;
   bool has_left;
   evsi_membership *memberships;

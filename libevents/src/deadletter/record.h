@@ -28,8 +28,4 @@ typedef struct evsi_dead_record {
 /* The record as JSON text (docs/wire-format.md), freed with evsi_free(); NULL when memory is short. */
 char *evsi_dead_record_text(const evsi_dead_record *record);
 
-/* Groups alike failures: 16 hex digits of a SHA-256 over type, error class and the message with its
- * numbers and quoted parts left out. */
-void evsi_fingerprint(evs_bytes type, const char *error_class, const char *message, char out_hex[17]);
-
 #endif

@@ -6,26 +6,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/error.h"
 #include "base/json_text.h"
+#include "event/base64.h"
 #include "event/envelope.h"
 #include "event/json_scan.h"
-#include "event/pattern.h"
 
 /* ---- the stored entry ------------------------------------------------------------------------- */
-
-void evsi_base64(evsi_buf *out, evs_bytes bytes) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *at = (const unsigned char *)bytes.data;
-  for (uint64_t i = 0; i < bytes.size; i += 3) {
-    uint64_t left = bytes.size - i;
-    uint32_t value =
-        (uint32_t)at[i] << 16 | (left > 1 ? (uint32_t)at[i + 1] << 8 : 0) | (left > 2 ? at[i + 2] : 0);
-    char quad[4] = {digits[value >> 18], digits[value >> 12 & 63], left > 1 ? digits[value >> 6 & 63] : '=',
-                    left > 2 ? digits[value & 63] : '='};
-    evsi_buf_add(out, quad, sizeof quad);
-  }
-}
 
 static evs_bytes member_of(evs_bytes object, const char *name) {
   evs_bytes key, value, wanted = evsi_text(name);
@@ -87,6 +73,52 @@ void evsi_stored_json(evsi_buf *out, evs_bytes data, evs_bytes raw, bool is_malf
   evsi_buf_free(&scratch);
 }
 
+/* ---- its event ---------------------------------------------------------------------------------- */
+
+/* The body of a text that ends within it: behind the last whole member stands its key. */
+static evs_bytes cut_body(evs_bytes data, const char *behind) {
+  static const char key[] = "\"body\"";
+  const char *end = data.data + data.size;
+  for (; behind < end && strchr(", \t\r\n", *behind); behind++) {
+  }
+  if ((size_t)(end - behind) < sizeof key || memcmp(behind, key, sizeof key - 1) != 0)
+    return evsi_bytes(NULL, 0);
+  for (behind += sizeof key - 1; behind < end && strchr(": \t\r\n", *behind); behind++) {
+  }
+  return evsi_bytes(behind, (size_t)(end - behind));
+}
+
+bool evsi_dead_letter_event(const evsi_dead_letter *letter, evsi_dead_event *out) {
+  evs_bytes key, value, data = letter->data;
+  const char *error = NULL, *behind = data.data;
+  size_t cursor = 0;
+  bool is_cut = letter->data_size > data.size;
+  memset(out, 0, sizeof *out);
+  while (!letter->is_malformed && data.size && evsi_json_member(data, &cursor, &key, &value, &error)) {
+    behind = value.data + value.size;
+    if (evsi_bytes_equal(key, evsi_text("header")))
+      out->header = value;
+    else if (evsi_bytes_equal(key, evsi_text("headers")) && *value.data == '{')
+      out->headers = value;
+    else if (evsi_bytes_equal(key, evsi_text("body")))
+      out->body = value;
+  }
+  if (out->header.size == 0 || *out->header.data != '{' || (error && !is_cut))
+    return false;
+  out->body_size = out->body.size;
+  if (is_cut && out->body.size == 0) {
+    out->body = cut_body(data, behind);
+    /* What follows it is the brace of the envelope, as far as we write it. */
+    out->body_size = out->body.size ? letter->data_size - 1 - (uint64_t)(out->body.data - data.data) : 0;
+  }
+  out->is_raw = letter->raw_size > 0;
+  if (out->is_raw) {
+    out->body = letter->raw;
+    out->body_size = letter->raw_size;
+  }
+  return true;
+}
+
 /* ---- the whole letter ------------------------------------------------------------------------- */
 
 static json_t *load_record(evs_bytes record) {
@@ -97,152 +129,100 @@ static json_t *load_record(evs_bytes record) {
   return json_object();
 }
 
-static void add_from_record(evsi_buf *out, const json_t *record, const char *name, const char *fallback) {
-  json_t *value = json_object_get(record, name);
+static void add_from(evsi_buf *out, const json_t *object, const char *name, const char *fallback) {
+  json_t *value = json_object_get(object, name);
   char *text = value && !json_is_null(value) ? evsi_json_text(value) : NULL;
-  evsi_buf_addf(out, ",\"%s\":%s", name, text ? text : fallback);
+  evsi_buf_addf(out, "\"%s\":%s", name, text ? text : fallback);
   evsi_free(text);
 }
 
-void evsi_dead_letter_json(const evsi_dead_letter *letter, evsi_buf *out) {
+static evs_bytes begin_of(evs_bytes text, uint64_t most) {
+  uint64_t size = text.size < most ? text.size : most;
+  while (size > 0 && size < text.size && ((unsigned char)text.data[size] & 0xc0) == 0x80)
+    size--;
+  return evsi_bytes(text.data, size);
+}
+
+static void add_event(evsi_buf *out, const evsi_dead_letter *letter, const evsi_dead_view *view) {
+  evsi_dead_event event;
+  bool is_readable = evsi_dead_letter_event(letter, &event);
+  uint64_t size = is_readable ? event.body_size : letter->data_size;
+  evs_bytes body = is_readable ? event.body : letter->data;
+  if (!view->is_row && size <= view->max_body) {
+    evsi_stored_json(out, letter->data, letter->raw, letter->is_malformed);
+    return;
+  }
+  add_member(out, "header", event.header, "{}");
+  evsi_buf_add(out, ",", 1);
+  add_member(out, "headers", event.headers, "{}");
+  if (view->is_row) {
+    evsi_buf_addf(out, ",\"size\":%llu", (unsigned long long)size);
+    return;
+  }
+  evsi_buf_addf(out, ",\"bodySize\":%llu", (unsigned long long)size);
+  if (event.is_raw) {
+    add_base64_member(out, "rawPreview",
+                      evsi_bytes(body.data, body.size < view->max_body ? body.size : view->max_body));
+    return;
+  }
+  evsi_buf_add_text(out, ",\"bodyPreview\":");
+  evs_bytes begin = begin_of(body, view->max_body);
+  evsi_buf_add_json(out, begin.data, begin.size);
+}
+
+static void add_archive(evsi_buf *out, evs_bytes archive) {
+  static const char *const names[][2] = {
+      {"archivedAt", "at"}, {"archivedBy", "by"}, {"address", "address"},    {"action", "action"},
+      {"copy", "copy"},     {"reason", "reason"}, {"operation", "operation"}};
+  json_t *root = load_record(archive);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    json_t *value = json_object_get(root, names[i][1]);
+    char *text = value ? evsi_json_text(value) : NULL;
+    evsi_buf_addf(out, ",\"%s\":%s", names[i][0], text ? text : "null");
+    evsi_free(text);
+  }
+  json_decref(root);
+}
+
+static void leave_out_details(json_t *record) {
+  json_object_del(record, "history");
+  json_object_del(json_object_get(record, "error"), "stack");
+}
+
+void evsi_dead_letter_json(const evsi_dead_letter *letter, const evsi_dead_view *view, evsi_buf *out) {
   static const struct {
     const char *name, *fallback;
   } before[] = {{"originalId", "null"}, {"group", "null"}, {"subscription", "null"}, {"subscriptions", "[]"}},
-    behind[] = {{"error", "null"},          {"attempts", "0"},         {"history", "[]"},
-                {"firstFailureAt", "null"}, {"lastFailureAt", "null"}, {"fingerprint", "null"},
-                {"consumer", "null"},       {"service", "null"},       {"requeueCount", "0"}};
+    behind[] = {{"error", "null"},         {"attempts", "0"},       {"firstFailureAt", "null"},
+                {"lastFailureAt", "null"}, {"fingerprint", "null"}, {"consumer", "null"},
+                {"service", "null"},       {"requeueCount", "0"}};
   json_t *record = load_record(letter->record);
+  if (view->is_row)
+    leave_out_details(record);
   evsi_buf_add_text(out, "{\"id\":");
   evsi_buf_add_json(out, letter->id.data, letter->id.size);
   evsi_buf_add_text(out, ",\"topic\":");
   evsi_buf_add_json(out, letter->topic.data, letter->topic.size);
   if (letter->partition == EVS_PARTITION_NONE)
-    evsi_buf_add_text(out, ",\"partition\":null");
+    evsi_buf_add_text(out, ",\"partition\":null,");
   else
-    evsi_buf_addf(out, ",\"partition\":%d", (int)letter->partition);
-  for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
-    add_from_record(out, record, before[i].name, before[i].fallback);
-  evsi_buf_add(out, ",", 1);
-  evsi_stored_json(out, letter->data, letter->raw, letter->is_malformed);
-  for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
-    add_from_record(out, record, behind[i].name, behind[i].fallback);
+    evsi_buf_addf(out, ",\"partition\":%d,", (int)letter->partition);
+  for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+    add_from(out, record, before[i].name, before[i].fallback);
+    evsi_buf_add(out, ",", 1);
+  }
+  add_event(out, letter, view);
+  for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++) {
+    evsi_buf_add(out, ",", 1);
+    add_from(out, record, behind[i].name, behind[i].fallback);
+  }
+  if (!view->is_row) {
+    evsi_buf_add(out, ",", 1);
+    add_from(out, record, "history", "[]");
+  }
+  if (letter->archive.size > 0)
+    add_archive(out, letter->archive);
   evsi_buf_add(out, "}", 1);
   out->failed |= record == NULL;
   json_decref(record);
-}
-
-/* ---- selecting -------------------------------------------------------------------------------- */
-
-static bool copy_text(const json_t *root, const char *name, char **out) {
-  const char *text = json_string_value(json_object_get(root, name));
-  *out = text && *text ? evsi_strdup(text) : NULL;
-  return *out || !text || !*text;
-}
-
-static evs_status load_pattern(evsi_dead_filter *filter, evs_error **out_error) {
-  char pattern[EVSI_PATTERN_MAX + 1];
-  if (!filter->type || !strchr(filter->type, '*'))
-    return EVS_OK;
-  const evsi_origin_rule rule = {.origin_prefix = "", .extended_types = true};
-  evs_status status = evsi_pattern_normalize(evsi_text(filter->type), &rule, pattern, out_error);
-  if (status != EVS_OK)
-    return status;
-  filter->pattern = evsi_pattern_trie_new();
-  if (!filter->pattern || !evsi_pattern_trie_add(filter->pattern, pattern, 0))
-    return evsi_error_nomem(out_error);
-  return EVS_OK;
-}
-
-evs_status evsi_dead_filter_load(evsi_dead_filter *filter, const char *json, evs_error **out_error) {
-  json_t *root = json_loads(json, 0, NULL);
-  bool ok = copy_text(root, "topic", &filter->topic) && copy_text(root, "type", &filter->type) &&
-            copy_text(root, "group", &filter->group) && copy_text(root, "text", &filter->text);
-  json_decref(root);
-  evs_status status = ok ? load_pattern(filter, out_error) : evsi_error_nomem(out_error);
-  if (status != EVS_OK)
-    evsi_dead_filter_free(filter);
-  return status;
-}
-
-void evsi_dead_filter_free(evsi_dead_filter *filter) {
-  evsi_free(filter->topic);
-  evsi_free(filter->type);
-  evsi_free(filter->group);
-  evsi_free(filter->text);
-  evsi_pattern_trie_free(filter->pattern);
-  memset(filter, 0, sizeof *filter);
-}
-
-static bool found(void *data, uint32_t id) {
-  (void)id;
-  *(bool *)data = true;
-  return false;
-}
-
-/* A type is meant with or without the prefix of its origin. */
-static bool takes_type(const evsi_dead_filter *filter, const evsi_dead_letter *letter) {
-  evsi_buf scratch = {0}, full = {0};
-  evsi_envelope envelope;
-  bool takes = false;
-  if (!letter->is_malformed && letter->data.size > 0 &&
-      evsi_envelope_decode(letter->data, &envelope, &scratch) == NULL) {
-    evsi_buf_add_bytes(&full, envelope.origin_prefix);
-    if (envelope.origin_prefix.size > 0)
-      evsi_buf_add(&full, ".", 1);
-    evsi_buf_add_bytes(&full, envelope.type);
-    evs_bytes text = evsi_bytes(full.data, full.size);
-    if (filter->pattern && !full.failed) {
-      evsi_pattern_trie_match(filter->pattern, text, found, &takes);
-      if (!takes)
-        evsi_pattern_trie_match(filter->pattern, envelope.type, found, &takes);
-    } else if (!full.failed) {
-      takes = evsi_bytes_equal(text, evsi_text(filter->type)) ||
-              evsi_bytes_equal(envelope.type, evsi_text(filter->type));
-    }
-  }
-  evsi_buf_free(&scratch);
-  evsi_buf_free(&full);
-  return takes;
-}
-
-static bool takes_group(const char *group, evs_bytes record) {
-  json_t *root = load_record(record);
-  const char *name = json_string_value(json_object_get(root, "group"));
-  bool takes = name && strcmp(name, group) == 0;
-  json_decref(root);
-  return takes;
-}
-
-static bool contains(evs_bytes text, const char *part) {
-  return text.size > 0 && memmem(text.data, text.size, part, strlen(part)) != NULL;
-}
-
-bool evsi_dead_filter_takes(const evsi_dead_filter *filter, const evsi_dead_letter *letter) {
-  if (filter->topic && !evsi_bytes_equal(letter->topic, evsi_text(filter->topic)))
-    return false;
-  if (filter->text && !contains(letter->data, filter->text) && !contains(letter->record, filter->text) &&
-      !contains(letter->raw, filter->text))
-    return false;
-  if (filter->group && !takes_group(filter->group, letter->record))
-    return false;
-  return !filter->type || takes_type(filter, letter);
-}
-
-/* ---- going back ------------------------------------------------------------------------------- */
-
-char *evsi_dead_letter_requeue(const evsi_dead_letter *letter, bool all_groups) {
-  json_t *record = load_record(letter->record);
-  json_t *field = json_object();
-  json_t *group = json_object_get(record, "group"), *subscriptions = json_object_get(record, "subscriptions");
-  json_int_t count = json_integer_value(json_object_get(record, "requeueCount")) + 1;
-  if (!all_groups && json_is_string(group))
-    json_object_set(field, "group", group);
-  if (!all_groups && json_array_size(subscriptions) > 0)
-    json_object_set(field, "subscriptions", subscriptions);
-  json_object_set_new(field, "from", json_stringn(letter->id.data, letter->id.size));
-  json_object_set_new(field, "count", json_integer(count));
-  char *text = json_object_size(field) >= 2 ? evsi_json_text(field) : NULL;
-  json_decref(field);
-  json_decref(record);
-  return text;
 }

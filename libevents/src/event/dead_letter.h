@@ -7,10 +7,10 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "event/pattern_trie.h"
 #include "libevents.h"
 
-/* One stored dead letter. `id` is its whole id, <transport>/<topic>[:<partition>]/<entry>. */
+/* One stored dead letter. `id` is its whole id, <transport>/<topic>[:<partition>]/<entry>. Of a large event
+ * only the beginning may be there: then the sizes are larger than what data and raw hold. */
 typedef struct evsi_dead_letter {
   evs_bytes id;
   evs_bytes topic;
@@ -18,32 +18,33 @@ typedef struct evsi_dead_letter {
   bool is_malformed; /* data is JSON text of what was found */
   evs_bytes data;    /* envelope; empty: its body was trimmed before it died */
   evs_bytes raw;
-  evs_bytes record; /* JSON written when it died, or empty */
+  uint64_t data_size, raw_size;
+  evs_bytes record;  /* JSON written when it died, or empty */
+  evs_bytes archive; /* JSON written when it was archived, or empty */
 } evsi_dead_letter;
 
-/* What to select; empty texts select everything. Zero it, then load. */
-typedef struct evsi_dead_filter {
-  char *topic, *type, *group, *text;
-  evsi_pattern_trie *pattern; /* of `type`, if it is one */
-} evsi_dead_filter;
+/* How much of a letter is shown. */
+typedef struct evsi_dead_view {
+  bool is_row;       /* the size instead of body, stack and history */
+  uint64_t max_body; /* a longer body is shown by its beginning */
+} evsi_dead_view;
+
+/* The parts of its event as they stand in the text. */
+typedef struct evsi_dead_event {
+  evs_bytes header, headers;
+  evs_bytes body;     /* may be only its beginning; raw bytes where they stand beside the envelope */
+  uint64_t body_size; /* of the whole body */
+  bool is_raw;
+} evsi_dead_event;
 
 /* Appends `"header":…,"headers":…,"body":…` of an entry; bytes that are no JSON become "raw" (base64), an
  * entry that cannot be read becomes "entry". */
 void evsi_stored_json(evsi_buf *out, evs_bytes data, evs_bytes raw, bool is_malformed);
 
+/* False when there is no event that can be read. */
+bool evsi_dead_letter_event(const evsi_dead_letter *letter, evsi_dead_event *out);
+
 /* Appends the dead letter as one JSON object. */
-void evsi_dead_letter_json(const evsi_dead_letter *letter, evsi_buf *out);
-
-/* Takes topic, type, group and text of a JSON object's text. errors: EVS_VALIDATION, EVS_NOMEM */
-evs_status evsi_dead_filter_load(evsi_dead_filter *filter, const char *json, evs_error **out_error);
-void evsi_dead_filter_free(evsi_dead_filter *filter);
-bool evsi_dead_filter_takes(const evsi_dead_filter *filter, const evsi_dead_letter *letter);
-
-/* The field `requeue` of the entry that goes back: {"group","subscriptions","from","count"}; for all groups
- * without the first two. Freed with evsi_free(); NULL when memory is short. */
-char *evsi_dead_letter_requeue(const evsi_dead_letter *letter, bool all_groups);
-
-/* Appends bytes in base64, without quotes. */
-void evsi_base64(evsi_buf *out, evs_bytes bytes);
+void evsi_dead_letter_json(const evsi_dead_letter *letter, const evsi_dead_view *view, evsi_buf *out);
 
 #endif

@@ -19,6 +19,11 @@ static uint64_t bucket_top(unsigned bucket) {
   return ((uint64_t)(16 + bucket % 16 + 1) << (power - 4)) - 1;
 }
 
+uint64_t evsi_histogram_bucket(const evsi_histogram *histogram, unsigned bucket, uint64_t *out_upper_us) {
+  *out_upper_us = bucket_top(bucket);
+  return atomic_load_explicit(&histogram->buckets[bucket], memory_order_relaxed);
+}
+
 void evsi_histogram_record(evsi_histogram *histogram, uint64_t us) {
   atomic_fetch_add_explicit(&histogram->buckets[bucket_of(us)], 1, memory_order_relaxed);
   atomic_fetch_add_explicit(&histogram->count, 1, memory_order_relaxed);

@@ -21,6 +21,8 @@ typedef struct evsi_percentiles {
   double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
 } evsi_percentiles;
 
+/* Events in one bucket, and the largest value that falls into it. */
+uint64_t evsi_histogram_bucket(const evsi_histogram *histogram, unsigned bucket, uint64_t *out_upper_us);
 void evsi_histogram_record(evsi_histogram *histogram, uint64_t us);
 evsi_percentiles evsi_histogram_read(const evsi_histogram *histogram);
 

@@ -84,6 +84,21 @@ void evsi_stats_error(evsi_stats *stats, int is_publisher, const char *text) {
   pthread_rwlock_unlock(&stats->lock);
 }
 
+/* The buckets that hold something, so that readers can add up what several processes measured: percentiles
+ * cannot be averaged. */
+static void add_buckets(evsi_buf *out, const evsi_histogram *histogram) {
+  const char *comma = "";
+  evsi_buf_add_text(out, "\"buckets\":[");
+  for (unsigned i = 0; i < EVSI_HISTOGRAM_BUCKETS; i++) {
+    uint64_t upper_us, count = evsi_histogram_bucket(histogram, i, &upper_us);
+    if (count == 0)
+      continue;
+    evsi_buf_addf(out, "%s[%llu,%llu]", comma, (unsigned long long)upper_us, (unsigned long long)count);
+    comma = ",";
+  }
+  evsi_buf_add_text(out, "]");
+}
+
 static void add_latency(evsi_buf *out, const char *name, const char *mean_name,
                         const evsi_histogram *histogram) {
   evsi_percentiles p = evsi_histogram_read(histogram);
@@ -91,9 +106,11 @@ static void add_latency(evsi_buf *out, const char *name, const char *mean_name,
     evsi_buf_addf(out, ",\"%s\":%.3f", mean_name, p.mean_ms);
   evsi_buf_addf(out,
                 ",\"%s\":{\"count\":%llu,\"mean\":%.3f,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,"
-                "\"max\":%.3f}",
+                "\"max\":%.3f,",
                 name, (unsigned long long)p.count, p.mean_ms, p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms,
                 p.max_ms);
+  add_buckets(out, histogram);
+  evsi_buf_add_text(out, "}");
 }
 
 /* @locks stats->lock, for reading */
@@ -108,6 +125,22 @@ static void add_labels(evsi_stats *stats, evsi_buf *out, const char *name, evsi_
     evsi_buf_add_text(out, comma);
     evsi_buf_add_json(out, label->name, strlen(label->name));
     evsi_buf_addf(out, ":%llu", (unsigned long long)count);
+    comma = ",";
+  }
+  evsi_buf_add_text(out, "}");
+}
+
+/* @locks stats->lock, for reading */
+static void add_sent_times(evsi_stats *stats, evsi_buf *out) {
+  const char *comma = "";
+  evsi_buf_add_text(out, ",\"lastPublishTime\":{");
+  for (evsi_label *label = stats->labels[EVSI_LABEL_TYPE]; label; label = label->hh.next) {
+    uint64_t at = atomic_load_explicit(&label->sent_ms, memory_order_relaxed);
+    if (at == 0)
+      continue;
+    evsi_buf_add_text(out, comma);
+    evsi_buf_add_json(out, label->name, strlen(label->name));
+    evsi_buf_addf(out, ":%llu", (unsigned long long)at);
     comma = ",";
   }
   evsi_buf_add_text(out, "}");
@@ -146,6 +179,7 @@ void evsi_stats_json(evsi_stats *stats, evsi_buf *out) {
   add_labels(stats, out, "totalMessagesSentByType", EVSI_LABEL_TYPE, EVSI_LABELED_SENT);
   add_labels(stats, out, "totalMessagesSentByTopic", EVSI_LABEL_TOPIC, EVSI_LABELED_SENT);
   add_labels(stats, out, "totalMessagesSentByTransport", EVSI_LABEL_TRANSPORT, EVSI_LABELED_SENT);
+  add_sent_times(stats, out);
   add_latency(out, "latency", "averageLatency", &stats->publish_latency);
   add_error(out, stats->publisher_error, stats->publisher_error_at);
   evsi_buf_add_text(out, "},");

@@ -40,6 +40,7 @@ typedef struct evsi_label {
   char *name;
   uint32_t id; /* 0, 1, 2 … within its dimension */
   _Atomic uint64_t counts[EVSI_LABELED_COUNTS];
+  _Atomic uint64_t sent_ms; /* wall clock of the newest that was sent, 0: none */
   UT_hash_handle hh;
 } evsi_label;
 
@@ -68,6 +69,11 @@ static inline void evsi_count(evsi_stats *stats, evsi_counter counter, uint64_t 
 static inline void evsi_count_label(evsi_label *label, evsi_labeled what) {
   if (label)
     atomic_fetch_add_explicit(&label->counts[what], 1, memory_order_relaxed);
+}
+/* When an event under this label was sent. */
+static inline void evsi_label_sent_at(evsi_label *label, uint64_t wall_ms) {
+  if (label)
+    atomic_store_explicit(&label->sent_ms, wall_ms, memory_order_relaxed);
 }
 
 /* The label of a name; past max_labels the one called "other". NULL only when memory is short. */

@@ -231,6 +231,7 @@ void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status stat
     evsi_count(stats, EVSI_COUNT_SENT, 1);
     evsi_count(stats, EVSI_COUNT_SENT_BYTES, send->event.data.size + send->event.raw.size);
     evsi_count_label(job->type_label, EVSI_LABELED_SENT);
+    evsi_label_sent_at(job->type_label, publisher->setup.env->wall_ms());
     evsi_count_label(job->topic_label, EVSI_LABELED_SENT);
     evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT,
                                       evsi_text(publisher->setup.links[send->link].config->name)),

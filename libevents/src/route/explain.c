@@ -318,7 +318,7 @@ static void tell_use(evsi_router *router, uint32_t number, evsi_buf *out) {
   const evsi_config *config = router->config;
   const evsi_route *route = &config->routing.routes[number];
   uint64_t last = atomic_load_explicit(&router->uses[number].last_hit_ms, memory_order_relaxed);
-  evsi_buf_add_text(out, number ? ",{\"name\":" : "{\"name\":");
+  evsi_buf_addf(out, "%s{\"order\":%u,\"name\":", number ? "," : "", number);
   if (route->name)
     evsi_buf_add_json(out, route->name, strlen(route->name));
   else

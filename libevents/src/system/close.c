@@ -26,6 +26,7 @@ void evsi_close_begin(evsi_task *task) {
   evs_system *system = (evs_system *)((char *)task - offsetof(evs_system, close_task));
   system->close_phase = 1;
   evsi_consume_stop(system->consume);
+  evsi_operations_end(system);
   evsi_system_tick(system);
 }
 
@@ -44,6 +45,7 @@ static void close_transports(evs_system *system) {
   evsi_tasks_run(&system->tasks); /* what was handed back goes to the transports first */
   system->close_phase = 2;
   system->transports_deadline_ms = system->env->now_ms() + TRANSPORTS_DEADLINE_MS;
+  evsi_fleet_withdraw(system);
   for (uint32_t i = 0; i < system->link_count; i++)
     system->links[i].ops->close(system->links[i].transport, TRANSPORTS_DEADLINE_MS);
 }

@@ -26,6 +26,8 @@ static void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes
     evsi_system_log(system, fatal ? 3 : 2, system->links[host->index].config->name, text);
   else if (changed)
     evsi_system_log(system, 1, system->links[host->index].config->name, "connected");
+  if (is_connected && changed)
+    evsi_tasks_post(&system->tasks, &system->fleet_task);
   evsi_publisher_connected(system->publisher, host->index, is_connected, text);
 }
 
@@ -75,6 +77,10 @@ static void on_members(evs_host *host, uint64_t group, evs_bytes topic, int32_t 
   evsi_consume_members(host->system->consume, group, topic, partition, version, json);
 }
 
+static void on_paused(evs_host *host, uint64_t group, int32_t is_paused) {
+  evsi_consume_paused(host->system->consume, group, is_paused != 0);
+}
+
 static void on_count(evs_host *host, const char *counter, uint64_t amount) {
   evsi_stats_count_name(&host->system->stats, counter, amount);
 }
@@ -99,4 +105,5 @@ const evs_host_ops evsi_host_ops = {
     .members = on_members,
     .count = on_count,
     .log = on_log,
+    .paused = on_paused,
 };

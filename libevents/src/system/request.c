@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "system/system.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32 };
@@ -25,14 +26,24 @@ struct evsi_request {
   uint64_t token;
   evsi_request_waiter *waiter;
   uint64_t deadline_ms;
+  evsi_request_then then; /* takes the answer of a question that no host made, or NULL */
+  void *then_data;
   int32_t link; /* the transport that answers, -1: the system itself */
   char method[METHOD_MAX];
   char *params;
 };
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
-static const char *const transport_methods[] = {"groups",      "topics",      "dlq.list", "dlq.get",
-                                                "dlq.requeue", "dlq.discard", "tail"};
+static const char *const transport_methods[] = {
+    "groups",      "groups.pause", "groups.resume",    "fleet",           "topics",         "tail",
+    "dlq.list",    "dlq.get",      "dlq.groups",       "dlq.count",       "dlq.requeue",    "dlq.discard",
+    "dlq.archive", "dlq.restore",  "operations.start", "operations.list", "operations.get", "operations.set",
+    "audit"};
+
+/* They note who asked. */
+static const char *const changing_methods[] = {"groups.pause",  "groups.resume", "dlq.requeue",
+                                               "dlq.discard",   "dlq.restore",   "operations.start",
+                                               "operations.set"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -62,6 +73,11 @@ static void free_request(evsi_request *request) {
 /* The only end of a request: whoever took it out of the slots calls this. */
 static void finish(evsi_request *request, evs_status status, evs_bytes json_or_message) {
   evs_error *error = NULL;
+  if (request->then) {
+    request->then(request->then_data, status, json_or_message);
+    free_request(request);
+    return;
+  }
   evs_report report = {
       .kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
   if (status != EVS_OK) {
@@ -203,6 +219,18 @@ static void connect_all(evs_system *system) {
   }
 }
 
+/* To whom it goes. Nothing follows a call of this: the answer may come, and free the request, within it. */
+static void pass_on(evs_system *system, const evsi_request *request) {
+  const evsi_link *link = &system->links[request->link];
+  if (evsi_is_operations_method(request->method))
+    evsi_operations_begin(system, link->index, request->method, request->params, request->id);
+  else if (strcmp(request->method, "fleet") == 0 && !evsi_link_announces(link))
+    evsi_fleet_answer_self(system, request->id);
+  else
+    link->ops->request(link->transport, request->method, request->params, strlen(request->params),
+                       request->id);
+}
+
 static void run_request(evsi_task *task) {
   evsi_request *request = (evsi_request *)task;
   evs_system *system = request->system;
@@ -220,9 +248,8 @@ static void run_request(evsi_task *task) {
   if (strcmp(request->method, "connect") == 0)
     connect_all(system);
   evsi_system_tick(system);
-  if (request->link >= 0) /* the last line: the answer may come, and free the request, within the call */
-    system->links[request->link].ops->request(system->links[request->link].transport, request->method,
-                                              request->params, strlen(request->params), request->id);
+  if (request->link >= 0)
+    pass_on(system, request);
 }
 
 /* The transport that a request names, or the first one that is not memory-only. */
@@ -242,6 +269,46 @@ static evs_status choose_link(evs_system *system, const json_t *params, int32_t 
               : EVS_OK;
 }
 
+static evs_status check_note(const json_t *params, const char *name, const char *path,
+                             evs_error **out_error) {
+  enum { NOTE_MAX = 200 };
+  const json_t *value = json_object_get(params, name);
+  size_t size = json_string_length(value);
+  if (!value || json_is_null(value) || (size >= 1 && size <= NOTE_MAX))
+    return EVS_OK;
+  return evsi_error(out_error, EVS_VALIDATION, path, "%s must be a text of 1 to %d bytes", name, NOTE_MAX);
+}
+
+/* A program that does not say who asks is named by its service and host. */
+static evs_status note_actor(const evs_system *system, json_t *params, evs_error **out_error) {
+  evsi_buf name = {0};
+  evs_status status = check_note(params, "actor", "/actor", out_error);
+  if (status == EVS_OK)
+    status = check_note(params, "address", "/address", out_error);
+  if (status != EVS_OK || json_is_string(json_object_get(params, "actor")))
+    return status;
+  evsi_buf_addf(&name, "%s@%s", system->config->service, system->identity.host);
+  if (name.failed || json_object_set_new(params, "actor", json_string(name.data)) != 0)
+    status = evsi_error_nomem(out_error);
+  evsi_buf_free(&name);
+  return status;
+}
+
+/* Arguments as they go on: those of a change with who asked. */
+static evs_status take_params(evs_system *system, evsi_request *request, evs_bytes given, json_t *params,
+                              evs_error **out_error) {
+  bool is_change =
+      is_one_of(request->method, changing_methods, sizeof changing_methods / sizeof changing_methods[0]);
+  evs_status status = is_change ? note_actor(system, params, out_error) : EVS_OK;
+  if (status != EVS_OK)
+    return status;
+  if (is_change)
+    request->params = evsi_json_text(params);
+  else
+    request->params = given.size ? evsi_strndup(given.data, given.size) : evsi_strdup("{}");
+  return request->params ? EVS_OK : evsi_error_nomem(out_error);
+}
+
 static evs_status prepare(evs_system *system, const char *method, evs_bytes params, evsi_request *request,
                           evs_error **out_error) {
   bool is_own = is_one_of(method, own_methods, sizeof own_methods / sizeof own_methods[0]);
@@ -257,15 +324,14 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
     return evsi_error(out_error, EVS_VALIDATION, NULL, "the arguments of %s must be a JSON object", method);
   }
   request->link = -1;
+  snprintf(request->method, sizeof request->method, "%s", method);
   evs_status status = is_own ? EVS_OK : choose_link(system, root, &request->link, out_error);
+  if (status == EVS_OK)
+    status = take_params(system, request, params, root, out_error);
   json_decref(root);
   if (status == EVS_OK && request->link >= 0 && atomic_load(&system->state) == EVSI_NEW)
     status = evsi_error(out_error, EVS_TRANSPORT, NULL,
                         "the system is not connected: make the request \"connect\" first");
-  snprintf(request->method, sizeof request->method, "%s", method);
-  request->params = params.size ? evsi_strndup(params.data, params.size) : evsi_strdup("{}");
-  if (status == EVS_OK && !request->params)
-    status = evsi_error_nomem(out_error);
   return status;
 }
 
@@ -289,6 +355,24 @@ evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes 
     return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed: open a new one");
   }
   return EVS_OK;
+}
+
+void evsi_request_inner(evs_system *system, uint32_t link, const char *method, char *params,
+                        evsi_request_then fn, void *data) {
+  evsi_request *request = evsi_calloc(1, sizeof *request);
+  if (!request) {
+    evsi_free(params);
+    fn(data, EVS_NOMEM, evsi_text("out of memory"));
+    return;
+  }
+  request->system = system;
+  request->then = fn;
+  request->then_data = data;
+  request->link = (int32_t)link;
+  request->params = params;
+  request->deadline_ms = system->env->now_ms() + DEFAULT_TIMEOUT_MS;
+  snprintf(request->method, sizeof request->method, "%s", method);
+  run_request(&request->task);
 }
 
 static evs_status take_answer(evsi_request_waiter *waiter, char **out_json, evs_error **out_error) {

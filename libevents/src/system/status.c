@@ -2,8 +2,10 @@
  * status.c - what a system tells about itself: log records, statistics, status. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "event/identity.h"
 #include "system/system.h"
 
 enum { LOG_INTERVAL_MS = 1000 };
@@ -76,9 +78,59 @@ static void add_transports(evs_system *system, evsi_buf *out) {
   evsi_buf_add_text(out, "}");
 }
 
+bool evsi_identity_init(evs_system *system) {
+  evsi_identity *identity = &system->identity;
+  unsigned char random[8];
+  char hash[65];
+  if (!system->env->random(random, sizeof random) ||
+      evsi_sha256_hex(evsi_text(system->config->normalized_json), hash) != 0)
+    return false;
+  for (size_t i = 0; i < sizeof random; i++)
+    snprintf(identity->instance + 2 * i, 3, "%02x", random[i]);
+  snprintf(identity->generation, sizeof identity->generation, "%.16s", hash);
+  gethostname(identity->host, sizeof identity->host - 1);
+  identity->pid = (int)getpid();
+  identity->started_at_ms = system->env->wall_ms();
+  return true;
+}
+
+static void add_text(evsi_buf *out, const char *name, const char *text) {
+  evsi_buf_addf(out, "\"%s\":", name);
+  if (text[0])
+    evsi_buf_add_json(out, text, strlen(text));
+  else
+    evsi_buf_add_text(out, "null");
+  evsi_buf_add_text(out, ",");
+}
+
+static void add_identity(evs_system *system, evsi_buf *out) {
+  const evsi_identity *identity = &system->identity;
+  add_text(out, "instance", identity->instance);
+  add_text(out, "service", system->config->service);
+  add_text(out, "host", identity->host);
+  evsi_buf_addf(out, "\"pid\":%d,\"startedAt\":%llu,", identity->pid,
+                (unsigned long long)identity->started_at_ms);
+  add_text(out, "generation", identity->generation);
+}
+
+/* What evs_explain_config() needs to decide as this system does, beside `transports`. */
+static void add_routing(evs_system *system, evsi_buf *out) {
+  const evsi_config *config = system->config;
+  add_text(out, "originPrefix", config->origin_prefix);
+  evsi_buf_add_text(out, "\"origins\":");
+  for (uint32_t i = 0; i < config->origin_count; i++) {
+    evsi_buf_add_text(out, i ? "," : "[");
+    evsi_buf_add_json(out, config->origins[i], strlen(config->origins[i]));
+  }
+  evsi_buf_add_text(out, config->origin_count ? "]," : config->origins_set ? "[]," : "null,");
+  evsi_buf_addf(out, "\"routing\":%s,", config->routing_json);
+}
+
 char *evsi_system_stats_json(evs_system *system) {
   evsi_buf out = {0};
   evsi_buf_add_text(&out, "{");
+  add_identity(system, &out);
+  add_routing(system, &out);
   evsi_stats_json(&system->stats, &out);
   evsi_buf_addf(&out, ",\"inFlight\":%llu,", (unsigned long long)evsi_publisher_in_flight(system->publisher));
   evsi_consume_json(system->consume, &out);

@@ -87,7 +87,10 @@ static bool build_base(evs_system *system) {
   pthread_mutex_init(&system->lock, NULL);
   evsi_slots_init(&system->requests);
   system->close_task.run = evsi_close_begin;
+  system->fleet_task.run = evsi_fleet_run;
   system->env = evsi_env_default();
+  if (!evsi_identity_init(system))
+    return false;
   system->loop = system->env->io->loop_new(on_wake, system);
   if (!system->loop)
     return false;
@@ -95,13 +98,14 @@ static bool build_base(evs_system *system) {
   system->has_tasks = true;
   system->world = (evsi_world){.env = system->env, .loop = system->loop, .tasks = &system->tasks};
   system->tick = system->env->io->timer_new(system->loop, on_tick, system);
+  system->fleet_timer = system->env->io->timer_new(system->loop, evsi_fleet_renew, system);
   system->has_wake = evsi_wake_init(&system->wake);
   if (!system->has_wake)
     return false;
   evsi_records_init(&system->records, &system->wake);
   evsi_stats_init(&system->stats, system->env, system->config->statistics.max_labels);
   system->has_records = system->has_stats = true;
-  return system->tick != NULL;
+  return system->tick && system->fleet_timer;
 }
 
 static evs_status build_transports(evs_system *system, evs_error **out_error) {
@@ -161,11 +165,12 @@ static evs_status build_stages(evs_system *system, evs_error **out_error) {
 static void free_system(evs_system *system) {
   for (uint32_t i = 0; i < system->link_count; i++)
     system->links[i].ops->destroy(system->links[i].transport);
+  evsi_operations_release(system);
   evsi_consume_free(system->consume);
   evsi_publisher_free(system->publisher);
   evsi_router_free(system->router);
-  if (system->tick)
-    system->env->io->timer_free(system->tick);
+  system->env->io->timer_free(system->tick);
+  system->env->io->timer_free(system->fleet_timer);
   if (system->loop)
     system->env->io->loop_free(system->loop);
   if (system->has_tasks)

@@ -29,13 +29,24 @@ struct evs_host {
   char message[256];
 };
 
+/* Which of all opened systems this is. */
+typedef struct evsi_identity {
+  char instance[17];   /* 16 hex digits, new for every opened system */
+  char generation[17]; /* of the configuration: equal where the normalised documents are */
+  char host[65];
+  int pid;
+  uint64_t started_at_ms; /* wall clock */
+} evsi_identity;
+
 typedef struct evsi_request evsi_request;
+typedef struct evsi_operations_link evsi_operations_link;
 
 enum { EVSI_LOG_MEMORY = 64 };
 
 struct evs_system {
   evsi_config *config;
   const evsi_env *env;
+  evsi_identity identity;
   evsi_loop *loop;
   evsi_tasks tasks;
   evsi_world world;
@@ -65,11 +76,14 @@ struct evs_system {
   /* @thread io */
   evsi_timer *tick; /* runs while requests wait or the system closes */
   bool ticking;
+  evsi_timer *fleet_timer;
+  evsi_task fleet_task; /* to renew at once, from any thread */
   evsi_task close_task;
   _Atomic uint64_t close_deadline_ms;
   int close_phase;                 /* 0 not begun, 1 host still works, 2 transports close */
   uint64_t transports_deadline_ms; /* of phase 2; a hurried second close must not cut the handing back */
   uint64_t abandoned;
+  evsi_operations_link *operations; /* one for each link; NULL until a host asks for operations */
 };
 
 /* Builds everything and starts the I/O thread. */
@@ -94,12 +108,33 @@ bool evsi_requests_check(evs_system *system);
 void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message);
 void evsi_requests_abort(evs_system *system);
 
+/* A question to a transport that no host made; params (from evsi_alloc) is taken. fn is called exactly once,
+ * perhaps before this returns; @thread io. */
+typedef void (*evsi_request_then)(void *data, evs_status status, evs_bytes json_or_message);
+void evsi_request_inner(evs_system *system, uint32_t link, const char *method, char *params,
+                        evsi_request_then fn, void *data);
+
+/* ---- fleet.c ---- @thread io */
+void evsi_fleet_renew(void *data); /* and again after fleet.interval */
+void evsi_fleet_run(evsi_task *task);
+void evsi_fleet_withdraw(evs_system *system);
+/* The answer to the request `fleet` where nobody else can be seen. */
+void evsi_fleet_answer_self(evs_system *system, uint64_t request);
+
+/* ---- operations_link.c ---- @thread io */
+bool evsi_is_operations_method(const char *method); /* any thread */
+void evsi_operations_begin(evs_system *system, uint32_t link, const char *method, const char *params,
+                           uint64_t request);
+void evsi_operations_end(evs_system *system); /* nothing new is begun */
+void evsi_operations_release(evs_system *system);
+
 /* ---- close.c ---- @thread io */
 void evsi_close_begin(evsi_task *task);
 bool evsi_close_step(evs_system *system);  /* false once the loop may stop */
 void evsi_system_tick(evs_system *system); /* makes the tick run */
 
 /* ---- status.c ---- */
+bool evsi_identity_init(evs_system *system);
 void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message);
 char *evsi_system_stats_json(evs_system *system);
 char *evsi_system_status_json(evs_system *system);

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "config/config.h"
 #include "libevents_transport.h"
@@ -23,6 +24,10 @@ typedef struct evsi_link {
 
 static inline bool evsi_link_is_direct(const evsi_link *link) {
   return (link->ops->capabilities & EVS_CAP_DIRECT) != 0;
+}
+/* Do other systems see the store behind it? */
+static inline bool evsi_link_announces(const evsi_link *link) {
+  return link->ops->struct_size > offsetof(evs_transport_ops, announce) && link->ops->announce;
 }
 
 #endif

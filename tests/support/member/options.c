@@ -29,6 +29,7 @@ static const struct {
     {"handler-timeout", NUMBER, offsetof(member_options, handler_timeout)},
     {"prefetch", NUMBER, offsetof(member_options, prefetch)},
     {"concurrency", NUMBER, offsetof(member_options, concurrency)},
+    {"fleet-interval", NUMBER, offsetof(member_options, fleet_interval)},
     {"until-idle", NUMBER, offsetof(member_options, until_idle_ms)},
 };
 enum { KNOWN = sizeof known / sizeof known[0] };

@@ -15,6 +15,7 @@ typedef struct member_options {
   long delay_ms;        /* that a handler takes */
   long session_timeout; /* ms; 0: the default, as everywhere below */
   long discover_interval, max_retries, retry_delay, handler_timeout, prefetch, concurrency;
+  long fleet_interval;
   long until_idle_ms; /* ends when nothing came for so long; 0: ends by SIGTERM only */
 } member_options;
 

@@ -34,6 +34,25 @@ static void an_error_tells_status_message_path_and_json(void **state) {
   evs_error_free(error);
 }
 
+static void a_library_above_builds_the_same_errors(void **state) {
+  (void)state;
+  evs_error *error = NULL;
+  assert_int_equal(evs_error_create(EVS_CONFIG, "/port", "100% wrong", &error), EVS_CONFIG);
+  assert_int_equal(evs_error_status(error), EVS_CONFIG);
+  assert_string_equal(evs_error_message(error), "100% wrong");
+  assert_string_equal(evs_error_path(error), "/port");
+  evs_error_free(error);
+  assert_int_equal(evs_error_create(EVS_CONFLICT, NULL, NULL, NULL), EVS_CONFLICT);
+  assert_string_equal(evs_error_message(evs_last_error()), "");
+}
+
+static void an_error_is_never_built_with_a_status_that_is_none(void **state) {
+  (void)state;
+  assert_int_equal(evs_error_create(EVS_OK, NULL, "fine", NULL), EVS_INTERNAL);
+  assert_int_equal(evs_error_create(EVS_ARGUMENT - 1, NULL, "unknown", NULL), EVS_INTERNAL);
+  assert_int_equal(evs_error_create(1, NULL, "positive", NULL), EVS_INTERNAL);
+}
+
 static void problems_are_carried_as_they_are(void **state) {
   (void)state;
   evs_error *error = NULL;
@@ -140,6 +159,8 @@ static void accessors_take_null(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_error_tells_status_message_path_and_json),
+      cmocka_unit_test(a_library_above_builds_the_same_errors),
+      cmocka_unit_test(an_error_is_never_built_with_a_status_that_is_none),
       cmocka_unit_test(problems_are_carried_as_they_are),
       cmocka_unit_test(the_last_error_is_kept_only_without_out_error_and_survives_free),
       cmocka_unit_test(each_thread_has_its_own_last_error),

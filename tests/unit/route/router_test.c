@@ -336,8 +336,9 @@ static void explain_neither_counts_nor_takes_a_turn(void **state) {
   assert_int_equal(json_integer_value(json_object_get(keyed, "partition")), 0);
   json_decref(keyed);
   char *uses = evsi_router_routes_json(router);
-  assert_string_equal(uses, "[{\"name\":null,\"pattern\":\"user.*\",\"transports\":[\"main\"],\"priority\":0,"
-                            "\"topic\":\"people-events\",\"enabled\":true,\"hits\":0,\"lastHit\":null}]");
+  assert_string_equal(
+      uses, "[{\"order\":0,\"name\":null,\"pattern\":\"user.*\",\"transports\":[\"main\"],\"priority\":0,"
+            "\"topic\":\"people-events\",\"enabled\":true,\"hits\":0,\"lastHit\":null}]");
   evsi_free(uses);
   evsi_router_free(router);
 }

@@ -6,6 +6,7 @@
 #define REDIS_FIXTURE_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ struct evs_host {
   size_t published_count, settled_count;
   uint32_t credits;
   int credits_are_spent; /* each delivered entry takes one; else there are always as many */
-  int is_connected, is_fatal, joined, left, is_closed;
+  int is_connected, is_fatal, joined, left, is_closed, is_paused;
   char message[512], last_log[512];
   char members[4096];
   uint64_t members_version, commands, reconnects, recreated, claimed, stale, reloaded;
@@ -222,9 +223,15 @@ static inline void on_log(evs_host *host, int32_t level, const char *message) {
     fprintf(stderr, "log %d: %s\n", (int)level, message);
 }
 
-static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
-                                      on_settled,      on_replied,        on_joined,  on_left,   on_deliver,
-                                      on_credits,      on_wants,          on_members, on_count,  on_log};
+static inline void on_paused(evs_host *host, uint64_t group, int32_t is_paused) {
+  (void)group;
+  host->is_paused = is_paused;
+}
+
+static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed,
+                                      on_published,    on_settled,        on_replied, on_joined,
+                                      on_left,         on_deliver,        on_credits, on_wants,
+                                      on_members,      on_count,          on_log,     on_paused};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 
@@ -396,6 +403,8 @@ static inline const char *request(evs_host *host, const char *method, const char
 
 static inline int fixture_start(void **state) {
   (void)state;
+  signal(SIGPIPE,
+         SIG_IGN); /* here the loop runs on this thread; in a system all signals are blocked on its */
   redis_server_start(&server, NULL);
   return 0;
 }

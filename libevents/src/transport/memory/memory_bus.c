@@ -49,6 +49,7 @@ static void free_group(memory_group *group) {
     evsi_free(member);
   }
   evsi_free(group->topics);
+  evsi_free(group->paused);
   evsi_free(group->name);
   evsi_free(group);
 }
@@ -161,4 +162,17 @@ uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms) {
       next = group->parked->due_ms;
   }
   return next;
+}
+
+memory_member *evsi_memory_untold(memory_bus *bus, bool *out_paused) {
+  for (memory_group *group = bus->groups; group; group = group->next) {
+    *out_paused = group->paused != NULL;
+    for (memory_member *each = group->members; each; each = each->next) {
+      if (each->is_told_paused == *out_paused)
+        continue;
+      each->is_told_paused = *out_paused;
+      return each;
+    }
+  }
+  return NULL;
 }

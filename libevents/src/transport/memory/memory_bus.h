@@ -42,6 +42,7 @@ typedef struct memory_member {
   evs_transport *transport;
   uint64_t token;
   bool is_leaving;
+  bool is_told_paused; /* what its host believes of the group */
 } memory_member;
 
 struct memory_group {
@@ -54,6 +55,7 @@ struct memory_group {
   size_t waiting;
   memory_entry *parked; /* by due time */
   memory_entry *held;   /* by sequence */
+  char *paused;         /* JSON {by, at, reason}, or NULL */
 };
 
 struct memory_bus {
@@ -95,5 +97,14 @@ void evsi_memory_park(memory_group *group, memory_entry *entry);
 void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front);
 /* Moves what is due to the queue; gives the time of the next one, 0 none. */
 uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms);
+/* A member whose host is still to be told that its group was paused or goes on; it counts as told. */
+memory_member *evsi_memory_untold(memory_bus *bus, bool *out_paused);
+
+/* ---- memory_request.c ---- */
+void evsi_memory_request(evs_transport *transport, const char *method, const char *params_json,
+                         size_t params_size, uint64_t token);
+
+/* ---- memory_transport.c ---- any thread, without the lock */
+void evsi_memory_pump(memory_bus *bus); /* tells and delivers all that can be */
 
 #endif

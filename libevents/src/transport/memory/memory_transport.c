@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/json_text.h"
 #include "transport/memory/memory_bus.h"
 
 enum { DELIVER_MAX = 64, DEFAULT_MAX_QUEUE = 100000 };
@@ -59,10 +58,12 @@ static void destroy(evs_transport *transport) {
   evsi_free(transport);
 }
 
-/* What one member gets, copied out so that it can be delivered without the lock. */
+/* What one member gets, copied out so that it can be delivered without the lock: entries, or the news that
+ * its group was paused or goes on. */
 typedef struct handful {
   evs_transport *transport;
   uint64_t token;
+  bool is_news, is_paused;
   size_t count;
   evs_tp_entry entries[DELIVER_MAX];
   memory_event *events[DELIVER_MAX];
@@ -124,9 +125,17 @@ static void take(memory_group *group, memory_member *member, handful *out) {
 /* @locks bus. Fills a handful for one member; false when nothing can be delivered now. */
 static bool next_handful(memory_bus *bus, handful *out) {
   out->count = 0;
+  memory_member *untold = evsi_memory_untold(bus, &out->is_paused);
+  out->is_news = untold != NULL;
+  if (untold) {
+    out->transport = untold->transport;
+    out->token = untold->token;
+    return true;
+  }
   for (memory_group *group = bus->groups; group; group = group->next) {
     memory_member *rotation = NULL;
-    memory_member *member = group->first ? choose(group, group->first->event, &rotation) : NULL;
+    memory_member *member =
+        group->first && !group->paused ? choose(group, group->first->event, &rotation) : NULL;
     if (!member)
       continue;
     out->transport = member->transport;
@@ -151,7 +160,7 @@ static bool next_handful(memory_bus *bus, handful *out) {
 
 /* Delivers all that can be; any thread, without a lock. One thread at a time does it, so that the order of
  * a queue is kept; the others leave a note. */
-static void pump(memory_bus *bus) {
+void evsi_memory_pump(memory_bus *bus) {
   handful *one = evsi_calloc(1, sizeof *one);
   bool mine = false;
   if (!one)
@@ -175,7 +184,10 @@ static void pump(memory_bus *bus) {
       break;
     if (!any)
       continue;
-    one->transport->ops->deliver(one->transport->host, one->token, one->entries, one->count);
+    if (one->is_news)
+      one->transport->ops->paused(one->transport->host, one->token, one->is_paused);
+    else
+      one->transport->ops->deliver(one->transport->host, one->token, one->entries, one->count);
     pthread_mutex_lock(&bus->lock);
     for (size_t i = 0; i < one->count; i++) {
       evsi_memory_event_drop(one->events[i]);
@@ -196,7 +208,7 @@ static void on_timer(void *data) {
   pthread_mutex_unlock(&transport->bus->lock);
   if (next)
     transport->world.env->io->timer_start(transport->timer, next > now ? next - now : 1);
-  pump(transport->bus);
+  evsi_memory_pump(transport->bus);
 }
 
 static memory_event *copy_event(const evs_tp_event *from) {
@@ -281,7 +293,7 @@ static void publish(evs_transport *transport, const evs_tp_event *events, size_t
     events += part;
     count -= part;
   }
-  pump(transport->bus);
+  evsi_memory_pump(transport->bus);
 }
 
 /* @locks bus */
@@ -366,7 +378,7 @@ static void leave(evs_transport *transport, uint64_t token) {
 
 static void resume(evs_transport *transport, uint64_t token) {
   (void)token;
-  pump(transport->bus);
+  evsi_memory_pump(transport->bus);
 }
 
 /* @locks bus. Carries out one settlement; gives EVS_CONFLICT when the entry is not held. */
@@ -417,7 +429,7 @@ static void settle(evs_transport *transport, const evs_tp_settlement *settlement
       transport->ops->left(transport->host, group);
   }
   if (any_released)
-    pump(transport->bus);
+    evsi_memory_pump(transport->bus);
 }
 
 /* @locks bus */
@@ -460,38 +472,8 @@ static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
   for (memory_group *group = bus->groups; group; group = group->next)
     hand_back(group, transport);
   pthread_mutex_unlock(&bus->lock);
-  pump(transport->bus);
+  evsi_memory_pump(transport->bus);
   transport->ops->closed(transport->host);
-}
-
-static json_t *groups_json(memory_bus *bus) {
-  json_t *list = json_array();
-  for (memory_group *group = bus->groups; group; group = group->next)
-    json_array_append_new(list,
-                          json_pack("{s:s,s:I,s:I}", "group", group->name, "lag", (json_int_t)group->waiting,
-                                    "pending", (json_int_t)HASH_COUNT(group->held)));
-  return json_pack("{s:o}", "groups", list);
-}
-
-static void request(evs_transport *transport, const char *method, const char *params_json, size_t params_size,
-                    uint64_t token) {
-  char text[160];
-  (void)params_json;
-  (void)params_size;
-  if (strcmp(method, "groups") != 0) {
-    snprintf(text, sizeof text, "transport %.60s of type memory does not offer %.40s: it keeps nothing",
-             transport->name, method);
-    transport->ops->replied(transport->host, token, EVS_UNSUPPORTED, evsi_text(text));
-    return;
-  }
-  pthread_mutex_lock(&transport->bus->lock);
-  json_t *answer = groups_json(transport->bus);
-  pthread_mutex_unlock(&transport->bus->lock);
-  char *json = evsi_json_text(answer);
-  json_decref(answer);
-  transport->ops->replied(transport->host, token, json ? EVS_OK : EVS_NOMEM,
-                          evsi_text(json ? json : "out of memory"));
-  evsi_free(json);
 }
 
 const evs_transport_ops evsi_memory_transport = {
@@ -509,5 +491,5 @@ const evs_transport_ops evsi_memory_transport = {
     .leave = leave,
     .resume = resume,
     .settle = settle,
-    .request = request,
+    .request = evsi_memory_request,
 };

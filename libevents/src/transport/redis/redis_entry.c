@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "event/dead_letter.h"
+#include "event/base64.h"
 #include "transport/redis/redis_internal.h"
 
 enum { DELIVER_AT_ONCE = 64 };

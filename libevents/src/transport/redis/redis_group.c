@@ -124,6 +124,7 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   if (is_changed)
     evsi_redis_group_resync(group); /* the other members learn the new subscriptions */
   evsi_redis_conn_start(&group->reader);
+  evsi_redis_pause_ask(transport);
   evsi_redis_topics_read(transport);
   transport->scan_ms = group->discover ? evsi_redis_now(transport) : transport->scan_ms;
   evsi_redis_work_later(transport);

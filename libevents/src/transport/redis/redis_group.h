@@ -68,7 +68,7 @@ struct evsi_redis_stream {
   UT_hash_handle hh;
   evs_bytes topic; /* points into name */
   int32_t partition;
-  char *key, *hb, *meta, *due, *dlq;
+  char *key, *hb, *meta, *due, *dlq, *index;
   evsi_redis_stream_state state;
   bool was_live;  /* established at least once */
   bool is_fresh;  /* joins under a name that was never registered */
@@ -105,6 +105,8 @@ struct evsi_redis_group {
   char epoch[17];
   uint64_t generation; /* of the incarnation */
   bool discover, from_new, is_leaving, was_asked_to_leave, is_registry_seen, is_joined_told;
+  bool is_paused, is_pause_known; /* until it is known nothing is read */
+  size_t pause_asked;             /* its place in the question that is on its way, from 1; 0: not in it */
   bool knew_topics;     /* the registry was read for it before: what is new in it came after the group */
   bool was_scanned_for; /* the same for streams that nobody registered */
   char **topics;

@@ -125,6 +125,7 @@ static beat *collect(evs_transport *transport) {
 void evsi_redis_beat(evs_transport *transport) {
   transport->world->env->io->timer_start(transport->beat_timer,
                                          transport->config.session_timeout_ms / BEATS_PER_SESSION);
+  evsi_redis_pause_ask(transport); /* before the beat, whose answer may bring entries */
   if (!transport->command.is_up || transport->is_beating)
     return;
   beat *sent = collect(transport);

@@ -59,7 +59,9 @@ struct evs_transport {
   evsi_redis_poke pokes[EVSI_REDIS_POKES];
   size_t poke_count;
 
-  uint32_t requests; /* without an answer */
+  uint32_t requests; /* without an answer; what announces this system counts too */
+  bool is_pause_asked, must_ask_pause;
+  bool is_pause_refused, is_fleet_refused; /* the server does not let us; told once a connection */
   bool is_connected, is_closing, is_finished, is_closed_told;
 };
 
@@ -93,6 +95,13 @@ void evsi_redis_beat_soon(evs_transport *transport);
 
 /* ---- redis_members.c ---- */
 void evsi_redis_poke_send(evs_transport *transport);
+
+/* ---- redis_pause.c ---- */
+void evsi_redis_pause_ask(evs_transport *transport); /* which groups of this process are paused? */
+
+/* ---- redis_fleet.c ---- */
+void evsi_redis_announce(evs_transport *transport, evs_bytes service, evs_bytes instance, evs_bytes document,
+                         uint32_t ttl_ms);
 
 /* ---- redis_request.c ---- */
 void evsi_redis_request_start(evs_transport *transport, const char *method, const char *params_json,

@@ -11,6 +11,11 @@
 #include "libevents.h"
 
 #define EVSI_REDIS_REGISTRY "evs:topics"
+#define EVSI_REDIS_PAUSED "evs:paused"
+#define EVSI_REDIS_INDEX "evs:fp:"
+#define EVSI_REDIS_ARCHIVE "evs:archive:"
+#define EVSI_REDIS_ARCHIVED "evs:archived:"
+#define EVSI_REDIS_PROGRESS "evs:op:"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;

@@ -89,8 +89,11 @@ static json_t *find_member(json_t *group, evs_bytes name) {
 static void on_pending(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   json_t *group = json_array_get(request->result, (size_t)tag);
   const evsi_redis_reply *consumers = evsi_redis_item(reply, 3);
+  evsi_redis_id oldest;
   if (is_missing(reply) || evsi_redis_request_refused(request, reply, "XPENDING of a group"))
     return;
+  if (evsi_redis_id_parse(evsi_redis_text(evsi_redis_item(reply, 1)), &oldest))
+    json_object_set_new(group, "oldestPendingAt", json_integer((json_int_t)oldest.ms));
   for (size_t i = 0; i < consumers->count; i++) {
     evs_bytes name = evsi_redis_text(evsi_redis_item(evsi_redis_item(consumers, i), 0));
     int64_t pending = evsi_redis_integer(evsi_redis_item(evsi_redis_item(consumers, i), 1));
@@ -101,17 +104,29 @@ static void on_pending(evsi_redis_request *request, uint64_t tag, const evsi_red
   }
 }
 
+static void set_place(json_t *member, evs_bytes info) {
+  json_t *root = json_loadb(info.data ? info.data : "", info.size, 0, NULL);
+  json_t *host = json_object_get(root, "host"), *pid = json_object_get(root, "pid");
+  if (json_is_string(host))
+    json_object_set(member, "host", host);
+  if (json_is_integer(pid))
+    json_object_set(member, "pid", pid);
+  json_decref(root);
+}
+
 static void on_heartbeat(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   json_t *group = json_array_get(request->result, (size_t)tag);
   if (evsi_redis_request_refused(request, reply, "HGETALL of a heartbeat"))
     return;
   for (size_t i = 0; i + 1 < reply->count; i += 2) {
     evs_bytes field = evsi_redis_text(evsi_redis_item(reply, i));
-    if (field.size < 3 || field.data[1] != ':' || (field.data[0] != 'c' && field.data[0] != 'e'))
+    if (field.size < 3 || field.data[1] != ':' || !strchr("cei", field.data[0]))
       continue;
     json_t *member = find_member(group, evsi_bytes(field.data + 2, field.size - 2));
     if (field.data[0] == 'e')
       json_object_set_new(member, "alive", json_true());
+    else if (field.data[0] == 'i')
+      set_place(member, evsi_redis_text(evsi_redis_item(reply, i + 1)));
   }
 }
 
@@ -140,6 +155,22 @@ static const evsi_redis_reply *value_of(const evsi_redis_reply *pairs, const cha
   return evsi_redis_item(pairs, pairs->count);
 }
 
+static json_t *paused_of(const evsi_redis_request *request, evs_bytes group) {
+  return json_object_get(request->before, group.data ? group.data : "");
+}
+
+static void on_paused(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  (void)tag;
+  if (evsi_redis_request_refused(request, reply, "reading " EVSI_REDIS_PAUSED))
+    return;
+  for (size_t i = 0; i + 1 < reply->count; i += 2) {
+    evs_bytes group = evsi_redis_text(evsi_redis_item(reply, i));
+    evs_bytes text = evsi_redis_text(evsi_redis_item(reply, i + 1));
+    json_t *record = json_loadb(text.data ? text.data : "", text.size, 0, NULL);
+    json_object_set_new(request->before, group.data ? group.data : "", record ? record : json_object());
+  }
+}
+
 static void on_groups(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   evsi_redis_known *known = &request->streams[tag];
   if (is_missing(reply) || evsi_redis_request_refused(request, reply, "XINFO GROUPS of a topic"))
@@ -153,12 +184,13 @@ static void on_groups(evsi_redis_request *request, uint64_t tag, const evsi_redi
     int64_t count = is_exact ? lag->integer : known->length;
     json_array_append_new(
         request->result,
-        json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:[]}", "topic", text_json(known->topic), "partition",
-                  partition_json(known->partition), "group", text_json(name), "entries",
+        json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:n,s:O?,s:[]}", "topic", text_json(known->topic),
+                  "partition", partition_json(known->partition), "group", text_json(name), "entries",
                   (json_int_t)known->length, "lastDelivered",
                   text_json(evsi_redis_text(value_of(each, "last-delivered-id"))), "lag",
                   is_known ? json_integer(count) : json_null(), "lagExact", is_exact, "pending",
-                  (json_int_t)evsi_redis_integer(value_of(each, "pending")), "parked", 0, "members"));
+                  (json_int_t)evsi_redis_integer(value_of(each, "pending")), "parked", 0, "oldestPendingAt",
+                  "paused", paused_of(request, name), "members"));
     ask_about(request, known, name, json_array_size(request->result) - 1);
   }
 }
@@ -178,6 +210,12 @@ static void ask_groups(evsi_redis_request *request) {
   }
 }
 
-void evsi_redis_request_groups(evsi_redis_request *request) {
+static void ask_streams(evsi_redis_request *request) {
   evsi_redis_request_streams(request, ask_groups);
+}
+
+void evsi_redis_request_groups(evsi_redis_request *request) {
+  request->step = ask_streams;
+  request->before = json_object();
+  ask(request, "HGETALL", EVSI_REDIS_PAUSED, on_paused, 0);
 }

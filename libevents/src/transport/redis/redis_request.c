@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/json_text.h"
+#include "transport/redis/redis_audit.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_error.h"
+#include "transport/redis/redis_jobs.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -24,9 +26,9 @@ static void request_free(evsi_redis_request *request) {
   evsi_dead_filter_free(&request->filter);
   evsi_buf_free(&request->out);
   json_decref(request->result);
-  json_decref(request->ids);
+  json_decref(request->before);
   json_decref(request->params);
-  evsi_free(request->extra);
+  (request->extra_free ? request->extra_free : evsi_free)(request->extra);
   evsi_free(request);
 }
 
@@ -90,11 +92,29 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
     void (*step)(evsi_redis_request *request);
   } all[] = {{"topics", evsi_redis_request_topics},
              {"groups", evsi_redis_request_groups},
+             {"groups.pause", evsi_redis_request_pause},
+             {"groups.resume", evsi_redis_request_resume},
+             {"fleet", evsi_redis_request_fleet},
              {"tail", evsi_redis_request_tail},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},
+             {"dlq.groups", evsi_redis_request_dlq_groups},
+             {"dlq.count", evsi_redis_request_dlq_count},
              {"dlq.requeue", evsi_redis_request_dlq_requeue},
-             {"dlq.discard", evsi_redis_request_dlq_discard}};
+             {"dlq.discard", evsi_redis_request_dlq_discard},
+             {"dlq.archive", evsi_redis_request_dlq_archive},
+             {"dlq.restore", evsi_redis_request_dlq_restore},
+             {"audit", evsi_redis_request_audit},
+             {"job.list", evsi_redis_request_job_list},
+             {"job.create", evsi_redis_request_job_create},
+             {"job.write", evsi_redis_request_job_write},
+             {"job.beat", evsi_redis_request_job_beat},
+             {"job.claim", evsi_redis_request_job_claim},
+             {"job.forget", evsi_redis_request_job_forget},
+             {"job.audit", evsi_redis_request_job_audit},
+             {"job.bounds", evsi_redis_request_job_bounds},
+             {"job.enter", evsi_redis_request_job_enter},
+             {"job.step", evsi_redis_request_job_step}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
     transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));
@@ -166,13 +186,27 @@ void evsi_redis_request_send(evsi_redis_request *request, evsi_redis_args *args,
   evsi_redis_args_free(args);
 }
 
-void evsi_redis_request_call(evsi_redis_request *request, uint32_t keys, evsi_redis_args *args,
+void evsi_redis_request_call(evsi_redis_request *request, evsi_redis_request_script *script,
                              evsi_redis_request_fn fn, uint64_t tag) {
   request_call *call = call_new(request, fn);
-  if (!call || !evsi_redis_script_call(&request->transport->scripts, EVSI_REDIS_REQUEUE, keys, args, on_reply,
-                                       call, tag))
+  if (!call || !evsi_redis_script_call(&request->transport->scripts, script->script, script->keys,
+                                       &script->args, on_reply, call, tag))
     not_sent(request, call);
-  evsi_redis_args_free(args);
+  evsi_redis_args_free(&script->args);
+}
+
+static void on_time(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  (void)tag;
+  if (!evsi_redis_request_refused(request, reply, "TIME"))
+    request->now_ms = (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 0)) * 1000 +
+                      (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 1)) / 1000;
+}
+
+void evsi_redis_request_time(evsi_redis_request *request, void (*next)(evsi_redis_request *request)) {
+  evsi_redis_args args = {0};
+  evsi_redis_arg_text(&args, "TIME");
+  request->step = next;
+  evsi_redis_request_send(request, &args, on_time, 0);
 }
 
 /* ---- which streams there are ------------------------------------------------------------------ */

@@ -4,7 +4,7 @@
 #ifndef EVSI_REDIS_REQUEST_H
 #define EVSI_REDIS_REQUEST_H
 
-#include "event/dead_letter.h"
+#include "event/dead_filter.h"
 #include "transport/redis/redis_internal.h"
 
 /* A stream that is known by the registry or by a group of this process. */
@@ -32,11 +32,13 @@ struct evsi_redis_request {
   evsi_dead_filter filter;
   evsi_buf out;
   uint64_t limit, count, done, scanned;
+  uint64_t now_ms; /* of the server, where it was asked */
   size_t at;
-  bool is_discard, all_groups, has_filter;
-  json_t *result; /* document that grows */
-  json_t *ids;    /* what is changed, by tag */
-  void *extra;    /* of a step, freed with evsi_free() */
+  bool has_filter;
+  json_t *result;                  /* document that grows */
+  json_t *before;                  /* what an earlier step brought */
+  void *extra;                     /* of the request */
+  void (*extra_free)(void *extra); /* evsi_free() unless set */
 };
 
 typedef void (*evsi_redis_request_fn)(evsi_redis_request *request, uint64_t tag,
@@ -45,8 +47,14 @@ typedef void (*evsi_redis_request_fn)(evsi_redis_request *request, uint64_t tag,
 /* Sends a command for a request; on failure the request is answered with it. */
 void evsi_redis_request_send(evsi_redis_request *request, evsi_redis_args *args, evsi_redis_request_fn fn,
                              uint64_t tag);
-void evsi_redis_request_call(evsi_redis_request *request, uint32_t keys, evsi_redis_args *args,
-                             evsi_redis_request_fn fn, uint64_t tag); /* the script REQUEUE */
+/* A script call: args holds its first `keys` keys, then arguments, and is emptied. */
+typedef struct evsi_redis_request_script {
+  evsi_redis_script script;
+  uint32_t keys;
+  evsi_redis_args args;
+} evsi_redis_request_script;
+void evsi_redis_request_call(evsi_redis_request *request, evsi_redis_request_script *script,
+                             evsi_redis_request_fn fn, uint64_t tag);
 /* The answer; nothing is sent afterwards. */
 void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, evs_bytes json_or_message);
 void evsi_redis_request_json(evsi_redis_request *request, const json_t *document);
@@ -55,6 +63,9 @@ bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_re
 /* Finds the streams, all or those of `topic`; then goes on with `next`. */
 void evsi_redis_request_streams(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
 
+/* Asks the server for its time, `now_ms`; then goes on with `next`. */
+void evsi_redis_request_time(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
+
 uint64_t evsi_redis_request_number(const evsi_redis_request *request, const char *name, uint64_t fallback,
                                    uint64_t most);
 const char *evsi_redis_request_text(const evsi_redis_request *request, const char *name);
@@ -62,19 +73,27 @@ const char *evsi_redis_request_text(const evsi_redis_request *request, const cha
 /* ---- redis_query.c ---- */
 void evsi_redis_request_topics(evsi_redis_request *request);
 void evsi_redis_request_groups(evsi_redis_request *request);
+/* ---- redis_pause.c ---- */
+void evsi_redis_request_pause(evsi_redis_request *request);
+void evsi_redis_request_resume(evsi_redis_request *request);
+/* ---- redis_fleet.c ---- */
+void evsi_redis_request_fleet(evsi_redis_request *request);
 /* ---- redis_tail.c ---- */
 void evsi_redis_request_tail(evsi_redis_request *request);
 /* ---- redis_dlq.c ---- */
-void evsi_redis_request_dlq_list(evsi_redis_request *request);
 void evsi_redis_request_dlq_get(evsi_redis_request *request);
-/* A dead letter from its place and its fields; scratch holds what has to be built. */
-void evsi_redis_letter_read(evsi_redis_request *request, evs_bytes name, const evsi_redis_reply *entry,
-                            evsi_dead_letter *letter, evsi_buf *scratch);
-/* Splits "<transport>/<name>/<entry>"; false when it is no id of this transport. */
-bool evsi_redis_letter_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
-                             evs_bytes *out_entry);
-/* ---- redis_requeue.c ---- */
+/* Loads the filter of the arguments, or answers why not; false then. */
+bool evsi_redis_request_filter(evsi_redis_request *request, const json_t *filter, bool is_strict);
+/* ---- redis_dlq_list.c ---- */
+void evsi_redis_request_dlq_list(evsi_redis_request *request);
+void evsi_redis_request_dlq_archive(evsi_redis_request *request);
+/* ---- redis_dlq_groups.c ---- */
+void evsi_redis_request_dlq_groups(evsi_redis_request *request);
+/* ---- redis_dlq_count.c ---- */
+void evsi_redis_request_dlq_count(evsi_redis_request *request);
+/* ---- redis_dlq_change.c ---- */
 void evsi_redis_request_dlq_requeue(evsi_redis_request *request);
 void evsi_redis_request_dlq_discard(evsi_redis_request *request);
+void evsi_redis_request_dlq_restore(evsi_redis_request *request);
 
 #endif

@@ -10,7 +10,21 @@
   X(ACK)                                                                                                     \
   X(CLAIM)                                                                                                   \
   X(DEAD)                                                                                                    \
-  X(DUE) X(FETCH) X(HAND) X(HEARTBEAT) X(JOIN) X(LEAVE) X(PARK) X(RECOVER) X(REGISTER) X(REQUEUE) X(SWEEP)
+  X(DUE)                                                                                                     \
+  X(FETCH)                                                                                                   \
+  X(FLEET)                                                                                                   \
+  X(HAND)                                                                                                    \
+  X(HEARTBEAT)                                                                                               \
+  X(JOBS)                                                                                                    \
+  X(JOIN)                                                                                                    \
+  X(LEAVE)                                                                                                   \
+  X(LETTERS)                                                                                                 \
+  X(MOVE)                                                                                                    \
+  X(PARK)                                                                                                    \
+  X(RECOVER)                                                                                                 \
+  X(REGISTER)                                                                                                \
+  X(RESTORE)                                                                                                 \
+  X(SWEEP)
 
 typedef enum evsi_redis_script {
 #define X(name) EVSI_REDIS_##name,

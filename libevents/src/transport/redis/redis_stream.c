@@ -11,9 +11,9 @@
 enum { BROKEN_RETRY_MS = 30000 };
 static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.2};
 
-/* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters). */
+/* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters), i(ndex). */
 static const char *const key_letters[EVSI_REDIS_SCRIPTS] = {
-    [EVSI_REDIS_ACK] = "shm",    [EVSI_REDIS_CLAIM] = "shm",  [EVSI_REDIS_DEAD] = "shmdq",
+    [EVSI_REDIS_ACK] = "shm",    [EVSI_REDIS_CLAIM] = "shm",  [EVSI_REDIS_DEAD] = "shmdqi",
     [EVSI_REDIS_DUE] = "shmd",   [EVSI_REDIS_FETCH] = "shm",  [EVSI_REDIS_HAND] = "shm",
     [EVSI_REDIS_JOIN] = "shmd",  [EVSI_REDIS_LEAVE] = "shmd", [EVSI_REDIS_PARK] = "shmd",
     [EVSI_REDIS_RECOVER] = "sh", [EVSI_REDIS_SWEEP] = "shm",
@@ -37,10 +37,11 @@ static bool make_keys(evsi_redis_stream *stream) {
   snprintf(suffix, sizeof suffix, ":%s", group->name);
   stream->key = evsi_redis_key(config->stream_prefix, name, "");
   stream->dlq = evsi_redis_key(config->dlq_prefix, name, "");
+  stream->index = evsi_redis_key(EVSI_REDIS_INDEX, name, "");
   stream->hb = evsi_redis_key("evs:hb:", name, suffix);
   stream->meta = evsi_redis_key("evs:meta:", name, suffix);
   stream->due = evsi_redis_key("evs:due:", name, suffix);
-  return stream->key && stream->dlq && stream->hb && stream->meta && stream->due;
+  return stream->key && stream->dlq && stream->index && stream->hb && stream->meta && stream->due;
 }
 
 static bool reserve(evsi_redis_group *group) {
@@ -94,6 +95,7 @@ void evsi_redis_stream_free(evsi_redis_stream *stream) {
   evsi_free(stream->meta);
   evsi_free(stream->due);
   evsi_free(stream->dlq);
+  evsi_free(stream->index);
   evsi_free(stream->former);
   evsi_free(stream->claiming);
   evsi_free(stream);
@@ -123,7 +125,8 @@ static uint32_t put_keys(const evsi_redis_stream *stream, const char *letters, e
                       : *at == 'h' ? stream->hb
                       : *at == 'm' ? stream->meta
                       : *at == 'd' ? stream->due
-                                   : stream->dlq;
+                      : *at == 'q' ? stream->dlq
+                                   : stream->index;
     evsi_redis_arg_text(args, key);
   }
   return args->count;

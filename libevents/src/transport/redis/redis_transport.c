@@ -42,7 +42,8 @@ void evsi_redis_count(evs_transport *transport, const char *counter, uint64_t am
 
 uint32_t evsi_redis_credits(const evsi_redis_group *group) {
   evs_transport *transport = group->transport;
-  return group->is_leaving ? 0 : transport->ops->credits(transport->host, group->token);
+  bool may_take = !group->is_leaving && group->is_pause_known && !group->is_paused;
+  return may_take ? transport->ops->credits(transport->host, group->token) : 0;
 }
 
 /* ---- work, once a turn ------------------------------------------------------------------------ */
@@ -114,8 +115,12 @@ static void on_up(void *data) {
   evsi_redis_publish_forget(transport);
   transport->poke_count = 0;
   transport->is_connected = true;
-  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next)
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    group->is_pause_known = false;
     evsi_redis_group_resync(group);
+  }
+  transport->is_pause_refused = transport->is_fleet_refused = false;
+  evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
   evsi_redis_work_later(transport);
@@ -348,4 +353,5 @@ const evs_transport_ops evsi_redis_transport = {
     .resume = redis_resume,
     .settle = evsi_redis_settle,
     .request = evsi_redis_request_start,
+    .announce = evsi_redis_announce,
 };

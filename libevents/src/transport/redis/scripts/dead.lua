@@ -1,7 +1,7 @@
--- Moves entries to the dead letters. KEYS: stream, heartbeat, meta, due, dead letters. ARGV: group, member,
--- epoch, members' version or '', then for each: id, record. Answers {'FENCED'}, {'MOVED', …} or an array
--- per entry: 1 done, 0 not pending under this member.
-local stream, hb, meta, due, dlq = unpack(KEYS)
+-- Moves entries to the dead letters. KEYS: stream, heartbeat, meta, due, dead letters, index. ARGV: group,
+-- member, epoch, members' version or '', then for each: id, record. Answers {'FENCED'}, {'MOVED', …} or an
+-- array per entry: 1 done, 0 not pending under this member.
+local stream, hb, meta, due, dlq, index = unpack(KEYS)
 local group, member, epoch, version = unpack(ARGV)
 if is_fenced(hb, member, epoch) then
   return {'FENCED'}
@@ -27,7 +27,15 @@ for at = 5, #ARGV, 2 do
     end
     entry[#entry + 1] = 'dead'
     entry[#entry + 1] = record
-    redis.call('XADD', unpack(entry))
+    local about = describe(record)
+    if about then
+      entry[#entry + 1] = 'fp'
+      entry[#entry + 1] = about.mark
+    end
+    local letter = redis.call('XADD', unpack(entry))
+    if about then
+      index_add(index, about, letter)
+    end
     redis.call('XACK', stream, group, id)
     redis.call('HDEL', meta, id)
     redis.call('ZREM', due, id)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * operation_document.c - what is written about an operation: made from a request, changed by another, shown
+ * to hosts. Its states: running, paused, and the ends done, aborted, failed. */
+#include <string.h>
+
+#include "deadletter/operations_inner.h"
+
+enum { RATE_MOST = 100000, KEY_MOST = 200 };
+
+static bool is_word(const json_t *value, const char *const *words) {
+  for (; *words; words++) {
+    if (json_is_string(value) && strcmp(json_string_value(value), *words) == 0)
+      return true;
+  }
+  return false;
+}
+
+static bool is_rate(const json_t *rate) {
+  json_int_t value = json_integer_value(rate);
+  return !rate || json_is_null(rate) || (json_is_integer(rate) && value >= 1 && value <= RATE_MOST);
+}
+
+static const char rate_is_wrong[] = "rate must be 1 to 100000 a second, or null for no limit";
+
+static void copy(json_t *to, const json_t *from, const char *name) {
+  json_t *value = json_object_get(from, name);
+  json_object_set_new(to, name, value ? json_incref(value) : json_null());
+}
+
+json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms, const char **out_why) {
+  static const char *const kinds[] = {"requeue", "discard", "restore", NULL};
+  const json_t *kind = json_object_get(params, "kind"), *filter = json_object_get(params, "filter");
+  const json_t *key = json_object_get(params, "key");
+  *out_why =
+      !is_word(kind, kinds)     ? "kind must be \"requeue\", \"discard\" or \"restore\""
+      : !json_is_object(filter) ? "filter must be an object; {} selects everything"
+      : key && !json_is_null(key) && (json_string_length(key) == 0 || json_string_length(key) > KEY_MOST)
+          ? "key must be a text of 1 to 200 bytes"
+      : !is_rate(json_object_get(params, "rate")) ? rate_is_wrong
+                                                  : NULL;
+  if (*out_why)
+    return NULL;
+  json_t *document = json_pack("{s:s,s:s,s:I,s:I,s:n}", "id", id, "state", "running", "startedAt",
+                               (json_int_t)now_ms, "updatedAt", (json_int_t)now_ms, "endedAt");
+  static const char *const copied[] = {"kind", "filter", "rate", "key", "actor", "address", "reason"};
+  for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++)
+    copy(document, params, copied[i]);
+  json_object_set_new(document, "allGroups",
+                      json_boolean(json_is_true(json_object_get(params, "allGroups"))));
+  return document;
+}
+
+bool evsi_operation_is_state(const json_t *document, const char *state) {
+  const json_t *value = json_object_get(document, "state");
+  return json_is_string(value) && strcmp(json_string_value(value), state) == 0;
+}
+
+bool evsi_operation_is_ended(const json_t *document) {
+  return !evsi_operation_is_state(document, "running") && !evsi_operation_is_state(document, "paused");
+}
+
+static json_t *remaining(const json_t *document, const json_t *view) {
+  static const char *const names[] = {"done", "skipped", "failed"};
+  const json_t *count = json_object_get(json_object_get(document, "snapshot"), "count");
+  json_int_t left = json_integer_value(count);
+  if (!json_is_integer(count))
+    return json_null();
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    left -= json_integer_value(json_object_get(view, names[i]));
+  return json_integer(left > 0 && !evsi_operation_is_state(document, "done") ? left : 0);
+}
+
+json_t *evsi_operation_view(const json_t *document, const json_t *progress) {
+  json_t *view =
+      json_pack("{s:i,s:i,s:i,s:[],s:n}", "done", 0, "skipped", 0, "failed", 0, "errors", "lastError");
+  json_object_update(view, (json_t *)document);
+  json_int_t changed = json_integer_value(json_object_get(document, "updatedAt"));
+  json_int_t beaten = json_integer_value(json_object_get(progress, "updatedAt"));
+  json_object_update(view, (json_t *)progress);
+  json_object_set_new(view, "updatedAt", json_integer(beaten > changed ? beaten : changed));
+  json_object_set_new(view, "remaining", remaining(document, view));
+  return view;
+}
+
+const char *evsi_operation_change(json_t *document, const json_t *params, uint64_t now_ms) {
+  static const char *const states[] = {"running", "paused", "aborted", NULL};
+  json_t *state = json_object_get(params, "state"), *rate = json_object_get(params, "rate");
+  if (state && !is_word(state, states))
+    return "state must be \"running\", \"paused\" or \"aborted\"";
+  if (!is_rate(rate))
+    return rate_is_wrong;
+  if (!state && !rate)
+    return "give a state, a rate, or both";
+  if (evsi_operation_is_ended(document))
+    return "the operation has ended";
+  if (state)
+    json_object_set(document, "state", state);
+  if (rate)
+    json_object_set(document, "rate", rate);
+  json_object_set_new(document, "updatedAt", json_integer((json_int_t)now_ms));
+  if (evsi_operation_is_ended(document))
+    json_object_set_new(document, "endedAt", json_integer((json_int_t)now_ms));
+  return NULL;
+}
+
+json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *action, uint64_t count) {
+  static const char *const who[] = {"actor", "address", "reason"};
+  json_t *row = json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", action, "result",
+                          json_object_get(document, "state"), "count", (json_int_t)count, "operation",
+                          json_object_get(document, "id"), "scope", "kind", json_object_get(document, "kind"),
+                          "filter", json_object_get(document, "filter"));
+  for (size_t i = 0; row && i < sizeof who / sizeof who[0]; i++)
+    copy(row, by, who[i]);
+  return row;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ * operation_job.c - drives one operation that this system owns: enters its streams, moves a few letters at a
+ * time as fast as its rate allows, and beats, so that others see it live and it sees what they ask of it.
+ * Counts and positions are the store's: what is not known for sure is read again from there. */
+#include <stdio.h>
+#include <string.h>
+
+#include "deadletter/operations_inner.h"
+
+enum { STEP_MOST = 100, BEAT_MS = 250, PAUSED_BEAT_MS = 1000, STEPS_PER_SECOND = 5, RETRY_MS = 500 };
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *object, const char *name) {
+  const char *text = json_string_value(json_object_get(object, name));
+  return text ? text : "";
+}
+
+static uint64_t number_of(const json_t *object, const char *name) {
+  json_int_t number = json_integer_value(json_object_get(object, name));
+  return number > 0 ? (uint64_t)number : 0;
+}
+
+static bool add_streams(evsi_job *job) {
+  json_t *bounds = json_object_get(json_object_get(job->document, "snapshot"), "bounds"), *bound;
+  const char *name;
+  job->streams = evsi_calloc(json_object_size(bounds) + 1, sizeof *job->streams);
+  if (!job->streams)
+    return false;
+  json_object_foreach(bounds, name, bound) {
+    evsi_job_stream *stream = &job->streams[job->stream_count++];
+    stream->name = evsi_strdup(name);
+    stream->bound = evsi_strdup(json_is_string(bound) ? json_string_value(bound) : "");
+    stream->position = evsi_strdup("");
+    if (!stream->name || !stream->bound || !stream->position)
+      return false;
+  }
+  return true;
+}
+
+bool evsi_job_add(evsi_operations *operations, const json_t *document, json_int_t version,
+                  const char *owner) {
+  evsi_job *job = evsi_calloc(1, sizeof *job);
+  if (!job)
+    return false;
+  job->operations = operations;
+  job->document = json_deep_copy(document);
+  job->version = version;
+  job->id = evsi_strdup(text_of(document, "id"));
+  job->errors = json_array();
+  snprintf(job->owner, sizeof job->owner, "%s", owner);
+  if (!job->document || !job->id || !job->errors || !add_streams(job)) {
+    evsi_job_free(job);
+    return false;
+  }
+  job->next = operations->jobs;
+  operations->jobs = job;
+  evsi_operations_wake(operations);
+  return true;
+}
+
+void evsi_job_free(evsi_job *job) {
+  for (size_t i = 0; i < job->stream_count; i++) {
+    evsi_free(job->streams[i].name);
+    evsi_free(job->streams[i].bound);
+    evsi_free(job->streams[i].position);
+  }
+  evsi_free(job->streams);
+  evsi_free(job->id);
+  evsi_free(job->last_error);
+  json_decref(job->document);
+  json_decref(job->errors);
+  evsi_free(job);
+}
+
+/* ---- asking ----------------------------------------------------------------------------------- */
+
+static void ask(evsi_job *job, const char *method, json_t *params, evsi_answer_fn fn) {
+  job->is_asking = true;
+  evsi_operations_ask(job->operations, method, params, fn, job);
+}
+
+/* False: it failed, which passes or stays; then it is tried again, from what the store knows. */
+static bool is_answered(evsi_job *job, evs_status status, const char *message) {
+  job->is_asking = false;
+  evsi_operations_wake(job->operations);
+  if (status == EVS_OK)
+    return true;
+  job->is_entered = false;
+  job->retry_ms = evsi_operations_now(job->operations) + RETRY_MS;
+  evsi_free(job->last_error);
+  job->last_error = evsi_strdup(message ? message : "");
+  return false;
+}
+
+static void lose(evsi_job *job) {
+  char text[200];
+  snprintf(text, sizeof text, "operation %.64s was taken over by another process", job->id);
+  job->operations->setup.log(job->operations->setup.data, 2, text);
+  job->is_over = true;
+}
+
+/* ---- entering: the store takes us for the owner, and says how far it is ------------------------ */
+
+static void note_error(evsi_job *job, const char *id, const char *message) {
+  if (json_array_size(job->errors) < EVSI_JOB_ERRORS)
+    json_array_append_new(job->errors, json_pack("{s:s,s:s}", "id", id, "message", message));
+}
+
+static void set_position(evsi_job_stream *stream, const char *position) {
+  char *copy = evsi_strdup(position);
+  if (!copy)
+    return; /* behind where it is, which moves nothing twice */
+  evsi_free(stream->position);
+  stream->position = copy;
+}
+
+static void on_entered(void *context, evs_status status, const json_t *answer, const char *message) {
+  evsi_job *job = context;
+  if (!is_answered(job, status, message))
+    return;
+  json_array_clear(job->errors);
+  for (size_t i = 0; i < job->stream_count; i++) {
+    evsi_job_stream *stream = &job->streams[i];
+    const json_t *known = json_object_get(json_object_get(answer, "streams"), stream->name);
+    json_t *each;
+    size_t at;
+    set_position(stream, text_of(known, "position"));
+    stream->done = number_of(known, "done");
+    stream->skipped = number_of(known, "skipped");
+    stream->failed = number_of(known, "failed");
+    json_array_foreach(json_object_get(known, "errors"), at, each) {
+      note_error(job, text_of(each, "id"), text_of(each, "message"));
+    }
+  }
+  job->is_entered = job->is_unwritten = true;
+}
+
+static void enter(evsi_job *job) {
+  json_t *names = json_array();
+  for (size_t i = 0; i < job->stream_count; i++)
+    json_array_append_new(names, json_string(job->streams[i].name));
+  ask(job, "job.enter", json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "streams", names),
+      on_entered);
+}
+
+/* ---- beating ---------------------------------------------------------------------------------- */
+
+static uint64_t total(const evsi_job *job, size_t offset) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < job->stream_count; i++)
+    sum += *(const uint64_t *)((const char *)&job->streams[i] + offset);
+  return sum;
+}
+
+static json_t *progress_of(const evsi_job *job) {
+  return json_pack("{s:I,s:I,s:I,s:O,s:I,s:o}", "done",
+                   (json_int_t)total(job, offsetof(evsi_job_stream, done)), "skipped",
+                   (json_int_t)total(job, offsetof(evsi_job_stream, skipped)), "failed",
+                   (json_int_t)total(job, offsetof(evsi_job_stream, failed)), "errors", job->errors,
+                   "updatedAt", (json_int_t)job->operations->setup.env->wall_ms(), "lastError",
+                   job->last_error ? json_string(job->last_error) : json_null());
+}
+
+static void on_beaten(void *context, evs_status status, const json_t *answer, const char *message) {
+  evsi_job *job = context;
+  const json_t *document = json_object_get(answer, "document");
+  if (!is_answered(job, status, message))
+    return;
+  if (!json_is_true(json_object_get(answer, "isOwner")) || !json_is_object(document)) {
+    lose(job);
+    return;
+  }
+  json_decref(job->document);
+  job->document = json_deep_copy(document);
+  job->version = json_integer_value(json_object_get(answer, "version"));
+  job->is_over = evsi_operation_is_ended(job->document); /* aborted, and our counts are written */
+}
+
+static void beat(evsi_job *job, uint64_t now) {
+  uint64_t third = job->operations->session_timeout_ms / 3;
+  uint64_t usual = evsi_operation_is_state(job->document, "running") ? BEAT_MS : PAUSED_BEAT_MS;
+  job->beat_ms = now + (third < usual ? third : usual);
+  job->is_unwritten = false;
+  ask(job, "job.beat",
+      json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "progress", progress_of(job)),
+      on_beaten);
+}
+
+/* ---- moving ----------------------------------------------------------------------------------- */
+
+/* Letters that were handled use up time at the operation's rate. */
+static void pace(evsi_job *job, uint64_t handled) {
+  uint64_t rate = number_of(job->document, "rate"), now = evsi_operations_now(job->operations);
+  uint64_t earliest = now > 1000 / STEPS_PER_SECOND ? now - 1000 / STEPS_PER_SECOND : 0;
+  if (rate == 0)
+    job->step_ms = now;
+  else
+    job->step_ms = (job->step_ms > earliest ? job->step_ms : earliest) + handled * 1000 / rate;
+}
+
+static void on_stepped(void *context, evs_status status, const json_t *answer, const char *message) {
+  evsi_job *job = context;
+  evsi_job_stream *stream = &job->streams[job->at];
+  json_t *each;
+  size_t i;
+  if (!is_answered(job, status, message))
+    return;
+  if (!json_is_true(json_object_get(answer, "isOwner"))) {
+    lose(job);
+    return;
+  }
+  uint64_t done = number_of(answer, "done"), skipped = number_of(answer, "skipped");
+  uint64_t failed = number_of(answer, "failed");
+  stream->done += done;
+  stream->skipped += skipped;
+  stream->failed += failed;
+  stream->is_done = json_is_true(json_object_get(answer, "isEnd"));
+  set_position(stream, text_of(answer, "position"));
+  json_array_foreach(json_object_get(answer, "errors"), i, each) {
+    note_error(job, text_of(each, "id"), text_of(each, "message"));
+  }
+  evsi_free(job->last_error);
+  job->last_error = NULL;
+  job->is_unwritten = true;
+  pace(job, done + skipped + failed);
+}
+
+static void step(evsi_job *job) {
+  static const char *const copied[] = {"kind", "filter", "allGroups", "actor", "address", "reason"};
+  const evsi_job_stream *stream = &job->streams[job->at];
+  uint64_t rate = number_of(job->document, "rate"), most = rate / STEPS_PER_SECOND;
+  most = rate == 0 || most > STEP_MOST ? STEP_MOST : most > 0 ? most : 1;
+  json_t *params =
+      json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "id", job->id, "owner", job->owner, "stream", stream->name,
+                "position", stream->position, "bound", stream->bound, "limit", (json_int_t)most);
+  for (size_t i = 0; params && i < sizeof copied / sizeof copied[0]; i++)
+    json_object_set(params, copied[i], json_object_get(job->document, copied[i]));
+  ask(job, "job.step", params, on_stepped);
+}
+
+/* ---- ending ----------------------------------------------------------------------------------- */
+
+static void on_logged(void *context, evs_status status, const json_t *answer, const char *message) {
+  evsi_job *job = context;
+  (void)answer;
+  if (is_answered(job, status, message))
+    job->is_over = true;
+}
+
+static void on_ended(void *context, evs_status status, const json_t *answer, const char *message) {
+  evsi_job *job = context;
+  if (!is_answered(job, status, message))
+    return;
+  if (!json_is_true(json_object_get(answer, "isWritten"))) {
+    job->beat_ms = 0; /* somebody changed it: read it anew, and decide anew */
+    return;
+  }
+  json_object_set_new(job->document, "state", json_string("done"));
+  ask(job, "job.audit",
+      evsi_operation_row(job->document, job->document, "operations.end",
+                         total(job, offsetof(evsi_job_stream, done))),
+      on_logged);
+}
+
+static void end(evsi_job *job) {
+  json_int_t now = (json_int_t)job->operations->setup.env->wall_ms();
+  json_t *document = json_deep_copy(job->document);
+  json_object_set_new(document, "state", json_string("done"));
+  json_object_set_new(document, "endedAt", json_integer(now));
+  json_object_set_new(document, "updatedAt", json_integer(now));
+  ask(job, "job.write",
+      json_pack("{s:s,s:I,s:o}", "id", job->id, "version", job->version, "document", document), on_ended);
+}
+
+static bool find_stream(evsi_job *job) {
+  while (job->at < job->stream_count && job->streams[job->at].is_done)
+    job->at++;
+  return job->at < job->stream_count;
+}
+
+uint64_t evsi_job_turn(evsi_job *job, uint64_t now) {
+  if (job->is_asking || job->is_over)
+    return 0;
+  if (now < job->retry_ms)
+    return job->retry_ms;
+  if (!job->is_entered) {
+    job->at = 0;
+    for (size_t i = 0; i < job->stream_count; i++)
+      job->streams[i].is_done = false;
+    enter(job);
+    return 0;
+  }
+  bool is_running = evsi_operation_is_state(job->document, "running");
+  bool has_more = find_stream(job);
+  if (now >= job->beat_ms || (is_running && !has_more && job->is_unwritten))
+    beat(job, now);
+  else if (is_running && !has_more)
+    end(job);
+  else if (is_running && now >= job->step_ms)
+    step(job);
+  else
+    return is_running && job->step_ms < job->beat_ms ? job->step_ms : job->beat_ms;
+  return 0;
+}
+
+void evsi_job_look(evsi_operations *operations, const char *id) {
+  for (evsi_job *job = operations->jobs; job; job = job->next) {
+    if (strcmp(job->id, id) == 0)
+      job->beat_ms = 0;
+  }
+  evsi_operations_wake(operations);
+}

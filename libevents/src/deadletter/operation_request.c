@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ * operation_request.c - the requests of hosts about operations: start, list, get, set. Each is a chain of
+ * questions to the transport and ends with one answer. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_text.h"
+#include "deadletter/operations_inner.h"
+
+enum { CHANGES_MOST = 10 };
+
+typedef struct call {
+  evsi_operations *operations;
+  uint64_t request;
+  json_t *params;
+  json_t *document, *progress; /* of the operation that it is about */
+  json_int_t version;
+  char owner[EVSI_JOB_OWNER_TEXT];
+  int tries;
+} call;
+
+/* ---- ends ------------------------------------------------------------------------------------- */
+
+static void finish(call *made, evs_status status, const char *text) {
+  evsi_operations *operations = made->operations;
+  operations->setup.answer(operations->setup.data, made->request, status,
+                           evsi_text(text ? text : "out of memory"));
+  json_decref(made->params);
+  json_decref(made->document);
+  json_decref(made->progress);
+  evsi_free(made);
+}
+
+static void finish_json(call *made, json_t *document) {
+  char *text = document ? evsi_json_text(document) : NULL;
+  json_decref(document);
+  finish(made, text ? EVS_OK : EVS_NOMEM, text);
+  evsi_free(text);
+}
+
+static void finish_view(call *made) {
+  finish_json(made, evsi_operation_view(made->document, made->progress));
+}
+
+static void ask(call *made, const char *method, json_t *params, evsi_answer_fn fn) {
+  evsi_operations_ask(made->operations, method, params, fn, made);
+}
+
+/* Takes the one row of an answer to job.list; false: it is not there, and that was answered. */
+static bool take_row(call *made, evs_status status, const json_t *answer, const char *message) {
+  const json_t *row = json_array_get(json_object_get(answer, "jobs"), 0);
+  if (status != EVS_OK) {
+    finish(made, status, message);
+    return false;
+  }
+  if (!row) {
+    finish(made, EVS_NOT_FOUND, "there is no such operation: it ended long ago, or never was");
+    return false;
+  }
+  json_decref(made->document);
+  json_decref(made->progress);
+  made->document = json_deep_copy(json_object_get(row, "document"));
+  made->progress = json_incref(json_object_get(row, "progress"));
+  made->version = json_integer_value(json_object_get(row, "version"));
+  return true;
+}
+
+static void on_logged(void *context, evs_status status, const json_t *answer, const char *message) {
+  (void)status, (void)answer,
+      (void)message; /* what is done is done; the transport logs what it cannot write */
+  finish_view(context);
+}
+
+/* ---- list and get ----------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b) {
+  json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "startedAt"));
+  json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "startedAt"));
+  return (left < right) - (left > right);
+}
+
+static void on_list(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  const json_t *rows = json_object_get(answer, "jobs");
+  size_t count = json_array_size(rows), i;
+  json_t **views = evsi_calloc(count + 1, sizeof *views), *list = json_array(), *row;
+  if (status != EVS_OK || !views) {
+    json_decref(list);
+    evsi_free(views);
+    finish(made, status != EVS_OK ? status : EVS_NOMEM, status != EVS_OK ? message : NULL);
+    return;
+  }
+  json_array_foreach(rows, i, row) {
+    views[i] = evsi_operation_view(json_object_get(row, "document"), json_object_get(row, "progress"));
+  }
+  qsort(views, count, sizeof *views, newest_first);
+  for (i = 0; i < count; i++)
+    json_array_append_new(list, views[i]);
+  evsi_free(views);
+  evsi_operations_watch(made->operations, answer);
+  finish_json(made, json_pack("{s:o}", "operations", list));
+}
+
+static void on_get(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  if (!take_row(made, status, answer, message))
+    return;
+  if (!evsi_operation_is_ended(made->document) && made->operations->watch_ms == 0)
+    made->operations->watch_ms = evsi_operations_now(made->operations);
+  evsi_operations_wake(made->operations);
+  finish_view(made);
+}
+
+/* ---- start ------------------------------------------------------------------------------------ */
+
+static void on_created(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  json_t *id = json_object_get(answer, "id");
+  if (status != EVS_OK) {
+    finish(made, status, message);
+  } else if (!json_is_true(json_object_get(answer, "isNew"))) {
+    ask(made, "job.list", json_pack("{s:O}", "id", id), on_get); /* this key was used before */
+  } else if (!evsi_job_add(made->operations, made->document, 1, made->owner)) {
+    finish(made, EVS_NOMEM, NULL); /* it stands in the store: whoever sees no beat takes it over */
+  } else {
+    ask(made, "job.audit", evsi_operation_row(made->document, made->params, "operations.start", 0),
+        on_logged);
+  }
+}
+
+static void create(call *made) {
+  json_t *key = json_object_get(made->document, "key");
+  ask(made, "job.create",
+      json_pack("{s:O,s:O,s:O,s:s}", "id", json_object_get(made->document, "id"), "key", key, "document",
+                made->document, "owner", made->owner),
+      on_created);
+}
+
+static void on_counted(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  json_t *count = json_object_get(answer, "count");
+  if (status != EVS_OK) {
+    finish(made, status, message);
+    return;
+  }
+  if (json_is_true(json_object_get(answer, "exact")))
+    json_object_set(json_object_get(made->document, "snapshot"), "count", count);
+  create(made);
+}
+
+static void on_bounds(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  const char *kind = json_string_value(json_object_get(made->document, "kind"));
+  json_int_t now = (json_int_t)made->operations->setup.env->wall_ms();
+  if (status != EVS_OK) {
+    finish(made, status, message);
+    return;
+  }
+  json_object_set_new(
+      made->document, "snapshot",
+      json_pack("{s:I,s:O,s:n}", "takenAt", now, "bounds", json_object_get(answer, "bounds"), "count"));
+  if (strcmp(kind, "restore") == 0)
+    create(made);
+  else
+    ask(made, "dlq.count", json_pack("{s:O}", "filter", json_object_get(made->document, "filter")),
+        on_counted);
+}
+
+static void start(call *made) {
+  enum { ID_DIGITS = 16 };
+  char id[EVSI_JOB_OWNER_TEXT];
+  const char *why = "there are no random numbers for its id";
+  if (evsi_operations_random_id(made->operations, id) &&
+      evsi_operations_random_id(made->operations, made->owner)) {
+    id[ID_DIGITS] = '\0';
+    made->document = evsi_operation_new(made->params, id, made->operations->setup.env->wall_ms(), &why);
+  }
+  if (!made->document) {
+    finish(made, EVS_VALIDATION, why);
+    return;
+  }
+  ask(made, "job.bounds",
+      json_pack("{s:O,s:O}", "kind", json_object_get(made->document, "kind"), "filter",
+                json_object_get(made->document, "filter")),
+      on_bounds);
+}
+
+/* ---- set -------------------------------------------------------------------------------------- */
+
+static void look(call *made, evsi_answer_fn fn) {
+  json_t *id = json_object_get(made->params, "id");
+  if (json_is_string(id))
+    ask(made, "job.list", json_pack("{s:O}", "id", id), fn);
+  else
+    finish(made, EVS_VALIDATION, "give the id of an operation, a text");
+}
+
+static void on_found(void *context, evs_status status, const json_t *answer, const char *message);
+
+static void on_written(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  if (status != EVS_OK) {
+    finish(made, status, message);
+    return;
+  }
+  if (json_is_true(json_object_get(answer, "isWritten"))) {
+    evsi_job_look(made->operations, json_string_value(json_object_get(made->document, "id")));
+    ask(made, "job.audit",
+        evsi_operation_row(made->document, made->params, "operations.set",
+                           (uint64_t)json_integer_value(json_object_get(made->progress, "done"))),
+        on_logged);
+  } else if (++made->tries < CHANGES_MOST) {
+    look(made, on_found); /* another change came first: this one is made on top of it */
+  } else {
+    finish(made, EVS_CONFLICT, "the operation is being changed by others: try again");
+  }
+}
+
+static void on_found(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  if (!take_row(made, status, answer, message))
+    return;
+  bool has_ended = evsi_operation_is_ended(made->document);
+  const char *why =
+      evsi_operation_change(made->document, made->params, made->operations->setup.env->wall_ms());
+  if (why) {
+    finish(made, has_ended ? EVS_CONFLICT : EVS_VALIDATION, why);
+    return;
+  }
+  ask(made, "job.write",
+      json_pack("{s:O,s:I,s:O}", "id", json_object_get(made->document, "id"), "version", made->version,
+                "document", made->document),
+      on_written);
+}
+
+/* ---- starting --------------------------------------------------------------------------------- */
+
+void evsi_operations_request(evsi_operations *operations, const char *method, const char *params_json,
+                             uint64_t request) {
+  call *made = evsi_calloc(1, sizeof *made);
+  if (!made) {
+    operations->setup.answer(operations->setup.data, request, EVS_NOMEM, evsi_text("out of memory"));
+    return;
+  }
+  made->operations = operations;
+  made->request = request;
+  made->params = json_loads(params_json, 0, NULL);
+  if (!made->params)
+    finish(made, EVS_NOMEM, NULL);
+  else if (strcmp(method, "operations.start") == 0)
+    start(made);
+  else if (strcmp(method, "operations.set") == 0)
+    look(made, on_found);
+  else if (strcmp(method, "operations.get") == 0)
+    look(made, on_get);
+  else
+    ask(made, "job.list", json_object(), on_list);
+}

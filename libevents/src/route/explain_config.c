@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * explain_config.c - explains by the configuration of another process: it is loaded, a router is made of it,
+ * and that router explains. Nothing here decides. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json_text.h"
+#include "consume/matcher.h"
+#include "event/pattern.h"
+#include "route/explain.h"
+#include "route/router.h"
+
+bool evsi_explained_event(const json_t *explanation, evs_bytes *out_origin, evs_bytes *out_type) {
+  const char *type = json_string_value(json_object_get(explanation, "type"));
+  const char *full = json_string_value(json_object_get(explanation, "fullType"));
+  if (!type || !full)
+    return false;
+  size_t prefix = strlen(full) > strlen(type) ? strlen(full) - strlen(type) - 1 : 0;
+  *out_origin = evsi_bytes(full, prefix);
+  *out_type = evsi_text(type);
+  return true;
+}
+
+/* ---- the subscriptions of the other process ---------------------------------------------------- */
+
+typedef struct listeners {
+  const json_t *rows; /* [{name, pattern, group, origins}], as statistics have them */
+  evsi_matcher *matcher;
+  const char **origins; /* room for those of one row */
+} listeners;
+
+static evs_status add_row(listeners *all, const evsi_config *config, uint32_t index, evs_error **out_error) {
+  const json_t *row = json_array_get(all->rows, index), *origins = json_object_get(row, "origins"), *each;
+  const char *pattern = json_string_value(json_object_get(row, "pattern"));
+  size_t i;
+  if (!pattern)
+    return evsi_error(out_error, EVS_CONFIG, "/subscriptions", "subscription %u has no pattern", index);
+  evsi_origin_rule rule = {.origin_prefix = config->origin_prefix,
+                           .origins_set = json_is_array(origins),
+                           .extended_types = config->routing.extended_types};
+  const char **grown = evsi_realloc(all->origins, (json_array_size(origins) + 1) * sizeof *grown);
+  if (!grown)
+    return evsi_error_nomem(out_error);
+  all->origins = grown;
+  json_array_foreach(origins, i, each) {
+    if (json_is_string(each))
+      grown[rule.origin_count++] = json_string_value(each);
+  }
+  rule.origins = grown;
+  return evsi_matcher_add(all->matcher, pattern, &rule, index, out_error);
+}
+
+static evs_status add_rows(listeners *all, const evsi_config *config, evs_error **out_error) {
+  evs_status status = EVS_OK;
+  all->matcher = evsi_matcher_new();
+  if (!all->matcher)
+    return evsi_error_nomem(out_error);
+  for (uint32_t i = 0; status == EVS_OK && i < json_array_size(all->rows); i++)
+    status = add_row(all, config, i, out_error);
+  return status;
+}
+
+/* Those that receive the explained event: [{name, group}], or NULL when memory is short. */
+static json_t *receivers(const listeners *all, const json_t *explanation) {
+  evs_bytes origin, type;
+  bool filtered;
+  json_t *list = json_array();
+  if (!evsi_explained_event(explanation, &origin, &type))
+    return list;
+  uint32_t room = (uint32_t)json_array_size(all->rows) + 1;
+  uint32_t *indexes = evsi_calloc(room, sizeof *indexes);
+  uint32_t count = indexes ? evsi_matcher_match(all->matcher, origin, type, indexes, room, &filtered) : 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const json_t *row = json_array_get(all->rows, indexes[i]);
+    json_array_append_new(list, json_pack("{s:O?,s:O?}", "name", json_object_get(row, "name"), "group",
+                                          json_object_get(row, "group")));
+  }
+  if (!indexes) {
+    json_decref(list);
+    return NULL;
+  }
+  evsi_free(indexes);
+  return list;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------- */
+
+static evs_status explain(const evsi_config *config, evs_bytes query, json_t **out_explanation,
+                          evs_error **out_error) {
+  evsi_router *router = NULL;
+  char *text = NULL;
+  evs_status status = evsi_router_new(config, &router, out_error);
+  if (status == EVS_OK)
+    status = evsi_router_explain(router, query.data, query.size, &text, out_error);
+  evsi_router_free(router);
+  if (status != EVS_OK)
+    return status;
+  *out_explanation = json_loads(text, 0, NULL);
+  evsi_free(text);
+  return *out_explanation ? EVS_OK : evsi_error_nomem(out_error);
+}
+
+static evs_status add_receivers(const evsi_config *config, const json_t *document, json_t *explanation,
+                                evs_error **out_error) {
+  listeners all = {.rows = json_object_get(document, "subscriptions")};
+  evs_status status = add_rows(&all, config, out_error);
+  json_t *list = status == EVS_OK ? receivers(&all, explanation) : NULL;
+  if (status == EVS_OK && json_object_set_new(explanation, "subscriptions", list) != 0)
+    status = evsi_error_nomem(out_error);
+  evsi_matcher_free(all.matcher);
+  evsi_free(all.origins);
+  return status;
+}
+
+evs_status evsi_explain_config(evs_bytes config_json, evs_bytes query, char **out_json,
+                               evs_error **out_error) {
+  evsi_config *config = NULL;
+  json_t *explanation = NULL;
+  evs_status status = evsi_config_load_routing(config_json.data, config_json.size, &config, out_error);
+  if (status != EVS_OK)
+    return status;
+  json_t *document = json_loadb(config_json.data, config_json.size, 0, NULL);
+  status = explain(config, query, &explanation, out_error);
+  if (status == EVS_OK)
+    status = add_receivers(config, document, explanation, out_error);
+  if (status == EVS_OK && !(*out_json = evsi_json_text(explanation)))
+    status = evsi_error_nomem(out_error);
+  json_decref(explanation);
+  json_decref(document);
+  evsi_config_free(config);
+  return status;
+}

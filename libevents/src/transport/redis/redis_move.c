@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * redis_move.c - see redis_move.h. */
+#include "transport/redis/redis_move.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_text.h"
+
+/* The archive's bounds for each stream. */
+static const uint64_t archive_most = 1000000, archive_ms = 30ULL * 24 * 3600 * 1000;
+
+static const struct {
+  const char *word, *done;
+} kinds[] = {[EVSI_MOVE_REQUEUE] = {"requeue", "requeued"},
+             [EVSI_MOVE_DISCARD] = {"discard", "discarded"},
+             [EVSI_MOVE_PURGE] = {"purge", "discarded"},
+             [EVSI_MOVE_RESTORE] = {"restore", "restored"}};
+
+const char *evsi_redis_move_done(evsi_redis_move_kind kind) {
+  return kinds[kind].done;
+}
+
+bool evsi_redis_move_kind_of(const char *word, evsi_redis_move_kind *out) {
+  for (size_t i = 0; word && i < sizeof kinds / sizeof kinds[0]; i++) {
+    *out = (evsi_redis_move_kind)i;
+    if (strcmp(word, kinds[i].word) == 0)
+      return true;
+  }
+  return false;
+}
+
+char *evsi_redis_move_note(const json_t *params, const char *operation) {
+  static const char *const names[][2] = {{"by", "actor"}, {"address", "address"}, {"reason", "reason"}};
+  json_t *note = json_object();
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    json_t *value = json_object_get(params, names[i][1]);
+    if (json_is_string(value))
+      json_object_set(note, names[i][0], value);
+  }
+  if (operation)
+    json_object_set_new(note, "operation", json_string(operation));
+  char *text = note ? evsi_json_text(note) : NULL;
+  json_decref(note);
+  return text;
+}
+
+/* ---- sending ---------------------------------------------------------------------------------- */
+
+static void put_key(evsi_redis_args *args, const char *prefix, evs_bytes name, const char *suffix) {
+  char *key = evsi_redis_key(prefix, name, suffix);
+  args->body.failed |= key == NULL;
+  evsi_redis_arg_text(args, key ? key : "");
+  evsi_free(key);
+}
+
+static void put_progress(evsi_redis_args *args, const evsi_redis_move *move) {
+  char suffix[EVSI_REDIS_NAME_MAX];
+  snprintf(suffix, sizeof suffix, ":%s", move->operation ? move->operation : "");
+  put_key(args, EVSI_REDIS_PROGRESS, move->name, suffix);
+}
+
+static void put_job(evsi_redis_args *args, const evsi_redis_move *move) {
+  evsi_redis_arg_text(args, move->owner ? move->owner : "");
+  evsi_redis_arg_text(args, move->position ? move->position : "");
+}
+
+static void put_entries(evsi_redis_args *args, const evsi_redis_move *move) {
+  for (size_t i = move->from; i < move->from + move->count; i++) {
+    const char *id = json_string_value(json_array_get(move->ids, i));
+    const char *slash = id ? strrchr(id, '/') : NULL;
+    evsi_redis_arg_text(args, slash ? slash + 1 : "");
+    if (move->kind == EVSI_MOVE_RESTORE)
+      continue;
+    evsi_redis_arg_bytes(args, move->data);
+    evsi_redis_arg_bytes(args, move->raw);
+  }
+}
+
+static void put_restore(evsi_redis_request_script *call, const evsi_redis_config *config,
+                        const evsi_redis_move *move) {
+  call->script = EVSI_REDIS_RESTORE;
+  call->keys = 5;
+  put_key(&call->args, config->dlq_prefix, move->name, "");
+  put_key(&call->args, EVSI_REDIS_ARCHIVE, move->name, "");
+  put_key(&call->args, EVSI_REDIS_ARCHIVED, move->name, "");
+  put_key(&call->args, EVSI_REDIS_INDEX, move->name, "");
+  put_progress(&call->args, move);
+  put_job(&call->args, move);
+}
+
+static void put_move(evsi_redis_request_script *call, const evs_transport *transport,
+                     const evsi_redis_move *move) {
+  evsi_buf head = {0};
+  evsi_redis_letter_id(transport, move->name, evsi_bytes(NULL, 0), &head);
+  call->script = EVSI_REDIS_MOVE;
+  call->keys = 6;
+  put_key(&call->args, transport->config.dlq_prefix, move->name, "");
+  put_key(&call->args, transport->config.stream_prefix, move->name, "");
+  put_key(&call->args, EVSI_REDIS_ARCHIVE, move->name, "");
+  put_key(&call->args, EVSI_REDIS_ARCHIVED, move->name, "");
+  put_key(&call->args, EVSI_REDIS_INDEX, move->name, "");
+  put_progress(&call->args, move);
+  evsi_redis_arg_text(&call->args, kinds[move->kind].word);
+  evsi_redis_arg_text(&call->args, move->note ? move->note : "{}");
+  evsi_redis_arg(&call->args, head.data, head.size);
+  evsi_redis_arg_text(&call->args, move->all_groups ? "1" : "");
+  evsi_redis_arg_u64(&call->args, archive_most);
+  evsi_redis_arg_u64(&call->args, archive_ms);
+  put_job(&call->args, move);
+  call->args.body.failed |= head.failed;
+  evsi_buf_free(&head);
+}
+
+void evsi_redis_move_send(evsi_redis_request *request, const evsi_redis_move *move, evsi_redis_request_fn fn,
+                          uint64_t tag) {
+  evsi_redis_request_script call = {0};
+  if (move->kind == EVSI_MOVE_RESTORE)
+    put_restore(&call, &request->transport->config, move);
+  else
+    put_move(&call, request->transport, move);
+  put_entries(&call.args, move);
+  evsi_redis_request_call(request, &call, fn, tag);
+}
+
+/* ---- what became of it ------------------------------------------------------------------------ */
+
+/* Somebody was there before: the archive knows what was done. */
+static const char *gone_outcome(evs_bytes note) {
+  json_t *root = note.size ? json_loadb(note.data, note.size, 0, NULL) : NULL;
+  const char *action = json_string_value(json_object_get(root, "action"));
+  const char *outcome = action && strcmp(action, "discarded") == 0 ? "already_discarded" : "already_requeued";
+  json_decref(root);
+  return outcome;
+}
+
+static json_t *error_result(const char *id, evs_bytes message) {
+  return json_pack("{s:s,s:s,s:o}", "id", id, "outcome", "error", "message",
+                   json_stringn(message.data ? message.data : "", message.size));
+}
+
+json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_move_kind kind, const char *id,
+                               const evsi_redis_reply *outcome) {
+  const evsi_redis_reply *word = evsi_redis_item(outcome, 0);
+  evs_bytes value = evsi_redis_text(evsi_redis_item(outcome, 1)), name, entry;
+  if (outcome->type == EVSI_REDIS_ERROR)
+    return error_result(id, outcome->text);
+  if (evsi_redis_is(word, "EMPTY"))
+    return error_result(
+        id, evsi_text("its body was removed from the stream before it died: nothing is left to requeue"));
+  if (evsi_redis_is(word, "NONE"))
+    return json_pack("{s:s,s:s}", "id", id, "outcome", "not_found");
+  if (evsi_redis_is(word, "GONE"))
+    return json_pack("{s:s,s:s}", "id", id, "outcome", gone_outcome(value));
+  if (evsi_redis_is(word, "KEPT"))
+    return json_pack("{s:s,s:s,s:s}", "id", id, "outcome", "not_restorable", "message",
+                     "only what was discarded can be restored; this one was sent again");
+  if (!evsi_redis_is(word, "OK"))
+    return error_result(id, evsi_text("the server gave an unexpected answer"));
+  json_t *result = json_pack("{s:s,s:s}", "id", id, "outcome", kinds[kind].done);
+  if (kind == EVSI_MOVE_REQUEUE)
+    json_object_set_new(result, "offset", json_stringn(value.data ? value.data : "", value.size));
+  if (kind == EVSI_MOVE_RESTORE && evsi_redis_letter_split(request->transport, id, &name, &entry)) {
+    evsi_buf text = {0};
+    evsi_redis_letter_id(request->transport, name, value, &text);
+    json_object_set_new(result, "newId", text.failed ? NULL : json_stringn(text.data, text.size));
+    evsi_buf_free(&text);
+  }
+  return result;
+}
