@@ -1,38 +1,66 @@
 // SPDX-License-Identifier: MIT
-// system.dlq: look at dead letters, send them back, throw them away.
+// system.dlq: look at dead letters, send them back, edit them, throw them away and get them back. What every
+// request does: docs/requests.md. Bulk changes that survive their process: operations.ts.
 
 import { ValidationError } from './errors.js';
-import { checkOptions } from './event.js';
+import { checkOptions, show } from './event.js';
 import type { EventHeader } from './message.js';
-import type { RequestOptions, Runtime } from './runtime.js';
+import { Operations } from './operations.js';
+import type { ChangeOptions, StoreOptions } from './operations.js';
+import type { Runtime } from './runtime.js';
 
-/** What selects dead letters. */
+/** What selects dead letters: all that is given must hold. */
 export interface DeadLetterFilter {
   readonly topic?: string;
   /** With or without origin prefix, or a pattern. */
   readonly type?: string;
   readonly group?: string;
+  readonly subscription?: string;
   /** Contained in the event or its error. */
   readonly text?: string;
+  /** One kind of failure. */
+  readonly fingerprint?: string;
+  /** Of the last failure, milliseconds since 1970, both included. */
+  readonly since?: number;
+  readonly until?: number;
+  readonly minAttempts?: number;
+  /** true: those that were requeued before; false: the others. */
+  readonly requeued?: boolean;
 }
 
-export interface ListOptions extends DeadLetterFilter, RequestOptions {
+export interface ListOptions extends DeadLetterFilter, StoreOptions {
   readonly limit?: number;
   readonly cursor?: string;
-  readonly transport?: string;
+  readonly order?: 'oldest' | 'newest';
+  /** false: each has its `size` in place of body, stack and history. */
+  readonly body?: boolean;
 }
 
-/** Either `ids`, or `filter`; the members of a filter may also stand beside `ids`' place directly. */
-export interface Selection extends RequestOptions {
+export interface GetOptions extends StoreOptions {
+  /** Of a body of more bytes only its beginning is given. */
+  readonly maxBody?: number;
+  /** Look into the archive. */
+  readonly archived?: boolean;
+}
+
+/** Either `ids`, or a `filter`; {} is all. */
+export interface Selection extends ChangeOptions {
   readonly ids?: readonly string[];
   readonly filter?: DeadLetterFilter;
   readonly limit?: number;
-  readonly transport?: string;
 }
 
 export interface RequeueOptions extends Selection {
   /** Send the event to every group, not only to the one that failed. */
   readonly allGroups?: boolean;
+  /** Another body for the only one of `ids`: JSON text, or bytes. The original stays in the archive. */
+  readonly edit?: string | Uint8Array;
+}
+
+export interface DiscardOptions extends Selection {
+  readonly reason?: string;
+  /** For good, past the archive. */
+  readonly purge?: boolean;
 }
 
 export interface DeadLetter {
@@ -52,46 +80,89 @@ export interface DeadLetter {
   readonly [member: string]: unknown;
 }
 
+/** A part of a list; `next` is the cursor of the part after it. Only an `exhausted` list has nothing more. */
+export interface Page {
+  readonly items: readonly DeadLetter[];
+  readonly next: string | null;
+  readonly scanned: number;
+  readonly exhausted: boolean;
+}
+
+export interface FailureGroup {
+  readonly fingerprint: string;
+  readonly count: number;
+  readonly type: string;
+  readonly group: string;
+  readonly errorClass: string;
+  readonly message: string;
+  readonly lastId: string;
+  readonly [member: string]: unknown;
+}
+
+export interface Count {
+  readonly count: number;
+  /** false: looking ended at its budget. */
+  readonly exact: boolean;
+  readonly byType: Readonly<Record<string, number>>;
+  readonly byGroup: Readonly<Record<string, number>>;
+  readonly [member: string]: unknown;
+}
+
 export interface Settled {
   readonly id: string;
   readonly outcome: string;
   readonly offset?: string;
+  readonly newId?: string;
   readonly message?: string;
 }
 
-export class DeadLetters {
-  readonly #runtime: Runtime;
-
+export class DeadLetters extends Operations {
+  /** Made by the system. */
   constructor(runtime: Runtime) {
-    this.#runtime = runtime;
+    super(runtime);
   }
 
-  /** Dead letters that fit, a page at a time; `next` is the cursor of the page after it, or null. */
-  list(options: ListOptions = {}): Promise<{ items: DeadLetter[]; next: string | null }> {
-    return this.#ask('dlq.list', options);
+  /** Dead letters that fit, a page at a time. */
+  list(options: ListOptions = {}): Promise<Page> {
+    return this.ask('dlq.list', options);
   }
 
   /** One dead letter; NotFound when there is none of this id. */
-  get(id: string, options: RequestOptions & { readonly transport?: string } = {}): Promise<DeadLetter> {
-    return this.#ask('dlq.get', { ...options, id });
+  get(id: string, options: GetOptions = {}): Promise<DeadLetter> {
+    return this.ask('dlq.get', { ...checkOptions(options, 'dlq.get'), id });
   }
 
-  /** Sends dead letters back to the group that failed. */
+  /** Kinds of failures, the newest first, counted. */
+  groups(
+    options: StoreOptions & { readonly topic?: string; readonly limit?: number } = {},
+  ): Promise<{ groups: FailureGroup[]; groupCount: number; total: number; unindexed: number }> {
+    return this.ask('dlq.groups', options);
+  }
+
+  /** How many a filter selects, by type and group. */
+  count(filter: DeadLetterFilter = {}, options: StoreOptions = {}): Promise<Count> {
+    return this.ask('dlq.count', { ...checkOptions(options, 'dlq.count'), filter });
+  }
+
+  /** Sends dead letters back to the group that failed; the events keep their ids, attempts start anew. */
   async requeue(options: RequeueOptions): Promise<{ requeued: number; results: Settled[] }> {
-    return this.#ask('dlq.requeue', selected(options));
+    const { edit, ...rest } = selected(options) as RequeueOptions;
+    return this.ask('dlq.requeue', edit === undefined ? rest : { ...rest, edit: editOf(edit) });
   }
 
-  /** Throws dead letters away for good. */
-  async discard(options: Selection): Promise<{ discarded: number; results: Settled[] }> {
-    return this.#ask('dlq.discard', selected(options));
+  /** Moves dead letters to the archive, from where restore() brings them back; with `purge` for good. */
+  async discard(options: DiscardOptions): Promise<{ discarded: number; results: Settled[] }> {
+    return this.ask('dlq.discard', selected(options));
   }
 
-  async #ask<Answer>(method: string, options: object): Promise<Answer> {
-    const { timeout, signal, ...params } = checkOptions(options, method) as RequestOptions;
-    return this.#runtime.ask<Answer>(method, params, {
-      ...(timeout !== undefined && { timeout }),
-      ...(signal && { signal }),
-    });
+  /** What was requeued, edited or discarded, the newest first. */
+  archive(options: Omit<ListOptions, 'order'> = {}): Promise<Page> {
+    return this.ask('dlq.archive', options);
+  }
+
+  /** Makes discarded ones dead letters again, named by the ids that they had. */
+  restore(ids: readonly string[], options: ChangeOptions = {}): Promise<{ restored: number; results: Settled[] }> {
+    return this.ask('dlq.restore', { ...checkOptions(options, 'dlq.restore'), ids });
   }
 }
 
@@ -103,3 +174,10 @@ function selected(options: Selection): Selection {
   }
   return options;
 }
+
+function editOf(edit: unknown): { body: string } | { raw: string } {
+  if (typeof edit === 'string') return { body: edit };
+  if (edit instanceof Uint8Array) return { raw: Buffer.from(edit).toString('base64') };
+  throw new ValidationError(`edit is ${show(edit)}, expected JSON text or a Uint8Array`, { path: '/edit' });
+}
+

@@ -9,7 +9,19 @@ export type { RetryOptions, SubscribeOptions, SubscriptionInfo } from './consume
 export { Dashboard } from './dashboard.js';
 export type { DashboardOptions } from './dashboard.js';
 export { DeadLetters } from './dlq.js';
-export type { DeadLetter, DeadLetterFilter, ListOptions, RequeueOptions, Selection, Settled } from './dlq.js';
+export type {
+  Count,
+  DeadLetter,
+  DeadLetterFilter,
+  DiscardOptions,
+  FailureGroup,
+  GetOptions,
+  ListOptions,
+  Page,
+  RequeueOptions,
+  Selection,
+  Settled,
+} from './dlq.js';
 export { createEventEnvelope } from './envelope.js';
 export {
   ArgumentError,
@@ -36,6 +48,7 @@ export type { PublishOptions } from './event.js';
 export { rawJson } from './json.js';
 export { Message, Metadata } from './message.js';
 export type { EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
+export type { ChangeOptions, Operation, OperationChange, StartOptions, StoreOptions } from './operations.js';
 export { EventPublisher } from './publisher.js';
 export type { BatchEvent } from './publisher.js';
 export {
@@ -73,6 +86,7 @@ export type {
 } from './stats.js';
 export { MessageStream } from './stream.js';
 export { EventSystem } from './system.js';
+export type { Paused } from './system.js';
 export {
   MemoryTransportPlugin,
   RedisStreamsPlugin,

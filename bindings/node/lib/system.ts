@@ -8,6 +8,8 @@ import type { Dashboard, DashboardOptions } from './dashboard.js';
 import { DeadLetters } from './dlq.js';
 import { EventPublisher } from './publisher.js';
 import { milliseconds } from './event.js';
+import { split } from './operations.js';
+import type { ChangeOptions, StoreOptions } from './operations.js';
 import { EventRouter } from './router.js';
 import type { RoutingConfig } from './router.js';
 import { Runtime } from './runtime.js';
@@ -21,9 +23,11 @@ import type { EventValidator } from './validator.js';
 const DRAIN_MS = 10_000;
 const REQUEST_GRACE_MS = 2000;
 
-/** Which transport a question goes to; the first one that keeps events where none is named. */
-interface StoreOptions extends RequestOptions {
-  readonly transport?: string;
+export interface Paused {
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly reason: string | null;
 }
 
 export class EventSystem {
@@ -118,14 +122,30 @@ export class EventSystem {
 
   /** Consumer groups with their members, pending messages and lag. */
   async groups(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
-    const { topic, transport, ...wait } = options;
-    return (await this.#runtime.ask<{ groups: Record<string, unknown>[] }>('groups', { topic, transport }, wait)).groups;
+    return (await this.#ask<{ groups: Record<string, unknown>[] }>('groups', options)).groups;
   }
 
   /** The topics that the store knows. */
   async topics(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
-    const { transport, ...wait } = options;
-    return (await this.#runtime.ask<{ topics: Record<string, unknown>[] }>('topics', { transport }, wait)).topics;
+    return (await this.#ask<{ topics: Record<string, unknown>[] }>('topics', options)).topics;
+  }
+
+  /**
+   * Lets a consumer group take nothing in any process, until resumeGroup(). Handlers that run may end; members
+   * follow within a third of the transport's sessionTimeout.
+   */
+  async pauseGroup(group: string, options: ChangeOptions & { readonly reason?: string } = {}): Promise<Paused> {
+    return (await this.#ask<{ paused: Paused }>('groups.pause', { ...options, group })).paused;
+  }
+
+  /** Lets a paused consumer group go on; one that is not paused stays as it is. */
+  async resumeGroup(group: string, options: ChangeOptions = {}): Promise<void> {
+    await this.#ask('groups.resume', { ...options, group });
+  }
+
+  /** The systems that are connected to the store: {service, instance, at, ageMs, stats} of each. */
+  async fleet(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
+    return (await this.#ask<{ instances: Record<string, unknown>[] }>('fleet', options)).instances;
   }
 
   /** Any request of docs/requests.md by its name. */
@@ -152,5 +172,10 @@ export class EventSystem {
   ref(): this {
     this.#runtime.engine.hold(true);
     return this;
+  }
+
+  #ask<Answer>(method: string, options: object): Promise<Answer> {
+    const { params, wait } = split(options, method);
+    return this.#runtime.ask<Answer>(method, params, wait);
   }
 }

@@ -32,19 +32,9 @@ test('what a loop that is left had not acknowledged is handed back', async (t) =
     assert.equal(message.body, 1);
     break;
   }
-  await until(() => system.consumer.getStats().handledMessages === 0 && system.stats().subscriptions.length === 0, 'it ended');
-  const { seen } = await collect(system, 3);
-  assert.deepEqual(seen, [1, 2, 3]);
+  await until(() => system.consumer.getStats().releasedMessages === 3, 'all went back');
+  assert.equal(system.consumer.getStats().handledMessages, 0);
 });
-
-async function collect(system, count) {
-  const seen = [];
-  for await (const [message] of system.consumer.messages('a.b')) {
-    seen.push(message.body);
-    if (seen.length === count) break;
-  }
-  return { seen: seen.sort() };
-}
 
 test('a signal, the end of a block and the end of the system end the iteration', async (t) => {
   const system = await openSystem(t);

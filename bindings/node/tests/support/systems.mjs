@@ -28,3 +28,11 @@ export function recorder(answer = () => undefined) {
   };
   return { seen, handler };
 }
+
+let services = 0;
+
+/** The same over a server, by default as a service of its own, so that tests do not see each other's events. */
+export function openOnRedis(t, redis, { service = `shop${++services}`, transport = {}, ...config } = {}) {
+  const store = { type: 'redis-streams', url: redis.url, discoverInterval: 50, ...transport };
+  return openSystem(t, { service, transport: store, ...config });
+}
