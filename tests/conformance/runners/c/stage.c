@@ -39,6 +39,7 @@ void stage_end(test_stage *stage) {
   json_decref(stage->runs);
   json_decref(stage->reports);
   json_decref(stage->listed);
+  json_decref(stage->operation);
 }
 
 json_t *stage_error(evs_error *error) {

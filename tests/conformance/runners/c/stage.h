@@ -42,9 +42,10 @@ typedef struct test_stage {
   size_t handler_count;
   test_hung hung[STAGE_HUNG_MAX];
   size_t hung_count;
-  json_t *runs;    /* what handlers were given, in order */
-  json_t *reports; /* those that nobody has asked for yet */
-  json_t *listed;  /* ids of the dead letters that were listed last */
+  json_t *runs;      /* what handlers were given, in order */
+  json_t *reports;   /* those that nobody has asked for yet */
+  json_t *listed;    /* ids of the dead letters that were listed last */
+  json_t *operation; /* id of the one that was started last */
   uint64_t next_token;
 } test_stage;
 

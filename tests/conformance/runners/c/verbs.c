@@ -267,9 +267,11 @@ static json_t *do_resume(test_scene *scene, const json_t *step, json_t **out_err
 
 /* ---- dead letters ----------------------------------------------------------------------------- */
 
+static const char *const selection[] = {"topic",    "type",  "group", "subscription", "text", "minAttempts",
+                                        "requeued", "limit", NULL};
+
 static json_t *do_dead_letters(test_scene *scene, const json_t *step, json_t **out_error) {
-  static const char *const names[] = {"topic", "type", "group", "text", "limit", NULL};
-  json_t *items = ask_for(scene, "dlq.list", members(step, names), "items", out_error);
+  json_t *items = ask_for(scene, "dlq.list", members(step, selection), "items", out_error);
   json_array_clear(scene->stage->listed);
   for (size_t i = 0; i < json_array_size(items); i++)
     json_array_append(scene->stage->listed, json_object_get(json_array_get(items, i), "id"));
@@ -289,11 +291,23 @@ static json_t *do_dead_letter(test_scene *scene, const json_t *step, json_t **ou
   return ask_for(scene, "dlq.get", json_pack("{s:O}", "id", id), NULL, out_error);
 }
 
+static json_t *do_dead_letter_groups(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"topic", NULL};
+  return ask_for(scene, "dlq.groups", members(step, names), NULL, out_error);
+}
+
+static json_t *do_dead_letter_count(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"filter", NULL};
+  return ask_for(scene, "dlq.count", members(step, names), NULL, out_error);
+}
+
 static json_t *change(test_scene *scene, const json_t *step, const char *method, json_t **out_error) {
-  static const char *const names[] = {"filter", "allGroups", NULL};
+  static const char *const names[] = {"filter", "allGroups", "reason", "purge", "actor", NULL};
   json_t *params = members(step, names);
   if (get(step, "ids"))
     json_object_set_new(params, "ids", ids_of(scene, step));
+  if (get(step, "edit"))
+    json_object_set_new(params, "edit", json_pack("{s:O}", "body", get(step, "edit")));
   return ask_for(scene, method, params, NULL, out_error);
 }
 
@@ -303,6 +317,42 @@ static json_t *do_requeue(test_scene *scene, const json_t *step, json_t **out_er
 
 static json_t *do_discard(test_scene *scene, const json_t *step, json_t **out_error) {
   return change(scene, step, "dlq.discard", out_error);
+}
+
+static json_t *do_restore(test_scene *scene, const json_t *step, json_t **out_error) {
+  return change(scene, step, "dlq.restore", out_error);
+}
+
+static json_t *do_archive(test_scene *scene, const json_t *step, json_t **out_error) {
+  return ask_for(scene, "dlq.archive", members(step, selection), "items", out_error);
+}
+
+/* ---- bulk changes and their log --------------------------------------------------------------- */
+
+static json_t *do_start_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"kind", "filter", "rate", "key", "reason", "actor", NULL};
+  json_t *started = ask_for(scene, "operations.start", members(step, names), NULL, out_error);
+  json_decref(scene->stage->operation);
+  scene->stage->operation = json_incref(json_object_get(started, "id"));
+  return started;
+}
+
+static json_t *do_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+  (void)step;
+  json_t *params = json_pack("{s:O}", "id", scene->stage->operation);
+  return ask_for(scene, "operations.get", params, NULL, out_error);
+}
+
+static json_t *do_change_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"state", "rate", "actor", NULL};
+  json_t *params = members(step, names);
+  json_object_set(params, "id", scene->stage->operation);
+  return ask_for(scene, "operations.set", params, NULL, out_error);
+}
+
+static json_t *do_log(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"limit", NULL};
+  return ask_for(scene, "audit", members(step, names), "items", out_error);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------ */
@@ -332,8 +382,16 @@ static const struct {
     {"resume", do_resume, 0},
     {"deadLetters", do_dead_letters, POLLED | WITHOUT_ORDER},
     {"deadLetter", do_dead_letter, 0},
+    {"deadLetterGroups", do_dead_letter_groups, POLLED},
+    {"deadLetterCount", do_dead_letter_count, POLLED},
     {"requeue", do_requeue, 0},
     {"discard", do_discard, 0},
+    {"archive", do_archive, POLLED | WITHOUT_ORDER},
+    {"restore", do_restore, 0},
+    {"startOperation", do_start_operation, 0},
+    {"operation", do_operation, POLLED},
+    {"changeOperation", do_change_operation, 0},
+    {"log", do_log, POLLED},
 };
 enum { VERB_COUNT = sizeof table / sizeof *table };
 

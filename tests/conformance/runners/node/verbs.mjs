@@ -5,9 +5,12 @@ import { repeated } from './match.mjs';
 import { eventOf, receiptOf } from './stage.mjs';
 
 /** Verbs whose result is looked at until it is as expected. */
-export const POLLED = new Set(['handled', 'stats', 'groups', 'topics', 'deadLetters']);
+export const POLLED = new Set([
+  ...['handled', 'stats', 'groups', 'topics', 'deadLetters', 'deadLetterGroups', 'deadLetterCount', 'archive'],
+  ...['operation', 'log'],
+]);
 /** Verbs that give a list without an order. */
-export const WITHOUT_ORDER = new Set(['handled', 'groups', 'topics', 'deadLetters']);
+export const WITHOUT_ORDER = new Set(['handled', 'groups', 'topics', 'deadLetters', 'archive']);
 
 const CONNECT_MS = 30_000;
 
@@ -40,16 +43,31 @@ const VERBS = {
   stats: ({ system }) => system.stats(),
   groups: ({ system }, { topic }) => system.groups({ topic }),
   topics: ({ system }) => system.topics(),
-  pause: async ({ system }, group) => (await system.request('groups.pause', group)).paused,
-  resume: async ({ system }, group) => (await system.request('groups.resume', group)).paused,
+  pause: ({ system }, { group, ...options }) => system.pauseGroup(group, options),
+  resume: ({ system }, { group, ...options }) => system.resumeGroup(group, options),
   async deadLetters({ stage, system }, selection) {
     const { items } = await system.dlq.list(selection);
     stage.listed = items.map(({ id }) => id);
     return items;
   },
   deadLetter: ({ stage, system }, { id }) => system.dlq.get(id === 'listed' ? stage.listed[0] : id),
+  deadLetterGroups: ({ system }, options) => system.dlq.groups(options),
+  deadLetterCount: ({ system }, { filter }) => system.dlq.count(filter),
   requeue: ({ stage, system }, selection) => system.dlq.requeue(named(stage, selection)),
   discard: ({ stage, system }, selection) => system.dlq.discard(named(stage, selection)),
+  archive: async ({ system }, selection) => (await system.dlq.archive(selection)).items,
+  restore: ({ stage, system }, selection) => {
+    const { ids, ...options } = named(stage, selection);
+    return system.dlq.restore(ids, options);
+  },
+  async startOperation({ stage, system }, { kind, filter, ...options }) {
+    const started = await system.dlq.start(kind, filter, options);
+    stage.operation = started.id;
+    return started;
+  },
+  operation: ({ stage, system }) => system.dlq.operation(stage.operation),
+  changeOperation: ({ stage, system }, change) => system.dlq.changeOperation(stage.operation, change),
+  log: async ({ system }, options) => (await system.dlq.log(options)).items,
 };
 
 /** `listed`: those that the last step `deadLetters` listed. */

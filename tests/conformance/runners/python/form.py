@@ -11,7 +11,9 @@ EVENT = {
     "type": str, "body": object, "text": str, "bytes": str, "contentType": str, "key": str, "partition": int,
     "headers": dict, "id": str, "timestamp": str, "version": str, "transport": str, "timeout": int,
 }
-SELECTION = {"topic": str, "type": str, "group": str, "text": str}
+SELECTION = {
+    "topic": str, "type": str, "group": str, "subscription": str, "text": str, "minAttempts": int, "requeued": bool,
+}
 EXPECTED = {"gives": object, "fails": dict}
 
 # What each verb takes, besides `do`, `at` and what is expected.
@@ -34,8 +36,16 @@ VERBS: dict[str, dict[str, type]] = {
     "resume": {"group": str, "actor": str},
     "deadLetters": {**SELECTION, "limit": int},
     "deadLetter": {"id": str},
-    "requeue": {"ids": object, "filter": dict, "allGroups": bool},
-    "discard": {"ids": object, "filter": dict},
+    "deadLetterGroups": {"topic": str},
+    "deadLetterCount": {"filter": dict},
+    "requeue": {"ids": object, "filter": dict, "allGroups": bool, "edit": str, "actor": str},
+    "discard": {"ids": object, "filter": dict, "reason": str, "purge": bool, "actor": str},
+    "archive": {**SELECTION, "limit": int},
+    "restore": {"ids": object, "actor": str},
+    "startOperation": {"kind": str, "filter": dict, "rate": int, "key": str, "reason": str, "actor": str},
+    "operation": {},
+    "changeOperation": {"state": str, "rate": int, "actor": str},
+    "log": {"limit": int},
 }
 WORDS = {"succeed", "fail", "hang"}
 WORDS_WITH = {"fail": dict, "reject": str, "later": int}

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from form import SELECTION
 from match import repeated
 from stage import Handler, Stage, event_of, receipt_of, result_of
 
 # Verbs whose result is looked at until it is as expected.
-POLLED = {"handled", "stats", "groups", "topics", "deadLetters"}
+POLLED = {
+    "handled", "stats", "groups", "topics", "deadLetters", "deadLetterGroups", "deadLetterCount", "archive", "operation",
+    "log",
+}
 # Verbs that give a list without an order.
-WITHOUT_ORDER = {"handled", "groups", "topics", "deadLetters"}
+WITHOUT_ORDER = {"handled", "groups", "topics", "deadLetters", "archive"}
 
 
 async def play(stage: Stage, step: dict[str, Any]) -> Any:
@@ -85,18 +89,15 @@ async def _topics(stage: Stage, step: dict[str, Any], at: str) -> Any:
 
 
 async def _pause(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    given = {name: step[name] for name in ("reason", "actor") if name in step}
-    return await result_of(stage.systems[at].pause_group(step["group"], **given))
+    return await result_of(stage.systems[at].pause_group(step["group"], **_given(step, "reason", "actor")))
 
 
 async def _resume(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    given = {"actor": step["actor"]} if "actor" in step else {}
-    return await result_of(stage.systems[at].resume_group(step["group"], **given))
+    return await result_of(stage.systems[at].resume_group(step["group"], **_given(step, "actor")))
 
 
 async def _dead_letters(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    names = ("topic", "type", "group", "text", "limit")
-    page = await result_of(stage.systems[at].dlq.list(**{name: step[name] for name in names if name in step}))
+    page = await result_of(stage.systems[at].dlq.list(filter=_given(step, *SELECTION), **_given(step, "limit")))
     stage.listed = [item["id"] for item in page.items]
     return page.items
 
@@ -105,13 +106,58 @@ async def _dead_letter(stage: Stage, step: dict[str, Any], at: str) -> Any:
     return await result_of(stage.systems[at].dlq.get(_ids(stage, step["id"])[0]))
 
 
+async def _dead_letter_groups(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return (await result_of(stage.systems[at].dlq.groups(**_given(step, "topic"))))._asdict()
+
+
+async def _dead_letter_count(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].dlq.count(step.get("filter")))
+
+
 async def _requeue(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    dlq = stage.systems[at].dlq
-    return (await result_of(dlq.requeue(**_selection(stage, step), all_groups=step.get("allGroups", False))))._asdict()
+    options = {"all_groups": step.get("allGroups", False), **_given(step, "edit", "actor")}
+    return (await result_of(stage.systems[at].dlq.requeue(**_selection(stage, step), **options)))._asdict()
 
 
 async def _discard(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    return (await result_of(stage.systems[at].dlq.discard(**_selection(stage, step))))._asdict()
+    options = _given(step, "reason", "purge", "actor")
+    return (await result_of(stage.systems[at].dlq.discard(**_selection(stage, step), **options)))._asdict()
+
+
+async def _archive(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return (await result_of(stage.systems[at].dlq.archive(_given(step, *SELECTION), **_given(step, "limit")))).items
+
+
+async def _restore(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    ids = _ids(stage, step["ids"])
+    return (await result_of(stage.systems[at].dlq.restore(ids, **_given(step, "actor"))))._asdict()
+
+
+# ---- bulk changes and their log ----------------------------------------------------------------------------
+
+
+async def _start_operation(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    options = _given(step, "rate", "key", "reason", "actor")
+    started = await result_of(stage.systems[at].dlq.start(step["kind"], step["filter"], **options))
+    stage.operation = started["id"]
+    return started
+
+
+async def _operation(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].dlq.operation(stage.operation))
+
+
+async def _change_operation(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    options = _given(step, "state", "rate", "actor")
+    return await result_of(stage.systems[at].dlq.change_operation(stage.operation, **options))
+
+
+async def _log(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return (await result_of(stage.systems[at].dlq.log(**_given(step, "limit")))).items
+
+
+def _given(step: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: step[name] for name in names if name in step}
 
 
 def _selection(stage: Stage, step: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +188,14 @@ VERBS = {
     "resume": _resume,
     "deadLetters": _dead_letters,
     "deadLetter": _dead_letter,
+    "deadLetterGroups": _dead_letter_groups,
+    "deadLetterCount": _dead_letter_count,
     "requeue": _requeue,
     "discard": _discard,
+    "archive": _archive,
+    "restore": _restore,
+    "startOperation": _start_operation,
+    "operation": _operation,
+    "changeOperation": _change_operation,
+    "log": _log,
 }
