@@ -79,7 +79,8 @@ def node(*paths: str, preset: str = "release", **env: str) -> Step:
     if preset == "asan":
         # As with Python; node exports C++ symbols that the sanitizer looks for when it starts.
         env |= {"EVS_PRELOAD": "libasan.so libstdc++.so", "EVS_NODE_MEMORY_ONLY": "1"}
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        env["ASAN_OPTIONS"] += ":malloc_context_size=4"
+        env["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}/lsan_node.supp:print_suppressions=0"
     return sh("node", "--expose-gc", "--test", "--test-reporter=spec", *files, env=env, preset=preset)
 
 
