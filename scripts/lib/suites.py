@@ -24,6 +24,7 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
 SUPPRESSIONS = ROOT / "tests/support"
+NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +124,7 @@ def table(long: bool) -> list[Suite]:
         Suite("python", "the Python binding: behaviour and types",
               (build(), pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml"))),
         Suite("node", "the Node binding: behaviour, ends of the process, types, the published examples",
-              (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE")),
+              (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
         Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
         Suite("integration", "C and Python against redis-server",
               (build(), ctest("integration"),
@@ -138,7 +139,7 @@ def table(long: bool) -> list[Suite]:
         Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
               (build("asan"), ctest("unit|conformance|abi|integration", "asan"),
                pytest("tests/integration", preset="asan"),
-               node("bindings/node/tests/lifecycle.test.mjs", preset="asan")),
+               node(*(f"bindings/node/tests/{name}.test.mjs" for name in NODE_SANITIZED), preset="asan")),
               packages=("TEST", "NODE"), seconds=(1800, 14400)),
         Suite("tsan", "C suite and integration tests under TSan",
               (build("tsan"), ctest("unit|conformance|abi|integration", "tsan"),
