@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,13 +103,15 @@ static void keep_id(json_t *operation, char out_id[64]) {
 
 /* ---- a process that dies ------------------------------------------------------------------------ */
 
-static pid_t start_in_child(void) {
+/* A process that starts the operation, or takes over the one there is, until it is killed. */
+static pid_t run_in_child(bool starts) {
   pid_t child = fork();
   test_require(child >= 0, "fork");
   if (child > 0)
     return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing behind */
   evs_system *system = connect_host();
-  json_decref(start(system, ",\"rate\":1000"));
+  json_decref(starts ? start(system, ",\"rate\":1000") : host_call(system, "operations.list", "{}"));
   for (;;)
     pause();
 }
@@ -120,13 +123,7 @@ static void an_operation_survives_kill_9_and_moves_each_letter_once(void **state
   bury(LETTERS);
   for (int killed = 0; killed < 2; killed++) {
     long long before = redis_dead(&server, TOPIC);
-    pid_t child = killed == 0 ? start_in_child() : fork();
-    if (child == 0) { /* the second one only takes over */
-      evs_system *system = connect_host();
-      json_decref(host_call(system, "operations.list", "{}"));
-      for (;;)
-        pause();
-    }
+    pid_t child = run_in_child(killed == 0);
     TEST_UNTIL(redis_dead(&server, TOPIC) < before - 1000);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);

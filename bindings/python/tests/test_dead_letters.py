@@ -10,6 +10,16 @@ from conftest import eventually, eventually_sync
 pytestmark = pytest.mark.asyncio
 
 
+async def buried(system, topic, count):
+    """Waits until so many dead letters are there."""
+
+    async def look():
+        while (await system.dlq.count({"topic": topic}))["count"] < count:
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(look(), 60)
+
+
 async def bury(system, word, count):
     """Leaves so many dead letters; gives their topic."""
 
@@ -20,11 +30,7 @@ async def bury(system, word, count):
     await system.publish_batch([(f"{word}.sent", number) for number in range(count)])
     topic = f"{word}-events"
 
-    async def are_there():
-        return (await system.dlq.count({"topic": topic}))["count"] == count
-
-    while not await are_there():
-        pass
+    await buried(system, topic, count)
     return topic
 
 
@@ -56,9 +62,8 @@ async def test_an_edited_letter_is_delivered_and_its_original_is_in_the_archive(
     async with libevents.EventSystem(redis_config) as system:
         await system.subscribe(f"{word}.sent", handle)
         topic = (await system.publish(f"{word}.sent", 0)).topic
-        while not (page := await system.dlq.list(topic)).items:
-            pass
-        (letter,) = page.items
+        await buried(system, topic, 1)
+        (letter,) = (await system.dlq.list(topic)).items
         edited = await system.dlq.requeue([letter["id"]], edit='{"n": 9007199254740993}', actor="ana")
         assert edited.results[0]["outcome"] == "requeued"
         await eventually(lambda: seen)

@@ -37,12 +37,19 @@ static bool hash(const char *text, char out_hex[41]) {
   return true;
 }
 
+/* What stands before a script costs each call of it. */
+static bool is_about_letters(int script) {
+  return script == EVSI_REDIS_DEAD || script == EVSI_REDIS_LETTERS || script == EVSI_REDIS_MOVE ||
+         script == EVSI_REDIS_RESTORE;
+}
+
 bool evsi_redis_scripts_init(evsi_redis_scripts *scripts, evsi_redis_conn *conn) {
   memset(scripts, 0, sizeof *scripts);
   scripts->conn = conn;
   for (int i = 0; i < EVSI_REDIS_SCRIPTS; i++) {
     evsi_buf text = {0};
     evsi_buf_add_text(&text, EVSI_LUA_COMMON);
+    evsi_buf_add_text(&text, is_about_letters(i) ? EVSI_LUA_LETTER : "");
     evsi_buf_add_text(&text, sources[i]);
     scripts->text[i] = evsi_buf_take(&text);
     if (!scripts->text[i] || !hash(scripts->text[i], scripts->sha1[i])) {

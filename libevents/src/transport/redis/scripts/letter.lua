@@ -1,0 +1,119 @@
+-- Stands, behind common.lua, before the scripts that read or move dead letters: what a letter is made of, the
+-- index of fingerprints, the progress of operations.
+
+-- A text of at most `most` bytes that ends with a whole character.
+local function cut(text, most)
+  if #text <= most then
+    return text
+  end
+  while most > 0 and string.byte(text, most + 1) >= 128 and string.byte(text, most + 1) < 192 do
+    most = most - 1
+  end
+  return string.sub(text, 1, most)
+end
+
+-- JSON of a table; a slash stays a slash.
+local function encode(value)
+  return (string.gsub(cjson.encode(value), '\\/', '/'))
+end
+
+-- What the index keeps of a record: its fingerprint, the mark of the letter (the fingerprint, with an r for
+-- one that was requeued before) and a description; nil when the record has no fingerprint.
+local function describe(record)
+  local ok, about = pcall(cjson.decode, record)
+  if not ok or type(about) ~= 'table' or type(about.fingerprint) ~= 'string' then
+    return nil
+  end
+  if #about.fingerprint > 16 or not string.find(about.fingerprint, '^%x+$') then
+    return nil
+  end
+  local failure = type(about.error) == 'table' and about.error or {}
+  local message = type(failure.message) == 'string' and failure.message or ''
+  local is_back = (tonumber(about.requeueCount) or 0) > 0
+  return {
+    fingerprint = about.fingerprint,
+    at = tonumber(about.lastFailureAt) or now_ms(),
+    mark = about.fingerprint .. (is_back and 'r' or ''),
+    is_back = is_back,
+    text = encode({
+      type = about.type, group = about.group, class = failure.class, message = cut(message, 1024)
+    })
+  }
+end
+
+local function index_add(index, about, id)
+  local fingerprint = about.fingerprint
+  local known = redis.call('HMGET', index, fingerprint .. ':f', fingerprint .. ':l')
+  redis.call('HINCRBY', index, fingerprint .. ':n', 1)
+  if about.is_back then
+    redis.call('HINCRBY', index, fingerprint .. ':r', 1)
+  end
+  if about.at < tonumber(known[1] or math.huge) then
+    redis.call('HSET', index, fingerprint .. ':f', number(about.at))
+  end
+  if about.at >= tonumber(known[2] or 0) then
+    redis.call('HSET', index, fingerprint .. ':l', number(about.at), fingerprint .. ':i', id,
+               fingerprint .. ':d', about.text)
+  end
+end
+
+-- Letters without a mark are older than the index and were never counted.
+local function index_remove(index, mark)
+  local fingerprint, back = string.match(mark or '', '^(%x+)(r?)$')
+  if not fingerprint or redis.call('HEXISTS', index, fingerprint .. ':n') == 0 then
+    return
+  end
+  if redis.call('HINCRBY', index, fingerprint .. ':n', -1) <= 0 then
+    for _, part in ipairs({'n', 'r', 'f', 'l', 'i', 'd'}) do
+      redis.call('HDEL', index, fingerprint .. ':' .. part)
+    end
+  elseif back == 'r' then
+    redis.call('HINCRBY', index, fingerprint .. ':r', -1)
+  end
+end
+
+-- The last value of a field, as readers take it.
+local function field(fields, name)
+  for i = #fields - 1, 1, -2 do
+    if fields[i] == name then
+      return fields[i + 1]
+    end
+  end
+  return nil
+end
+
+-- From the last field `dead` on everything is ours: fields of the event, record, mark or nil.
+local function split_letter(fields)
+  for i = #fields - 1, 1, -2 do
+    if fields[i] == 'dead' then
+      local event = {}
+      for at = 1, i - 1 do
+        event[at] = fields[at]
+      end
+      return event, fields[i + 1], fields[i + 2] == 'fp' and fields[i + 3] or nil
+    end
+  end
+  return fields, '', nil
+end
+
+-- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.
+local function is_taken_over(progress, owner)
+  return owner ~= '' and redis.call('HGET', progress, 'owner') ~= owner
+end
+
+local function advance(progress, owner, position, counts)
+  if owner == '' then
+    return
+  end
+  redis.call('HSET', progress, 'position', position)
+  for name, count in pairs(counts) do
+    redis.call('HINCRBY', progress, name, count)
+  end
+end
+
+-- Remembers why an entry could not be moved; the first ones tell enough.
+local function note_error(progress, owner, id, why)
+  if owner ~= '' and redis.call('HLEN', progress) < 30 then
+    redis.call('HSET', progress, 'e:' .. id, why)
+  end
+end
