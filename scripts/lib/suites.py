@@ -24,6 +24,7 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
 SUPPRESSIONS = ROOT / "tests/support"
+NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +80,8 @@ def node(*paths: str, preset: str = "release", **env: str) -> Step:
     if preset == "asan":
         # As with Python; node exports C++ symbols that the sanitizer looks for when it starts.
         env |= {"EVS_PRELOAD": "libasan.so libstdc++.so", "EVS_NODE_MEMORY_ONLY": "1"}
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        env["ASAN_OPTIONS"] += ":malloc_context_size=4"
+        env["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}/lsan_node.supp:print_suppressions=0"
     return sh("node", "--expose-gc", "--test", "--test-reporter=spec", *files, env=env, preset=preset)
 
 
@@ -122,7 +124,7 @@ def table(long: bool) -> list[Suite]:
         Suite("python", "the Python binding: behaviour and types",
               (build(), pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml"))),
         Suite("node", "the Node binding: behaviour, ends of the process, types, the published examples",
-              (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE")),
+              (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
         Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
         Suite("integration", "C and Python against redis-server",
               (build(), ctest("integration"),
@@ -137,7 +139,7 @@ def table(long: bool) -> list[Suite]:
         Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
               (build("asan"), ctest("unit|conformance|abi|integration", "asan"),
                pytest("tests/integration", preset="asan"),
-               node("bindings/node/tests/lifecycle.test.mjs", preset="asan")),
+               node(*(f"bindings/node/tests/{name}.test.mjs" for name in NODE_SANITIZED), preset="asan")),
               packages=("TEST", "NODE"), seconds=(1800, 14400)),
         Suite("tsan", "C suite and integration tests under TSan",
               (build("tsan"), ctest("unit|conformance|abi|integration", "tsan"),

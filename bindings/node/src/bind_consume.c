@@ -188,14 +188,17 @@ napi_value evsn_ack(napi_env env, napi_callback_info info) {
 enum { DELIVERY, KIND, DELAY, FAILURE_NUMBERS };
 enum { ERROR_CLASS, MESSAGE, STACK, FAILURE_TEXTS };
 
-static bool read_failure(napi_env env, evsn_arena *arena, const double *row, napi_value texts, uint32_t index,
-                         evs_failure *failure) {
-  evs_bytes *const fields[FAILURE_TEXTS] = {&failure->error_class, &failure->message, &failure->stack};
+static void read_numbers(const double *row, evs_failure *failure) {
   memset(failure, 0, sizeof *failure);
   failure->struct_size = sizeof *failure;
   failure->delivery = (uint64_t)row[DELIVERY];
   failure->kind = (uint32_t)row[KIND];
   failure->delay_ms = (uint64_t)row[DELAY];
+}
+
+static bool read_texts(napi_env env, evsn_arena *arena, napi_value texts, uint32_t index,
+                       evs_failure *failure) {
+  evs_bytes *const fields[FAILURE_TEXTS] = {&failure->error_class, &failure->message, &failure->stack};
   for (uint32_t i = 0; i < FAILURE_TEXTS; i++) {
     napi_value text;
     if (napi_get_element(env, texts, index * FAILURE_TEXTS + i, &text) != napi_ok ||
@@ -219,8 +222,10 @@ napi_value evsn_fail(napi_env env, napi_callback_info info) {
     return NULL;
   evs_failure *failures = evsn_arena_take(&arena, (count ? count : 1) * sizeof *failures);
   bool is_read = failures != NULL;
-  for (uint32_t i = 0; i < count && is_read; i++)
-    is_read = read_failure(env, &arena, numbers + (size_t)i * FAILURE_NUMBERS, args[3], i, &failures[i]);
+  for (uint32_t i = 0; i < count && is_read; i++) {
+    read_numbers(numbers + (size_t)i * FAILURE_NUMBERS, &failures[i]);
+    is_read = read_texts(env, &arena, args[3], i, &failures[i]);
+  }
   if (is_read) {
     evs_status status = evs_fail(system->handle, failures, count, &stale, &error);
     result = status == EVS_OK ? evsn_new_number(env, (double)stale) : evsn_throw(env, status, error);

@@ -24,6 +24,7 @@
 enum { EVENTS_MAX = 16, STOP_ID = 0 };
 
 struct evsn_env {
+  napi_env env;
   evsn_system *systems;
   uint32_t next_id;
   uint32_t held; /* systems that keep the loop alive */
@@ -135,6 +136,8 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   if (state->wake)
     napi_release_threadsafe_function(state->wake, napi_tsfn_abort);
   state->wake = NULL;
+  napi_delete_reference(state->env, state->make_error);
+  state->make_error = NULL;
   napi_remove_async_cleanup_hook(hook);
 }
 
@@ -150,6 +153,7 @@ bool evsn_env_init(napi_env env) {
     napi_throw_error(env, "EVS_NOMEM", "out of memory");
     return false;
   }
+  state->env = env;
   state->next_id = STOP_ID + 1;
   if (napi_set_instance_data(env, state, on_unload, NULL) == napi_ok)
     return true;
