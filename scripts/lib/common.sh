@@ -25,5 +25,5 @@ usage_error() {
 # C files that are ours, for the formatter and the linter.
 evs_c_files() {
   (cd "$root" && find libevents cli dashboard bindings tests examples \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) \
-    -type f | LC_ALL=C sort)
+    -type f -not -path '*/node_modules/*' | LC_ALL=C sort)
 }

@@ -32,7 +32,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def errors() -> str:
     rows = rows_of("libevents/src/base/errors.def", r"EVS_STATUS(?:_FIRST)?")
-    return table(("code", "name", "in Python", "may pass by itself", "meaning"),
+    return table(("code", "name", "in Python and Node", "may pass by itself", "meaning"),
                  [(code, f"`{name}`", f"`{kind}`" if kind else "", "yes" if retriable == "true" else "", text)
                   for code, name, kind, retriable, text in rows])
 

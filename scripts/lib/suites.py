@@ -24,6 +24,7 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
 SUPPRESSIONS = ROOT / "tests/support"
+NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +78,17 @@ def node_modules(folder: str) -> Step:
     return sh("npm", "--prefix", folder, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
 
 
-def node(*paths: str, at_once: int = 1) -> Step:
-    """Test files of Node's own runner; a path may have `*` in it."""
+def node(*paths: str, at_once: int = 0, preset: str = "release") -> Step:
+    """Test files of Node's own runner; a path may have `*` in it. at_once: files beside each other, 0: its choice."""
     files = [str(path.relative_to(ROOT)) for pattern in paths for path in sorted(ROOT.glob(pattern))]
-    return sh("node", "--test", f"--test-concurrency={at_once}", "--test-reporter=spec", *files)
+    env = sanitizer(preset)
+    if preset == "asan":
+        # As with Python; node exports C++ symbols that the sanitizer looks for when it starts.
+        env |= {"EVS_PRELOAD": "libasan.so libstdc++.so", "EVS_NODE_MEMORY_ONLY": "1"}
+        env["ASAN_OPTIONS"] += ":malloc_context_size=4"
+        env["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}/lsan_node.supp:print_suppressions=0"
+    concurrency = (f"--test-concurrency={at_once}",) if at_once else ()
+    return sh("node", "--expose-gc", "--test", *concurrency, "--test-reporter=spec", *files, env=env, preset=preset)
 
 
 def sanitizer(preset: str) -> dict[str, str]:
@@ -111,23 +119,26 @@ def fuzzers(long: bool) -> tuple[Step, ...]:
 def table(long: bool) -> list[Suite]:
     return [
         Suite("build", "everything compiles, and the environment file works in sh and bash",
-              (build(), pytest("tests/scripts"))),
+              (build(), pytest("tests/scripts")), packages=("TEST", "NODE")),
         Suite("structure", "the tree, its layers and its documents agree",
               (build(), pytest("tests/structure"))),
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
-        Suite("conformance", "the shared vectors in C and Python; a wrong vector is seen",
-              (build(), ctest("conformance"), pytest("tests/conformance"))),
+        Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
+              (build(), ctest("conformance"), pytest("tests/conformance")), packages=("TEST", "NODE")),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
         Suite("python", "the Python binding: behaviour and types",
               (build(), pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml"))),
+        Suite("node", "the Node binding: behaviour, ends of the process, types, the published examples",
+              (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
         Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
         Suite("integration", "C and Python against redis-server",
               (build(), ctest("integration"),
                pytest("tests/integration", "--ignore-glob=*/cli_*_test.py", "--ignore=tests/integration/cli_test.py"))),
         Suite("dashboard", "the dashboard's server, held to its OpenAPI document", (build(), pytest("tests/dashboard")),
               packages=("TEST", "DASHBOARD")),
-        Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs"))),
+        Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs")),
+              packages=("TEST", "NODE")),
         Suite("demo", "the demo loses nothing, and notices when something is lost",
               (build(), sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1)),
               packages=("DEMO",)),
@@ -139,10 +150,11 @@ def table(long: bool) -> list[Suite]:
               packages=("TEST", "NODE", "BROWSER")),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
               (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
-        Suite("asan", "C suite and integration tests under ASan and UBSan",
+        Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
               (build("asan"), ctest("unit|conformance|abi|integration", "asan"),
-               pytest("tests/integration", "tests/dashboard", preset="asan")),
-              packages=("TEST", "DASHBOARD"), seconds=(1500, 14400)),
+               pytest("tests/integration", "tests/dashboard", preset="asan"),
+               node(*(f"bindings/node/tests/{name}.test.mjs" for name in NODE_SANITIZED), preset="asan")),
+              packages=("TEST", "DASHBOARD", "NODE"), seconds=(1800, 14400)),
         Suite("tsan", "C suite and integration tests under TSan",
               (build("tsan"), ctest("unit|conformance|abi|integration", "tsan"),
                pytest("tests/integration", "tests/dashboard", preset="tsan")),
@@ -160,6 +172,9 @@ def environment(step: Step, long: bool) -> dict[str, str]:
     base = folder(step.preset)
     env["PATH"] = f"{base}/venv/bin:{base}/bin:{env['PATH']}"
     env["PYTHONPATH"] = f"{base}/python"
+    env["NODE_PATH"] = f"{base}/node"
+    if (hook := base / "node/register.mjs").exists():
+        env["NODE_OPTIONS"] = f"--import={hook.as_uri()}"
     env["EVS_BUILD_DIR"] = str(base)
     env["CTEST_OUTPUT_ON_FAILURE"] = "1"
     env.pop("EVS_LONG", None)
@@ -167,9 +182,9 @@ def environment(step: Step, long: bool) -> dict[str, str]:
         env["EVS_LONG"] = "1"
     env.update(step.env)
     if "EVS_PRELOAD" in env:
-        found = subprocess.run(["gcc", f"-print-file-name={env.pop('EVS_PRELOAD')}"], check=True,
-                               capture_output=True, text=True).stdout.strip()
-        env["LD_PRELOAD"] = found
+        found = [subprocess.run(["gcc", f"-print-file-name={name}"], check=True, capture_output=True,
+                                text=True).stdout.strip() for name in env.pop("EVS_PRELOAD").split()]
+        env["LD_PRELOAD"] = ":".join(found)
     return env
 
 
@@ -229,6 +244,10 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
             passed += int(number) if word == "passed" else 0
             failed += int(number) if word in ("failed", "error", "errors") else 0
             skipped += int(number) if word == "skipped" else 0
+    for word, number in re.findall(r"^\S+ (pass|fail|skipped) (\d+)$", text, re.M):  # Node's runner
+        passed += int(number) if word == "pass" else 0
+        failed += int(number) if word == "fail" else 0
+        skipped += int(number) if word == "skipped" else 0
     if not ok and not failed:
         failed = 1
     if ok and not passed:

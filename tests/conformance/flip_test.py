@@ -21,6 +21,7 @@ BUILD = Path(os.environ.get("EVS_BUILD_DIR", HERE.parents[1] / "build"))
 RUNNERS = {
     "c": [str(BUILD / "tests/conformance_vectors_test")],
     "python": [sys.executable, str(HERE / "vectors.py")],
+    "node": ["node", str(HERE / "vectors.mjs")],
 }
 
 # What a file's entries expect.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs_test.py - what the documents show runs as it stands there: every Python block, every C block that is a
+"""docs_test.py - what the documents show runs as it stands there: every Python block, every JavaScript block, every C block that is a
 whole program, every line of the shell blocks (marked `sh`) that begins with `events`, and every JSON block
 that is a configuration passes the check."""
 
@@ -22,7 +22,8 @@ import reference  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 
 DEFAULT_URL = "redis://localhost:6379"  # what the documents say
-FIRST = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "bindings/python/README.md"]
+FIRST = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "bindings/python/README.md",
+         ROOT / "bindings/node/README.md"]
 
 
 def blocks(language: str) -> list:
@@ -57,6 +58,13 @@ def test_python_block_runs(code, server, tmp_path):
     run([sys.executable, "-W", "error", str(program)], cwd=tmp_path)
 
 
+@pytest.mark.parametrize("code", blocks("js"))
+def test_javascript_block_runs(code, server, tmp_path):
+    program = tmp_path / "block.mjs"
+    program.write_text(code.replace(DEFAULT_URL, server.url))
+    run(["node", "--throw-deprecation", str(program)], cwd=tmp_path)
+
+
 @pytest.mark.parametrize("code", [block for block in blocks("c") if "int main" in block.values[0]])
 def test_c_program_compiles_and_runs(code, server, tmp_path):
     source = tmp_path / "block.c"
@@ -85,13 +93,18 @@ def test_configuration_is_valid(code, tmp_path):
 
 
 def test_readme_programs_print_the_event(server, tmp_path):
-    """The two programs that a reader tries first do what the text around them says."""
+    """The programs that a reader tries first do what the text around them says."""
     readme = (ROOT / "README.md").read_text()
     python = re.search(r"```python\n(.*?)```", readme, re.S)
     program = tmp_path / "first.py"
     program.write_text(python.group(1))
     printed = run([sys.executable, str(program)], cwd=tmp_path)
     assert "order.placed {'id': 7} order-events 1" in printed
+    assert "stored" in printed
+    program = tmp_path / "first.mjs"
+    program.write_text(re.search(r"```js\n(.*?)```", readme, re.S).group(1))
+    printed = run(["node", str(program)], cwd=tmp_path)
+    assert "order.placed { id: 7 } order-events 1" in printed
     assert "stored" in printed
 
 

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ["build", "test", "bench", "abi-check", "format", "lint", "sanitize", "docs", "demo"]
+ALL = 'echo "$PATH|$PYTHONPATH|$NODE_PATH|$NODE_OPTIONS"'
 SHELLS = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
 
 
@@ -35,9 +36,19 @@ def test_env_makes_command_and_module_work_from_any_folder(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SHELLS)
+def test_env_makes_the_package_work_in_node_from_any_folder(name, tmp_path):
+    (tmp_path / "a.mjs").write_text("import { version } from 'libevents';\nconsole.log(version());\n")
+    required = "node -p 'require(`libevents`).version()'"
+    done = shell(name, f". '{ROOT}/build/env'; . '{ROOT}/build/env' && node a.mjs && {required}", tmp_path)
+    assert done.returncode == 0, done.stderr
+    imported, found = done.stdout.split()
+    assert imported == found
+
+
+@pytest.mark.parametrize("name", SHELLS)
 def test_env_read_twice_changes_nothing_more(name, tmp_path):
-    once = shell(name, f". '{ROOT}/build/env'; echo \"$PATH|$PYTHONPATH\"", tmp_path)
-    twice = shell(name, f". '{ROOT}/build/env'; . '{ROOT}/build/env'; echo \"$PATH|$PYTHONPATH\"", tmp_path)
+    once = shell(name, f". '{ROOT}/build/env'; {ALL}", tmp_path)
+    twice = shell(name, f". '{ROOT}/build/env'; . '{ROOT}/build/env'; {ALL}", tmp_path)
     assert once.stdout == twice.stdout != ""
 
 

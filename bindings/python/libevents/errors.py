@@ -234,7 +234,13 @@ def make_error(
         if isinstance(parsed, dict):
             fields = parsed
     problems = [
-        Problem(**{name: str(value) for name, value in entry.items() if name in Problem.__annotations__})
+        Problem(
+            **{
+                name: str(value)
+                for name, value in entry.items()
+                if name in Problem.__annotations__ and value is not None
+            }
+        )
         for entry in fields.get("problems") or ()
         if "path" in entry and "message" in entry
     ]

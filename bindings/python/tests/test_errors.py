@@ -53,6 +53,12 @@ def test_configuration_error_has_all_problems():
     assert "/servise" in str(caught.value)
 
 
+def test_a_problem_without_a_suggestion_has_an_empty_one():
+    with pytest.raises(libevents.ConfigurationError) as caught:
+        libevents.SyncEventSystem({"service": "", "transports": {"main": {"type": "memory"}}})
+    assert [problem.suggestion for problem in caught.value.problems] == [""]
+
+
 def test_errors_can_be_made_from_broken_detail():
     error = errors.make_error(lib.EVS_TRANSPORT, "gone", "{not json")
     assert isinstance(error, libevents.TransportError)

@@ -219,6 +219,22 @@ static void note_failure(evsi_consume *consume, evsi_delivery *delivery, const e
   evsi_entry_state_failed(delivery->entry, failure, duration);
 }
 
+static const evs_failure time_limit_passed = {
+    .error_class = {"HandlerTimeout", 14},
+    .message = {"the handler did not finish within handlerTimeout", 48}};
+
+/* @locks consume. Past the time limit the host may answer just before our timer does: it is the same failure.
+ */
+static const evs_failure *failure_of(evsi_consume *consume, const evsi_delivery *delivery,
+                                     const evs_failure *given) {
+  uint64_t limit = delivery->subscription->options.handler_timeout_ms * UINT64_C(1000);
+  bool is_in_time = limit == 0 || consume->setup.env->now_us() < delivery->handed_us + limit;
+  if (given->kind != EVS_FAIL_RETRY || is_in_time)
+    return given;
+  evsi_count(consume->setup.stats, EVSI_COUNT_TIMED_OUT, 1);
+  return &time_limit_passed;
+}
+
 /* @locks consume */
 static evsi_delivery_state judge(evsi_consume *consume, evsi_delivery *delivery, const evs_failure *failure) {
   evsi_entry *entry = delivery->entry;
@@ -243,8 +259,10 @@ size_t evsi_consume_fail(evsi_consume *consume, const evs_failure *failures, siz
     evsi_delivery *delivery = answered(consume, failures[i].delivery, &stale, &late);
     if (late)
       evsi_entry_drop(late);
-    if (delivery)
-      end_delivery(delivery, judge(consume, delivery, &failures[i]), &outgoing);
+    if (!delivery)
+      continue;
+    const evs_failure *failure = failure_of(consume, delivery, &failures[i]);
+    end_delivery(delivery, judge(consume, delivery, failure), &outgoing);
   }
   finish(consume, &outgoing, stale);
   return stale;
@@ -260,8 +278,6 @@ void evsi_timer_arm(evsi_consume *consume, uint64_t at_us) {
 /* @locks consume. Ends what is past its time limit; the slot stays taken until the host answers. */
 static uint64_t expire(evsi_consume *consume, evsi_subscription *subscription, uint64_t now,
                        evsi_outgoing *outgoing) {
-  static const evs_failure timeout = {.error_class = {"HandlerTimeout", 14},
-                                      .message = {"the handler did not finish within handlerTimeout", 48}};
   uint64_t limit = subscription->options.handler_timeout_ms * UINT64_C(1000);
   for (evsi_delivery *each = subscription->handed_first; each && limit > 0; each = each->next) {
     if (each->is_late)
@@ -270,7 +286,7 @@ static uint64_t expire(evsi_consume *consume, evsi_subscription *subscription, u
       return each->handed_us + limit;
     evsi_entry *entry = each->entry;
     evsi_count(consume->setup.stats, EVSI_COUNT_TIMED_OUT, 1);
-    evsi_delivery_state state = judge(consume, each, &timeout);
+    evsi_delivery_state state = judge(consume, each, &time_limit_passed);
     each->is_late = true;
     each->late_state = state;
     evsi_entry_hold(entry); /* until the host answers */

@@ -52,7 +52,7 @@ static requeue read_requeue(const evsi_entry *entry) {
   const char *group = json_string_value(json_object_get(root, "group"));
   result.is_for_others = group && strcmp(group, entry->group->name) != 0;
   json_t *names = json_object_get(root, "subscriptions");
-  if (json_is_array(names) && json_array_size(names) > 0)
+  if (!result.is_for_others && json_array_size(names) > 0)
     result.subscriptions = json_incref(names);
   json_decref(root);
   return result;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// What each type of transport can do, in the published form.
+
+export interface TransportCapabilities {
+  readonly supportsPublishing: boolean;
+  readonly supportsSubscription: boolean;
+  readonly supportsBatching: boolean;
+  readonly supportsPartitioning: boolean;
+  readonly supportsOrdering: boolean;
+  readonly supportsPatternRouting: boolean;
+  readonly supportsConsumerGroups: boolean;
+  readonly supportsDeadLetterQueues: boolean;
+  readonly supportsMessageRetention: boolean;
+  readonly supportsMessageCompression: boolean;
+  /** Bytes. */
+  readonly maxMessageSize: number;
+  readonly maxBatchSize: number;
+  readonly maxTopics: number;
+  readonly maxPartitions: number;
+  readonly maxConsumerGroups: number;
+  readonly supportsPersistence: boolean;
+  readonly supportsReplication: boolean;
+  readonly supportsFailover: boolean;
+  readonly supportsTransactions: boolean;
+  readonly supportsMetrics: boolean;
+  readonly supportsTracing: boolean;
+  readonly supportsHealthChecks: boolean;
+}
+
+const MAX_BODY = 64 * 1024 * 1024;
+const MAX_PARTITIONS = 1024;
+
+const MEMORY: TransportCapabilities = {
+  supportsPublishing: true,
+  supportsSubscription: true,
+  supportsBatching: true,
+  supportsPartitioning: true,
+  supportsOrdering: false,
+  supportsPatternRouting: true,
+  supportsConsumerGroups: true,
+  supportsDeadLetterQueues: false,
+  supportsMessageRetention: false,
+  supportsMessageCompression: false,
+  maxMessageSize: MAX_BODY,
+  maxBatchSize: Infinity,
+  maxTopics: Infinity,
+  maxPartitions: MAX_PARTITIONS,
+  maxConsumerGroups: Infinity,
+  supportsPersistence: false,
+  supportsReplication: false,
+  supportsFailover: false,
+  supportsTransactions: false,
+  supportsMetrics: true,
+  supportsTracing: true,
+  supportsHealthChecks: true,
+};
+
+/** By type of transport. */
+export const CAPABILITIES: Readonly<Record<string, TransportCapabilities>> = {
+  memory: MEMORY,
+  'redis-streams': { ...MEMORY, supportsDeadLetterQueues: true, supportsPersistence: true },
+};
+
+/** Names of features, as routing configurations and validateTransportFeatures() have them. */
+export const FEATURES: Readonly<Record<string, keyof TransportCapabilities>> = {
+  patternRouting: 'supportsPatternRouting',
+  batching: 'supportsBatching',
+  partitioning: 'supportsPartitioning',
+  consumerGroups: 'supportsConsumerGroups',
+};

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// system.consumer: handlers on types and patterns.
+
+import { Closed, ConfigurationError, Unsupported, ValidationError } from './errors.js';
+import { checkOptions, show } from './event.js';
+import { kindOf } from './json.js';
+import type { Owner } from './publisher.js';
+import { maxRetriesOf } from './retries.js';
+import type { EventRouter } from './router.js';
+import type { RequestOptions, Runtime } from './runtime.js';
+import type { ConsumerStats } from './stats.js';
+import { MessageStream } from './stream.js';
+import type { Consumer, MessageHandler } from './turn.js';
+
+export interface RetryOptions {
+  readonly maxRetries?: number;
+  readonly backoffStrategy?: 'fixed' | 'exponential' | 'fibonacci';
+  readonly baseDelay?: number;
+  readonly maxDelay?: number;
+  readonly jitter?: number;
+}
+
+/** Options of a subscription; docs/configuration.md says what each does. Times in milliseconds. */
+export interface SubscribeOptions {
+  readonly group?: string;
+  readonly groupId?: string;
+  readonly consumer?: string;
+  readonly consumerId?: string;
+  readonly name?: string;
+  readonly transport?: string;
+  readonly topics?: readonly string[];
+  readonly from?: 'earliest' | 'new';
+  readonly concurrency?: number;
+  readonly prefetch?: number;
+  /** `manual`: the handler's end settles nothing; metadata.acknowledge() does. */
+  readonly ack?: 'auto' | 'manual';
+  readonly handlerTimeout?: number;
+  readonly maxRetries?: number;
+  readonly retry?: RetryOptions;
+  readonly ordering?: 'none';
+  readonly origins?: readonly string[];
+  readonly onUnmatched?: 'ack' | 'dlq';
+  /** Unsubscribes when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Names of the published library: `latest` is from: 'new'; false is ack: 'manual'. */
+  readonly autoOffsetReset?: 'earliest' | 'latest' | 'specific';
+  readonly enableAutoCommit?: boolean;
+  readonly autoCommitInterval?: number;
+  readonly partition?: number;
+  readonly startOffset?: string;
+  readonly maxPollRecords?: number;
+  readonly sessionTimeout?: number;
+  readonly heartbeatInterval?: number;
+}
+
+export interface SubscriptionInfo {
+  readonly eventType: string;
+  /** Of a pattern: the pattern. */
+  readonly resolvedTopic: string;
+  readonly transport: string;
+  readonly handler: MessageHandler;
+  readonly options: SubscribeOptions;
+  readonly isPattern: boolean;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly messageCount: number;
+}
+
+/** One handler on one type or pattern. */
+export class Subscription {
+  readonly createdAt = new Date().toISOString();
+
+  constructor(
+    private readonly runtime: Runtime,
+    readonly pattern: string,
+    readonly options: SubscribeOptions,
+    private readonly consumer: Consumer,
+  ) {}
+
+  get isActive(): boolean {
+    return this.consumer.isActive;
+  }
+
+  get isPattern(): boolean {
+    return this.pattern.includes('*');
+  }
+
+  get handler(): MessageHandler {
+    return this.consumer.handler;
+  }
+
+  get messageCount(): number {
+    return this.consumer.messageCount;
+  }
+
+  /** Nothing new is delivered after this; handlers that run may end. Twice is fine. */
+  unsubscribe(): void {
+    if (!this.consumer.isActive) return;
+    this.consumer.isActive = false;
+    try {
+      this.runtime.engine.unsubscribe(this.consumer.token);
+    } catch (problem) {
+      if (!(problem instanceof Closed)) throw problem;
+    }
+  }
+
+  /** After unsubscribe(): waits until the last message was settled. Not within its own handler. */
+  ended(): Promise<void> {
+    if (!this.runtime.turn.consumers.has(this.consumer.token)) return Promise.resolve();
+    return new Promise((resolve) => this.consumer.whenEnded.push(resolve));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.unsubscribe();
+    await this.ended();
+  }
+}
+
+export class EventConsumer {
+  readonly #runtime: Runtime;
+  readonly #router: EventRouter;
+  readonly #owner: Owner;
+  #subscriptions: Subscription[] = [];
+
+  /** Made by the system, or by createConsumer(). */
+  constructor(runtime: Runtime, router: EventRouter, owner: Owner) {
+    this.#runtime = runtime;
+    this.#router = router;
+    this.#owner = owner;
+  }
+
+  /**
+   * Subscribes a handler to a type, or to a pattern with `*`. Before connect() it is remembered; after it, this
+   * waits until the store has the subscription. The handler may be async; when it ends, the event was handled.
+   */
+  async subscribe<Body = any>(
+    eventType: string,
+    handler: MessageHandler<Body>,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    const subscription = this.#subscribe(eventType, handler as MessageHandler, options);
+    await this.#ready(options.signal);
+    return subscription;
+  }
+
+  /** The same with the published name; the handler gets the matched pattern as its third argument. */
+  async subscribePattern<Body = any>(
+    pattern: string,
+    handler: MessageHandler<Body>,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    if (this.#runtime.published?.refusesPatterns) {
+      throw new ConfigurationError('pattern routing is not enabled: call enableConsumerPatternRouting()');
+    }
+    return this.subscribe(pattern, handler, options);
+  }
+
+  /** Messages for `for await (const [message, metadata] of consumer.messages('order.*'))`. */
+  messages<Body = any>(pattern: string, options: SubscribeOptions = {}): MessageStream<Body> {
+    const stream = new MessageStream<Body>(this.#runtime.turn, options.signal);
+    const subscription = this.#subscribe(pattern, () => undefined, options, (delivery) => stream.accept(delivery));
+    stream.begin(subscription, this.#ready(options.signal));
+    return stream;
+  }
+
+  /** Ends all subscriptions of a type; a name without any is fine. */
+  async unsubscribe(eventType: string): Promise<void> {
+    const name = String(eventType).toLowerCase();
+    for (const subscription of this.#active()) {
+      if (subscription.pattern.toLowerCase() === name) subscription.unsubscribe();
+    }
+  }
+
+  /** The same for a pattern. */
+  unsubscribePattern(pattern: string): Promise<void> {
+    return this.unsubscribe(pattern);
+  }
+
+  getSubscriptions(): SubscriptionInfo[] {
+    return this.#active().map((subscription) => {
+      const { pattern, options, isPattern, handler, createdAt, messageCount } = subscription;
+      const transport = options.transport ?? Object.keys(this.#runtime.normalized.transports ?? {})[0] ?? '';
+      const resolvedTopic = isPattern ? pattern : this.#router.resolveTopic(pattern);
+      return { eventType: pattern, resolvedTopic, transport, handler, options, isPattern, createdAt, messageCount };
+    });
+  }
+
+  getStats(): ConsumerStats {
+    const stats = (JSON.parse(this.#runtime.engine.stats()) as { consumer: ConsumerStats }).consumer;
+    const { lastMessageTime } = this.#runtime.turn;
+    return lastMessageTime === undefined ? stats : { ...stats, lastMessageTime };
+  }
+
+  connect(options?: RequestOptions): Promise<void> {
+    return this.#owner.connect(options);
+  }
+
+  /** Closes the whole system. */
+  close(deadline?: number): Promise<void> {
+    return this.#owner.close(deadline);
+  }
+
+  #active(): Subscription[] {
+    this.#subscriptions = this.#subscriptions.filter((subscription) => subscription.isActive);
+    return this.#subscriptions;
+  }
+
+  async #ready(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#runtime.isConnected()) await this.#runtime.ask('ready', {}, signal ? { signal } : {});
+  }
+
+  #subscribe(
+    pattern: unknown,
+    handler: MessageHandler,
+    given: SubscribeOptions,
+    accept?: Consumer['accept'],
+  ): Subscription {
+    const { signal, ...options } = coreOptions(checkOptions(given, 'the options of subscribe'));
+    const document = { pattern: checkPattern(pattern), ...this.#runtime.published?.subscription, ...options };
+    if (typeof handler !== 'function') {
+      throw new ValidationError(`the handler is ${kindOf(handler)}, expected a function`, { path: '/handler' });
+    }
+    given.signal?.throwIfAborted();
+    const { engine, turn, normalized } = this.#runtime;
+    this.#runtime.use();
+    const consumer: Consumer = {
+      token: engine.subscribe(document),
+      maxRetries: maxRetriesOf(normalized, options),
+      isManual: options['ack'] === 'manual',
+      handler,
+      ...(accept && { accept }),
+      isActive: true,
+      messageCount: 0,
+      whenEnded: [],
+    };
+    turn.consumers.set(consumer.token, consumer);
+    const subscription = new Subscription(this.#runtime, document.pattern, given, consumer);
+    this.#subscriptions.push(subscription);
+    given.signal?.addEventListener('abort', () => subscription.unsubscribe(), { once: true });
+    return subscription;
+  }
+}
+
+function checkPattern(pattern: unknown): string {
+  if (pattern instanceof RegExp) {
+    throw new Unsupported('subscriptions by regular expression are not built yet: subscribe to a pattern', {
+      path: '/pattern',
+    });
+  }
+  if (typeof pattern !== 'string') {
+    throw new ValidationError(`pattern is ${show(pattern)}, expected a string such as 'order.*'`, { path: '/pattern' });
+  }
+  return pattern;
+}
+
+/** Options in the spelling of the core. What it does not do yet it refuses itself, by name. */
+function coreOptions(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { autoOffsetReset, enableAutoCommit, ...rest } = given;
+  const options: Record<string, unknown> = rest;
+  if ('pattern' in options) throw new ValidationError('the pattern is given twice', { path: '/pattern' });
+  if (autoOffsetReset === 'earliest') options['from'] ??= 'earliest';
+  else if (autoOffsetReset === 'latest') options['from'] ??= 'new';
+  else if (autoOffsetReset !== undefined) options['autoOffsetReset'] = autoOffsetReset;
+  if (enableAutoCommit === false) options['ack'] ??= 'manual';
+  return options;
+}

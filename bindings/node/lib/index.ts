@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// libevents: publish, route, consume, retry, dead-letter and requeue events.
+
+export { EventSystemBuilder, createEventSystem, createEventSystemBuilder } from './builder.js';
+export type { BatchingConfig, EventSystemConfig, RateLimitingConfig, RetryConfig } from './builder.js';
+export type { TransportCapabilities } from './capabilities.js';
+export { EventConsumer, Subscription } from './consumer.js';
+export type { RetryOptions, SubscribeOptions, SubscriptionInfo } from './consumer.js';
+export { Dashboard } from './dashboard.js';
+export type { DashboardOptions } from './dashboard.js';
+export { DeadLetters } from './dlq.js';
+export type {
+  Count,
+  DeadLetter,
+  DeadLetterFilter,
+  DiscardOptions,
+  FailureGroup,
+  GetOptions,
+  ListOptions,
+  Page,
+  RequeueOptions,
+  Selection,
+  Settled,
+} from './dlq.js';
+export { createEventEnvelope } from './envelope.js';
+export {
+  ArgumentError,
+  Closed,
+  ConfigurationError,
+  Conflict,
+  EventsError,
+  Forked,
+  InternalError,
+  NotFound,
+  OutOfMemory,
+  PublishTimeout,
+  QueueFull,
+  Reject,
+  RetryLater,
+  RoutingError,
+  Timeout,
+  TransportError,
+  Unsupported,
+  ValidationError,
+} from './errors.js';
+export type { ErrorDetails, Problem } from './errors.js';
+export type { PublishOptions } from './event.js';
+export { rawJson } from './json.js';
+export { Message, Metadata } from './message.js';
+export type { EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
+export type { ChangeOptions, Operation, OperationChange, StartOptions, StoreOptions } from './operations.js';
+export { EventPublisher } from './publisher.js';
+export type { BatchEvent } from './publisher.js';
+export {
+  bodyHash,
+  checkConfig,
+  getFullEventType,
+  keySlot,
+  matchesPattern,
+  normalizePattern,
+  originDelivered,
+  partitionForKey,
+  retryDelay,
+  validateEventType,
+  version,
+} from './pure.js';
+export type { ConfigCheck, OriginQuery, PatternOptions } from './pure.js';
+export { EventRouter, createBasicRoutingConfig, createEventRouter, defaultRoutingConfig } from './router.js';
+export type {
+  EventRoute,
+  ExplainOptions,
+  Explanation,
+  RoutingConfig,
+  RoutingValidationResult,
+  ValidationMode,
+} from './router.js';
+export type { RequestOptions, SystemOptions } from './runtime.js';
+export { createConsumer, createPublisher } from './standalone.js';
+export type {
+  ConsumerStats,
+  EventSystemStatus,
+  Latency,
+  PublisherStats,
+  SystemStats,
+  TransportStatus,
+} from './stats.js';
+export { MessageStream } from './stream.js';
+export { EventSystem } from './system.js';
+export type { Paused } from './system.js';
+export {
+  MemoryTransportPlugin,
+  RedisStreamsPlugin,
+  Transport,
+  TransportFactory,
+  TransportPlugin,
+  createTransportFactory,
+} from './transports.js';
+export type { TransportMetrics, TransportOptions } from './transports.js';
+export type { MessageHandler, PoisonMessageHandler } from './turn.js';
+export { DefaultEventValidator, createEventValidator } from './validator.js';
+export type { EventValidator, ValidationResult } from './validator.js';

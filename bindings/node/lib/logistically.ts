@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// The entry `libevents/logistically`, for programs that come from @logistically/events: the same exports with
+// the published defaults, so that moving is one changed import.
+//
+// What it sets: consumer group `default-group`, new groups start at the newest event, subscribePattern() needs
+// enableConsumerPatternRouting(), publishBatch() rejects where one event has failed. Redis transports ask for
+// the published layout of keys and entries; a core that does not have it refuses them as unsupported, rather
+// than writing what services that have not moved could not read.
+
+import { EventSystemBuilder as Builder, assemble } from './builder.js';
+import type { EventSystemConfig } from './builder.js';
+import type { EventConsumer } from './consumer.js';
+import type { EventPublisher } from './publisher.js';
+import type { SystemOptions } from './runtime.js';
+import { EventSystem } from './system.js';
+import type { TransportOptions } from './transports.js';
+import type { PoisonMessageHandler } from './turn.js';
+
+export * from './index.js';
+
+type Document = Readonly<Record<string, unknown>>;
+
+const GROUP = 'default-group';
+const LAYOUT = 'logistically-3';
+
+function publishedTransports(transports: Readonly<Record<string, TransportOptions>>): Document {
+  const withDefaults = Object.entries(transports).map(([name, transport]) => {
+    const { groupId = transport['consumerGroup'] ?? GROUP, consumerGroup: _, ...rest } = transport;
+    const layout = rest['type'] === 'redis-streams' ? { compat: LAYOUT } : {};
+    return [name, { ...layout, ...rest, groupId }];
+  });
+  return Object.fromEntries(withDefaults) as Document;
+}
+
+/** A document that is wrong stays so: the core says how. */
+function publishedDocument(document: Document): Document {
+  const { transports } = document;
+  const isObject = typeof transports === 'object' && transports !== null;
+  return isObject ? { ...document, transports: publishedTransports(transports as Record<string, TransportOptions>) } : document;
+}
+
+function publishedOptions(document: Document, options: SystemOptions): SystemOptions {
+  const consumer = document['consumer'] as { enablePatternRouting?: boolean } | undefined;
+  return {
+    ...options,
+    published: { subscription: { from: 'new' }, refusesPatterns: consumer?.enablePatternRouting !== true },
+  };
+}
+
+export class EventSystemBuilder extends Builder {
+  override config(): Record<string, unknown> {
+    return { ...publishedDocument(super.config()) };
+  }
+
+  protected override systemOptions(poisonMessageHandler: PoisonMessageHandler | undefined): SystemOptions {
+    return publishedOptions(this.config(), { poisonMessageHandler });
+  }
+}
+
+export function createEventSystemBuilder(): EventSystemBuilder {
+  return new EventSystemBuilder();
+}
+
+export function createEventSystem(config: EventSystemConfig): EventSystem {
+  const [document, options] = assemble(config);
+  return new EventSystem(publishedDocument(document), publishedOptions(document, options));
+}
+
+type Transports = EventSystemConfig['transports'];
+type Rest = Omit<EventSystemConfig, 'transports'> & { readonly service: string };
+
+export function createPublisher(transports: Transports, config: Rest): EventPublisher {
+  return createEventSystem({ ...config, transports }).publisher;
+}
+
+export function createConsumer(transports: Transports, config: Rest): EventConsumer {
+  return createEventSystem({ ...config, transports }).consumer;
+}

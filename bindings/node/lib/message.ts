@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+// What a handler receives and what a publish gives back. Both are views over a copied record: texts are split
+// when a field is asked for, the body is parsed at most once. Nothing here refers to memory of the C library.
+
+import { makeError, withReceipt } from './errors.js';
+import type { EventsError } from './errors.js';
+import { native } from './native.js';
+import type { Batch } from './native.js';
+
+/** The texts of a message, in the order of message_texts() in ../src/bind_consume.c. */
+const enum Field {
+  Id,
+  Type,
+  Origin,
+  OriginPrefix,
+  Timestamp,
+  Version,
+  Hash,
+  Headers,
+  Transport,
+  Topic,
+  Offset,
+  Group,
+  Consumer,
+  Pattern,
+  Requeue,
+  ContentType,
+}
+
+const MESSAGE_NUMBERS = 6;
+const REPORT_NUMBERS = 6;
+
+/** One delivery, shared by its Message and its Metadata. */
+export class Delivery {
+  readonly subscription: number;
+  readonly id: number;
+  readonly attempt: number;
+  readonly deliveries: number;
+  readonly handlerTimeoutMs: number;
+  readonly partition: number;
+  #texts: string | string[];
+  #headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(
+    numbers: Float64Array,
+    row: number,
+    texts: string,
+    readonly raw: string | Buffer,
+  ) {
+    this.subscription = numbers[row]!;
+    this.id = numbers[row + 1]!;
+    this.attempt = numbers[row + 2]!;
+    this.deliveries = numbers[row + 3]!;
+    this.handlerTimeoutMs = numbers[row + 4]!;
+    this.partition = numbers[row + 5]!;
+    this.#texts = texts;
+  }
+
+  text(field: Field): string {
+    if (typeof this.#texts === 'string') this.#texts = this.#texts.split('\0');
+    return this.#texts[field]!;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    this.#headers ??= JSON.parse(this.text(Field.Headers) || '{}') as Record<string, string>;
+    return this.#headers;
+  }
+}
+
+/** The header of an event's envelope. */
+export interface EventHeader {
+  readonly id: string;
+  /** Without the origin prefix. */
+  readonly type: string;
+  /** The publisher's service. */
+  readonly origin: string;
+  readonly originPrefix?: string;
+  /** RFC 3339, as the publisher set it. */
+  readonly timestamp: string;
+  /** SHA-256 of the body's bytes. */
+  readonly hash: string;
+  /** Schema version of the body. */
+  readonly version: string;
+}
+
+export interface EventEnvelope<Body = any> {
+  readonly header: EventHeader;
+  readonly body: Body;
+}
+
+const UNPARSED = Symbol('unparsed');
+
+/** One event: its header and its body. */
+export class Message<Body = any> implements EventEnvelope<Body> {
+  readonly #delivery: Delivery;
+  #body: unknown = UNPARSED;
+  #header: EventHeader | undefined;
+
+  constructor(delivery: Delivery) {
+    this.#delivery = delivery;
+  }
+
+  get header(): EventHeader {
+    return (this.#header ??= this.#readHeader());
+  }
+
+  #readHeader(): EventHeader {
+    const delivery = this.#delivery;
+    const originPrefix = delivery.text(Field.OriginPrefix);
+    return {
+      id: delivery.text(Field.Id),
+      type: delivery.text(Field.Type),
+      origin: delivery.text(Field.Origin),
+      ...(originPrefix && { originPrefix }),
+      timestamp: delivery.text(Field.Timestamp),
+      hash: delivery.text(Field.Hash),
+      version: delivery.text(Field.Version),
+    };
+  }
+
+  /** The JSON value, parsed once; the bytes themselves where a content type other than JSON is set. */
+  get body(): Body {
+    if (this.#body === UNPARSED) {
+      const { raw } = this.#delivery;
+      this.#body = typeof raw === 'string' ? JSON.parse(raw) : raw;
+    }
+    return this.#body as Body;
+  }
+
+  /** The exact JSON text of the body, with all digits of its numbers; of other content, the bytes as UTF-8. */
+  get bodyText(): string {
+    const { raw } = this.#delivery;
+    return typeof raw === 'string' ? raw : raw.toString();
+  }
+
+  get id(): string {
+    return this.#delivery.text(Field.Id);
+  }
+
+  get type(): string {
+    return this.#delivery.text(Field.Type);
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#delivery.headers;
+  }
+
+  get contentType(): string {
+    return this.#delivery.text(Field.ContentType) || 'application/json';
+  }
+
+  toJSON(): { header: EventHeader; headers: Readonly<Record<string, string>>; body: Body } {
+    return { header: this.header, headers: this.headers, body: this.body };
+  }
+}
+
+/** {group, from, count} of an event that an operator requeued. */
+export interface Requeue {
+  readonly group?: string;
+  readonly from: string;
+  readonly count: number;
+}
+
+/** How an event came here. */
+export class Metadata {
+  readonly #delivery: Delivery;
+  readonly #settle: Settle;
+
+  constructor(delivery: Delivery, settle: Settle) {
+    this.#delivery = delivery;
+    this.#settle = settle;
+  }
+
+  get transport(): string {
+    return this.#delivery.text(Field.Transport);
+  }
+
+  get topic(): string {
+    return this.#delivery.text(Field.Topic);
+  }
+
+  get partition(): number | undefined {
+    return this.#delivery.partition >= 0 ? this.#delivery.partition : undefined;
+  }
+
+  /** The store's position of the entry. */
+  get offset(): string {
+    return this.#delivery.text(Field.Offset);
+  }
+
+  /** When it was published, in milliseconds since 1970. */
+  get timestamp(): number {
+    return Date.parse(this.#delivery.text(Field.Timestamp));
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#delivery.headers;
+  }
+
+  /** The subscription's pattern, as the library normalised it. */
+  get matchedPattern(): string {
+    return this.#delivery.text(Field.Pattern);
+  }
+
+  get correlationId(): string | undefined {
+    return this.headers['correlationId'];
+  }
+
+  get causationId(): string | undefined {
+    return this.headers['causationId'];
+  }
+
+  get traceparent(): string | undefined {
+    return this.headers['traceparent'];
+  }
+
+  get traceId(): string | undefined {
+    return this.headers['traceId'] ?? this.traceparent?.split('-')[1];
+  }
+
+  get group(): string {
+    return this.#delivery.text(Field.Group);
+  }
+
+  get consumer(): string {
+    return this.#delivery.text(Field.Consumer);
+  }
+
+  /** From 1: failures so far + 1. A crash does not raise it. */
+  get attempt(): number {
+    return this.#delivery.attempt;
+  }
+
+  /** Deliveries of the entry as the store counts them. */
+  get deliveries(): number {
+    return this.#delivery.deliveries;
+  }
+
+  get requeue(): Requeue | undefined {
+    const text = this.#delivery.text(Field.Requeue);
+    return text ? (JSON.parse(text) as Requeue) : undefined;
+  }
+
+  /** Aborted when the handler's time is up, and when closing has reached its deadline. */
+  get signal(): AbortSignal {
+    return this.#settle.signal;
+  }
+
+  /** With `ack: 'manual'`: the event was handled. Later calls change nothing. */
+  acknowledge(): void {
+    this.#settle.acknowledge();
+  }
+}
+
+/** How one delivery ends; see turn.ts. */
+export interface Settle {
+  readonly signal: AbortSignal;
+  acknowledge(): void;
+}
+
+export type Outcome = 'stored' | 'refused' | 'unknown';
+
+/** The outcome of one published event. */
+export interface Receipt {
+  readonly id: string;
+  readonly outcome: Outcome;
+  readonly transport: string;
+  readonly topic: string;
+  readonly partition: number | null;
+  readonly offset: string;
+  readonly attempts: number;
+  readonly error?: EventsError;
+}
+
+const OUTCOMES: Readonly<Record<number, Outcome>> = {
+  [native.EVS_OUTCOME_STORED]: 'stored',
+  [native.EVS_OUTCOME_REFUSED]: 'refused',
+  [native.EVS_OUTCOME_UNKNOWN]: 'unknown',
+};
+
+/** One thing that ended: a publish, a request, a subscription or the system. */
+export class Report {
+  readonly kind: number;
+  readonly token: number;
+  readonly status: number;
+
+  constructor(
+    private readonly numbers: Float64Array,
+    private readonly row: number,
+    private readonly joined: string,
+  ) {
+    this.kind = numbers[row]!;
+    this.token = numbers[row + 1]!;
+    this.status = numbers[row + 2]!;
+  }
+
+  get detail(): string {
+    return this.joined.split('\0')[5]!;
+  }
+
+  error(): EventsError {
+    const [, , , , message, detail] = this.joined.split('\0');
+    return makeError(this.status, message!, detail);
+  }
+
+  /** Of a publish. */
+  receipt(): Receipt {
+    const [id, transport, topic, offset, message, detail] = this.joined.split('\0');
+    const partition = this.numbers[this.row + 5]!;
+    const receipt: Receipt = {
+      id: id!,
+      outcome: OUTCOMES[this.numbers[this.row + 3]!] ?? 'unknown',
+      transport: transport!,
+      topic: topic!,
+      partition: partition >= 0 ? partition : null,
+      offset: offset!,
+      attempts: this.numbers[this.row + 4]!,
+    };
+    if (this.status === native.EVS_OK) return receipt;
+    return { ...receipt, error: makeError(this.status, message!, detail, receipt) };
+  }
+}
+
+/** The receipt of an event that never left this process, or whose outcome nobody will report. */
+export function receiptOf(error: EventsError, outcome: Outcome): Receipt {
+  const receipt = { id: '', outcome, transport: '', topic: '', partition: null, offset: '', attempts: 0 };
+  return { ...receipt, error: withReceipt(error, receipt) };
+}
+
+export function deliveriesOf(batch: Batch): Delivery[] {
+  const { messageNumbers: numbers, messageTexts: texts } = batch;
+  const deliveries: Delivery[] = [];
+  for (let index = 0; index * MESSAGE_NUMBERS < numbers.length; index++) {
+    deliveries.push(
+      new Delivery(numbers, index * MESSAGE_NUMBERS, texts[index * 2] as string, texts[index * 2 + 1]!),
+    );
+  }
+  return deliveries;
+}
+
+export function reportsOf(batch: Batch): Report[] {
+  return batch.reportTexts.map((text, index) => new Report(batch.reportNumbers, index * REPORT_NUMBERS, text));
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The shape of statistics and status; docs/statistics.md says what each number counts.
+
+/** Times in milliseconds. */
+export interface Latency {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+export interface PublisherStats {
+  readonly totalMessagesSent: number;
+  readonly totalMessagesSentByType: Readonly<Record<string, number>>;
+  readonly totalMessagesSentByTopic: Readonly<Record<string, number>>;
+  readonly totalMessagesSentByTransport: Readonly<Record<string, number>>;
+  readonly totalBytesSent: number;
+  readonly totalBatchesSent: number;
+  readonly failedMessages: number;
+  readonly retriedMessages: number;
+  readonly invalidMessages: number;
+  readonly averageLatency: number;
+  readonly latency: Latency;
+  readonly lastError?: string;
+  readonly lastErrorTime?: string;
+}
+
+export interface ConsumerStats {
+  readonly totalMessagesReceived: number;
+  readonly totalMessagesReceivedByType: Readonly<Record<string, number>>;
+  readonly totalMessagesReceivedByTopic: Readonly<Record<string, number>>;
+  readonly totalMessagesReceivedByTransport: Readonly<Record<string, number>>;
+  readonly handledMessages: number;
+  readonly acknowledgedMessages: number;
+  readonly failedMessages: number;
+  readonly retriedMessages: number;
+  readonly timedOutMessages: number;
+  readonly deadLetteredMessages: number;
+  readonly poisonMessages: number;
+  readonly filteredMessages: number;
+  readonly unmatchedMessages: number;
+  readonly averageProcessingTime: number;
+  readonly processingTime: Latency;
+  readonly endToEnd: Latency;
+  readonly lastError?: string;
+  readonly lastErrorTime?: string;
+  readonly lastMessageTime?: string;
+  readonly [counter: string]: unknown;
+}
+
+export interface SystemStats {
+  readonly publisher: PublisherStats;
+  readonly consumer: ConsumerStats;
+  readonly inFlight: number;
+  readonly uptime: number;
+  readonly version: string;
+  readonly [part: string]: unknown;
+}
+
+export interface TransportStatus {
+  readonly connected: boolean;
+  readonly healthy: boolean;
+  readonly lastError?: string;
+  readonly since?: unknown;
+  readonly nextTry?: unknown;
+  readonly uptime: number;
+  readonly version: string;
+}
+
+export interface EventSystemStatus {
+  readonly connected: boolean;
+  readonly healthy: boolean;
+  readonly state: string;
+  readonly transports: ReadonlyMap<string, TransportStatus>;
+  readonly publisher: PublisherStats;
+  readonly consumer: ConsumerStats;
+  /** Seconds. */
+  readonly uptime: number;
+  readonly version: string;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// EventSystem: one opened system and its faces.
+
+import { CAPABILITIES } from './capabilities.js';
+import { EventConsumer } from './consumer.js';
+import { startDashboard } from './dashboard.js';
+import type { Dashboard, DashboardOptions } from './dashboard.js';
+import { DeadLetters } from './dlq.js';
+import { EventPublisher } from './publisher.js';
+import { milliseconds } from './event.js';
+import { split } from './operations.js';
+import type { ChangeOptions, StoreOptions } from './operations.js';
+import { EventRouter } from './router.js';
+import type { RoutingConfig } from './router.js';
+import { Runtime } from './runtime.js';
+import type { RequestOptions, SystemOptions } from './runtime.js';
+import type { EventSystemStatus, SystemStats, TransportStatus } from './stats.js';
+import { Transport } from './transports.js';
+import type { TransportOptions } from './transports.js';
+import { createEventValidator } from './validator.js';
+import type { EventValidator } from './validator.js';
+
+const DRAIN_MS = 10_000;
+const REQUEST_GRACE_MS = 2000;
+
+export interface Paused {
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly reason: string | null;
+}
+
+export class EventSystem {
+  readonly #runtime: Runtime;
+  readonly publisher: EventPublisher;
+  readonly consumer: EventConsumer;
+  readonly router: EventRouter;
+  readonly validator: EventValidator = createEventValidator();
+  readonly transports: ReadonlyMap<string, Transport>;
+  readonly dlq: DeadLetters;
+
+  /** `config` is the document of docs/configuration.md. ConfigurationError lists every fault. */
+  constructor(config: object, options: SystemOptions = {}) {
+    const runtime = (this.#runtime = new Runtime(config, options));
+    const { normalized } = runtime;
+    const transports = Object.entries(normalized.transports ?? {});
+    this.transports = new Map(
+      transports.map(([name, options]) => [name, new Transport(name, options.type, options as TransportOptions, runtime)]),
+    );
+    const capabilities = new Map(transports.map(([name, { type }]) => [name, CAPABILITIES[type]!]));
+    const routing = (normalized.routing ?? {}) as RoutingConfig;
+    this.router = new EventRouter(runtime.engine, routing, normalized.originPrefix ?? '', capabilities);
+    this.publisher = new EventPublisher(runtime, this);
+    this.consumer = new EventConsumer(runtime, this.router, this);
+    this.dlq = new DeadLetters(runtime);
+  }
+
+  /**
+   * Connects the transports, and waits until they have the subscriptions made so far. From here on the open
+   * system keeps the process alive, until close() or unref().
+   */
+  async connect(options: RequestOptions = {}): Promise<void> {
+    await this.#runtime.ask('connect', {}, options);
+    if (this.#runtime.turn.consumers.size > 0) await this.ready(options);
+  }
+
+  /** Waits until the stores have all subscriptions. */
+  async ready(options: RequestOptions = {}): Promise<void> {
+    await this.#runtime.ask('ready', {}, options);
+  }
+
+  /**
+   * Sends what is collected, lets handlers end, hands the rest back, and frees everything. Takes at most
+   * `deadline` milliseconds (consumer.closeDeadline by default). Twice is fine, and a later call may shorten the
+   * deadline. Within a handler it only begins, since it would wait for the handler itself.
+   */
+  close(deadline?: number): Promise<void> {
+    return this.#runtime.close(deadline);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Waits until everything published so far has its outcome. */
+  flush(options?: RequestOptions): Promise<void> {
+    return this.publisher.flush(options);
+  }
+
+  /** Waits until nothing is being published or handled; consuming goes on. Rejects with Timeout where it does not. */
+  async drain({ timeout = DRAIN_MS, signal }: RequestOptions = {}): Promise<void> {
+    const limit = milliseconds(timeout, 'timeout', { min: 1 });
+    await this.#runtime.outbox.emptied();
+    const wait = { timeout: limit + REQUEST_GRACE_MS, ...(signal && { signal }) };
+    await this.#runtime.ask('drain', { timeout: limit }, wait);
+  }
+
+  /** Are all transports connected? */
+  isConnected(): boolean {
+    return this.#runtime.isConnected();
+  }
+
+  async getStatus(): Promise<EventSystemStatus> {
+    const status = JSON.parse(this.#runtime.engine.status()) as Pick<EventSystemStatus, 'connected' | 'healthy' | 'state'>;
+    const { publisher, uptime, version } = this.stats();
+    const entries = [...this.transports].map(
+      async ([name, transport]): Promise<[string, TransportStatus]> => [name, await transport.getStatus()],
+    );
+    const transports = new Map(await Promise.all(entries));
+    return { ...status, transports, publisher, consumer: this.consumer.getStats(), uptime, version };
+  }
+
+  /** One consistent snapshot of all counters (docs/statistics.md). */
+  stats(): SystemStats {
+    return JSON.parse(this.#runtime.engine.stats()) as SystemStats;
+  }
+
+  /** The same numbers as Prometheus text. */
+  metrics(): string {
+    return this.#runtime.engine.metrics();
+  }
+
+  /** Consumer groups with their members, pending messages and lag. */
+  async groups(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
+    return (await this.#ask<{ groups: Record<string, unknown>[] }>('groups', options)).groups;
+  }
+
+  /** The topics that the store knows. */
+  async topics(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
+    return (await this.#ask<{ topics: Record<string, unknown>[] }>('topics', options)).topics;
+  }
+
+  /**
+   * Lets a consumer group take nothing in any process, until resumeGroup(). Handlers that run may end; members
+   * follow within a third of the transport's sessionTimeout.
+   */
+  async pauseGroup(group: string, options: ChangeOptions & { readonly reason?: string } = {}): Promise<Paused> {
+    return (await this.#ask<{ paused: Paused }>('groups.pause', { ...options, group })).paused;
+  }
+
+  /** Lets a paused consumer group go on; one that is not paused stays as it is. */
+  async resumeGroup(group: string, options: ChangeOptions = {}): Promise<void> {
+    await this.#ask('groups.resume', { ...options, group });
+  }
+
+  /** The systems that are connected to the store: {service, instance, at, ageMs, stats} of each. */
+  async fleet(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
+    return (await this.#ask<{ instances: Record<string, unknown>[] }>('fleet', options)).instances;
+  }
+
+  /** Any request of docs/requests.md by its name. */
+  request<Answer = unknown>(method: string, params: object = {}, options: RequestOptions = {}): Promise<Answer> {
+    return this.#runtime.ask<Answer>(method, params, options);
+  }
+
+  /**
+   * Serves the dashboard of this system from within the process (docs/dashboard.md): `port: 0` takes a free one,
+   * `url` says which. The library with the web server is loaded now, and not before.
+   */
+  async startDashboard(options: DashboardOptions = {}): Promise<Dashboard> {
+    this.#runtime.use();
+    return startDashboard(this.#runtime.engine, options);
+  }
+
+  /** Lets the process end although the system is open; what is in flight then is handed back. */
+  unref(): this {
+    this.#runtime.engine.hold(false);
+    return this;
+  }
+
+  /** Undoes unref(). */
+  ref(): this {
+    this.#runtime.engine.hold(true);
+    return this;
+  }
+
+  #ask<Answer>(method: string, options: object): Promise<Answer> {
+    const { params, wait } = split(options, method);
+    return this.#runtime.ask<Answer>(method, params, wait);
+  }
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+// What a turn of the event loop does for one system: take records, run handlers, settle, all bounded.
+//
+// The addon calls once when records wait. A turn takes a bounded number of them in bounded time, then lets
+// everything else on the loop run; when nothing is left it asks to be called again. Whatever ended since the
+// last call goes to the core in one batch.
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import type { Engine, Failure } from './engine.js';
+import { Closed, Timeout } from './errors.js';
+import { errorOf, failureOf, released } from './failure.js';
+import { textOf } from './json.js';
+import { log } from './log.js';
+import { Message, Metadata, deliveriesOf, reportsOf } from './message.js';
+import type { Delivery, Report, Settle } from './message.js';
+import { native } from './native.js';
+import type { Outbox } from './outbox.js';
+
+const RECORDS_PER_POLL = 512;
+const TURN_MS = 5;
+const RECOVERY_MS = 100;
+
+export type MessageHandler<Body = any> = (
+  message: Message<Body>,
+  metadata: Metadata,
+  matchedPattern: string,
+) => unknown;
+
+export type PoisonMessageHandler = (message: Message, error: Error, metadata: Metadata) => unknown;
+
+/** One subscription, as a turn needs it. */
+export interface Consumer {
+  token: number;
+  readonly maxRetries: number;
+  /** The program settles, not the handler's end. */
+  readonly isManual: boolean;
+  readonly handler: MessageHandler;
+  /** Takes deliveries instead of the handler (iteration). */
+  accept?: (delivery: Delivery) => void;
+  isActive: boolean;
+  messageCount: number;
+  readonly whenEnded: (() => void)[];
+}
+
+export interface Waiter {
+  resolve(detail: string): void;
+  reject(error: Error): void;
+}
+
+/** One delivery that a handler has. */
+class Run implements Settle {
+  readonly deadline: number;
+  isTimedOut = false;
+  /** Told to stop since the system closes. */
+  isCancelled = false;
+  #controller: AbortController | undefined;
+  #abortReason: Error | undefined;
+
+  constructor(
+    private readonly turn: Turn,
+    readonly consumer: Consumer,
+    readonly delivery: Delivery,
+  ) {
+    const limit = delivery.handlerTimeoutMs;
+    this.deadline = limit > 0 ? performance.now() + limit : Infinity;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#abortReason) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#abortReason ??= reason;
+    this.#controller?.abort(reason);
+  }
+
+  acknowledge(): void {
+    this.turn.acknowledge(this);
+  }
+}
+
+export class Turn {
+  readonly #engine: Engine;
+  readonly #outbox: Outbox;
+  readonly #poisonHandler: PoisonMessageHandler | undefined;
+  readonly #current = new AsyncLocalStorage<Run>();
+  readonly consumers = new Map<number, Consumer>();
+  readonly requests = new Map<number, Waiter>();
+  /** Resolves with the last record, or when there will be none. */
+  readonly closed: Promise<string>;
+  #resolveClosed!: (detail: string) => void;
+  #inbox: Delivery[] = [];
+  #acks: number[] = [];
+  #failures: Failure[] = [];
+  #poisoned: (() => void)[] = [];
+  readonly #runs = new Set<Run>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+  #isAttached = false;
+  #isSettling = false;
+  #isEnded = false;
+  lastMessageTime: string | undefined;
+
+  constructor(engine: Engine, outbox: Outbox, poisonHandler: PoisonMessageHandler | undefined) {
+    this.#engine = engine;
+    this.#outbox = outbox;
+    this.#poisonHandler = poisonHandler;
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+  }
+
+  /** From the first use on the system is served, and keeps the process from ending. */
+  attach(): void {
+    if (this.#isAttached) return;
+    this.#isAttached = true;
+    this.#engine.attach(() => this.#onWake());
+    this.#engine.hold(true);
+  }
+
+  /** Is the caller a handler of this system that has not ended? */
+  isInHandler(): boolean {
+    const run = this.#current.getStore();
+    return run !== undefined && this.#runs.has(run);
+  }
+
+  // ---- taking -------------------------------------------------------------------------------------------
+
+  #onWake(): void {
+    const end = performance.now() + TURN_MS;
+    for (;;) {
+      const isEmpty = this.#runInbox(end);
+      this.#settle();
+      if (this.#isEnded) return;
+      if (!isEmpty || performance.now() > end) {
+        setImmediate(() => this.#onWake());
+        return;
+      }
+      const taken = this.#take();
+      if (taken === 0) return;
+    }
+  }
+
+  /** Polls once; gives the number of records. With none the next record wakes up again. */
+  #take(): number {
+    try {
+      const batch = this.#engine.poll(RECORDS_PER_POLL);
+      if (!batch) {
+        this.#engine.rearm();
+        return 0;
+      }
+      this.#inbox.push(...deliveriesOf(batch));
+      const reports = reportsOf(batch);
+      for (const report of reports) this.#onReport(report);
+      if (reports.length > 0) this.#outbox.reportsTaken();
+      return this.#inbox.length + reports.length;
+    } catch (problem) {
+      if (problem instanceof Closed) {
+        this.end();
+      } else {
+        log('error', `records could not be taken: ${(problem as Error).message}`);
+        setTimeout(() => this.#onWake(), RECOVERY_MS);
+      }
+      return 0;
+    }
+  }
+
+  #onReport(report: Report): void {
+    switch (report.kind) {
+      case native.EVS_REPORT_PUBLISH:
+        return this.#outbox.onReport(report);
+      case native.EVS_REPORT_REQUEST:
+        return this.#onAnswer(report);
+      case native.EVS_REPORT_UNSUBSCRIBED:
+        return this.#onUnsubscribed(report.token);
+      case native.EVS_REPORT_CLOSED:
+        return this.end(report.detail);
+      case native.EVS_REPORT_LOG:
+        return this.#onLog(report.detail);
+      default: // of a newer library
+    }
+  }
+
+  #onAnswer(report: Report): void {
+    const waiter = this.requests.get(report.token);
+    this.requests.delete(report.token);
+    if (report.status === native.EVS_OK) waiter?.resolve(report.detail);
+    else waiter?.reject(report.error());
+  }
+
+  #onUnsubscribed(token: number): void {
+    const consumer = this.consumers.get(token);
+    if (!consumer) return;
+    this.consumers.delete(token);
+    consumer.isActive = false;
+    for (const resolve of consumer.whenEnded.splice(0)) resolve();
+  }
+
+  #onLog(detail: string): void {
+    const { level, message } = JSON.parse(detail) as { level: string; message: string };
+    log(level, message);
+  }
+
+  /** The last record was taken, or there will be none; nobody must wait for another. */
+  end(detail = '{}'): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+    const error = new Closed('the system was closed');
+    this.#outbox.failAll(error);
+    for (const waiter of this.requests.values()) waiter.reject(error);
+    this.requests.clear();
+    for (const token of [...this.consumers.keys()]) this.#onUnsubscribed(token);
+    this.#resolveClosed(detail);
+  }
+
+  // ---- handlers -----------------------------------------------------------------------------------------
+
+  /** Runs handlers until the inbox is empty (true) or the time is up (false). */
+  #runInbox(end: number): boolean {
+    const inbox = this.#inbox;
+    let index = 0;
+    while (index < inbox.length) {
+      this.#deliver(inbox[index++]!);
+      if (performance.now() > end) break;
+    }
+    this.#inbox = inbox.slice(index);
+    return this.#inbox.length === 0;
+  }
+
+  #deliver(delivery: Delivery): void {
+    const consumer = this.consumers.get(delivery.subscription);
+    if (!consumer?.isActive) {
+      this.#failures.push(released(delivery.id));
+      return;
+    }
+    consumer.messageCount++;
+    this.lastMessageTime = new Date().toISOString();
+    if (consumer.accept) consumer.accept(delivery);
+    else this.#start(new Run(this, consumer, delivery));
+  }
+
+  #start(run: Run): void {
+    const { consumer, delivery } = run;
+    this.#runs.add(run);
+    try {
+      const metadata = new Metadata(delivery, run);
+      const result = this.#current.run(run, () =>
+        consumer.handler(new Message(delivery), metadata, metadata.matchedPattern),
+      );
+      if (isThenable(result)) {
+        this.#watch(run);
+        Promise.resolve(result).then(
+          () => this.#succeeded(run),
+          (thrown: unknown) => this.#failed(run, thrown),
+        );
+        return;
+      }
+    } catch (thrown) {
+      this.#failed(run, thrown);
+      return;
+    }
+    this.#succeeded(run);
+  }
+
+  #succeeded(run: Run): void {
+    if (run.consumer.isManual) this.#watch(run);
+    else this.acknowledge(run);
+  }
+
+  acknowledge(run: Run): void {
+    if (!this.#runs.delete(run)) return;
+    this.#acks.push(run.delivery.id);
+    this.settleSoon();
+  }
+
+  /** A result after the time limit is stale to the core: it only gives the slot back. */
+  #failed(run: Run, thrown: unknown): void {
+    if (!this.#runs.delete(run)) return;
+    const found = failureOf(run.delivery.id, thrown);
+    // Not the handler's failure: it was told to stop.
+    const isHandedBack = run.isCancelled && found.kind === native.EVS_FAIL_RETRY;
+    const failure = isHandedBack ? released(run.delivery.id) : found;
+    this.#failures.push(failure);
+    const isLast =
+      failure.kind === native.EVS_FAIL_REJECT ||
+      (failure.kind === native.EVS_FAIL_RETRY && run.delivery.attempt > run.consumer.maxRetries);
+    if (isLast && !run.isTimedOut) this.#poison(run, errorOf(thrown));
+    this.settleSoon();
+  }
+
+  // ---- time limits: the core has counted the attempt as failed; here the handler and others are told --------
+
+  #watch(run: Run): void {
+    if (run.deadline >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = run.deadline;
+    this.#timer = setTimeout(() => this.#onTime(), Math.max(1, run.deadline - performance.now())).unref();
+  }
+
+  #onTime(): void {
+    const now = performance.now();
+    this.#timerAt = Infinity;
+    for (const run of this.#runs) {
+      if (run.isTimedOut) continue;
+      if (run.deadline <= now) this.#timeOut(run);
+      else this.#watch(run);
+    }
+    this.settleSoon();
+  }
+
+  #timeOut(run: Run): void {
+    run.isTimedOut = true;
+    const error = new Timeout(`the handler did not end within ${run.delivery.handlerTimeoutMs} ms; its result is ignored`);
+    run.abort(error);
+    if (run.delivery.attempt > run.consumer.maxRetries) this.#poison(run, error);
+  }
+
+  /** The deadline of closing has come. */
+  abortHandlers(): void {
+    const error = new Closed('the system is closing and its deadline has come');
+    for (const run of this.#runs) {
+      run.isCancelled = true;
+      run.abort(error);
+    }
+  }
+
+  // ---- settling -----------------------------------------------------------------------------------------
+
+  acknowledgeDelivery(delivery: Delivery): void {
+    this.#acks.push(delivery.id);
+    this.settleSoon();
+  }
+
+  handBack(delivery: Delivery): void {
+    this.#failures.push(released(delivery.id));
+    this.settleSoon();
+  }
+
+  settleSoon(): void {
+    if (this.#isSettling || this.#isEnded) return;
+    this.#isSettling = true;
+    queueMicrotask(() => {
+      this.#isSettling = false;
+      this.#settle();
+    });
+  }
+
+  /** Sends everything that was settled since the last time. */
+  #settle(): void {
+    const [acks, failures] = [this.#acks, this.#failures];
+    [this.#acks, this.#failures] = [[], []];
+    try {
+      this.#engine.ack(acks);
+      this.#engine.fail(failures);
+    } catch (problem) {
+      // Closed meanwhile: what is unsettled goes back to the store and will come again.
+      log('debug', `${acks.length + failures.length} messages could not be settled: ${(problem as Error).message}`);
+    }
+    for (const tell of this.#poisoned.splice(0)) tell();
+  }
+
+  /** Told once the failure itself is on its way. */
+  #poison(run: Run, error: Error): void {
+    const { delivery } = run;
+    const message = new Message(delivery);
+    log('warning', `${message.type} ${message.id} failed in its last attempt: ${textOf(error)}`);
+    const handler = this.#poisonHandler;
+    if (!handler) return;
+    const complain = (problem: unknown): void => log('error', `the poison message handler failed: ${textOf(problem)}`);
+    this.#poisoned.push(() => {
+      try {
+        Promise.resolve(handler(message, error, new Metadata(delivery, run))).catch(complain);
+      } catch (problem) {
+        complain(problem);
+      }
+    });
+  }
+}
+
+function isThenable(result: unknown): result is PromiseLike<unknown> {
+  const isObject = (typeof result === 'object' && result !== null) || typeof result === 'function';
+  return isObject && typeof (result as { then?: unknown }).then === 'function';
+}

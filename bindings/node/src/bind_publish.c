@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * bind_publish.c - hands a batch of events to the publisher in one crossing of the border. */
+#include <string.h>
+
+#include "bindings.h"
+#include "env_state.h"
+#include "value.h"
+
+/* Numbers of one event, in this order; texts: type, body, then an array of the rest or undefined. */
+enum { TOKEN, PARTITION, TIMEOUT, DELAY, NUMBERS };
+enum { TYPE, BODY, REST, TEXTS };
+enum { CONTENT_TYPE, HEADERS, KEY, ID, TIMESTAMP, VERSION, TRANSPORT, RESTS };
+
+static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_event *event) {
+  evs_bytes *const fields[RESTS] = {
+      [CONTENT_TYPE] = &event->content_type,
+      [HEADERS] = &event->headers,
+      [KEY] = &event->key,
+      [ID] = &event->id,
+      [TIMESTAMP] = &event->timestamp,
+      [VERSION] = &event->version,
+      [TRANSPORT] = &event->transport,
+  };
+  for (uint32_t i = 0; i < RESTS; i++) {
+    napi_value text;
+    if (napi_get_element(env, rest, i, &text) != napi_ok || !evsn_text(env, arena, text, fields[i]))
+      return false;
+  }
+  return true;
+}
+
+/* What JavaScript hands over for a batch. */
+typedef struct event_source {
+  evsn_arena arena;
+  const double *numbers;
+  napi_value texts;
+} event_source;
+
+static bool read_texts(napi_env env, event_source *source, uint32_t index, evs_event *event) {
+  napi_value type, body, rest;
+  bool has_rest = false;
+  uint32_t first = index * TEXTS;
+  return napi_get_element(env, source->texts, first + TYPE, &type) == napi_ok &&
+         napi_get_element(env, source->texts, first + BODY, &body) == napi_ok &&
+         napi_get_element(env, source->texts, first + REST, &rest) == napi_ok &&
+         evsn_text(env, &source->arena, type, &event->type) &&
+         evsn_bytes(env, &source->arena, body, &event->body) &&
+         napi_is_array(env, rest, &has_rest) == napi_ok &&
+         (!has_rest || read_rest(env, &source->arena, rest, event));
+}
+
+static bool read_event(napi_env env, event_source *source, uint32_t index, evs_event *event) {
+  const double *row = source->numbers + (size_t)index * NUMBERS;
+  memset(event, 0, sizeof *event);
+  event->struct_size = sizeof *event;
+  event->token = (uint64_t)row[TOKEN];
+  event->partition = (int32_t)row[PARTITION];
+  event->timeout_ms = (uint32_t)row[TIMEOUT];
+  event->delay_ms = (uint64_t)row[DELAY];
+  return read_texts(env, source, index, event);
+}
+
+/* publish(id, count, numbers, texts) → {accepted, error?} */
+napi_value evsn_publish(napi_env env, napi_callback_info info) {
+  napi_value args[4], result = NULL;
+  event_source source = {{NULL}, NULL, NULL};
+  evs_error *error = NULL;
+  uint32_t count;
+  size_t accepted = 0;
+  evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
+  if (!system || !evsn_uint32(env, args[1], &count) ||
+      !evsn_numbers(env, args[2], (size_t)count * NUMBERS, &source.numbers))
+    return NULL;
+  source.texts = args[3];
+  evs_event *events = evsn_arena_take(&source.arena, (count ? count : 1) * sizeof *events);
+  bool is_read = events != NULL;
+  for (uint32_t i = 0; i < count && is_read; i++)
+    is_read = read_event(env, &source, i, &events[i]);
+  if (is_read && napi_create_object(env, &result) == napi_ok) {
+    evs_status status = evs_publish(system->handle, events, count, &accepted, &error);
+    evsn_set(env, result, "accepted", evsn_new_number(env, (double)accepted));
+    if (status != EVS_OK)
+      evsn_set(env, result, "error", evsn_new_error(env, status, error));
+  } else if (!events) {
+    evsn_throw(env, EVS_NOMEM, NULL);
+  }
+  evsn_arena_free(&source.arena);
+  return result;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The ends that a process can come to, each many times: no crash, no hang, and the process ends by itself.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { countOf } from './support/counts.mjs';
+import { run } from './support/program.mjs';
+import { startRedis } from './support/redis.mjs';
+
+const RUNS = countOf('lifecycle_runs');
+/** Program, what it is, and the last word of its output. */
+const PROGRAMS = [
+  ['exit_open', 'the process ends with open systems under traffic', ''],
+  ['exit_in_handler', 'a handler ends the process', ''],
+  ['worker_terminated', 'workers are terminated under load', 'ended'],
+  ['storm', 'every handler throws', 'ended'],
+  ['close_during_publish', 'a system is closed while it publishes', 'ended'],
+  ['loop_left', 'the loop is left with an open system', 'ended'],
+  ['two_copies', 'two copies of the package are in one process', 'ended'],
+];
+
+async function repeat(program, transport, lastWord) {
+  const file = fileURLToPath(new URL(`./lifecycle/${program}.cjs`, import.meta.url));
+  for (let round = 1; round <= RUNS; round++) {
+    const { status, signal, output } = await run(file, JSON.stringify(transport));
+    const said = `run ${round}: status ${status}, signal ${signal}\n${output}`;
+    assert.equal(status, 0, said);
+    assert.equal(output.trim(), lastWord, said);
+  }
+}
+
+describe('on memory', () => {
+  for (const [program, what, lastWord] of PROGRAMS) {
+    test(what, () => repeat(program, { type: 'memory' }, lastWord));
+  }
+  test('systems that nobody closed are collected', () => repeat('abandoned', {}, 'ended'));
+});
+
+describe('on Redis', { skip: process.env.EVS_NODE_MEMORY_ONLY ? 'memory only' : false }, () => {
+  let redis;
+  before(async () => (redis = await startRedis()));
+  after(() => redis?.stop());
+  for (const [program, what, lastWord] of PROGRAMS.filter(([name]) => name !== 'two_copies')) {
+    test(what, () => repeat(program, { type: 'redis-streams', url: redis.url, discoverInterval: 50 }, lastWord));
+  }
+});

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// The published examples, with the import changed: they compile under `tsc --strict` and do what they say.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { run } from './support/program.mjs';
+import { startRedis } from './support/redis.mjs';
+
+const binding = fileURLToPath(new URL('..', import.meta.url));
+const examples = fileURLToPath(new URL('./published', import.meta.url));
+const packageFolder = dirname(createRequire(import.meta.url).resolve('libevents/package.json'));
+let redis;
+let folder;
+
+/** A project as a user has it: the package in node_modules, and a strict tsconfig.json. */
+function makeProject() {
+  folder = mkdtempSync(join(tmpdir(), 'libevents-published-'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(packageFolder, join(folder, 'node_modules/libevents'));
+  symlinkSync(join(binding, 'node_modules/@types'), join(folder, 'node_modules/@types'));
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    target: 'es2022',
+    module: 'nodenext',
+    types: ['node'],
+    outDir: 'out',
+    rootDir: '.',
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts', '*.cts'] }));
+}
+
+function compile() {
+  const tsc = join(binding, 'node_modules/typescript/bin/tsc');
+  return spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
+}
+
+before(async () => {
+  redis = await startRedis();
+  makeProject();
+  for (const name of readdirSync(examples)) {
+    const source = readFileSync(join(examples, name), 'utf8');
+    writeFileSync(join(folder, name), source.replaceAll('redis://localhost:6379', redis.url));
+  }
+});
+after(async () => {
+  await redis.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the examples compile in strict mode', () => {
+  const { status, stdout } = compile();
+  assert.equal(status, 0, stdout);
+});
+
+const SAID = {
+  'quick_start.mjs': [
+    'subscribe 123 user-events',
+    'subscribePattern user.created user.* user.*',
+    'redis-streams true',
+    'memory true',
+  ],
+  'services.mjs': [
+    "Order event order.*: { orderId: 'ORD-123', customerId: 'CUST-456', total: 99.99 } undefined",
+    'Sending email notification to user 123: Welcome to our service!',
+    'Total published: 5 0',
+    'Total messages: 3 1',
+    'Subscription: order.* Messages: 1',
+    'Subscription: notification.sent Messages: 1',
+    'Subscription: payment.failed Messages: 1',
+    "System status: true [ 'redis', 'memory' ]",
+    'All transports connected',
+    'Poison message: payment.failed no funds payment-events',
+  ],
+  'routing.mjs': [
+    'payment-events',
+    'Matches: true',
+    'Exact match: true',
+    'Topic: user-events',
+    'Valid: true false',
+    'Normalized: user.*',
+    'Invalid pattern: true',
+    "Unsupported features: [ 'patternRouting', 'batching' ]",
+  ],
+};
+
+for (const [program, lines] of Object.entries(SAID)) {
+  test(`${program} does what it says`, async () => {
+    const { status, output } = await run(join(folder, 'out', program));
+    assert.equal(status, 0, output);
+    for (const line of lines) assert.ok(output.split('\n').includes(line), `no "${line}" in:\n${output}`);
+  });
+}
+
+test('wrong types do not compile, with import and with require', () => {
+  writeFileSync(join(folder, 'wrong.mts'), "import { EventSystem } from 'libevents';\nnew EventSystem(5);\n");
+  writeFileSync(join(folder, 'wrong.cts'), "import ev = require('libevents');\nev.version(5);\n");
+  writeFileSync(join(folder, 'compat.mts'), "import { createEventSystemBuilder } from 'libevents/logistically';\ncreateEventSystemBuilder().service(5);\n");
+  const { stdout } = compile();
+  for (const name of ['wrong.mts', 'wrong.cts', 'compat.mts']) assert.match(stdout, new RegExp(`^${name}`, 'm'));
+});

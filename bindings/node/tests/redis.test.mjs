@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Against a server: what is stored stays, dead letters, groups, outages; and the loop stays free under load.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { EventsError, NotFound, TransportError, createEventSystem, createEventSystemBuilder } from 'libevents';
+
+import { run } from './support/program.mjs';
+import { openOnRedis, recorder } from './support/systems.mjs';
+import { startRedis } from './support/redis.mjs';
+import { until } from './support/until.mjs';
+
+let redis;
+before(async () => (redis = await startRedis()));
+after(() => redis.stop());
+
+const openSystem = (t, options) => openOnRedis(t, redis, options);
+
+test('the snippet of the published architecture runs as printed', async (t) => {
+  const eventSystem = createEventSystemBuilder()
+    .withService('my-service')
+    .withRedisTransport(redis.url, {
+      enableDLQ: true,
+      dlqStreamPrefix: 'dlq:',
+      maxRetriesBeforeDLQ: 3
+    })
+    .build();
+  t.after(() => eventSystem.close(0));
+  await eventSystem.connect();
+  assert.equal((await eventSystem.publisher.publish('user.created', { id: 1 })).transport, 'redis');
+});
+
+test('events wait for a subscriber that comes later', async (t) => {
+  const writer = await openSystem(t);
+  const receipt = await writer.publisher.publish('late.placed', { id: 7 });
+  assert.match(receipt.offset, /^\d+-\d+$/);
+  await writer.close();
+  const reader = await openSystem(t);
+  const { seen, handler } = recorder();
+  await reader.consumer.subscribe('late.*', handler);
+  await until(() => seen.length === 1, 'the event came');
+  assert.equal(seen[0].metadata.offset, receipt.offset);
+});
+
+test('a dead letter keeps the error, is listed, requeued once, and discarded', async (t) => {
+  const system = await openSystem(t, { consumer: { retry: { maxRetries: 1, baseDelay: 1 } } });
+  let isBroken = true;
+  const { seen, handler } = recorder(() => {
+    if (isBroken) throw new RangeError('webhook down: 503');
+  });
+  await system.consumer.subscribe('dead.*', handler);
+  await system.publisher.publish('dead.letter', { id: 2n ** 60n }, { headers: { a: 'b' } });
+  const [letter] = await until(async () => {
+    const { items } = await system.dlq.list({ topic: 'dead-events', limit: 50 });
+    return items.length > 0 && items;
+  }, 'there is a dead letter');
+  assert.deepEqual([letter.error.class, letter.error.message], ['RangeError', 'webhook down: 503']);
+  assert.match(letter.error.stack, /redis\.test\.mjs/);
+  assert.deepEqual([letter.attempts, letter.headers, letter.requeueCount], [2, { a: 'b' }, 0]);
+  assert.equal((await system.dlq.get(letter.id)).id, letter.id);
+  isBroken = false;
+  const ids = [letter.id];
+  assert.equal((await system.dlq.requeue({ ids })).results[0].outcome, 'requeued');
+  assert.equal((await system.dlq.requeue({ ids })).results[0].outcome, 'already_requeued');
+  await until(() => seen.length === 3, 'it came again');
+  assert.deepEqual([seen[2].attempt, seen[2].metadata.requeue.count], [1, 1]);
+  assert.equal(seen[2].message.bodyText, '{"id":1152921504606846976}');
+  await assert.rejects(system.dlq.get('main/dead-events/0-1'), NotFound);
+});
+
+test('two members of a group share its events, and groups and topics show them', async (t) => {
+  const [one, two] = await Promise.all([0, 1].map(() => openSystem(t, { service: 'sharing' })));
+  const seen = [];
+  for (const [member, system] of [one, two].entries()) {
+    await system.consumer.subscribe('share.*', async ({ body }) => void seen.push([member, body]), { concurrency: 1, prefetch: 1 });
+  }
+  await one.publisher.publishBatch('share.it', Array.from({ length: 200 }, (_, n) => n));
+  await until(() => seen.length >= 200, 'all came');
+  assert.equal(new Set(seen.map(([, body]) => body)).size, 200);
+  const [group] = await one.groups({ topic: 'share-events' });
+  assert.deepEqual([group.group, group.members.length], ['sharing', 2]);
+  assert.ok((await one.topics()).some(({ topic }) => topic === 'share-events'));
+});
+
+test('a process that ends gives back what it held, long before it would count as dead', async (t) => {
+  const transport = { type: 'redis-streams', url: redis.url, discoverInterval: 50, sessionTimeout: 3_600_000 };
+  const file = fileURLToPath(new URL('./lifecycle/exit_holding.cjs', import.meta.url));
+  assert.deepEqual(await run(file, JSON.stringify(transport)), { status: 0, signal: null, output: '' });
+  const system = await openSystem(t, { service: 'life', transport });
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('life.held', handler);
+  await until(() => seen.length === 1, 'the event came');
+  assert.equal(seen[0].attempt, 1);
+});
+
+test('a server that is away is named, and connecting goes on', async (t) => {
+  const away = await startRedis();
+  await away.stop();
+  const system = createEventSystem({
+    service: 'away',
+    transports: { main: { type: 'redis-streams', url: away.url } },
+  });
+  t.after(() => system.close(0));
+  await assert.rejects(system.connect({ timeout: 200 }), TransportError);
+  const status = await system.getStatus();
+  assert.equal(status.connected, false);
+  assert.equal(typeof status.transports.get('main').lastError, 'string');
+  await assert.rejects(system.publisher.publish('a.b', 1, { timeout: 100 }), EventsError);
+});
+
+test('a hundred thousand events are published and consumed while the loop stays free', async (t) => {
+  const EVENTS = 100_000;
+  const system = await openSystem(t);
+  let handled = 0;
+  await system.consumer.subscribe('load.*', async () => void handled++, { concurrency: 1000, prefetch: 10_000 });
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  t.after(() => clearInterval(timer));
+  let published = 0;
+  while (published < EVENTS) {
+    const some = Array.from({ length: 1000 }, () => system.publisher.publish('load.test', { n: published++ }));
+    await Promise.all(some);
+  }
+  await until(() => handled === EVENTS, 'all were handled');
+  assert.ok(turns > 100, `the loop turned ${turns} times`);
+});

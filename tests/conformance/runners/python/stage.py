@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""stage.py - one scenario while it is played: its systems, its handlers and what these were given.
+
+Both faces of the package are played by the same code: what one of them awaits, the other gives at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import threading
+import time
+from typing import Any, Callable
+
+import libevents
+
+LOOK_AGAIN_SECONDS = 0.005
+
+
+async def result_of(value: Any) -> Any:
+    """What a call of either face gives."""
+    return await value if inspect.isawaitable(value) else value
+
+
+class Handler:
+    """Does what its plan says: word n for the n-th run of an event, the last word for all that follow."""
+
+    def __init__(self, name: str, plan: Any) -> None:
+        self.name = name
+        self.plans = plan if isinstance(plan, dict) else {"*": plan}
+        self.runs: dict[str, int] = {}
+        self.subscription: Any = None
+
+    def next_word(self, message: libevents.Message) -> Any:
+        plan = self.plans.get(message.type) or self.plans.get("*") or ["succeed"]
+        run = self.runs.get(message.id, 0)
+        self.runs[message.id] = run + 1
+        return plan[min(run, len(plan) - 1)]
+
+
+class Stage:
+    """The systems and handlers of one scenario."""
+
+    def __init__(self, face: Callable[..., Any], transport: Callable[[str], dict[str, Any]]) -> None:
+        self._face = face
+        self._transport = transport
+        self._ended = threading.Event()
+        self.systems: dict[str, Any] = {}
+        self.transports: dict[str, list[str]] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.runs: list[dict[str, Any]] = []
+        self.listed: list[str] = []
+        self.operation = ""
+
+    def create(self, name: str, config: dict[str, Any], transports: dict[str, Any]) -> Any:
+        """A system of this name; its transports are of the kind that is being tested."""
+        chosen = {each: {**self._transport(each), **more} for each, more in transports.items()}
+        system = self._face({"service": name, "transports": chosen, **config})
+        self.systems[name] = system
+        self.transports[name] = list(chosen)
+        return system
+
+    async def subscribe(self, at: str, pattern: str, handler: Handler, options: dict[str, Any]) -> None:
+        function = self._function(at, handler)
+        handler.subscription = await result_of(self.systems[at].subscribe(pattern, function, **options))
+        self.handlers[handler.name] = handler
+
+    def _function(self, at: str, handler: Handler) -> Callable[..., Any]:
+        def plain(message: libevents.Message, metadata: libevents.Metadata) -> None:
+            word = self._begin(at, handler, message, metadata)
+            end = self._end_of_hang(at, word)
+            while not end():
+                time.sleep(LOOK_AGAIN_SECONDS)
+            perform(word)
+
+        async def coroutine(message: libevents.Message, metadata: libevents.Metadata) -> None:
+            word = self._begin(at, handler, message, metadata)
+            end = self._end_of_hang(at, word)
+            while not end():
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            perform(word)
+
+        return plain if self._face is libevents.SyncEventSystem else coroutine
+
+    def _begin(self, at: str, handler: Handler, message: libevents.Message, metadata: libevents.Metadata) -> Any:
+        word = handler.next_word(message)
+        self.runs.append({"handler": handler.name, "at": at, **run_of(message, metadata)})
+        return word
+
+    def _end_of_hang(self, at: str, word: Any) -> Callable[[], bool]:
+        """A handler that hangs goes on until its time limit was counted or the scenario ends."""
+        if word != "hang":
+            return lambda: True
+        before = self._timed_out(at)
+        return lambda: self._ended.is_set() or self._timed_out(at) > before
+
+    def _timed_out(self, at: str) -> int:
+        try:
+            return self.systems[at].stats()["consumer"]["timedOutMessages"]
+        except libevents.Closed:
+            return 1 << 53
+
+    async def unsettled(self, at: str) -> list[dict[str, Any]]:
+        """Groups that still have something to do."""
+        system, rows = self.systems[at], []
+        for transport in self.transports[at]:
+            rows += await result_of(system.groups(transport=transport))
+        return [row for row in rows if row["lag"] or row["pending"]]
+
+    async def close(self) -> None:
+        self._ended.set()
+        for system in self.systems.values():
+            await result_of(system.close(deadline=2))
+
+
+def perform(word: Any) -> None:
+    """What is left of a word after the run was written down."""
+    if word == "fail":
+        word = {"fail": {}}
+    if not isinstance(word, dict):
+        return
+    if "reject" in word:
+        raise libevents.Reject(word["reject"])
+    if "later" in word:
+        raise libevents.RetryLater(word["later"] / 1000)
+    error = word["fail"]
+    kind = type(error.get("class", "Failed"), (Exception,), {"__module__": "builtins"})
+    raise kind(error.get("message", "it failed"))
+
+
+def run_of(message: libevents.Message, metadata: libevents.Metadata) -> dict[str, Any]:
+    """Everything that a handler was given."""
+    is_json = message.content_type == "application/json"
+    content = {"text": message.raw.decode(), "body": message.body} if is_json else {"bytes": message.raw.hex()}
+    return {
+        **content,
+        "contentType": message.content_type,
+        "id": message.id,
+        "type": message.type,
+        "origin": message.origin,
+        "originPrefix": message.origin_prefix,
+        "timestamp": message.timestamp,
+        "version": message.version,
+        "hash": message.hash,
+        "headers": dict(message.headers),
+        "attempt": metadata.attempt,
+        "transport": metadata.transport,
+        "topic": metadata.topic,
+        "partition": metadata.partition,
+        "group": metadata.group,
+        "pattern": metadata.pattern,
+        "requeue": metadata.requeue,
+    }
+
+
+def error_of(error: libevents.Error) -> dict[str, Any]:
+    """An error as scenarios see it."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "path": error.path,
+        "problems": [vars(problem) for problem in error.problems],
+        "outcome": error.receipt.outcome if error.receipt else None,
+    }
+
+
+def event_of(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a scenario as arguments of `publish`."""
+    names = {"contentType": "content_type"}
+    given = {names.get(name, name): value for name, value in event.items() if name not in ("text", "bytes", "times")}
+    if "text" in event:
+        given.update(body=event["text"].encode(), content_type="application/json")
+    if "bytes" in event:
+        given["body"] = bytes.fromhex(event["bytes"])
+    if "timeout" in event:
+        given["timeout"] = event["timeout"] / 1000
+    return given
+
+
+def receipt_of(receipt: libevents.Receipt) -> dict[str, Any]:
+    fields = receipt._asdict()
+    fields["error"] = error_of(receipt.error) if receipt.error else None
+    return fields
+
+
+def show(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)[:2000]
