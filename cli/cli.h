@@ -44,7 +44,15 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(PURGE, "purge", NULL, "remove for good, past the archive")                                               \
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
   X(REASON, "reason", "TEXT", "why, for those who look at it later")                                         \
-  X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")
+  X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")                            \
+  X(LISTEN, "listen", "ADDRESS", "IPv4 address to listen on; default 127.0.0.1")                             \
+  X(PORT, "port", "N", "port to listen on; default: a free one")                                             \
+  X(BASE_PATH, "base-path", "PATH", "serve below this path, for example /events")                            \
+  X(READ_ONLY, "read-only", NULL, "refuse every change")                                                     \
+  X(USER, "user", "NAME:ROLE", "may log in, with the password in EVENTS_PASSWORD_<NAME>; many times")        \
+  X(DASHBOARD, "dashboard", "FILE", "options of the dashboard (JSON); - reads them from stdin")              \
+  X(BEHIND_PROXY, "behind-proxy", NULL, "a reverse proxy with TLS stands in front")                          \
+  X(ALLOW_INSECURE, "allow-insecure", NULL, "credentials may travel unencrypted")
 
 enum {
 #define CLI_OPTION_INDEX(id, name, arg, help) CLI_OPT_##id,
@@ -53,7 +61,7 @@ enum {
       CLI_OPTION_COUNT
 };
 
-#define CLI_BIT(id) (UINT32_C(1) << CLI_OPT_##id)
+#define CLI_BIT(id) (UINT64_C(1) << CLI_OPT_##id)
 
 /* Options that nearly every verb has. */
 #define CLI_SOURCE (CLI_BIT(CONFIG) | CLI_BIT(REDIS))
@@ -63,14 +71,16 @@ enum {
 /* One call of the command. Texts point into argv or the environment. */
 typedef struct cli_call {
   const char *text[CLI_OPTION_COUNT]; /* value of an option with an argument, or NULL */
-  uint32_t given;                     /* CLI_BIT of each option that stands on the command line */
+  uint64_t given;                     /* CLI_BIT of each option that stands on the command line */
   json_t *headers;                    /* object, or NULL */
+  json_t *users;                      /* array of NAME:ROLE, or NULL */
   uint64_t count;                     /* 0: no bound */
   uint32_t limit;                     /* 0: not given */
   uint32_t rate;                      /* 0: not given */
   uint32_t timeout_ms;                /* 0: not given */
-  const char **words;                 /* verb and arguments, owned */
-  const char **args;                  /* after the verb */
+  uint32_t port;
+  const char **words; /* verb and arguments, owned */
+  const char **args;  /* after the verb */
   int arg_count;
   /* set by session.c */
   evs_system *system;
@@ -86,7 +96,7 @@ typedef struct cli_verb {
   const char *args;
   const char *summary;
   const char *help; /* what it does, a vertical tab, examples */
-  uint32_t options;
+  uint64_t options;
   int min_args, max_args;
   int (*run)(cli_call *cli);
 } cli_verb;
@@ -110,5 +120,6 @@ int cmd_groups_pause(cli_call *cli);
 int cmd_groups_resume(cli_call *cli);
 int cmd_fleet(cli_call *cli);
 int cmd_config_check(cli_call *cli);
+int cmd_serve(cli_call *cli);
 
 #endif

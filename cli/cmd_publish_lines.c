@@ -298,7 +298,7 @@ static int finish(lines_run *run) {
 }
 
 int cmd_publish_lines(cli_call *cli) {
-  uint32_t single = CLI_BIT(KEY) | CLI_BIT(ID) | CLI_BIT(VERSION) | CLI_BIT(HEADER);
+  uint64_t single = CLI_BIT(KEY) | CLI_BIT(ID) | CLI_BIT(VERSION) | CLI_BIT(HEADER);
   if (cli->given & single)
     return output_usage("publish", "with --lines each line says its own key, id, version and headers");
   if (cli->arg_count > 1 || (cli->arg_count == 1 && strcmp(cli->args[0], "-") != 0))

@@ -112,6 +112,18 @@ static const cli_verb verbs[] = {
      "Check a configuration and report every fault at once. Touches no store.\v"
      "Example:\n  events config check shop.json",
      CLI_BIT(CONFIG) | CLI_BIT(JSON), 0, 1, cmd_config_check},
+    {"serve", "", "serve the dashboard over a store",
+     "Serve the dashboard until Ctrl-C. Prints its address as the first line. On an address that other "
+     "machines "
+     "can reach it asks for credentials: those of --user and --dashboard, else a token that it makes and "
+     "prints.\v"
+     "Examples:\n"
+     "  events serve --redis redis://127.0.0.1:6379 --port 8080 --read-only\n"
+     "  EVENTS_PASSWORD_ANA=… events serve --listen 0.0.0.0 --behind-proxy --user ana:operator",
+     CLI_SOURCE | CLI_BIT(TIMEOUT) | CLI_BIT(LISTEN) | CLI_BIT(PORT) | CLI_BIT(BASE_PATH) |
+         CLI_BIT(READ_ONLY) | CLI_BIT(USER) | CLI_BIT(DASHBOARD) | CLI_BIT(BEHIND_PROXY) |
+         CLI_BIT(ALLOW_INSECURE),
+     0, 0, cmd_serve},
     {0}};
 
 int main(int argc, char **argv) {

@@ -63,7 +63,7 @@ static uint64_t parse_number(const char *name, const char *text, uint64_t max, s
 }
 
 static void parse_option(cli_call *cli, int index, const char *text, struct argp_state *state) {
-  cli->given |= UINT32_C(1) << index;
+  cli->given |= UINT64_C(1) << index;
   cli->text[index] = text;
   switch (index) {
   case CLI_OPT_HEADER:
@@ -80,6 +80,15 @@ static void parse_option(cli_call *cli, int index, const char *text, struct argp
     break;
   case CLI_OPT_TIMEOUT:
     cli->timeout_ms = (uint32_t)parse_number("timeout", text, 86400000, state);
+    break;
+  case CLI_OPT_PORT:
+    if (strcmp(text, "0") != 0) /* a free one, as without the option */
+      cli->port = (uint32_t)parse_number("port", text, 65535, state);
+    break;
+  case CLI_OPT_USER:
+    if (!cli->users)
+      cli->users = json_array();
+    json_array_append_new(cli->users, json_string(text));
     break;
   default:
     break;
@@ -173,7 +182,7 @@ static void help_general(const cli_verb *verbs, const char *family) {
   struct argp argp = {option_table, NULL, "COMMAND [ARGUMENT...]", general_doc, NULL, NULL, NULL};
   struct argp_option shown[8] = {0};
   size_t count = 0;
-  uint32_t common = CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(TIMEOUT);
+  uint64_t common = CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(TIMEOUT);
   for (const struct argp_option *option = option_table; option->name; option++)
     if (option->key < KEY_BASE || (common >> (option->key - KEY_BASE) & 1))
       shown[count++] = *option;
@@ -273,5 +282,6 @@ int options_parse(cli_call *cli, int argc, char **argv, const cli_verb *verbs, c
 
 void options_free(cli_call *cli) {
   json_decref(cli->headers);
+  json_decref(cli->users);
   free(cli->words);
 }

@@ -4,9 +4,10 @@
 # packages than the system's own.
 
 EVS_PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libuv1-dev libjansson-dev libhiredis-dev
-  libssl-dev uthash-dev python3 python3-dev python3-cffi"
+  libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
 EVS_PACKAGES_DEMO="redis-server"
 EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyncio mypy"
+EVS_PACKAGES_DASHBOARD="python3-jsonschema python3-prometheus-client"
 EVS_PACKAGES_LINT="clang clang-tidy clang-format"
 EVS_PACKAGES_FUZZ="clang libclang-rt-14-dev"
 EVS_PACKAGES_ABI="abigail-tools"
@@ -83,11 +84,14 @@ evs_require_tools() {
     libssl-dev) found=$(pkg-config --exists libcrypto 2>/dev/null && echo yes) ;;
     libcmocka-dev) found=$(pkg-config --exists cmocka 2>/dev/null && echo yes) ;;
     libhiredis-dev) found=$(evs_has_header hiredis/hiredis.h) ;;
+    libcivetweb-dev) found=$(evs_has_header civetweb.h) ;;
     uthash-dev) found=$(evs_has_header uthash.h) ;;
     python3-dev) found=$(python3 -c 'import os, sysconfig
 print("yes" if os.path.exists(sysconfig.get_path("include") + "/Python.h") else "")' 2>/dev/null) ;;
     python3-cffi) found=$(python3 -c 'import cffi; print("yes")' 2>/dev/null) ;;
     python3-pytest) found=$(python3 -c 'import pytest; print("yes")' 2>/dev/null) ;;
+    python3-jsonschema) found=$(python3 -c 'import jsonschema; print("yes")' 2>/dev/null) ;;
+    python3-prometheus-client) found=$(python3 -c 'import prometheus_client; print("yes")' 2>/dev/null) ;;
     python3-pytest-asyncio) found=$(python3 -c 'import pytest_asyncio; print("yes")' 2>/dev/null) ;;
     *) found=yes ;; # parts of a tool that is named beside them
     esac

@@ -70,8 +70,9 @@ def test_c_program_compiles_and_runs(code, server, tmp_path):
     source = tmp_path / "block.c"
     source.write_text(code.replace(DEFAULT_URL, server.url))
     program = tmp_path / "block"
-    run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/libevents/include", str(source), "-o", str(program),
-         f"-L{ROOT}/build", "-levents", f"-Wl,-rpath,{ROOT}/build"])
+    run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/libevents/include", f"-I{ROOT}/dashboard/server/include",
+         str(source), "-o", str(program), f"-L{ROOT}/build", "-Wl,--as-needed", "-levents-dashboard", "-levents",
+         f"-Wl,-rpath,{ROOT}/build"])
     run([str(program)], cwd=tmp_path)
 
 
@@ -80,7 +81,7 @@ def test_commands_succeed(code, server, tmp_path):
     lines = [line for line in code.replace("\\\n", " ").splitlines() if line.startswith("events ")]
     for line in lines:
         # What runs until Ctrl-C gets that after a while.
-        limit = ["timeout", "--preserve-status", "--signal=INT", "3"] if " tail " in line else []
+        limit = ["timeout", "--preserve-status", "--signal=INT", "3"] if {"tail", "serve"} & set(line.split()) else []
         words = shlex.split(line.replace(DEFAULT_URL, server.url), comments=True)
         run([*limit, *words], cwd=tmp_path, env=dict(os.environ, EVENTS_REDIS_URL=server.url))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 # An event's way. A file may include from its own folder and from those further to the right.
 LAYERS = ("api", "system", "publish", "validate", "route", "consume", "deadletter", "transport", "config",
           "event", "observe", "base")
+FACES = ("bindings", "cli", "dashboard", "examples")  # they stand on the public headers
 REGISTRY = "transport/transport.c"  # the one file that names concrete transports
 LINES_MAX = 600
 
@@ -63,6 +64,16 @@ def includes_point_right(root: Path) -> list[str]:
             other = target.split("/")[0]
             if other in LAYERS and LAYERS.index(other) < LAYERS.index(layer):
                 found.append(f"{name}: includes {line}, which is to its left")
+    return found
+
+
+def faces_see_public_headers_only(root: Path) -> list[str]:
+    found = []
+    for face in FACES:
+        for path in sorted((root / face).rglob("*.[ch]")):
+            for line in re.findall(r'^\s*#\s*include\s*"([^"]+)"', code_of(path.read_text(), True), re.M):
+                if not (path.parent / line).is_file() and (root / "libevents/src" / line).is_file():
+                    found.append(f"{path.relative_to(root)}: includes {line}, which is inside the library")
     return found
 
 

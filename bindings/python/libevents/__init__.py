@@ -21,6 +21,7 @@ from ._pure import (
 )
 from .aio import EventSystem, MessageStream, Subscription
 from .builder import EventSystemBuilder
+from .dashboard import Dashboard, SyncDashboard
 from .errors import (
     ArgumentError,
     Closed,
@@ -50,6 +51,7 @@ __all__ = [
     "Closed",
     "ConfigurationError",
     "Conflict",
+    "Dashboard",
     "Error",
     "EventSystem",
     "EventSystemBuilder",
@@ -68,6 +70,7 @@ __all__ = [
     "RetryLater",
     "RoutingError",
     "Subscription",
+    "SyncDashboard",
     "SyncEventSystem",
     "SyncMessageStream",
     "SyncSubscription",

@@ -13,16 +13,18 @@ import time
 import weakref
 from array import array
 from itertools import accumulate
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import errors
 from ._encode import Outgoing
 from ._native import ffi, lib, new_error, raise_error, take_text
 from ._pure import JsonSource, json_text
+from .dashboard import Server
 from .message import DELIVERY, MESSAGE, REPORT, Record, Report, split_messages, split_reports
 
 MAX_TOKEN = (1 << 53) - 1
 _EXIT_SECONDS = 2.0
+_SERVER_STOP_SECONDS = 15.0
 _WAIT_SLICE_MS = 100
 _POLL_BOTH: int = lib.EVS_POLL_MESSAGES | lib.EVS_POLL_REPORTS
 
@@ -62,6 +64,7 @@ class Engine:
         self._freed = threading.Event()
         self._pid = os.getpid()
         self.is_closing = False
+        self._servers: List[Server] = []
         #: gives what hands back the messages that nobody will settle any more
         self.held_at_exit: "Optional[weakref.WeakMethod[Callable[[], List[Failure]]]]" = None
         if status != lib.EVS_OK:
@@ -120,12 +123,13 @@ class Engine:
         self.is_closing = True
         if not self.is_forked:
             lib.evs_system_close(handle, 0, ffi.NULL)
-        _orphans.append((self._pid, handle))
+        _orphans.append((self._pid, handle, self._servers))
 
     def after_fork(self) -> None:
         """In the child: a lock that another thread held will never be given back."""
         self._lock = threading.Lock()
         self._users = 0
+        self._servers.clear()
         self.is_closing = True
 
     # ---- life ---------------------------------------------------------------------------------------
@@ -160,6 +164,7 @@ class Engine:
         end = time.monotonic() + seconds
         held = self.held_at_exit() if self.held_at_exit is not None else None
         try:
+            self.stop_dashboards(seconds)
             self.fail(held() if held is not None else [])
             self.begin_close(int(seconds * 1000 / 2))
             while time.monotonic() < end:
@@ -172,6 +177,36 @@ class Engine:
         self.release()
         # Another thread may still be in its last call; the interpreter must not end under it.
         self._freed.wait(max(0.0, end - time.monotonic()))
+
+    # ---- dashboards ---------------------------------------------------------------------------------
+
+    def start_dashboard(self, options: Mapping[str, Any]) -> Server:
+        """A dashboard uses the handle until it is stopped, whoever releases the system meanwhile."""
+        handle = self._enter()
+        try:
+            server = Server(handle, options)
+        except BaseException:
+            self._leave()
+            raise
+        self._servers.append(server)
+        return server
+
+    def stop_dashboard(self, server: Server, seconds: float) -> bool:
+        if not server.stop(seconds):
+            return False
+        with self._lock:
+            is_first = server in self._servers
+            if is_first:
+                self._servers.remove(server)
+        if is_first:
+            self._leave()
+        return True
+
+    def stop_dashboards(self, seconds: float) -> None:
+        """Before the system closes. One that still answers then keeps the handle until it has ended."""
+        end = time.monotonic() + seconds
+        for server in list(self._servers):
+            self.stop_dashboard(server, max(0.0, end - time.monotonic()))
 
     # ---- batches ------------------------------------------------------------------------------------
 
@@ -350,17 +385,17 @@ def _copy_batch(batch: Any) -> Tuple[List[Record], List[Report]]:
 # ---- the process: its end, and its children -------------------------------------------------------------
 
 _engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
-_orphans: List[Tuple[int, Any]] = []
+_orphans: List[Tuple[int, Any, List[Server]]] = []
 
 
 def _free_orphans() -> None:
     """Frees what finalizers left behind; they may not wait, a caller who opens or exits may."""
     while _orphans:
         try:
-            pid, handle = _orphans.pop()
+            pid, handle, servers = _orphans.pop()
         except IndexError:
             return
-        if pid == os.getpid():
+        if pid == os.getpid() and all(server.stop(_SERVER_STOP_SECONDS) for server in servers):
             lib.evs_system_release(handle)
 
 

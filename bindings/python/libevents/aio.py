@@ -31,6 +31,7 @@ from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._outbox import Batch, Outbox, Target
 from ._turn import Consumer, Handler, PoisonHandler, Turn
+from .dashboard import Dashboard, server_options
 from .dlq import DeadLetters
 from .errors import Closed, Error, Forked, ValidationError
 from .message import Message, Metadata, Receipt, Record
@@ -40,6 +41,7 @@ AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
 
 _CLOSE_GRACE_SECONDS = 5.0
 _REQUEST_GRACE_SECONDS = 2.0
+_STOP_SECONDS = 5.0
 
 
 class Subscription:
@@ -203,6 +205,7 @@ class EventSystem:
     async def _close(self, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline
+        await loop.run_in_executor(None, self._engine.stop_dashboards, _STOP_SECONDS)
         try:
             await asyncio.wait_for(self._outbox.emptied(), max(0.001, deadline))
         except asyncio.TimeoutError:
@@ -460,6 +463,19 @@ class EventSystem:
         params = _options.given(transport=transport)
         instances: List[Dict[str, Any]] = json.loads(await self._ask("fleet", params, timeout))["instances"]
         return instances
+
+    async def start_dashboard(
+        self, options: Optional[Mapping[str, Any]] = None, **more: Any
+    ) -> Dashboard:
+        """Serves a web page over this system (docs/dashboard.md); `port=0` takes a free one, see `url`.
+
+        Options as a mapping, as keywords (`base_path` for `basePath`), or both. Stops with the system.
+        """
+        loop = self._attach()
+        self._check_open()
+        document = server_options(options, more)
+        server = await loop.run_in_executor(None, self._engine.start_dashboard, document)
+        return Dashboard(self._engine, server)
 
     async def _ask(self, method: str, params: Dict[str, Any], timeout: Optional[float]) -> str:
         loop = self._attach()

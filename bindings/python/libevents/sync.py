@@ -16,6 +16,7 @@ from . import _options, _pure, _settle
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
+from .dashboard import SyncDashboard, server_options
 from .dlq import SyncDeadLetters
 from .errors import Closed, Forked, ValidationError
 from .message import DELIVERY, Message, Metadata, Receipt, Record
@@ -26,6 +27,7 @@ AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
 _REQUEST_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
 _CLOSE_GRACE_SECONDS = 5.0
+_STOP_SECONDS = 5.0
 
 
 class SyncSubscription:
@@ -176,6 +178,7 @@ class SyncEventSystem:
             return
         seconds = self._close_deadline if deadline is None else deadline
         self._pump.start()
+        self._engine.stop_dashboards(_STOP_SECONDS)
         try:
             self._engine.begin_close(milliseconds(seconds, "deadline"))
         except Closed:
@@ -379,6 +382,15 @@ class SyncEventSystem:
         params = _options.given(transport=transport)
         instances: List[Dict[str, Any]] = json.loads(self._ask("fleet", params, timeout))["instances"]
         return instances
+
+    def start_dashboard(self, options: Optional[Mapping[str, Any]] = None, **more: Any) -> SyncDashboard:
+        """Serves a web page over this system (docs/dashboard.md); `port=0` takes a free one, see `url`.
+
+        Options as a mapping, as keywords (`base_path` for `basePath`), or both. Stops with the system.
+        """
+        self._check_open()
+        server = self._engine.start_dashboard(server_options(options, more))
+        return SyncDashboard(self._engine, server)
 
     def _ask(self, method: str, params: Dict[str, Any], timeout: Optional[float]) -> str:
         self._check_open()

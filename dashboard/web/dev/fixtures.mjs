@@ -143,7 +143,7 @@ export function groups(flags) {
       lagReason: 'entries were deleted in the middle of the stream',
       lagExact: false,
     }),
-    group('archive', { members: [], lag: 1_200_000, rate: 0, inFlight: 0 }),
+    group('archive', { members: [], subscriptions: [], lag: 1_200_000, rate: 0, inFlight: 0 }),
     group('shop', {}),
   ];
 }

@@ -27,7 +27,7 @@ const RANGES = ['60', '300', '900'] as const;
 
 export function OverviewPage() {
   const overview = usePoll<Overview>('overview');
-  const points = useSeries();
+  const { points, at } = useSeries();
   const range = readChoice(usePlace().query, 'range', RANGES, '900');
   return (
     <Page title="Overview" actions={<RangeControl range={range} />}>
@@ -43,7 +43,7 @@ export function OverviewPage() {
               </Note>
             ))}
             <Tiles data={data} points={points} />
-            <Charts points={points} range={Number(range)} />
+            <Charts points={points} now={at} range={Number(range)} />
             <div class="columns">
               <WorstGroups groups={data.groups} />
               <NewestDead fingerprints={data.fingerprints} />
@@ -127,8 +127,8 @@ function Tiles({ data, points }: { data: Overview; points: Point[] }) {
   );
 }
 
-function Charts({ points, range }: { points: Point[]; range: number }) {
-  const until = Math.max(Date.now(), points[points.length - 1]?.at ?? 0) / 1000;
+function Charts({ points, now, range }: { points: Point[]; now: number; range: number }) {
+  const until = Math.max(now, points[points.length - 1]?.at ?? 0) / 1000;
   const from = until - range;
   const shown = points.filter((point) => point.at / 1000 >= from - STEP_SECONDS);
   const at = shown.map((point) => point.at / 1000);

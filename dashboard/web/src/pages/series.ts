@@ -7,7 +7,10 @@ import { usePoll } from '../state/poll.ts';
 export const RANGE_SECONDS = 900;
 export const STEP_SECONDS = 2;
 
-export function useSeries(): Point[] {
+/** `at` is the server's clock: the reader's may be wrong, and the chart would be empty. */
+export type Recent = { points: Point[]; at: number };
+
+export function useSeries(): Recent {
   const [points, setPoints] = useState<Point[]>([]);
   const since = useRef<number | null>(null);
   const { data } = usePoll<Series>(() => pathSince(since.current));
@@ -19,7 +22,7 @@ export function useSeries(): Point[] {
       return after;
     });
   }, [data]);
-  return withGaps(points);
+  return { points: withGaps(points), at: data?.at ?? Date.now() };
 }
 
 function pathSince(since: number | null): string {

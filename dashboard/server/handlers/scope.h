@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * scope.h - the parts that bulk calls on dead letters have in common. Each read answers where it fails. */
+#ifndef EVSD_SCOPE_H
+#define EVSD_SCOPE_H
+
+#include "../request.h"
+
+/* A filter (object), or ids (array). */
+typedef struct evsd_scope {
+  json_t *filter, *ids;
+} evsd_scope;
+
+bool evsd_scope_read(evsd_request *request, evsd_scope *out);
+void evsd_scope_free(evsd_scope *scope);
+/* "requeue", "discard" or "restore"; NULL after a problem. */
+const char *evsd_kind_read(evsd_request *request);
+/* 0 where the body has none. */
+bool evsd_rate_read(evsd_request *request, uint32_t *out);
+/* May the caller select by text? */
+bool evsd_may_search(evsd_request *request);
+
+#endif
