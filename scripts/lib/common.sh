@@ -24,6 +24,6 @@ usage_error() {
 
 # C files that are ours, for the formatter and the linter.
 evs_c_files() {
-  (cd "$root" && find libevents cli dashboard bindings tests examples \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) \
-    -type f -not -path '*/node_modules/*' | LC_ALL=C sort)
+  (cd "$root" && find libevents cli dashboard bindings tests examples \
+    \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) -type f -not -path '*/node_modules/*' | LC_ALL=C sort)
 }

@@ -271,13 +271,14 @@ export class Turn {
     else this.acknowledge(run);
   }
 
+  /** Past its time limit a handler has failed, whatever comes of it: this gives its slot back. */
   acknowledge(run: Run): void {
     if (!this.#runs.delete(run)) return;
-    this.#acks.push(run.delivery.id);
+    if (run.isTimedOut) this.#failures.push(failureOf(run.delivery.id, lateness(run)));
+    else this.#acks.push(run.delivery.id);
     this.settleSoon();
   }
 
-  /** A result after the time limit is stale to the core: it only gives the slot back. */
   #failed(run: Run, thrown: unknown): void {
     if (!this.#runs.delete(run)) return;
     const found = failureOf(run.delivery.id, thrown);
@@ -314,7 +315,7 @@ export class Turn {
 
   #timeOut(run: Run): void {
     run.isTimedOut = true;
-    const error = new Timeout(`the handler did not end within ${run.delivery.handlerTimeoutMs} ms; its result is ignored`);
+    const error = lateness(run);
     run.abort(error);
     if (run.delivery.attempt > run.consumer.maxRetries) this.#poison(run, error);
   }
@@ -379,6 +380,10 @@ export class Turn {
       }
     });
   }
+}
+
+function lateness(run: Run): Timeout {
+  return new Timeout(`the handler did not end within ${run.delivery.handlerTimeoutMs} ms; its result is ignored`);
 }
 
 function isThenable(result: unknown): result is PromiseLike<unknown> {
