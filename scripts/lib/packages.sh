@@ -14,8 +14,6 @@ EVS_PACKAGES_BROWSER="chromium nginx fonts-dejavu-core"
 EVS_PACKAGES_LINT="clang clang-tidy clang-format"
 EVS_PACKAGES_FUZZ="clang libclang-rt-14-dev"
 EVS_PACKAGES_ABI="abigail-tools"
-# Node and npm often come from elsewhere, and then must not be installed a second time.
-EVS_PACKAGES_NODE=$(command -v npm >/dev/null || echo "nodejs npm")
 
 # Prints those of its arguments that are not installed.
 evs_missing_packages() {

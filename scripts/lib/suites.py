@@ -235,10 +235,6 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
     for percent_failed, total in re.findall(r"tests passed, (\d+) tests? failed out of (\d+)", text):
         passed += max(cmocka, int(total) - int(percent_failed))
         failed += max(bad, int(percent_failed))
-    for word, number in re.findall(r"^\S+ (pass|fail|skipped) (\d+)$", text, re.M):  # Node's runner
-        passed += int(number) if word == "pass" else 0
-        failed += int(number) if word == "fail" else 0
-        skipped += int(number) if word == "skipped" else 0
     for line in re.findall(r"^(?:=+ )?((?:\d+ \w+(?:, )?)+) in [\d.]+s", text, re.M):
         for number, word in re.findall(r"(\d+) (\w+)", line):
             passed += int(number) if word == "passed" else 0
