@@ -27,7 +27,9 @@ class Dashboard:
 
     def sign_in(self):
         """What to say beside the address."""
-        return "open to this machine" if self.token is None else "user demo, password %s (also as a bearer token)" % self.token
+        if self.token is None:
+            return "open to this machine"
+        return "user demo, password %s (also as a bearer token)" % self.token
 
     def requeue_all(self, seconds):
         """Requeues all dead letters; returns the operation once it has ended."""

@@ -27,7 +27,7 @@ def serve(children, folder, arguments):
     fill = [sys.executable, FILL, arguments.fixture, "--redis", redis, "--config", config]
     subprocess.run([*fill, "--count", str(arguments.count)], check=True)
     served = dashboard.start(children, folder, ("--config", config), arguments.listen)
-    print("Dashboard  %s\n           %s\nRedis      %s\nCtrl-C ends both." % (served.url, served.sign_in(), redis), flush=True)
+    print("Dashboard  %s (%s)\nRedis      %s\nCtrl-C ends both." % (served.url, served.sign_in(), redis), flush=True)
     while True:
         children.check()
         time.sleep(POLL_SECONDS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What acting on dead letters does to the store: statements 29, 30, 31, 36 and 37.
+// What acting on dead letters does to the store.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Nothing on any page keeps a reader out, in any state, theme and width: statement 39.
+// Nothing on any page keeps a reader out, in any state, theme and width.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page of one dead letter shows what the store has: statements 25, 26, 27 and 28.
+// The page of one dead letter shows what the store has.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

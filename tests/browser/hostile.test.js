@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What others wrote shows as text wherever it shows: statement 7.
+// What others wrote shows as text wherever it shows.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// With more dead letters than anybody can look at: statements 21 and 23.
+// With more dead letters than anybody can look at.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

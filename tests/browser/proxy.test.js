@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Behind a reverse proxy, at the root and below prefixes: statement 3.
+// Behind a reverse proxy, at the root and below prefixes.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a reader of dead letters gets, byte for byte: statements 22, 24, 25, 26, 27, 28 and 35.
+// What a reader of dead letters gets, byte for byte.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The route table and its tester: statements 18 and 19.
+// The route table and its tester.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -40,7 +40,10 @@ test("the tester tells for each route the clause that does not match, and stores
   const host = await start(ROUTES);
   t.after(() => host.stop());
   await host.publish("order.paid", { id: 1 });
-  const lengths = async () => Promise.all((await store.call("KEYS", "stream:*")).sort().map(async (key) => [key, await store.call("XLEN", key)]));
+  const lengths = async () => {
+    const keys = (await store.call("KEYS", "stream:*")).sort();
+    return Promise.all(keys.map(async (key) => [key, await store.call("XLEN", key)]));
+  };
   const before = await lengths();
   const page = await browser.visit(`${host.url}routes/test`);
   await open(page, `${host.url}routes/test`);

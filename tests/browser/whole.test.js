@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page as a whole: its policy, its size, and that it speaks to nobody else: statements 4 and 40.
+// The page as a whole: its policy, its size, and that it speaks to nobody else.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

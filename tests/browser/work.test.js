@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An operator at work, with the keyboard, the mouse, and links to pass on: statements 35, 36, 38 and 40.
+// An operator at work, with the keyboard, the mouse, and links to pass on.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 

@@ -26,7 +26,8 @@ class Host:
             self.handled += 1
             return
         body = message.body if isinstance(message.body, dict) else {}
-        raise type(body.get("class", "RuntimeError"), (Exception,), {"__module__": "builtins"})(body.get("error", "told to fail"))
+        failure = type(body.get("class", "RuntimeError"), (Exception,), {"__module__": "builtins"})
+        raise failure(body.get("error", "told to fail"))
 
     def subscribe(self, system):
         for subscription in self.options.get("subscriptions", []):

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { Program, ROOT, freePort, run, until } from "./process.js";
+import { Program, freePort, run, until } from "./process.js";
 
 const PAGE = 200;
 

@@ -16,7 +16,9 @@ export class Visitor {
   focused() {
     return this.page.evaluate(() => {
       const element = document.activeElement;
-      return !element.matches("a, button, input, select, textarea, summary") ? "" : (element.getAttribute("aria-label") || element.innerText || element.labels?.[0]?.innerText || "").trim().replace(/\s+/g, " ");
+      if (!element.matches("a, button, input, select, textarea, summary")) return "";
+      const name = element.getAttribute("aria-label") || element.innerText || element.labels?.[0]?.innerText || "";
+      return name.trim().replace(/\s+/g, " ");
     });
   }
 
