@@ -48,13 +48,15 @@ test('memory does not grow over ten million events', { skip }, async (t) => {
   await system.connect();
   let handled = 0;
   await system.consumer.subscribe('a.*', async () => void handled++, { concurrency: BATCH });
+  // Batch by batch, since a queue that was long once is memory that the C library's allocator keeps.
+  let published = 0;
   const run = async (events) => {
     const looks = [];
-    for (let n = 0; n < events; n += BATCH) {
+    for (const end = published + events; published < end; ) {
       await system.publisher.publishBatch('a.b', Array.from({ length: BATCH }, (_, index) => ({ index })));
-      if (n % (events / 10) !== 0) continue;
-      await system.drain({ timeout: 60_000 });
-      looks.push(residentSize());
+      published += BATCH;
+      while (handled < published) await new Promise((resolve) => setImmediate(resolve));
+      if (published % (EVENTS / 100) === 0) looks.push(residentSize());
     }
     return Math.min(...looks);
   };
@@ -62,7 +64,6 @@ test('memory does not grow over ten million events', { skip }, async (t) => {
   const early = await run(EVENTS / 10);
   await run((EVENTS / 10) * 7);
   const late = await run(EVENTS / 10);
-  await system.drain({ timeout: 60_000 });
   t.diagnostic(`resident: ${early / MEBIBYTE} MiB, at the end ${late / MEBIBYTE} MiB`);
   assert.equal(handled, EVENTS);
   assert.ok(late - early < 2 * MEBIBYTE, `${(late - early) / MEBIBYTE} MiB more`);
