@@ -240,6 +240,10 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
             passed += int(number) if word == "passed" else 0
             failed += int(number) if word in ("failed", "error", "errors") else 0
             skipped += int(number) if word == "skipped" else 0
+    for word, number in re.findall(r"^\S+ (pass|fail|skipped) (\d+)$", text, re.M):  # Node's runner
+        passed += int(number) if word == "pass" else 0
+        failed += int(number) if word == "fail" else 0
+        skipped += int(number) if word == "skipped" else 0
     if not ok and not failed:
         failed = 1
     if ok and not passed:
