@@ -222,14 +222,16 @@ static void remove_over(evsi_operations *operations) {
 
 static void on_timer(void *data) {
   evsi_operations *operations = data;
-  uint64_t now = evsi_operations_now(operations), next = operations->watch_ms;
+  uint64_t now = evsi_operations_now(operations);
   operations->is_awake = false;
   remove_over(operations);
   if (operations->watch_ms > 0 && now >= operations->watch_ms && !operations->is_looking) {
     operations->is_looking = true;
-    operations->watch_ms = next = 0;
+    operations->watch_ms = 0;
     evsi_operations_ask(operations, "job.list", json_object(), on_looked, operations);
   }
+  /* The answer to a look wakes us: a time that came meanwhile must not, or the loop would never read it. */
+  uint64_t next = operations->is_looking ? 0 : operations->watch_ms;
   for (evsi_job *job = operations->jobs; job; job = job->next) {
     uint64_t due = evsi_job_turn(job, now);
     if (due > 0 && (next == 0 || due < next))

@@ -28,6 +28,7 @@ typedef struct engine {
   evsi_operations *operations;
   evsi_timer timer;
   bool is_frozen, is_cut; /* its process stands still; its questions are not answered by the store */
+  bool is_unheard;        /* nor are its looks at all operations, not even by a failure */
   evs_status status;      /* of the last answer to its host */
   json_t *answer;
 } engine;
@@ -179,6 +180,10 @@ static json_t *answer_of(const char *method, const json_t *params) {
 /* Answered within the call, as a transport may; a cut connection loses the answer, not what was done. */
 static void ask(void *data, const char *method, json_t *params, evsi_answer_fn fn, void *context) {
   engine *asking = data;
+  if (asking->is_unheard && json_object_size(params) == 0) {
+    json_decref(params);
+    return;
+  }
   json_t *answer = answer_of(method, params);
   json_decref(params);
   if (asking->is_cut)
@@ -342,6 +347,21 @@ static void what_another_process_asks_is_done_by_the_owner(void **state) {
   assert_int_equal(json_integer_value(json_object_get(world.progress, "done")), before);
 }
 
+/* A timer that is due again at once would keep its loop from ever reading the answer. */
+static void a_look_that_waits_for_its_answer_does_not_spin(void **state) {
+  (void)state;
+  engine *watching = &world.engines[1];
+  char id[128];
+  snprintf(id, sizeof id, "{\"id\":\"%s\"}", word(request(0, "operations.start", START("1")), "id"));
+  request(1, "operations.list", "{}");
+  watching->is_unheard = true;
+  run_for(TIMEOUT_MS / 3 + 1);
+  request(1, "operations.get", id); /* it runs: so it wants to be watched */
+  watching->timer.at_ms = 0;
+  watching->timer.fire(watching->timer.data);
+  assert_true(watching->timer.at_ms == 0 || watching->timer.at_ms > world.now_ms);
+}
+
 static void a_stopped_engine_asks_nothing_more(void **state) {
   (void)state;
   request(0, "operations.start", START("100"));
@@ -361,6 +381,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(answers_that_are_lost_move_nothing_twice, setup, teardown),
       cmocka_unit_test_setup_teardown(trouble_of_the_store_is_told_and_passes, setup, teardown),
       cmocka_unit_test_setup_teardown(what_another_process_asks_is_done_by_the_owner, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_look_that_waits_for_its_answer_does_not_spin, setup, teardown),
       cmocka_unit_test_setup_teardown(a_stopped_engine_asks_nothing_more, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
