@@ -146,18 +146,24 @@ static void enter(evsi_job *job) {
 
 /* ---- beating ---------------------------------------------------------------------------------- */
 
-static uint64_t total(const evsi_job *job, size_t offset) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < job->stream_count; i++)
-    sum += *(const uint64_t *)((const char *)&job->streams[i] + offset);
+typedef struct counts {
+  uint64_t done, skipped, failed;
+} counts;
+
+static counts sum_up(const evsi_job *job) {
+  counts sum = {0, 0, 0};
+  for (size_t i = 0; i < job->stream_count; i++) {
+    sum.done += job->streams[i].done;
+    sum.skipped += job->streams[i].skipped;
+    sum.failed += job->streams[i].failed;
+  }
   return sum;
 }
 
 static json_t *progress_of(const evsi_job *job) {
-  return json_pack("{s:I,s:I,s:I,s:O,s:I,s:o}", "done",
-                   (json_int_t)total(job, offsetof(evsi_job_stream, done)), "skipped",
-                   (json_int_t)total(job, offsetof(evsi_job_stream, skipped)), "failed",
-                   (json_int_t)total(job, offsetof(evsi_job_stream, failed)), "errors", job->errors,
+  counts sum = sum_up(job);
+  return json_pack("{s:I,s:I,s:I,s:O,s:I,s:o}", "done", (json_int_t)sum.done, "skipped",
+                   (json_int_t)sum.skipped, "failed", (json_int_t)sum.failed, "errors", job->errors,
                    "updatedAt", (json_int_t)job->operations->setup.env->wall_ms(), "lastError",
                    job->last_error ? json_string(job->last_error) : json_null());
 }
@@ -257,9 +263,7 @@ static void on_ended(void *context, evs_status status, const json_t *answer, con
     return;
   }
   json_object_set_new(job->document, "state", json_string("done"));
-  ask(job, "job.audit",
-      evsi_operation_row(job->document, job->document, "operations.end",
-                         total(job, offsetof(evsi_job_stream, done))),
+  ask(job, "job.audit", evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done),
       on_logged);
 }
 
