@@ -248,18 +248,19 @@ const char *evsi_json_check(evs_bytes text, size_t *out_offset) {
   return s.error;
 }
 
-/* Up to the next key: behind `{` or a comma. False at the end of the object, too. */
-static bool member_begin(scan *s, bool is_first) {
+/* Up to the next member of an object or item of an array: behind the bracket or a comma. False at the end,
+ * too. */
+static bool step_in(scan *s, bool is_first, bool is_object) {
   skip_space(s);
   if (is_first) {
-    if (s->at == s->end || *s->at != '{')
-      return fail(s, "an object is expected");
+    if (s->at == s->end || *s->at != (is_object ? '{' : '['))
+      return fail(s, is_object ? "an object is expected" : "an array is expected");
     s->at++;
     skip_space(s);
   }
   if (s->at == s->end)
-    return fail(s, "the text ends inside an object");
-  if (*s->at == '}') {
+    return fail(s, is_object ? "the text ends inside an object" : "the text ends inside an array");
+  if (*s->at == (is_object ? '}' : ']')) {
     s->at++;
     skip_space(s);
     return s->at == s->end ? false : fail(s, "nothing may follow the value");
@@ -267,9 +268,17 @@ static bool member_begin(scan *s, bool is_first) {
   if (is_first)
     return true;
   if (*s->at != ',')
-    return fail(s, "a comma or } is expected here");
+    return fail(s, is_object ? "a comma or } is expected here" : "a comma or ] is expected here");
   s->at++;
   return true;
+}
+
+static bool take_value(scan *s, evs_bytes *out_value) {
+  skip_space(s);
+  const char *value = s->at;
+  bool is_whole = scan_value(s);
+  *out_value = evsi_bytes(value, (size_t)(s->at - value));
+  return is_whole;
 }
 
 bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_bytes *out_value,
@@ -277,7 +286,7 @@ bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_
   scan s = scan_from(object, *cursor);
   const char *start = s.at - *cursor;
   *out_error = NULL;
-  bool has_member = member_begin(&s, *cursor == 0);
+  bool has_member = step_in(&s, *cursor == 0, true);
   skip_space(&s);
   const char *quote = s.at;
   if (has_member)
@@ -287,14 +296,20 @@ bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_
     while (behind[-1] != '"') /* back over the colon and the space before it */
       behind--;
     *out_key = evsi_bytes(quote + 1, (size_t)(behind - 1 - (quote + 1)));
-    skip_space(&s);
-    const char *value = s.at;
-    has_member = scan_value(&s);
-    *out_value = evsi_bytes(value, (size_t)(s.at - value));
+    has_member = take_value(&s, out_value);
   }
   *cursor = (size_t)(s.at - start);
   *out_error = s.error;
   return has_member;
+}
+
+bool evsi_json_item(evs_bytes array, size_t *cursor, evs_bytes *out_value, const char **out_error) {
+  scan s = scan_from(array, *cursor);
+  const char *start = s.at - *cursor;
+  bool has_item = step_in(&s, *cursor == 0, false) && take_value(&s, out_value);
+  *cursor = (size_t)(s.at - start);
+  *out_error = s.error;
+  return has_item;
 }
 
 static unsigned hex_value(char c) {

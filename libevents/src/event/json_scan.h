@@ -21,6 +21,9 @@ const char *evsi_json_check(evs_bytes text, size_t *out_offset);
 bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_bytes *out_value,
                       const char **out_error);
 
+/* The same for the values of an array. */
+bool evsi_json_item(evs_bytes array, size_t *cursor, evs_bytes *out_value, const char **out_error);
+
 /* The text of a JSON string value (with quotes). Points into `value`, or into scratch where it had escapes.
  * False when it is no string. Growing `scratch` never moves what was given before: callers reserve first. */
 bool evsi_json_string(evs_bytes value, evsi_buf *scratch, evs_bytes *out_text);

@@ -228,6 +228,38 @@ static void empty_objects_have_no_members(void **state) {
   assert_null(why);
 }
 
+static void items_are_found_with_their_exact_bytes(void **state) {
+  (void)state;
+  static const char *const expected[] = {"1", "{ \"a\" : [ ] }", "\"x,]\"", "[[2],3]", "null"};
+  evs_bytes item, array = evsi_text(" [1 , { \"a\" : [ ] },\"x,]\",[[2],3] ,\tnull ] ");
+  const char *why = "unset";
+  size_t cursor = 0;
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+    assert_true(evsi_json_item(array, &cursor, &item, &why));
+    assert_true(evsi_bytes_equal(item, evsi_text(expected[i])));
+  }
+  assert_false(evsi_json_item(array, &cursor, &item, &why));
+  assert_null(why);
+  cursor = 0;
+  assert_false(evsi_json_item(evsi_text("[ ]"), &cursor, &item, &why));
+  assert_null(why);
+}
+
+static void a_walk_over_items_ends_in_an_error_where_the_text_is_wrong(void **state) {
+  (void)state;
+  static const char *const texts[] = {"",     "{}",  "1",     "[",   "[1",    "[1,",
+                                      "[1,]", "[,]", "[1 2]", "[1}", "[1] 2", "[nul]"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    evs_bytes item;
+    const char *why = NULL;
+    size_t cursor = 0;
+    while (evsi_json_item(evsi_text(texts[i]), &cursor, &item, &why))
+      continue;
+    if (!why)
+      fail_msg("%s has no error", texts[i]);
+  }
+}
+
 static void strings_are_unescaped_into_scratch_only_when_needed(void **state) {
   (void)state;
   evsi_buf scratch = {0};
@@ -266,6 +298,8 @@ int main(void) {
       cmocka_unit_test(members_are_found_with_their_exact_bytes),
       cmocka_unit_test(a_walk_over_members_ends_in_an_error_where_the_text_is_wrong),
       cmocka_unit_test(empty_objects_have_no_members),
+      cmocka_unit_test(items_are_found_with_their_exact_bytes),
+      cmocka_unit_test(a_walk_over_items_ends_in_an_error_where_the_text_is_wrong),
       cmocka_unit_test(strings_are_unescaped_into_scratch_only_when_needed),
       cmocka_unit_test(what_is_no_string_or_half_a_surrogate_is_refused),
   };
