@@ -78,7 +78,9 @@ typedef struct evs_tp_outcome {
 
 enum {
   EVS_ENTRY_MALFORMED = 1, /* not in any known form: data holds what was found, as JSON text */
-  EVS_ENTRY_TRIMMED = 2    /* pending, but its body was removed from the store */
+  EVS_ENTRY_TRIMMED = 2,   /* pending, but its body was removed from the store */
+  EVS_ENTRY_BATCH = 4 /* holds several events: data is {"data":[envelope,…],…}. Each is handled by itself,
+                         as `<offset>/<index>`; the entry is settled when all of them are */
 };
 
 /* One stored entry for one group. (topic, partition, offset) is its address. */
@@ -99,7 +101,8 @@ enum {
   EVS_SETTLE_ACK = 1,
   EVS_SETTLE_PARK = 2,        /* deliver again to any member after delay_ms, with `state` */
   EVS_SETTLE_DEAD_LETTER = 3, /* move to the dead letters with `record`, atomically */
-  EVS_SETTLE_RELEASE = 4,     /* hand back: another member gets it at once, nothing is counted */
+  EVS_SETTLE_RELEASE = 4,     /* hand back: another member gets it at once, nothing is counted; with `state`,
+                                 where there is one, else what was kept stays */
   EVS_SETTLE_HAND_OVER = 5    /* give to `member`, with `state` */
 };
 
@@ -107,6 +110,14 @@ enum {
   EVS_SETTLE_CHECK_MEMBERS = 1, /* only if members_version is still current (else EVS_TP_MEMBERS_MOVED) */
   EVS_SETTLE_HAS_STATE = 2      /* the entry had kept state, to be forgotten on acknowledgement */
 };
+
+/* One of several events of an entry that goes to the dead letters by itself. */
+typedef struct evs_tp_letter {
+  uint32_t struct_size;
+  uint32_t reserved;
+  evs_bytes data;   /* its envelope; stands in place of the entry's */
+  evs_bytes record; /* JSON of a dead letter without the event itself */
+} evs_tp_letter;
 
 /* How one delivered entry ends. A transport keeps settlements over a lost connection and sends them
  * again: repeating one is harmless. */
@@ -124,6 +135,10 @@ typedef struct evs_tp_settlement {
   evs_bytes state;
   evs_bytes record; /* JSON of a dead letter without the event itself */
   evs_bytes member;
+  /* of an entry with EVS_ENTRY_BATCH, never with EVS_SETTLE_DEAD_LETTER: written in the same step as what
+   * becomes of the entry. NULL and 0: none */
+  const evs_tp_letter *letters;
+  uint64_t letter_count;
 } evs_tp_settlement;
 
 /* A consumer group of this process. join() with a known token changes it. */

@@ -127,7 +127,15 @@ AT(evs_tp_settlement, members_version, 72);
 AT(evs_tp_settlement, state, 80);
 AT(evs_tp_settlement, record, 96);
 AT(evs_tp_settlement, member, 112);
-SIZE(evs_tp_settlement, 128);
+AT(evs_tp_settlement, letters, 128);
+AT(evs_tp_settlement, letter_count, 136);
+SIZE(evs_tp_settlement, 144);
+
+AT(evs_tp_letter, struct_size, 0);
+AT(evs_tp_letter, reserved, 4);
+AT(evs_tp_letter, data, 8);
+AT(evs_tp_letter, record, 24);
+SIZE(evs_tp_letter, 40);
 
 AT(evs_tp_group, struct_size, 0);
 AT(evs_tp_group, discover, 4);

@@ -200,6 +200,7 @@ evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_e
     evsi_matcher_remove(subscription->group->matcher, subscription->number);
     release_queued(subscription, &outgoing);
     evsi_group *group = subscription->group;
+    evsi_bundles_begin(group, &outgoing);
     evsi_subscription_close_if_done(subscription);
     evsi_group_changed(group);
   }
@@ -242,6 +243,8 @@ void evsi_consume_stop(evsi_consume *consume) {
     if (consume->by_number[i])
       release_queued(consume->by_number[i], &outgoing);
   }
+  for (evsi_group *group = consume->groups; group; group = group->next)
+    evsi_bundles_begin(group, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }
@@ -255,6 +258,8 @@ void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused) 
     group->is_paused = is_paused;
   for (evsi_subscription *each = group ? group->subscriptions : NULL; each && is_paused; each = each->next)
     release_queued(each, &outgoing);
+  if (group)
+    evsi_bundles_begin(group, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }

@@ -123,6 +123,10 @@ static void match(evsi_entry *entry, evsi_outgoing *outgoing) {
 
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
   const char *error_class = NULL;
+  if (entry->stored.flags & EVS_ENTRY_BATCH) {
+    evsi_bundle_open(entry, outgoing);
+    return;
+  }
   const char *why = decode(entry, &error_class);
   if (why) {
     evsi_settle_dead(entry, error_class, why, outgoing);
@@ -149,6 +153,8 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
   evsi_outgoing outgoing = {NULL, NULL};
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
+  if (group)
+    group->events_each = 1;
   for (size_t i = 0; group && i < count; i++) {
     evsi_entry *entry = evsi_entry_new(group, &entries[i]);
     if (!entry) {
@@ -156,7 +162,7 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
                          "out of memory: an entry stays pending in the store");
       continue;
     }
-    group->held++;
+    group->held += entry->events;
     group->held_bytes += entry->cost;
     entry->all_next = consume->entries;
     if (consume->entries)

@@ -14,6 +14,7 @@
 typedef struct evsi_group evsi_group;
 typedef struct evsi_subscription evsi_subscription;
 typedef struct evsi_entry evsi_entry;
+typedef struct evsi_bundle evsi_bundle;
 typedef struct evsi_delivery evsi_delivery;
 
 typedef enum {
@@ -51,12 +52,17 @@ typedef struct evsi_entry_state {
   json_t *error;     /* {class, message, stack} of the newest failure */
 } evsi_entry_state;
 
-/* One stored entry that this process holds for a group, until the transport has settled it. */
+/* One stored entry that this process holds for a group, until the transport has settled it; or one of the
+ * several events of such an entry. */
 struct evsi_entry {
-  evsi_entry *next;                /* among the settlements on their way */
+  evsi_entry *next;                /* among the settlements on their way, or the bundles to begin */
   evsi_entry *all_next, *all_prev; /* among all that are held */
   evsi_group *group;
-  _Atomic uint32_t holders; /* the engine, and each message in a batch */
+  evsi_bundle *bundle;      /* its events, where it holds several */
+  evsi_entry *carrier;      /* of one of several events: the entry that holds it, and settles for it */
+  uint32_t index;           /* its place in the carrier */
+  uint32_t events;          /* how many the group holds by it */
+  _Atomic uint32_t holders; /* the engine, and each message in a batch; those of an event are its carrier's */
   uint64_t token;           /* of the settlement, else 0 */
   evs_tp_entry stored;      /* bytes point into `bytes` */
   evsi_envelope envelope;
@@ -64,6 +70,7 @@ struct evsi_entry {
   uint64_t cost;
   uint64_t received_us;
   evsi_entry_state state;
+  json_t *kept; /* of a bundle: index -> state of the events that are not through; NULL: all of them */
   bool had_state;
   bool is_unmatched; /* no subscription here takes it */
   evs_tp_settlement settlement;
@@ -75,6 +82,25 @@ struct evsi_entry {
   uint32_t open; /* deliveries queued or handed */
   evsi_delivery *deliveries;
   char *bytes;
+};
+
+/* One event of a bundle. */
+typedef struct evsi_part {
+  evs_bytes data;      /* points into the carrier */
+  evsi_entry *event;   /* NULL: not begun, or through */
+  uint64_t decided_us; /* when it was decided how it ends */
+  bool is_through;     /* acknowledged or dead since an earlier delivery */
+} evsi_part;
+
+/* The events of an entry that holds several. They are begun a few at a time, and each is decided like an
+ * entry of its own; when the last one is, one settlement carries out all of it. */
+struct evsi_bundle {
+  evs_tp_letter *letters;
+  bool is_decided; /* all of them are */
+  uint32_t count;
+  uint32_t begun; /* the first so many */
+  uint32_t open;  /* begun and not decided */
+  evsi_part parts[];
 };
 
 struct evsi_subscription {
@@ -120,9 +146,13 @@ struct evsi_group {
   evsi_matcher *matcher;
   evsi_subscription *subscriptions;
   uint32_t next_ordinal;
-  uint64_t held; /* entries that are not settled */
+  uint64_t held; /* events in entries that are not settled */
   uint64_t held_bytes;
-  bool starved; /* credits ran out: tell the transport when some are back */
+  uint32_t events_each;                     /* in the fullest entry that came last */
+  evsi_entry *bundles_first, *bundles_last; /* with events that are not begun */
+  uint32_t open;                            /* events of bundles that are begun and not decided */
+  bool is_beginning;                        /* evsi_bundles_begin is at work */
+  bool starved;                             /* credits ran out: tell the transport when some are back */
   bool must_join, must_resume, must_leave;
   bool is_joined; /* the transport established it */
   bool is_paused; /* an operator said so: nothing is read, nothing is handed out */
@@ -163,12 +193,14 @@ typedef struct evsi_outgoing {
 
 /* ---- entry.c ---- */
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored);
+/* One of the events that a carrier holds; it lives as long as the carrier. kept: its state, or NULL. */
+evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept);
 void evsi_entry_hold(evsi_entry *entry);
 void evsi_entry_drop(void *held);
 
 /* ---- entry_state.c ---- */
-bool evsi_entry_state_load(evsi_entry_state *state, evs_bytes json);
-char *evsi_entry_state_text(const evsi_entry_state *state);
+void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept);
+json_t *evsi_entry_state_json(const evsi_entry_state *state); /* NULL when memory is short */
 void evsi_entry_state_free(evsi_entry_state *state);
 bool evsi_names_have(const json_t *names, const char *name);
 void evsi_names_add(json_t **names, const char *name);
@@ -177,6 +209,17 @@ void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint
 /* ---- dispatch.c ---- */
 /* Makes deliveries for the subscriptions of the group, or decides at once. @locks consume */
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
+
+/* ---- bundle.c ---- @locks consume */
+/* An entry that holds several events. */
+void evsi_bundle_open(evsi_entry *carrier, evsi_outgoing *outgoing);
+/* Begins events as far as the group's prefetch goes; where nothing may begin, hands back what is left. */
+void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing);
+/* It was decided how this event of a bundle ends. */
+void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing);
+/* All are decided: settles the carrier. Again when the transport asks to decide anew. */
+void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing);
+void evsi_bundle_free(evsi_bundle *bundle);
 
 /* ---- settle.c ---- @locks consume */
 /* All deliveries of the entry ended: decides what becomes of it. */

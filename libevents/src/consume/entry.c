@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * entry.c - one stored entry in this process: a copy of its bytes, held by the engine and by every message
- * that a host still reads. */
+ * that a host still reads; and the events that such an entry carries, which live as long as it does. */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "consume/engine.h"
+
+static json_t *load_state(evs_bytes state) {
+  return state.size ? json_loadb(state.data, state.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+}
 
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   size_t size = 5 + stored->topic.size + stored->offset.size + stored->data.size + stored->raw.size +
@@ -17,6 +23,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   }
   char *at = entry->bytes;
   entry->group = group;
+  entry->events = 1;
   atomic_init(&entry->holders, 1);
   entry->cost = size;
   entry->received_us = group->consume->setup.env->now_us();
@@ -28,21 +35,48 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   entry->stored.requeue = evsi_bytes_place(&at, stored->requeue);
   entry->stored.state = evsi_bytes(NULL, 0);
   entry->had_state = stored->state.size > 0;
-  if (!evsi_entry_state_load(&entry->state, stored->state)) {
-    evsi_entry_drop(entry);
-    return NULL;
-  }
+  json_t *kept = load_state(stored->state);
+  evsi_entry_state_load(&entry->state, kept);
+  entry->kept = json_incref(json_object_get(kept, "b"));
+  json_decref(kept);
   return entry;
 }
 
-void evsi_entry_hold(evsi_entry *entry) {
-  atomic_fetch_add(&entry->holders, 1);
+evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept) {
+  evsi_entry *event = evsi_calloc(1, sizeof *event);
+  size_t size = carrier->stored.offset.size + 12;
+  if (!event)
+    return NULL;
+  event->bytes = evsi_alloc(size);
+  if (!event->bytes) {
+    evsi_free(event);
+    return NULL;
+  }
+  int length = snprintf(event->bytes, size, "%.*s/%u", (int)carrier->stored.offset.size,
+                        carrier->stored.offset.data, index);
+  event->group = carrier->group;
+  event->carrier = carrier;
+  event->index = index;
+  event->stored = carrier->stored;
+  event->stored.flags = 0;
+  event->stored.offset = evsi_bytes(event->bytes, (size_t)length);
+  event->stored.data = carrier->bundle->parts[index].data;
+  evsi_entry_state_load(&event->state, kept);
+  return event;
 }
 
-void evsi_entry_drop(void *held) {
-  evsi_entry *entry = held;
-  if (atomic_fetch_sub(&entry->holders, 1) != 1)
-    return;
+void evsi_entry_hold(evsi_entry *entry) {
+  evsi_entry *holding = entry->carrier ? entry->carrier : entry;
+  atomic_fetch_add(&holding->holders, 1);
+}
+
+static void free_entry(evsi_entry *entry) {
+  for (uint32_t i = 0; entry->bundle && i < entry->bundle->count; i++) {
+    if (entry->bundle->parts[i].event)
+      free_entry(entry->bundle->parts[i].event); /* which has no bundle */
+  }
+  evsi_bundle_free(entry->bundle);
+  json_decref(entry->kept);
   evsi_entry_state_free(&entry->state);
   evsi_buf_free(&entry->scratch);
   evsi_free(entry->settlement_state);
@@ -51,4 +85,11 @@ void evsi_entry_drop(void *held) {
   evsi_free(entry->deliveries);
   evsi_free(entry->bytes);
   evsi_free(entry);
+}
+
+void evsi_entry_drop(void *held) {
+  evsi_entry *entry = held;
+  evsi_entry *holding = entry->carrier ? entry->carrier : entry;
+  if (atomic_fetch_sub(&holding->holders, 1) == 1)
+    free_entry(holding);
 }

@@ -4,7 +4,6 @@
  * "ok":[names],"dead":[names],"h":[history],"e":{class,message,stack}}. docs/wire-format.md names it. */
 #include <string.h>
 
-#include "base/json_text.h"
 #include "consume/engine.h"
 
 enum { HISTORY_MAX = 16, MESSAGE_MAX = 4096, SHORT_MESSAGE_MAX = 512, CLASS_MAX = 256, STACK_MAX = 16384 };
@@ -19,14 +18,10 @@ static json_t *list(json_t *object, const char *key) {
   return json_is_array(value) ? json_incref(value) : NULL;
 }
 
-bool evsi_entry_state_load(evsi_entry_state *state, evs_bytes json) {
+/* Written by other members: what cannot be read counts as a first attempt, and loses nothing. */
+void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept) {
+  json_t *root = (json_t *)kept; /* reading takes references */
   memset(state, 0, sizeof *state);
-  if (json.size == 0)
-    return true;
-  /* Written by other members: what cannot be read counts as a first attempt, and loses nothing. */
-  json_t *root = json_loadb(json.data, json.size, JSON_REJECT_DUPLICATES, NULL);
-  if (!root)
-    return true;
   state->attempts = (uint32_t)number(root, "a");
   state->deferrals = (uint32_t)number(root, "l");
   state->first_failure_ms = number(root, "f");
@@ -36,8 +31,6 @@ bool evsi_entry_state_load(evsi_entry_state *state, evs_bytes json) {
   state->exhausted = list(root, "dead");
   state->history = list(root, "h");
   state->error = json_incref(json_object_get(root, "e"));
-  json_decref(root);
-  return true;
 }
 
 static void add_number(json_t *root, const char *key, uint64_t value) {
@@ -50,7 +43,7 @@ static void add_list(json_t *root, const char *key, json_t *value) {
     json_object_set(root, key, value);
 }
 
-char *evsi_entry_state_text(const evsi_entry_state *state) {
+json_t *evsi_entry_state_json(const evsi_entry_state *state) {
   json_t *root = json_object();
   if (!root)
     return NULL;
@@ -64,9 +57,7 @@ char *evsi_entry_state_text(const evsi_entry_state *state) {
   add_list(root, "h", state->history);
   if (state->error)
     json_object_set(root, "e", state->error);
-  char *text = evsi_json_text(root);
-  json_decref(root);
-  return text;
+  return root;
 }
 
 void evsi_entry_state_free(evsi_entry_state *state) {

@@ -215,6 +215,14 @@ void evsi_consume_start(evsi_consume *consume, uint32_t link) {
   pthread_mutex_unlock(&consume->lock);
 }
 
+static void forget_deliveries(const evsi_entry *entry) {
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    evsi_subscription *subscription = entry->deliveries[i].subscription;
+    subscription->references--;
+    evsi_subscription_close_if_done(subscription);
+  }
+}
+
 /* Half of the prefetch free again, so that a transport reads in batches and not entry by entry. */
 void evsi_entry_finished(evsi_entry *entry) {
   evsi_group *group = entry->group;
@@ -222,17 +230,17 @@ void evsi_entry_finished(evsi_entry *entry) {
   *(entry->all_prev ? &entry->all_prev->all_next : &consume->entries) = entry->all_next;
   if (entry->all_next)
     entry->all_next->all_prev = entry->all_prev;
-  group->held--;
+  group->held -= entry->events;
   group->held_bytes -= entry->cost;
   if (group->starved && group->held * 2 <= evsi_group_prefetch(group)) {
     group->starved = false;
     group->must_resume = true;
     evsi_tasks_post(consume->setup.tasks, &group->task);
   }
-  for (uint32_t i = 0; i < entry->delivery_count; i++) {
-    evsi_subscription *subscription = entry->deliveries[i].subscription;
-    subscription->references--;
-    evsi_subscription_close_if_done(subscription);
+  forget_deliveries(entry);
+  for (uint32_t i = 0; entry->bundle && i < entry->bundle->count; i++) {
+    if (entry->bundle->parts[i].event)
+      forget_deliveries(entry->bundle->parts[i].event);
   }
   evsi_entry_drop(entry);
 }
@@ -252,8 +260,11 @@ uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token) {
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
   if (group && !group->is_leaving && !consume->stopping) {
     uint32_t prefetch = evsi_group_prefetch(group);
+    uint32_t each = group->events_each > 0 ? group->events_each : 1;
     bool has_bytes = group->held_bytes < consume->setup.config->consumer.prefetch_bytes;
-    credits = has_bytes && group->held < prefetch ? prefetch - (uint32_t)group->held : 0;
+    /* Entries are asked for and events are held: what comes next is taken to be as full as what came last. */
+    if (has_bytes && group->held < prefetch)
+      credits = (prefetch - (uint32_t)group->held + each - 1) / each;
     group->starved = credits == 0;
   }
   pthread_mutex_unlock(&consume->lock);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "consume/engine.h"
 #include "deadletter/record.h"
 
@@ -76,8 +77,30 @@ void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing) {
   }
 }
 
-void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing) {
+static char *state_text(const evsi_entry_state *state) {
+  json_t *root = evsi_entry_state_json(state);
+  char *text = root ? evsi_json_text(root) : NULL;
+  json_decref(root);
+  return text;
+}
+
+/* Puts the settlement on its way. */
+static void push(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
+  entry->token = evsi_slots_add(&consume->settlements, entry);
+  if (entry->token == 0) {
+    consume->setup.log(consume->setup.data, 3, "consume",
+                       "out of memory: an entry stays pending in the store");
+    evsi_entry_finished(entry);
+    return;
+  }
+  entry->settlement.token = entry->token;
+  entry->next = NULL;
+  *(outgoing->last ? &outgoing->last->next : &outgoing->first) = entry;
+  outgoing->last = entry;
+}
+
+void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing) {
   evs_tp_settlement *settlement = &entry->settlement;
   settlement->struct_size = sizeof *settlement;
   settlement->kind = kind;
@@ -87,22 +110,16 @@ void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_ou
   settlement->topic = entry->stored.topic;
   settlement->offset = entry->stored.offset;
   settlement->delay_ms = delay_ms;
-  if (kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER) {
-    evsi_free(entry->settlement_state);
-    entry->settlement_state = evsi_entry_state_text(&entry->state);
-    settlement->state = evsi_text(entry->settlement_state);
-  }
-  entry->token = evsi_slots_add(&consume->settlements, entry);
-  if (entry->token == 0) {
-    consume->setup.log(consume->setup.data, 3, "consume",
-                       "out of memory: an entry stays pending in the store");
-    evsi_entry_finished(entry);
+  if (entry->carrier) {
+    evsi_bundle_decided(entry, outgoing);
     return;
   }
-  settlement->token = entry->token;
-  entry->next = NULL;
-  *(outgoing->last ? &outgoing->last->next : &outgoing->first) = entry;
-  outgoing->last = entry;
+  if (!entry->bundle && (kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER)) {
+    evsi_free(entry->settlement_state);
+    entry->settlement_state = state_text(&entry->state);
+    settlement->state = evsi_text(entry->settlement_state);
+  }
+  push(entry, outgoing);
 }
 
 static void set_error(evsi_entry *entry, const char *error_class, const char *message) {
@@ -154,6 +171,7 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
       .last_failure_ms = entry->state.last_failure_ms,
       .requeue = entry->stored.requeue,
   };
+  evsi_free(entry->record);
   entry->record = evsi_dead_record_text(&record);
   entry->settlement.record = evsi_text(entry->record);
   evsi_settle_as(entry, entry->record ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_PARK, 0, outgoing);
@@ -183,6 +201,12 @@ static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
 
 void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
+  if (entry->carrier && !entry->carrier->bundle->is_decided) {
+    /* Who is in the group counts when the whole is settled, and the other events may take long until then. */
+    entry->is_unmatched = true;
+    evsi_bundle_decided(entry, outgoing);
+    return;
+  }
   evsi_membership *membership =
       evsi_membership_find(entry->group, entry->stored.topic, entry->stored.partition);
   uint64_t now = consume->setup.env->wall_ms();
@@ -268,12 +292,43 @@ void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing) {
     entry = send_run(entry);
 }
 
+/* @locks consume. Counts what became of one event; whole: how the entry was settled. */
+static void count_settled(evsi_consume *consume, const evsi_entry *event, uint32_t whole) {
+  evsi_stats *stats = consume->setup.stats;
+  uint32_t kind = event->settlement.kind;
+  if (kind == EVS_SETTLE_ACK) {
+    evsi_count(stats, EVSI_COUNT_ACKED, 1);
+    if (event->is_unmatched)
+      evsi_count(stats, EVSI_COUNT_UNMATCHED, 1);
+  } else if (kind == EVS_SETTLE_DEAD_LETTER) {
+    evsi_count(stats, EVSI_COUNT_DEAD, 1);
+  } else if (kind == EVS_SETTLE_HAND_OVER && whole == EVS_SETTLE_HAND_OVER) {
+    evsi_count(stats, EVSI_COUNT_HANDED_OVER, 1);
+  } else if (kind == EVS_SETTLE_RELEASE) {
+    evsi_count(stats, EVSI_COUNT_RELEASED, 1);
+    consume->released++;
+  }
+}
+
+/* @locks consume */
+static void count_bundle(evsi_consume *consume, const evsi_entry *carrier) {
+  for (uint32_t i = 0; i < carrier->bundle->count; i++) {
+    const evsi_part *part = &carrier->bundle->parts[i];
+    if (part->event) {
+      count_settled(consume, part->event, carrier->settlement.kind);
+    } else if (!part->is_through) {
+      evsi_count(consume->setup.stats, EVSI_COUNT_RELEASED, 1);
+      consume->released++;
+    }
+  }
+}
+
 /* @locks consume */
 static void note_outcome(evsi_consume *consume, const evsi_entry *entry, const evs_tp_outcome *outcome) {
   evsi_stats *stats = consume->setup.stats;
   char text[512];
   if (outcome->status == EVS_CONFLICT) {
-    evsi_count(stats, EVSI_COUNT_STALE, 1);
+    evsi_count(stats, EVSI_COUNT_STALE, entry->events);
   } else if (outcome->status != EVS_OK) {
     snprintf(text, sizeof text, "entry %.*s of topic %.*s could not be settled and stays pending: %.*s",
              (int)entry->stored.offset.size, entry->stored.offset.data, (int)entry->stored.topic.size,
@@ -281,17 +336,10 @@ static void note_outcome(evsi_consume *consume, const evsi_entry *entry, const e
              outcome->message.size ? outcome->message.data : "");
     evsi_stats_error(stats, 0, text);
     consume->setup.log(consume->setup.data, 3, "consume", text);
-  } else if (entry->settlement.kind == EVS_SETTLE_ACK) {
-    evsi_count(stats, EVSI_COUNT_ACKED, 1);
-    if (entry->is_unmatched)
-      evsi_count(stats, EVSI_COUNT_UNMATCHED, 1);
-  } else if (entry->settlement.kind == EVS_SETTLE_DEAD_LETTER) {
-    evsi_count(stats, EVSI_COUNT_DEAD, 1);
-  } else if (entry->settlement.kind == EVS_SETTLE_HAND_OVER) {
-    evsi_count(stats, EVSI_COUNT_HANDED_OVER, 1);
-  } else if (entry->settlement.kind == EVS_SETTLE_RELEASE) {
-    evsi_count(stats, EVSI_COUNT_RELEASED, 1);
-    consume->released++;
+  } else if (entry->bundle) {
+    count_bundle(consume, entry);
+  } else {
+    count_settled(consume, entry, entry->settlement.kind);
   }
 }
 
@@ -303,7 +351,10 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
     if (!entry)
       continue;
     if (outcomes[i].flags & EVS_TP_MEMBERS_MOVED) {
-      evsi_settle_unmatched(entry, &outgoing);
+      if (entry->bundle)
+        evsi_bundle_settle(entry, &outgoing);
+      else
+        evsi_settle_unmatched(entry, &outgoing);
       continue;
     }
     note_outcome(consume, entry, &outcomes[i]);
