@@ -57,10 +57,12 @@ void evsi_redis_entry_read(const evsi_redis_reply *fields, evs_tp_entry *entry) 
       entry->raw = value;
     } else if (evsi_redis_is(name, "requeue")) {
       entry->requeue = value;
+    } else if (evsi_redis_is(name, "batch") && evsi_bytes_equal(value, evsi_text("true"))) {
+      entry->flags |= EVS_ENTRY_BATCH;
     }
   }
   if (!has_data)
-    entry->flags |= EVS_ENTRY_MALFORMED;
+    entry->flags = EVS_ENTRY_MALFORMED;
 }
 
 /* The flight of an entry that is to be delivered now, or NULL when it is held already. */

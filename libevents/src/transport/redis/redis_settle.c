@@ -180,6 +180,8 @@ static void on_settled(evsi_redis_stream *stream, void *context, uint64_t genera
 /* ---- sending ---------------------------------------------------------------------------------- */
 
 static evsi_redis_script script_of(const evs_tp_settlement *settlement) {
+  if (settlement->letter_count > 0)
+    return EVSI_REDIS_BUNDLE;
   switch (settlement->kind) {
   case EVS_SETTLE_PARK:
   case EVS_SETTLE_RELEASE:
@@ -203,7 +205,8 @@ static bool go_together(const evs_tp_settlement *a, const evs_tp_settlement *b) 
 static batch *collect(evsi_redis_stream *stream) {
   evs_tp_settlement first = stream->queued.first->settlement;
   evsi_redis_script script = script_of(&first);
-  size_t most = script == EVSI_REDIS_ACK ? ACKS_AT_ONCE : OTHERS_AT_ONCE;
+  /* One entry may bring thousands of letters. */
+  size_t most = script == EVSI_REDIS_ACK ? ACKS_AT_ONCE : script == EVSI_REDIS_BUNDLE ? 1 : OTHERS_AT_ONCE;
   batch *made = evsi_alloc(sizeof *made + most * sizeof made->flights[0]);
   evsi_redis_flights rest = {NULL, NULL};
   evsi_redis_flight *flight;
@@ -247,6 +250,33 @@ static void put_acks(const batch *made, evsi_redis_args *args) {
   }
 }
 
+/* How park.lua and bundle.lua park: delay, delivery count to set, state. */
+static void put_parking(const evsi_redis_flight *flight, evsi_redis_args *args) {
+  const evs_tp_settlement *settlement = &flight->settlement;
+  if (settlement->kind == EVS_SETTLE_RELEASE) {
+    evsi_redis_arg_text(args, "-1");
+    /* Whoever gets it next counts this delivery again: handing back is not counted. */
+    evsi_redis_arg_u64(args, flight->deliveries > 0 ? flight->deliveries - 1 : 0);
+  } else {
+    evsi_redis_arg_u64(args, settlement->delay_ms);
+    evsi_redis_arg_text(args, "-1");
+  }
+  evsi_redis_arg_bytes(args, settlement->state);
+}
+
+static void put_bundle(const evsi_redis_flight *flight, evsi_redis_args *args) {
+  const evs_tp_settlement *settlement = &flight->settlement;
+  evsi_redis_arg_text(args, settlement->kind == EVS_SETTLE_ACK         ? "ack"
+                            : settlement->kind == EVS_SETTLE_HAND_OVER ? "hand"
+                                                                       : "park");
+  put_parking(flight, args);
+  evsi_redis_arg_bytes(args, settlement->member);
+  for (uint64_t i = 0; i < settlement->letter_count; i++) {
+    evsi_redis_arg_bytes(args, settlement->letters[i].data);
+    evsi_redis_arg_bytes(args, settlement->letters[i].record);
+  }
+}
+
 static void put_other(const batch *made, const evsi_redis_flight *flight, evsi_redis_args *args) {
   const evs_tp_settlement *settlement = &flight->settlement;
   put_id(args, flight);
@@ -255,15 +285,10 @@ static void put_other(const batch *made, const evsi_redis_flight *flight, evsi_r
   } else if (made->script == EVSI_REDIS_HAND) {
     evsi_redis_arg_bytes(args, settlement->member);
     evsi_redis_arg_bytes(args, settlement->state);
-  } else if (settlement->kind == EVS_SETTLE_RELEASE) {
-    evsi_redis_arg_text(args, "-1");
-    /* Whoever gets it next counts this delivery again: handing back is not counted. */
-    evsi_redis_arg_u64(args, flight->deliveries > 0 ? flight->deliveries - 1 : 0);
-    evsi_redis_arg_text(args, "");
+  } else if (made->script == EVSI_REDIS_BUNDLE) {
+    put_bundle(flight, args);
   } else {
-    evsi_redis_arg_u64(args, settlement->delay_ms);
-    evsi_redis_arg_text(args, "-1");
-    evsi_redis_arg_bytes(args, settlement->state);
+    put_parking(flight, args);
   }
 }
 

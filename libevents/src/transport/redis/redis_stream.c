@@ -13,10 +13,10 @@ static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.
 
 /* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters), i(ndex). */
 static const char *const key_letters[EVSI_REDIS_SCRIPTS] = {
-    [EVSI_REDIS_ACK] = "shm",    [EVSI_REDIS_CLAIM] = "shm",  [EVSI_REDIS_DEAD] = "shmdqi",
-    [EVSI_REDIS_DUE] = "shmd",   [EVSI_REDIS_FETCH] = "shm",  [EVSI_REDIS_HAND] = "shm",
-    [EVSI_REDIS_JOIN] = "shmd",  [EVSI_REDIS_LEAVE] = "shmd", [EVSI_REDIS_PARK] = "shmd",
-    [EVSI_REDIS_RECOVER] = "sh", [EVSI_REDIS_SWEEP] = "shm",
+    [EVSI_REDIS_ACK] = "shm",     [EVSI_REDIS_BUNDLE] = "shmdqi", [EVSI_REDIS_CLAIM] = "shm",
+    [EVSI_REDIS_DEAD] = "shmdqi", [EVSI_REDIS_DUE] = "shmd",      [EVSI_REDIS_FETCH] = "shm",
+    [EVSI_REDIS_HAND] = "shm",    [EVSI_REDIS_JOIN] = "shmd",     [EVSI_REDIS_LEAVE] = "shmd",
+    [EVSI_REDIS_PARK] = "shmd",   [EVSI_REDIS_RECOVER] = "sh",    [EVSI_REDIS_SWEEP] = "shm",
 };
 
 /* ---- life ------------------------------------------------------------------------------------- */

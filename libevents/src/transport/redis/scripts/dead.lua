@@ -9,7 +9,6 @@ end
 if has_moved(hb, version) then
   return moved(hb)
 end
-local most_fields = 7000 -- Lua passes no more arguments than about 8,000
 local answer = {}
 for at = 5, #ARGV, 2 do
   local id, record = ARGV[at], ARGV[at + 1]
@@ -17,25 +16,7 @@ for at = 5, #ARGV, 2 do
   local outcome = 0
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then
-    local entry = {dlq, '*'}
-    fields = fields or {'data', ''}
-    if #fields > most_fields then
-      fields = {'fields', cmsgpack.pack(fields)}
-    end
-    for _, each in ipairs(fields) do
-      entry[#entry + 1] = each
-    end
-    entry[#entry + 1] = 'dead'
-    entry[#entry + 1] = record
-    local about = describe(record)
-    if about then
-      entry[#entry + 1] = 'fp'
-      entry[#entry + 1] = about.mark
-    end
-    local letter = redis.call('XADD', unpack(entry))
-    if about then
-      index_add(index, about, letter)
-    end
+    write_letter(dlq, index, fields or {'data', ''}, record)
     redis.call('XACK', stream, group, id)
     redis.call('HDEL', meta, id)
     redis.call('ZREM', due, id)

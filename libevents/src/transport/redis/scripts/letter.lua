@@ -72,6 +72,31 @@ local function index_remove(index, mark)
   end
 end
 
+-- Stores a dead letter: the fields of an event, its record, and its mark where it has a fingerprint. More
+-- fields than Lua passes on (about 8,000 arguments) become one.
+local most_fields = 7000
+local function write_letter(dlq, index, fields, record)
+  local entry = {dlq, '*'}
+  if #fields > most_fields then
+    fields = {'fields', cmsgpack.pack(fields)}
+  end
+  for _, each in ipairs(fields) do
+    entry[#entry + 1] = each
+  end
+  entry[#entry + 1] = 'dead'
+  entry[#entry + 1] = record
+  local about = describe(record)
+  if about then
+    entry[#entry + 1] = 'fp'
+    entry[#entry + 1] = about.mark
+  end
+  local letter = redis.call('XADD', unpack(entry))
+  if about then
+    index_add(index, about, letter)
+  end
+  return letter
+end
+
 -- The last value of a field, as readers take it.
 local function field(fields, name)
   for i = #fields - 1, 1, -2 do

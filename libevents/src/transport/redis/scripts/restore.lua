@@ -21,18 +21,7 @@ local function restore(id)
     return {'KEPT', action}
   end
   local event, record = split_letter(fields)
-  local entry = {dlq, '*', unpack(event)}
-  entry[#entry + 1] = 'dead'
-  entry[#entry + 1] = record
-  local about = describe(record)
-  if about then
-    entry[#entry + 1] = 'fp'
-    entry[#entry + 1] = about.mark
-  end
-  local letter = redis.call('XADD', unpack(entry))
-  if about then
-    index_add(index, about, letter)
-  end
+  local letter = write_letter(dlq, index, event, record)
   redis.call('HDEL', archived, id)
   redis.call('XDEL', archive, place)
   return {'OK', letter}

@@ -1,0 +1,57 @@
+-- Settles an entry that holds several events: writes dead letters of single ones, then does with the entry as
+-- a whole what is done with those that go on. KEYS: stream, heartbeat, meta, due, dead letters, index. ARGV:
+-- group, member, epoch, members' version or '', id, 'ack', 'park' or 'hand', delay ms (-1: due at once, before
+-- others), delivery count to set or -1, state or '', target, then for each letter: data, record. Answers
+-- {'FENCED'}, {'MOVED', …} or an array of one: 1 done, 0 not pending under this member, 2 its body was trimmed
+-- and it would go on (it stays as it is).
+local stream, hb, meta, due, dlq, index = unpack(KEYS)
+local group, member, epoch, version, id, how, delay, count, state, target = unpack(ARGV, 1, 10)
+if is_fenced(hb, member, epoch) then
+  return {'FENCED'}
+end
+if has_moved(hb, version) or (how == 'hand' and redis.call('HEXISTS', hb, 'e:' .. target) == 0) then
+  return moved(hb)
+end
+local owner, fields = pending(stream, group, id), body(stream, id)
+if not owner or owner[1] ~= member then
+  return {0}
+end
+if not fields and how ~= 'ack' then
+  return {2}
+end
+
+-- What stands beside the events of the entry stands beside each of them.
+local beside = {}
+for i = 1, #(fields or {}), 2 do
+  local name = fields[i]
+  if name ~= 'data' and name ~= 'batch' and name ~= 'count' then
+    beside[#beside + 1] = name
+    beside[#beside + 1] = fields[i + 1]
+  end
+end
+for at = 11, #ARGV, 2 do
+  local event = {'data', ARGV[at]}
+  for _, each in ipairs(beside) do
+    event[#event + 1] = each
+  end
+  write_letter(dlq, index, event, ARGV[at + 1])
+end
+
+if how ~= 'ack' and state ~= '' then
+  redis.call('HSET', meta, id, state)
+end
+if how == 'park' then
+  delay = tonumber(delay)
+  redis.call('ZADD', due, delay < 0 and 0 or number(now_ms() + delay), id)
+  if tonumber(count) < 0 then
+    count = owner[2]
+  end
+  redis.call('XCLAIM', stream, group, '@retry', 0, id, 'RETRYCOUNT', count, 'JUSTID')
+elseif how == 'hand' then
+  redis.call('XCLAIM', stream, group, target, 0, id, 'JUSTID')
+else
+  redis.call('XACK', stream, group, id)
+  redis.call('HDEL', meta, id)
+  redis.call('ZREM', due, id)
+end
+return {1}
