@@ -369,6 +369,44 @@ static void a_field_that_says_batch_over_anything_else_makes_one_dead_letter(voi
   host_close(system, 1000);
 }
 
+/* Reads on from positions; gives how many events came and where the next call goes on. */
+static size_t tail(evs_system *system, json_t **positions, int expected_first) {
+  char *from = *positions ? json_dumps(*positions, 0) : strdup("null");
+  json_t *page = host_call(system, "tail",
+                           "{\"topics\":[\"" TOPIC "\"],\"from\":\"start\",\"positions\":%s,\"limit\":5}", from);
+  const json_t *entries = json_object_get(page, "entries");
+  size_t i;
+  json_t *entry;
+  json_array_foreach(entries, i, entry) {
+    assert_int_equal(json_integer_value(json_object_get(entry, "body")), expected_first + (int)i);
+  }
+  size_t count = json_array_size(entries);
+  json_decref(*positions);
+  *positions = json_incref(json_object_get(page, "positions"));
+  json_decref(page);
+  free(from);
+  return count;
+}
+
+static void tail_shows_each_event_and_never_cuts_a_batch(void **state) {
+  (void)state;
+  char id[40], place[48];
+  json_t *positions = NULL;
+  evs_system *system = connect_host(0);
+  store_batch(created, 1, FEW, -1, id);
+  host_publish(system, "order.created", "10");
+  assert_int_equal(tail(system, &positions, 0), FEW); /* the limit is 5 */
+  assert_int_equal(tail(system, &positions, FEW), 1);
+  json_decref(positions);
+  json_t *newest = host_call(system, "tail", "{\"topics\":[\"" TOPIC "\"],\"limit\":2}");
+  const json_t *entries = json_object_get(newest, "entries");
+  assert_int_equal(json_array_size(entries), 2);
+  snprintf(place, sizeof place, "%s/%d", id, FEW - 1);
+  assert_string_equal(json_string_value(json_object_get(json_array_get(entries, 0), "offset")), place);
+  json_decref(newest);
+  host_close(system, 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -379,6 +417,7 @@ int main(void) {
       TEST(closing_hands_back_the_events_of_a_batch_that_nobody_handled),
       TEST(members_that_handle_different_types_share_a_batch),
       TEST(a_dead_letter_that_is_a_whole_batch_comes_back_as_all_its_events),
+      TEST(tail_shows_each_event_and_never_cuts_a_batch),
       TEST(a_field_that_says_batch_over_anything_else_makes_one_dead_letter),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

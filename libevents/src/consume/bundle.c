@@ -4,13 +4,14 @@
  * single events, and what is kept of those that go on. Where the events lie is a decoder's business. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/json_text.h"
 #include "consume/engine.h"
 #include "event/stored_batch.h"
 
-enum { TOGETHER_MS = 100, INDEX_TEXT = 12 };
+enum { TOGETHER_MS = 100, INDEX_TEXT = 12, STATE_MAX = 1024 * 1024 };
 
 static const char *index_text(uint32_t index, char out[INDEX_TEXT]) {
   snprintf(out, INDEX_TEXT, "%" PRIu32, index);
@@ -218,12 +219,17 @@ static uint64_t common_delay(const evsi_entry *carrier, uint64_t soonest_ms) {
   return common;
 }
 
-static json_t *state_of(const evsi_entry *carrier, uint32_t index, uint64_t delay_ms) {
+/* is_short: without what only tells about earlier failures. */
+static json_t *state_of(const evsi_entry *carrier, uint32_t index, uint64_t delay_ms, bool is_short) {
   const evsi_part *part = &carrier->bundle->parts[index];
   json_t *kept = kept_of(carrier, index);
   if (!part->event)
     return kept ? json_incref(kept) : json_object();
   json_t *state = evsi_entry_state_json(&part->event->state);
+  if (is_short) {
+    json_object_del(state, "h");
+    json_object_del(state, "e");
+  }
   uint64_t delay = delay_of(carrier, part);
   if (delay > delay_ms &&
       json_object_set_new(state, "w", json_integer((json_int_t)(delay - delay_ms))) != 0) {
@@ -234,13 +240,14 @@ static json_t *state_of(const evsi_entry *carrier, uint32_t index, uint64_t dela
 }
 
 /* {"b":{index: state}} of the events that go on; NULL when memory is short. */
-static char *keep_state(const evsi_entry *carrier, uint64_t delay_ms) {
+static char *keep_state(const evsi_entry *carrier, uint64_t delay_ms, bool is_short) {
   json_t *states = json_object(), *root = json_pack("{s:o}", "b", states);
   bool is_whole = root != NULL;
   for (uint32_t i = 0; is_whole && i < carrier->bundle->count; i++) {
     char text[INDEX_TEXT];
     if (goes_on_by(&carrier->bundle->parts[i]) != 0)
-      is_whole = json_object_set_new(states, index_text(i, text), state_of(carrier, i, delay_ms)) == 0;
+      is_whole =
+          json_object_set_new(states, index_text(i, text), state_of(carrier, i, delay_ms, is_short)) == 0;
   }
   char *text = is_whole ? evsi_json_text(root) : NULL;
   json_decref(root);
@@ -266,7 +273,11 @@ static bool write_letters(evsi_entry *carrier, uint32_t count) {
 }
 
 static bool write_state(evsi_entry *carrier, uint64_t delay_ms) {
-  char *state = keep_state(carrier, delay_ms);
+  char *state = keep_state(carrier, delay_ms, false);
+  if (state && strlen(state) > STATE_MAX) { /* thousands of stacks: attempts count, stories do not */
+    evsi_free(state);
+    state = keep_state(carrier, delay_ms, true);
+  }
   if (!state)
     return false;
   evsi_free(carrier->settlement_state);

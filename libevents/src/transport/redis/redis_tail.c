@@ -1,48 +1,46 @@
 /* SPDX-License-Identifier: MIT
  * redis_tail.c - the request `tail`: entries as they were stored, read without a group, so that nothing is
  * taken from anybody. Positions go out and come back with the next call. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/stored_batch.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_request.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MOST = 1000 };
 
-/* One entry, waiting to be put in order. */
+/* One event, waiting to be put in order. */
 typedef struct tail_entry {
   evsi_redis_id id;
   size_t stream;
   size_t from, size; /* its JSON in request->out */
 } tail_entry;
 
-static void add_entry(evsi_redis_request *request, size_t stream, const evsi_redis_reply *item) {
-  const evsi_redis_known *known = &request->streams[stream];
-  tail_entry entry = {.stream = stream, .from = request->out.size};
-  evs_bytes offset = evsi_redis_text(evsi_redis_item(item, 0));
-  evs_tp_entry stored = {0};
-  evsi_buf *out = &request->out, scratch = {0};
-  if (!evsi_redis_id_parse(offset, &entry.id))
-    return;
-  evsi_redis_entry_read(evsi_redis_item(item, 1), &stored);
-  bool is_malformed = (stored.flags & EVS_ENTRY_MALFORMED) != 0;
-  if (is_malformed) {
-    evsi_redis_entry_as_json(evsi_redis_item(item, 1), &scratch);
-    stored.data = evsi_bytes(scratch.data, scratch.size);
-  }
+/* What is shown of an entry, or of one of the events in it. */
+typedef struct tail_event {
+  evsi_redis_id id;
+  size_t stream;
+  evs_bytes offset, data, raw;
+  bool is_malformed;
+} tail_event;
+
+static void add_event(evsi_redis_request *request, const tail_event *event) {
+  const evsi_redis_known *known = &request->streams[event->stream];
+  tail_entry entry = {.id = event->id, .stream = event->stream, .from = request->out.size};
+  evsi_buf *out = &request->out;
   evsi_buf_add_text(out, "{\"topic\":");
   evsi_buf_add_json(out, known->topic.data, known->topic.size);
   if (known->partition == EVS_PARTITION_NONE)
     evsi_buf_add_text(out, ",\"partition\":null,\"offset\":");
   else
     evsi_buf_addf(out, ",\"partition\":%d,\"offset\":", (int)known->partition);
-  evsi_buf_add_json(out, offset.data, offset.size);
+  evsi_buf_add_json(out, event->offset.data, event->offset.size);
   evsi_buf_add(out, ",", 1);
-  evsi_stored_json(out, stored.data, stored.raw, is_malformed);
+  evsi_stored_json(out, event->data, event->raw, event->is_malformed);
   evsi_buf_add(out, "}", 1);
-  out->failed |= scratch.failed;
-  evsi_buf_free(&scratch);
   entry.size = out->size - entry.from;
   tail_entry *grown = evsi_realloc(request->extra, (request->count + 1) * sizeof *grown);
   if (!grown) {
@@ -53,10 +51,55 @@ static void add_entry(evsi_redis_request *request, size_t stream, const evsi_red
   grown[request->count++] = entry;
 }
 
+static void add_batch(evsi_redis_request *request, const tail_event *whole, const evsi_stored_batch *batch) {
+  for (uint32_t i = 0; i < batch->count; i++) {
+    char place[EVSI_REDIS_ID_TEXT + 12];
+    tail_event event = *whole;
+    snprintf(place, sizeof place, "%.*s/%" PRIu32, (int)whole->offset.size, whole->offset.data, i);
+    event.offset = evsi_text(place);
+    event.data = batch->events[i];
+    add_event(request, &event);
+  }
+}
+
+static void add_entry(evsi_redis_request *request, size_t stream, const evsi_redis_reply *item) {
+  tail_event event = {.stream = stream, .offset = evsi_redis_text(evsi_redis_item(item, 0))};
+  evs_tp_entry stored = {0};
+  evsi_stored_batch batch;
+  evsi_buf scratch = {0};
+  if (!evsi_redis_id_parse(event.offset, &event.id))
+    return;
+  evsi_redis_entry_read(evsi_redis_item(item, 1), &stored);
+  event.data = stored.data;
+  event.raw = stored.raw;
+  event.is_malformed = (stored.flags & EVS_ENTRY_MALFORMED) != 0;
+  if (event.is_malformed) {
+    evsi_redis_entry_as_json(evsi_redis_item(item, 1), &scratch);
+    event.data = evsi_bytes(scratch.data, scratch.size);
+  }
+  if ((stored.flags & EVS_ENTRY_BATCH) && !evsi_stored_batch_decode(stored.data, &batch)) {
+    add_batch(request, &event, &batch);
+    evsi_stored_batch_free(&batch);
+  } else {
+    add_event(request, &event);
+  }
+  request->out.failed |= scratch.failed;
+  evsi_buf_free(&scratch);
+}
+
+/* Of one stream no more is shown than the limit: what is behind that many events comes with another call. */
+static void add_entries(evsi_redis_request *request, size_t stream, const evsi_redis_reply *entries) {
+  uint64_t most = request->count + request->limit;
+  for (size_t i = 0; i < entries->count && request->count < most; i++)
+    add_entry(request, stream, evsi_redis_item(entries, i));
+}
+
 static int by_id(const void *a, const void *b) {
   const tail_entry *left = a, *right = b;
   int order = evsi_redis_id_compare(left->id, right->id);
-  return order != 0 ? order : (left->stream > right->stream) - (left->stream < right->stream);
+  if (order == 0)
+    order = (left->stream > right->stream) - (left->stream < right->stream);
+  return order != 0 ? order : (left->from > right->from) - (left->from < right->from);
 }
 
 static void answer(evsi_redis_request *request) {
@@ -67,6 +110,10 @@ static void answer(evsi_redis_request *request) {
     qsort(entries, request->count, sizeof *entries, by_id);
   uint64_t first = wants_newest && request->count > request->limit ? request->count - request->limit : 0;
   uint64_t end = request->count - first > request->limit ? first + request->limit : request->count;
+  /* A position is that of an entry: the events of one stay together. */
+  while (!wants_newest && end > 0 && end < request->count && entries[end].stream == entries[end - 1].stream &&
+         evsi_redis_id_compare(entries[end].id, entries[end - 1].id) == 0)
+    end++;
   evsi_buf_add_text(&json, "{\"entries\":[");
   for (uint64_t i = first; i < end; i++) {
     evsi_redis_known *known = &request->streams[entries[i].stream];
@@ -94,8 +141,7 @@ static void answer(evsi_redis_request *request) {
 static void on_range(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   if (evsi_redis_request_refused(request, reply, "reading a topic"))
     return;
-  for (size_t i = 0; i < reply->count; i++)
-    add_entry(request, (size_t)tag, evsi_redis_item(reply, i));
+  add_entries(request, (size_t)tag, reply);
 }
 
 /* The newest entries: where the next call goes on is behind the newest, shown or not. */
@@ -105,8 +151,7 @@ static void on_newest(evsi_redis_request *request, uint64_t tag, const evsi_redi
   evs_bytes last = evsi_redis_text(evsi_redis_item(evsi_redis_item(reply, 0), 0));
   if (last.size > 0)
     snprintf(request->streams[tag].position, EVSI_REDIS_ID_TEXT, "%.*s", (int)last.size, last.data);
-  for (size_t i = 0; i < reply->count && request->limit > 0; i++)
-    add_entry(request, (size_t)tag, evsi_redis_item(reply, i));
+  add_entries(request, (size_t)tag, reply);
 }
 
 static void ask_range(evsi_redis_request *request, size_t stream) {
