@@ -250,6 +250,7 @@ static void publish(evs_host *host) {
 }
 
 static void settle(evs_host *host) {
+  static const evs_tp_letter letter = {.struct_size = sizeof letter, .data = {"1", 1}, .record = {"{}", 2}};
   static char offsets[HELD_MAX][64]; /* stay valid until the outcomes came */
   size_t count = host->held;
   memcpy(offsets, host->offsets, sizeof offsets);
@@ -263,6 +264,10 @@ static void settle(evs_host *host) {
     each.member = text("other#1");
     each.record = text("{}");
     each.flags = i % 3 == 0 ? EVS_SETTLE_CHECK_MEMBERS : 0;
+    if (each.kind != EVS_SETTLE_DEAD_LETTER && i % 2 == 1) {
+      each.letters = &letter;
+      each.letter_count = 1;
+    }
     host->settled++;
     evsi_redis_transport.settle(host->transport, &each, 1);
   }

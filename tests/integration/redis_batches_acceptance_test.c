@@ -372,8 +372,8 @@ static void a_field_that_says_batch_over_anything_else_makes_one_dead_letter(voi
 /* Reads on from positions; gives how many events came and where the next call goes on. */
 static size_t tail(evs_system *system, json_t **positions, int expected_first) {
   char *from = *positions ? json_dumps(*positions, 0) : strdup("null");
-  json_t *page = host_call(system, "tail",
-                           "{\"topics\":[\"" TOPIC "\"],\"from\":\"start\",\"positions\":%s,\"limit\":5}", from);
+  json_t *page = host_call(
+      system, "tail", "{\"topics\":[\"" TOPIC "\"],\"from\":\"start\",\"positions\":%s,\"limit\":5}", from);
   const json_t *entries = json_object_get(page, "entries");
   size_t i;
   json_t *entry;
