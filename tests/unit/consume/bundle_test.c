@@ -146,16 +146,15 @@ static void no_log(void *data, int32_t level, const char *component, const char 
   (void)message;
 }
 
-static int setup(void **state) {
-  static const char config[] = "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\"}},"
-                               "\"consumer\":{\"prefetch\":4,"
-                               "\"verifyHash\":false,\"maxRetries\":2,\"retry\":{\"backoffStrategy\":"
-                               "\"exponential\",\"baseDelay\":1000,"
-                               "\"jitter\":0}}}";
-  (void)state;
+static int setup_with(const char *option) {
+  static const char format[] =
+      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\"%s}},\"consumer\":{"
+      "\"prefetch\":4,\"verifyHash\":false,\"maxRetries\":2,\"retry\":{\"baseDelay\":1000,\"jitter\":0}}}";
+  char config[sizeof format + 64];
+  int size = snprintf(config, sizeof config, format, option);
   memset(&world, 0, sizeof world);
   world.now_ms = 1000;
-  if (evsi_config_load(config, sizeof config - 1, &world.config, NULL) != EVS_OK)
+  if (evsi_config_load(config, (size_t)size, &world.config, NULL) != EVS_OK)
     return -1;
   world.link = (evsi_link){.ops = &scripted, .config = &world.config->transports[0]};
   evsi_tasks_init(&world.tasks, &env, NULL);
@@ -173,6 +172,16 @@ static int setup(void **state) {
                                     .log = no_log};
   world.consume = evsi_consume_new(&parts);
   return world.consume ? 0 : -1;
+}
+
+static int setup(void **state) {
+  (void)state;
+  return setup_with("");
+}
+
+static int setup_without_dead_letters(void **state) {
+  (void)state;
+  return setup_with(",\"enableDLQ\":false");
 }
 
 static int teardown(void **state) {
@@ -576,6 +585,58 @@ static void what_is_due_at_about_the_same_time_comes_together_and_the_rest_waits
   assert_null(json_object_get(state_of(parked, "1"), "w"));
 }
 
+static void without_dead_letters_an_event_stays_and_its_neighbours_go_on(void **state) {
+  (void)state;
+  taken got[MESSAGES_MAX];
+  subscribe(ORDERS);
+  deliver_orders(2, NULL);
+  take(got, MESSAGES_MAX);
+  fail_as(got[0].delivery, EVS_FAIL_REJECT, 0);
+  fail_as(got[1].delivery, EVS_FAIL_RETRY, 0);
+  const settled *parked = last(1);
+  assert_int_equal(parked->letter_count, 0);
+  assert_int_equal(parked->delay_ms, 1000);
+  assert_true(json_integer_value(json_object_get(state_of(parked, "0"), "w")) > 1000 * 3600);
+  answer_with(parked, 0);
+  char *kept = json_dumps(parked->state, JSON_COMPACT);
+  deliver_orders(2, kept);
+  free(kept);
+  assert_int_equal(take(got, MESSAGES_MAX), 1);
+  assert_string_equal(got[0].offset, ID "/1");
+  ack(got[0].delivery);
+  assert_int_equal(last(2)->kind, EVS_SETTLE_PARK);
+  assert_true(last(2)->delay_ms > 1000 * 3600);
+  assert_int_equal(counted(EVSI_COUNT_STUCK), 1);
+}
+
+static void a_state_of_many_long_failures_keeps_the_attempts_only(void **state) {
+  (void)state;
+  enum { MANY = 100, LONG = 16000 };
+  static char stack[LONG];
+  taken got[MESSAGES_MAX];
+  char *data = batch_of(MANY, "order.paid");
+  memset(stack, 's', sizeof stack);
+  subscribe(ORDERS);
+  deliver(data, NULL);
+  evsi_free(data);
+  for (size_t done = 0, count; done < MANY; done += count) {
+    count = take(got, MESSAGES_MAX);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) {
+      const evs_failure failure = {.struct_size = sizeof failure,
+                                   .kind = EVS_FAIL_RETRY,
+                                   .delivery = got[i].delivery,
+                                   .stack = evsi_bytes(stack, sizeof stack)};
+      evsi_consume_fail(world.consume, &failure, 1);
+    }
+  }
+  const json_t *kept = state_of(last(1), "7");
+  assert_int_equal(json_object_size(json_object_get(last(1)->state, "b")), MANY);
+  assert_int_equal(json_integer_value(json_object_get(kept, "a")), 1);
+  assert_null(json_object_get(kept, "e"));
+  assert_null(json_object_get(kept, "h"));
+}
+
 static void a_handler_past_its_time_limit_fails_only_its_event(void **state) {
   (void)state;
   taken got[MESSAGES_MAX];
@@ -699,6 +760,9 @@ int main(void) {
       TEST(events_are_begun_as_far_as_prefetch_goes_and_credits_count_events),
       TEST(thousands_of_events_that_nobody_wants_end_without_deep_calls),
       TEST(what_is_due_at_about_the_same_time_comes_together_and_the_rest_waits_on),
+      cmocka_unit_test_setup_teardown(without_dead_letters_an_event_stays_and_its_neighbours_go_on,
+                                      setup_without_dead_letters, teardown),
+      TEST(a_state_of_many_long_failures_keeps_the_attempts_only),
       TEST(a_handler_past_its_time_limit_fails_only_its_event),
       TEST(the_entry_goes_to_the_member_that_takes_what_is_left),
       TEST(who_is_there_counts_when_the_entry_is_settled),
