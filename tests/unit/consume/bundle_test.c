@@ -250,6 +250,7 @@ typedef struct taken {
 
 static size_t take(taken out[MESSAGES_MAX], size_t most) {
   bool left;
+  memset(out, 0, MESSAGES_MAX * sizeof out[0]);
   evs_batch *batch = evsi_batch_new();
   assert_true(evsi_consume_take(world.consume, batch, most, &left));
   for (size_t i = 0; i < batch->message_count; i++) {
