@@ -22,9 +22,8 @@ for at = 5, #ARGV, 2 do
     if #fields > most_fields then
       fields = {'fields', cmsgpack.pack(fields)}
     end
-    for _, each in ipairs(fields) do
-      entry[#entry + 1] = each
-    end
+    append(entry, letter_head(stream, id, record))
+    append(entry, fields)
     entry[#entry + 1] = 'dead'
     entry[#entry + 1] = record
     local about = describe(record)

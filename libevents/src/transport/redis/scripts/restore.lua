@@ -20,10 +20,13 @@ local function restore(id)
   if action ~= 'discarded' then
     return {'KEPT', action}
   end
-  local event, record = split_letter(fields)
-  local entry = {dlq, '*', unpack(event)}
-  entry[#entry + 1] = 'dead'
-  entry[#entry + 1] = record
+  local event, record, _, head = split_letter(fields)
+  local entry = {dlq, '*'}
+  append(entry, head)
+  append(entry, event)
+  if record ~= '' then
+    append(entry, {'dead', record})
+  end
   local about = describe(record)
   if about then
     entry[#entry + 1] = 'fp'
