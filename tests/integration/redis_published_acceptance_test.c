@@ -142,6 +142,8 @@ static void events_are_stored_as_the_published_library_reads_them(void **state) 
                                "\"body\":{\"id\":7}}"));
   assert_true(strlen(time) == 13 && strspn(time, "0123456789") == 13);
   assert_string_equal(topic, "user-events");
+  assert_int_equal(redis_number(&server, "HEXISTS evs:topics:plain user-events"), 1);
+  assert_int_equal(redis_number(&server, "EXISTS evs:topics stream:{user-events}"), 0);
   free(data);
   free(time);
   free(topic);
