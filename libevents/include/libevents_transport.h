@@ -176,7 +176,8 @@ typedef struct evs_host_ops {
   void (*deliver)(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count);
   /* how many more entries the group takes now */
   uint32_t (*credits)(evs_host *host, uint64_t group);
-  /* 1 if the group has a subscription that can match this full type, at any origin; type "*": any */
+  /* 1 if the group has a subscription that can match this full type, at any origin; type "*": any; type "":
+   * nobody said what the topic holds, and the group has a subscription for which no topic is named */
   int32_t (*wants)(evs_host *host, uint64_t group, evs_bytes topic, evs_bytes full_type);
   /* the live members of a group on one topic: JSON [{consumer, self, subscriptions}] */
   void (*members)(evs_host *host, uint64_t group, evs_bytes topic, int32_t partition, uint64_t version,

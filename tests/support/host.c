@@ -113,7 +113,7 @@ static host_report copy_report(const evs_report *from) {
   COPY(report.id, from->id);
   COPY(report.topic, from->topic);
   COPY(report.offset, from->offset);
-  COPY(report.message, from->message);
+  COPY(report.message, from->kind == EVS_REPORT_LOG ? from->detail : from->message);
   return report;
 }
 

@@ -22,7 +22,7 @@ typedef struct host_report {
   uint64_t token;
   evs_status status;
   uint32_t outcome, attempts;
-  char id[80], topic[80], offset[40], message[512];
+  char id[80], topic[80], offset[40], message[512]; /* of a log entry: its JSON */
 } host_report;
 
 /* Formats a configuration and opens a system from it. */

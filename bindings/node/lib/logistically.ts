@@ -3,9 +3,8 @@
 // the published defaults, so that moving is one changed import.
 //
 // What it sets: consumer group `default-group`, new groups start at the newest event, subscribePattern() needs
-// enableConsumerPatternRouting(), publishBatch() rejects where one event has failed. Redis transports ask for
-// the published layout of keys and entries; a core that does not have it refuses them as unsupported, rather
-// than writing what services that have not moved could not read.
+// enableConsumerPatternRouting(), publishBatch() rejects where one event has failed. Redis transports get the
+// published layout of keys and entries, so that services that have moved share a store with those that have not.
 
 import { EventSystemBuilder as Builder, assemble } from './builder.js';
 import type { EventSystemConfig } from './builder.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The compatible entry, as far as it needs no other layout in the store.
+// The compatible entry on memory; over Redis: logistically_redis.test.mjs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

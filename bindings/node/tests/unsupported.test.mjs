@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import * as libevents from 'libevents';
-import * as logistically from 'libevents/logistically';
 
 import { openSystem } from './support/systems.mjs';
 
@@ -80,9 +79,6 @@ const NOT_BUILT = {
   'TLS': redis({ tls: true }),
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),
-  // the compatible entry over Redis: plain keys, published entries
-  'the published layout in Redis': () =>
-    logistically.createEventSystemBuilder().service('x').withRedisTransport('redis://localhost:6379').build(),
 };
 
 for (const [what, attempt] of Object.entries(NOT_BUILT)) {

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import subprocess
 
 import libevents
 import pytest
@@ -222,3 +223,30 @@ async def test_the_fleet_shows_this_system_and_others(redis_config):
         row = found[other.stats()["instance"]]
         assert row["service"] == other_config["service"] == row["stats"]["service"]
         assert row["ageMs"] >= 0
+
+
+async def test_a_store_is_shared_with_services_of_the_published_library(redis_config):
+    word, seen = topic_word(redis_config), []
+    transport = redis_config["transports"]["main"]
+    transport["compat"] = "logistically-3"
+
+    def cli(*command):
+        words = ("redis-cli", "-u", transport["url"], *command)
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout.splitlines()
+
+    async def handle(message, metadata):
+        seen.append((message.body, metadata.group))
+        raise libevents.Reject("mail is down")
+
+    async with libevents.EventSystem(redis_config) as system:
+        await system.subscribe(f"{word}.*", handle)
+        header = {"id": "1", "type": f"{word}.placed", "origin": "legacy"}
+        data = json.dumps({"header": header, "body": {"id": 7}})
+        cli("XADD", f"stream:{word}-events", "*", "data", data, "timestamp", "1", "topic", f"{word}-events")
+        await eventually(lambda: seen)
+        await eventually(lambda: cli("XLEN", f"dlq:stream:{word}-events") == ["1"])
+        (letter,) = (await system.dlq.list(topic=f"{word}-events")).items
+    assert seen == [({"id": 7}, "default-group")]
+    assert letter["error"]["message"] == "mail is down"
+    fields = cli("XRANGE", f"dlq:stream:{word}-events", "-", "+")[1::2]
+    assert fields == ["originalId", "originalStream", "error", "timestamp", "data", "timestamp", "topic", "dead", "fp"]

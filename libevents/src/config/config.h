@@ -48,6 +48,8 @@ typedef struct evsi_transport_config {
   evsi_retry_policy
       retry; /* of handlers: each value from consumer.retry, else the transport's, else default */
   bool enable_dlq;
+  bool is_plain;   /* stores entries in the published form, and a topic in one stream */
+  bool starts_new; /* new groups start at the newest event, unless a subscription says otherwise */
 } evsi_transport_config;
 
 typedef struct evsi_config {

@@ -133,6 +133,7 @@ static evsi_config *load_tree(evsi_check *check, json_t *input) {
   if (build.given) {
     evsi_walk(check, &evsi_section_system, input, build.given, build.given);
     evsi_build_urls(check, build.given);
+    evsi_build_compat(check, build.given);
     build.full = evsi_fill(&evsi_section_system, build.given);
   }
   if (build.full && build.config)

@@ -109,7 +109,7 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   out->group = evsi_build_text(check, text_or(given, "group", group));
   out->name = evsi_build_text(check, evsi_get_text(given, "name"));
   out->consumer = evsi_build_text(check, text_or(given, "consumer", transport->consumer_id));
-  out->from_new = strcmp(text_or(given, "from", "earliest"), "new") == 0;
+  out->from_new = strcmp(text_or(given, "from", transport->starts_new ? "new" : "earliest"), "new") == 0;
   out->concurrency = number_or(given, "concurrency", config->consumer.concurrency);
   out->prefetch = number_or(given, "prefetch", config->consumer.prefetch);
   out->handler_timeout_ms = number_or(given, "handlerTimeout", config->consumer.handler_timeout_ms);

@@ -79,6 +79,13 @@ static const evsi_key redis_keys[] = {
                   "stable part of the consumer's name; not given: service, host, pid and a random part"),
     EVSI_ROW_TEXT("streamPrefix", 0, 1, 64, "\"stream:\"", "begins the key of every stream"),
     EVSI_ROW_TEXT("dlqStreamPrefix", 0, 1, 64, "\"dlq:\"", "begins the key of every dead letter stream"),
+    EVSI_ROW_CHOICE(
+        "keyLayout", 0, "tagged|plain", NULL, "\"tagged\"",
+        "tagged: keys with hash tags; plain: keys and entries as `@logistically/events` 3 has them, "
+        "for a standalone server"),
+    EVSI_ROW_CHOICE("compat", EVSI_KEY_NULLABLE, "logistically-3", NULL, NULL,
+                    "sets what was not given to what `@logistically/events` 3 has: keyLayout plain, groupId "
+                    "`default-group`, and new groups start at the newest event"),
     EVSI_ROW_BOOL("enableDLQ", 0, "true", "false: events that used up their attempts stay in the stream"),
     EVSI_ROW_INT("sessionTimeout", 0, 100, 3600000, "15000",
                  "a member whose heartbeat stands still this long is dead, ms"),
@@ -106,8 +113,6 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_LATER("partitioning", NULL, "use partitions of a route"),
     EVSI_ROW_LATER("schema", NULL, "leave it out"),
     EVSI_ROW_LATER("replay", NULL, "leave it out: a new group reads from the beginning"),
-    EVSI_ROW_LATER("keyLayout", "\"tagged\"", "leave it out"),
-    EVSI_ROW_LATER("compat", NULL, "leave it out"),
     EVSI_ROW_LATER("fence", "\"epoch\"", "leave it out"),
     EVSI_ROW_LATER("onGroupLost", "\"recreate\"", "leave it out: a lost group is created again"),
     EVSI_ROW_LATER("acknowledgement", "\"stored\"", "leave it out"),
@@ -142,8 +147,8 @@ static const evsi_key subscription_keys[] = {
     EVSI_ROW_TEXT("transport", EVSI_KEY_NULLABLE, 1, 64, NULL, "not given: the default transport"),
     EVSI_ROW_TEXTS("topics", EVSI_KEY_NULLABLE, 1, 1000,
                    "whole names of the topics to read; not given: all whose types can match"),
-    EVSI_ROW_CHOICE("from", EVSI_KEY_NULLABLE, "earliest|new", NULL, "\"earliest\"",
-                    "where a new group begins"),
+    EVSI_ROW_CHOICE("from", EVSI_KEY_NULLABLE, "earliest|new", NULL, NULL,
+                    "where a new group begins; not given: earliest, with the transport's compat new"),
     EVSI_ROW_INT("concurrency", EVSI_KEY_NULLABLE, 1, 100000, NULL, "not given: consumer.concurrency"),
     EVSI_ROW_INT("prefetch", EVSI_KEY_NULLABLE, 1, 1000000, NULL, "not given: consumer.prefetch"),
     EVSI_ROW_INT("handlerTimeout", EVSI_KEY_NULLABLE, 0, DAY_MS, NULL,

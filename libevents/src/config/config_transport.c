@@ -35,6 +35,22 @@ void evsi_build_urls(evsi_check *check, json_t *given) {
   evsi_check_pop(check, top);
 }
 
+static void set_default(evsi_check *check, json_t *object, const char *key, const char *value) {
+  if (!json_object_get(object, key) && json_object_set_new(object, key, json_string(value)) != 0)
+    check->nomem = true;
+}
+
+void evsi_build_compat(evsi_check *check, json_t *given) {
+  const char *name;
+  json_t *entry;
+  json_object_foreach(json_object_get(given, "transports"), name, entry) {
+    if (!evsi_get_text(entry, "compat"))
+      continue;
+    set_default(check, entry, "keyLayout", "plain");
+    set_default(check, entry, "groupId", "default-group");
+  }
+}
+
 /* Names stand in dead letter ids (<transport>/<topic>/…), in paths and in labels. */
 static void check_name(evsi_check *check, const char *name) {
   size_t size = strlen(name);
@@ -71,6 +87,9 @@ static void build_one(evsi_build *build, evsi_transport_config *out, json_t *ful
   out->group_id = evsi_build_text(check, evsi_get_text(full, "groupId"));
   out->consumer_id = evsi_build_text(check, evsi_get_text(full, "consumerId"));
   out->enable_dlq = evsi_get_bool(full, "enableDLQ");
+  const char *layout = evsi_get_text(full, "keyLayout");
+  out->is_plain = layout && strcmp(layout, "plain") == 0;
+  out->starts_new = evsi_get_text(full, "compat") != NULL;
   evsi_retry_override(&out->retry, json_object_get(full, "retry"));
   evsi_retry_override(&out->retry, json_object_get(json_object_get(build->given, "consumer"), "retry"));
   check_prefixes(check, full);
@@ -161,6 +180,20 @@ static void check_feature(evsi_build *build, const feature *asked, const uint32_
     evsi_check_problem(build->check, &problem);
 }
 
+/* The published library knows one stream for a topic, and its consumers read no other. */
+static void check_layout(evsi_build *build, const evsi_route *route) {
+  for (uint32_t i = 0; i < route->transport_count; i++) {
+    const evsi_transport_config *transport = &build->config->transports[route->transports[i]];
+    if (transport->is_plain)
+      evsi_check_problem(
+          build->check,
+          &(evsi_problem){.message =
+                              "asks for partitions, which a transport with keyLayout plain does not have",
+                          .found = transport->name,
+                          .expected = "keyLayout tagged, or leave partitions out"});
+  }
+}
+
 static void check_route_features(evsi_build *build) {
   static const feature partitioning = {"partitions", EVS_CAP_PARTITIONING};
   size_t top = evsi_check_push(build->check, "routing");
@@ -172,6 +205,7 @@ static void check_route_features(evsi_build *build) {
     size_t mark = evsi_check_push_index(build->check, i);
     evsi_check_push(build->check, "partitions");
     check_feature(build, &partitioning, route->transports, route->transport_count);
+    check_layout(build, route);
     evsi_check_pop(build->check, mark);
   }
   evsi_check_pop(build->check, list);

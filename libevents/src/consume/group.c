@@ -76,8 +76,13 @@ void evsi_group_changed(evsi_group *group) {
   evsi_tasks_post(group->consume->setup.tasks, &group->task);
 }
 
-static bool is_pattern(const char *text) {
-  return strchr(text, '*') != NULL;
+/* Writes a type whose route says where to read. In the plain layout that holds for patterns too: services
+ * that register nothing share its streams, and groups that read others than they handle would take from them.
+ */
+static bool type_of(const evsi_group *group, const char *pattern, char out[2 * EVSI_PATTERN_MAX]) {
+  if (strchr(pattern, '*') && !group->link->config->is_plain)
+    return false;
+  return evsi_pattern_sample(pattern, out);
 }
 
 static void add_topic(evs_bytes *topics, uint64_t *count, const char *topic) {
@@ -94,7 +99,7 @@ static void add_topic(evs_bytes *topics, uint64_t *count, const char *topic) {
 typedef struct group_spec {
   evs_tp_group spec;
   evs_bytes *topics;
-  char (*exact)[201]; /* topics of exact types */
+  char (*exact)[201]; /* topics by route */
   char *subscriptions;
 } group_spec;
 
@@ -120,6 +125,7 @@ static json_t *subscriptions_json(const evsi_group *group) {
 static void fill_topics(evsi_group *group, group_spec *out) {
   evsi_consume *consume = group->consume;
   uint32_t exact = 0;
+  char type[2 * EVSI_PATTERN_MAX];
   for (evsi_subscription *each = group->subscriptions; each; each = each->next) {
     if (each->is_closing)
       continue;
@@ -130,12 +136,12 @@ static void fill_topics(evsi_group *group, group_spec *out) {
       add_topic(out->topics, &out->spec.topic_count, options->topics[i]);
     if (options->topic_count > 0)
       continue;
-    /* The route of this process says where an exact type goes; others may route it elsewhere, so the
-     * topics known to hold it are read as well. */
+    /* The route of this process says where a type goes; others may route it elsewhere, so the topics known
+     * to hold it are read as well. */
     out->spec.discover = 1;
-    if (is_pattern(each->pattern))
+    if (!type_of(group, each->pattern, type))
       continue;
-    consume->setup.topic_of(consume->setup.data, each->pattern, out->exact[exact]);
+    consume->setup.topic_of(consume->setup.data, type, out->exact[exact]);
     if (out->exact[exact][0])
       add_topic(out->topics, &out->spec.topic_count, out->exact[exact++]);
   }
@@ -271,11 +277,23 @@ uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token) {
   return credits;
 }
 
+/* @locks consume. Has it a subscription that no route leads to a topic? */
+static bool is_open(const evsi_group *group) {
+  char type[2 * EVSI_PATTERN_MAX];
+  for (const evsi_subscription *each = group->subscriptions; each; each = each->next) {
+    if (!each->is_closing && each->options.topic_count == 0 && !evsi_pattern_sample(each->pattern, type))
+      return true;
+  }
+  return false;
+}
+
 bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type) {
   pthread_mutex_lock(&consume->lock);
   const evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
   bool any = full_type.size == 1 && full_type.data[0] == '*';
-  bool wants = group && (any || evsi_matcher_can_match(group->matcher, full_type));
+  bool wants =
+      group &&
+      (any || (full_type.size == 0 ? is_open(group) : evsi_matcher_can_match(group->matcher, full_type)));
   pthread_mutex_unlock(&consume->lock);
   return wants;
 }

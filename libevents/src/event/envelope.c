@@ -39,8 +39,11 @@ static const evs_bytes *field_of(const evsi_envelope *envelope, const field *f) 
   return (const evs_bytes *)((const char *)envelope + f->offset);
 }
 
-void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope) {
-  evsi_buf_addf(out, "{\"v\":%d,\"header\":{", EVSI_WIRE_VERSION);
+void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_form form) {
+  evsi_buf_add(out, "{", 1);
+  if (form == EVSI_FORM_OWN)
+    evsi_buf_addf(out, "\"v\":%d,", EVSI_WIRE_VERSION);
+  evsi_buf_add_text(out, "\"header\":{");
   const char *separator = "";
   for (size_t i = 0; i < FIELD_COUNT; i++) {
     const evs_bytes *value = field_of(envelope, &fields[i]);

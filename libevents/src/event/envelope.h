@@ -11,6 +11,13 @@
 
 enum { EVSI_WIRE_VERSION = 1 };
 
+/* How an envelope is written. */
+typedef enum evsi_form {
+  EVSI_FORM_OWN,
+  EVSI_FORM_PUBLISHED, /* without `v`: as the published library reads it */
+  EVSI_FORMS
+} evsi_form;
+
 /* All spans; empty ones are absent. */
 typedef struct evsi_envelope {
   evs_bytes id, type, origin, origin_prefix, timestamp, version, hash, content_type;
@@ -19,7 +26,7 @@ typedef struct evsi_envelope {
 } evsi_envelope;
 
 /* Appends the envelope. Texts of the header are escaped; headers and body go in as they are. */
-void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope);
+void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_form form);
 
 /* Finds the parts in `data`. Spans point into data, or into `scratch` where an escape had to be undone.
  * A missing `v` is the published library's form ({header, body}); an unknown one is refused.

@@ -73,6 +73,23 @@ bool evsi_pattern_is_floating(const char *pattern) {
   return pattern[0] == '*' && (pattern[1] == '.' || pattern[1] == '\0');
 }
 
+bool evsi_pattern_sample(const char *pattern, char *out) {
+  static const char any[] = "any";
+  bool floats = evsi_pattern_is_floating(pattern);
+  const char *rest = !floats ? pattern : pattern[1] == '.' ? pattern + 2 : "*";
+  /* What follows a leading `*.` names the beginning of a type only if more comes after it. */
+  if (rest[0] == '*' || (floats && !strchr(rest, '.')))
+    return false;
+  for (; *rest; rest++) {
+    const char *text = *rest == '*' ? any : rest;
+    size_t size = *rest == '*' ? sizeof any - 1 : 1;
+    memcpy(out, text, size);
+    out += size;
+  }
+  *out = '\0';
+  return true;
+}
+
 static bool note_match(void *data, uint32_t id) {
   (void)id;
   *(bool *)data = true;

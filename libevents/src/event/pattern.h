@@ -28,6 +28,10 @@ evs_status evsi_pattern_normalize(evs_bytes pattern, const evsi_origin_rule *rul
 /* `*` or a leading `*.`: matches at any origin. */
 bool evsi_pattern_is_floating(const char *pattern);
 
+/* Writes a type that a normalised pattern matches, at no origin, to ask where such types go. False when the
+ * pattern leaves the first segment of the type open. out: EVSI_PATTERN_MAX * 2 bytes. */
+bool evsi_pattern_sample(const char *pattern, char *out);
+
 /* Does a normalised pattern match a folded full type, by the texts alone? An anchored pattern is joined with
  * origin_prefix (folded, may be "") or taken as written where it begins with it. False also when memory is
  * short, then *out_failed is set. */

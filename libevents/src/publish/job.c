@@ -17,10 +17,14 @@ typedef struct event_draft {
   char timestamp[25];
   char hash[65];
   evsi_decision decision;
-  evsi_buf envelope;
+  evsi_buf envelopes[EVSI_FORMS]; /* in the forms that its transports want; else empty */
   evs_bytes body;
   evs_bytes event_id;
 } event_draft;
+
+static evsi_form form_of(const evsi_publisher *publisher, uint32_t link) {
+  return publisher->setup.config->transports[link].is_plain ? EVSI_FORM_PUBLISHED : EVSI_FORM_OWN;
+}
 
 static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
@@ -41,6 +45,17 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
     return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
                       (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
   return evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
+}
+
+static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *envelope, event_draft *draft) {
+  bool ok = true;
+  for (uint32_t i = 0; i < draft->decision.transport_count; i++) {
+    evsi_form form = form_of(publisher, draft->decision.transports[i]);
+    if (draft->envelopes[form].size == 0)
+      evsi_envelope_encode(&draft->envelopes[form], envelope, form);
+    ok = ok && !draft->envelopes[form].failed;
+  }
+  return ok;
 }
 
 /* The stages of an event in their order: check, route, hash, [compress, encrypt], envelope. The bracketed
@@ -72,8 +87,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
       .headers = event->headers,
       .body = is_json ? draft->body : evsi_bytes(NULL, 0),
   };
-  evsi_envelope_encode(&draft->envelope, &envelope);
-  return draft->envelope.failed ? evsi_error_nomem(out_error) : EVS_OK;
+  return write_forms(publisher, &envelope, draft) ? EVS_OK : evsi_error_nomem(out_error);
 }
 
 static evs_bytes keep_full_type(char **at, const char *prefix, const char *type) {
@@ -84,11 +98,13 @@ static evs_bytes keep_full_type(char **at, const char *prefix, const char *type)
 }
 
 static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft,
-                       const evs_tp_event *event) {
+                       const evs_tp_event *event, const evs_bytes forms[EVSI_FORMS]) {
   uint64_t sequence = atomic_fetch_add(&publisher->sequence, 1);
-  for (uint32_t i = 0; i < job->send_count; i++)
-    job->sends[i] =
-        (evsi_send){.job = job, .sequence = sequence, .link = draft->decision.transports[i], .event = *event};
+  for (uint32_t i = 0; i < job->send_count; i++) {
+    uint32_t link = draft->decision.transports[i];
+    job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
+    job->sends[i].event.data = forms[form_of(publisher, link)];
+  }
 }
 
 static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft) {
@@ -97,7 +113,8 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   uint32_t sends = draft->decision.transport_count;
   size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
   size_t texts = strlen(prefix) + strlen(draft->type) + strlen(draft->decision.topic) + draft->event_id.size +
-                 draft->envelope.size + (is_raw ? draft->body.size : 0) + 8;
+                 draft->envelopes[EVSI_FORM_OWN].size + draft->envelopes[EVSI_FORM_PUBLISHED].size +
+                 (is_raw ? draft->body.size : 0) + 8;
   evsi_job *job = evsi_calloc(1, fixed + texts);
   if (!job)
     return NULL;
@@ -116,24 +133,27 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
                          .partitions = draft->decision.partitions};
   stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
-  stored.data = evsi_bytes_place(&at, evsi_bytes(draft->envelope.data, draft->envelope.size));
+  evs_bytes forms[EVSI_FORMS];
+  for (int form = 0; form < EVSI_FORMS; form++)
+    forms[form] = evsi_bytes_place(&at, evsi_bytes(draft->envelopes[form].data, draft->envelopes[form].size));
   if (is_raw)
     stored.raw = evsi_bytes_place(&at, draft->body);
   job->type_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
   job->topic_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
-  fill_sends(publisher, job, draft, &stored);
+  fill_sends(publisher, job, draft, &stored, forms);
   return job;
 }
 
 evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error) {
-  event_draft draft = {.envelope = {0}};
+  event_draft draft = {.envelopes = {{0}}};
   evsi_job *job = NULL;
   evs_status status = decide(publisher, event, &draft, out_error);
   if (status == EVS_OK)
     status = encode(publisher, event, &draft, out_error);
   if (status == EVS_OK && !(job = build(publisher, event, &draft)))
     evsi_error_nomem(out_error);
-  evsi_buf_free(&draft.envelope);
+  for (int form = 0; form < EVSI_FORMS; form++)
+    evsi_buf_free(&draft.envelopes[form]);
   return job;
 }
 

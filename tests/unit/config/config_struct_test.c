@@ -209,6 +209,27 @@ static void a_subscription_takes_what_it_does_not_say_from_the_configuration(voi
   evsi_config_free(c);
 }
 
+static void compat_begins_new_groups_at_the_newest_event(void **state) {
+  (void)state;
+  evsi_config *c = load("{\"service\":\"s\",\"transports\":{\"old\":{\"type\":\"redis-streams\",\"compat\":"
+                        "\"logistically-3\"},\"own\":{\"type\":\"redis-streams\"}}}");
+  assert_true(c->transports[0].is_plain);
+  assert_false(c->transports[1].is_plain);
+  evsi_subscription_options old = subscribe(c, "{\"pattern\":\"a.b\",\"transport\":\"old\"}");
+  evsi_subscription_options all =
+      subscribe(c, "{\"pattern\":\"a.b\",\"transport\":\"old\",\"from\":\"earliest\"}");
+  evsi_subscription_options own = subscribe(c, "{\"pattern\":\"a.b\",\"transport\":\"own\"}");
+  assert_true(old.from_new);
+  assert_string_equal(old.group, "default-group");
+  assert_false(all.from_new);
+  assert_false(own.from_new);
+  assert_string_equal(own.group, "s");
+  evsi_subscription_options_free(&old);
+  evsi_subscription_options_free(&all);
+  evsi_subscription_options_free(&own);
+  evsi_config_free(c);
+}
+
 static void a_subscription_must_choose_where_no_transport_is_the_default(void **state) {
   (void)state;
   evsi_config *c = load("{\"service\":\"s\",\"routing\":{\"defaultTransport\":null},"
@@ -364,6 +385,7 @@ int main(void) {
       cmocka_unit_test(a_transport_gets_every_key_and_the_real_password),
       cmocka_unit_test(the_nearest_given_retry_value_wins),
       cmocka_unit_test(a_subscription_takes_what_it_does_not_say_from_the_configuration),
+      cmocka_unit_test(compat_begins_new_groups_at_the_newest_event),
       cmocka_unit_test(a_subscription_must_choose_where_no_transport_is_the_default),
       cmocka_unit_test(problems_are_bounded_and_counted),
       cmocka_unit_test(a_text_of_four_mebibytes_is_the_largest),

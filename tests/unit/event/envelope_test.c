@@ -32,11 +32,24 @@ static void an_envelope_is_written_in_the_documented_order(void **state) {
                             .headers = evsi_text("{\"a\":\"b\"}"),
                             .body = evsi_text("{ \"x\" : 1.50 }")};
   evsi_buf out = {0};
-  evsi_envelope_encode(&out, &envelope);
+  evsi_envelope_encode(&out, &envelope, EVSI_FORM_OWN);
   assert_string_equal(out.data,
                       "{\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"user.created\",\"origin\":\"sh\\\"op\","
                       "\"originPrefix\":\"eu.de\",\"timestamp\":\"2026-01-31T12:00:00.123Z\",\"hash\":\"ab\","
                       "\"version\":\"1.0.0\"},\"headers\":{\"a\":\"b\"},\"body\":{ \"x\" : 1.50 }}");
+  evsi_buf_free(&out);
+}
+
+static void the_published_form_is_written_without_v(void **state) {
+  (void)state;
+  evsi_envelope envelope = {.id = evsi_text("i"),
+                            .type = evsi_text("a.b"),
+                            .headers = evsi_text("{\"a\":\"b\"}"),
+                            .body = evsi_text("[1]")};
+  evsi_buf out = {0};
+  evsi_envelope_encode(&out, &envelope, EVSI_FORM_PUBLISHED);
+  assert_string_equal(out.data,
+                      "{\"header\":{\"id\":\"i\",\"type\":\"a.b\"},\"headers\":{\"a\":\"b\"},\"body\":[1]}");
   evsi_buf_free(&out);
 }
 
@@ -48,7 +61,7 @@ static void what_was_written_is_read_back_with_the_body_untouched(void **state) 
                       .body = evsi_text("[1, 2.50,\"\\u00e9\"]")};
   evsi_envelope back;
   evsi_buf out = {0}, scratch = {0};
-  evsi_envelope_encode(&out, &in);
+  evsi_envelope_encode(&out, &in, EVSI_FORM_OWN);
   assert_null(decode(out.data, &back, &scratch));
   assert_bytes(back.id, "i\n\x01");
   assert_bytes(back.type, "a.b");
@@ -64,12 +77,12 @@ static void an_absent_body_is_null_unless_bytes_travel_beside(void **state) {
   (void)state;
   evsi_envelope in = {.id = evsi_text("i"), .type = evsi_text("a")}, back;
   evsi_buf out = {0}, scratch = {0};
-  evsi_envelope_encode(&out, &in);
+  evsi_envelope_encode(&out, &in, EVSI_FORM_OWN);
   assert_null(decode(out.data, &back, &scratch));
   assert_bytes(back.body, "null");
   evsi_buf_clear(&out);
   in.content_type = evsi_text("image/png");
-  evsi_envelope_encode(&out, &in);
+  evsi_envelope_encode(&out, &in, EVSI_FORM_OWN);
   assert_null(strstr(out.data, "body"));
   assert_null(decode(out.data, &back, &scratch));
   assert_int_equal(back.body.size, 0);
@@ -181,6 +194,7 @@ static void every_cut_of_an_envelope_is_malformed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_envelope_is_written_in_the_documented_order),
+      cmocka_unit_test(the_published_form_is_written_without_v),
       cmocka_unit_test(what_was_written_is_read_back_with_the_body_untouched),
       cmocka_unit_test(an_absent_body_is_null_unless_bytes_travel_beside),
       cmocka_unit_test(members_may_come_in_any_order_and_unknown_ones_are_ignored),

@@ -86,12 +86,32 @@ static void floating_patterns_are_told_from_anchored_ones(void **state) {
   assert_false(evsi_pattern_is_floating("a"));
 }
 
+static void a_pattern_gives_a_type_to_ask_for_routes_unless_its_first_segment_is_open(void **state) {
+  (void)state;
+  static const struct {
+    const char *pattern, *sample;
+  } cases[] = {{"user.created", "user.created"},
+               {"user.*", "user.any"},
+               {"*.user.*", "user.any"},
+               {"*.user.created", "user.created"},
+               {"user.*.done", "user.any.done"},
+               {"*.created", NULL},
+               {"*.*.user", NULL},
+               {"*", NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char out[2 * EVSI_PATTERN_MAX] = "";
+    assert_int_equal(evsi_pattern_sample(cases[i].pattern, out), cases[i].sample != NULL);
+    assert_string_equal(out, cases[i].sample ? cases[i].sample : "");
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_refusal_names_the_pattern_and_the_position),
       cmocka_unit_test(dashes_are_allowed_only_where_a_known_origin_stands),
       cmocka_unit_test(length_is_bounded),
       cmocka_unit_test(floating_patterns_are_told_from_anchored_ones),
+      cmocka_unit_test(a_pattern_gives_a_type_to_ask_for_routes_unless_its_first_segment_is_open),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

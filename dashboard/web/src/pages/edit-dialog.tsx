@@ -92,7 +92,7 @@ function Review({ entry, path, text, onBack, onClose }: ReviewProps) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (!(await run('POST', `${path}:requeue`, body))) return;
-    say({ tone: 'ok', text: `The edited copy was requeued for ${entry.group ?? 'its group'}.` });
+    say({ tone: 'ok', text: `The edited copy was requeued for ${entry.group ?? 'every group'}.` });
     onClose(true);
   };
   return (

@@ -39,7 +39,7 @@ export function RequeueDialog({ entry, path, onClose }: EntryDialogProps) {
     if (!answer) return;
     say({
       tone: 'ok',
-      text: `Requeued for ${entry.group ?? 'its group'}${answer.offset ? ` as ${answer.offset}` : ''}.`,
+      text: `Requeued for ${entry.group ?? 'every group'}${answer.offset ? ` as ${answer.offset}` : ''}.`,
     });
     onClose(true);
   };

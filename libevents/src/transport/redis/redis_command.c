@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { SCAN_COUNT = 1000 };
+
 /* "<prefix><value>\r\n"; snprintf would cost as much as the rest of a command. */
 static void put_number(evsi_buf *out, char prefix, uint64_t value) {
   char text[24];
@@ -58,6 +60,17 @@ void evsi_redis_arg_bytes(evsi_redis_args *args, evs_bytes bytes) {
 void evsi_redis_arg_u64(evsi_redis_args *args, uint64_t value) {
   evsi_redis_put_u64(&args->body, value);
   args->count++;
+}
+
+void evsi_redis_put_scan(evsi_redis_args *args, evs_bytes cursor, evs_bytes pattern) {
+  evsi_redis_arg_text(args, "SCAN");
+  evsi_redis_arg_bytes(args, cursor);
+  evsi_redis_arg_text(args, "MATCH");
+  evsi_redis_arg_bytes(args, pattern);
+  evsi_redis_arg_text(args, "COUNT");
+  evsi_redis_arg_u64(args, SCAN_COUNT);
+  evsi_redis_arg_text(args, "TYPE");
+  evsi_redis_arg_text(args, "stream");
 }
 
 void evsi_redis_args_free(evsi_redis_args *args) {

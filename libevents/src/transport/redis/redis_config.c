@@ -41,6 +41,8 @@ static char *shown_address(const evsi_redis_config *config) {
 static bool fill_in(evsi_redis_config *config, const json_t *root) {
   const json_t *reconnect = json_object_get(root, "reconnect");
   const json_t *jitter = json_object_get(reconnect, "jitter");
+  const char *layout = json_string_value(json_object_get(root, "keyLayout"));
+  config->layout.is_plain = layout && strcmp(layout, "plain") == 0;
   config->port = (uint16_t)number(root, "port", 6379, 1, 65535);
   config->db = number(root, "db", 0, 0, 65535);
   config->session_timeout_ms = number(root, "sessionTimeout", 15000, 100, 3600000);
@@ -57,8 +59,8 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
          copy_text(root, "path", NULL, &config->path) &&
          copy_text(root, "username", NULL, &config->username) &&
          copy_text(root, "password", NULL, &config->password) &&
-         copy_text(root, "streamPrefix", "stream:", &config->stream_prefix) &&
-         copy_text(root, "dlqStreamPrefix", "dlq:", &config->dlq_prefix) &&
+         copy_text(root, "streamPrefix", "stream:", &config->layout.stream_prefix) &&
+         copy_text(root, "dlqStreamPrefix", "dlq:", &config->layout.dlq_prefix) &&
          (config->shown = shown_address(config)) != NULL;
 }
 
@@ -86,8 +88,8 @@ void evsi_redis_config_free(evsi_redis_config *config) {
   evsi_free(config->path);
   evsi_free(config->username);
   evsi_free(config->password);
-  evsi_free(config->stream_prefix);
-  evsi_free(config->dlq_prefix);
+  evsi_free(config->layout.stream_prefix);
+  evsi_free(config->layout.dlq_prefix);
   evsi_free(config->shown);
   memset(config, 0, sizeof *config);
 }

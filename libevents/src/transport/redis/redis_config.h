@@ -7,14 +7,14 @@
 
 #include "base/backoff.h"
 #include "libevents.h"
+#include "transport/redis/redis_keys.h"
 
 typedef struct evsi_redis_config {
   char *host;
   char *path; /* unix socket, or NULL */
   char *username;
   char *password; /* never shown */
-  char *stream_prefix;
-  char *dlq_prefix;
+  evsi_redis_layout layout;
   char *shown; /* address for messages, without secrets */
   uint16_t port;
   uint32_t db;

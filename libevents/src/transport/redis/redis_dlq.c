@@ -47,8 +47,8 @@ static void on_letter(evsi_redis_request *request, uint64_t tag, const evsi_redi
   evsi_buf_free(&scratch);
 }
 
-static void read_one(evsi_redis_request *request, const char *prefix, evs_bytes name, evs_bytes entry) {
-  char *key = evsi_redis_key(prefix, name, "");
+/* Takes the key. */
+static void read_one(evsi_redis_request *request, char *key, evs_bytes entry) {
   char id[EVSI_REDIS_ID_TEXT];
   snprintf(id, sizeof id, "%.*s", (int)entry.size, entry.data);
   uint64_t most = evsi_redis_request_number(request, "maxBody", 0, UINT32_MAX);
@@ -72,11 +72,11 @@ static void on_archived(evsi_redis_request *request, uint64_t tag, const evsi_re
     evsi_redis_request_answer(request, EVS_NOT_FOUND, evsi_text(text));
     return;
   }
-  read_one(request, EVSI_REDIS_ARCHIVE, name, place);
+  read_one(request, evsi_redis_key(&request->transport->config.layout, EVSI_REDIS_ARCHIVE, name, ""), place);
 }
 
 static void find_archived(evsi_redis_request *request, evs_bytes name, evs_bytes entry) {
-  char *key = evsi_redis_key(EVSI_REDIS_ARCHIVED, name, "");
+  char *key = evsi_redis_key(&request->transport->config.layout, EVSI_REDIS_ARCHIVED, name, "");
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, "HGET");
   evsi_redis_arg_text(&args, key ? key : "");
@@ -95,5 +95,5 @@ void evsi_redis_request_dlq_get(evsi_redis_request *request) {
   else if (json_is_true(json_object_get(request->params, "archived")))
     find_archived(request, name, entry);
   else
-    read_one(request, request->transport->config.dlq_prefix, name, entry);
+    read_one(request, evsi_redis_dlq_key(&request->transport->config.layout, name), entry);
 }

@@ -201,7 +201,7 @@ static void read_original(evsi_redis_request *request) {
   request->step = change_ids;
   if (!id || !evsi_redis_letter_split(request->transport, id, &name, &entry))
     return;
-  char *key = evsi_redis_key(request->transport->config.dlq_prefix, name, "");
+  char *key = evsi_redis_dlq_key(&request->transport->config.layout, name);
   const evsi_redis_page page = {.key = key ? key : "", .from = entry.data, .to = entry.data, .most = 1};
   evsi_redis_letters_read(request, &page, on_original, 0);
   evsi_free(key);

@@ -94,10 +94,11 @@ static void ask(evsi_redis_request *request, const char *command, const char *ke
 }
 
 void evsi_redis_index_read(evsi_redis_request *request, void (*next)(evsi_redis_request *request)) {
+  const evsi_redis_layout *layout = &request->transport->config.layout;
   request->step = next;
   request->result = json_object();
   for (size_t i = 0; i < request->stream_count && !request->is_answered; i++) {
-    char *index = evsi_redis_key(EVSI_REDIS_INDEX, evsi_text(request->streams[i].name), "");
+    char *index = evsi_redis_key(layout, EVSI_REDIS_INDEX, evsi_text(request->streams[i].name), "");
     ask(request, "XLEN", request->streams[i].dlq, on_length, i);
     if (!request->is_answered)
       ask(request, "HGETALL", index ? index : "", on_index, i);

@@ -28,7 +28,7 @@ typedef struct lane {
 } lane;
 
 typedef struct listing {
-  const char *prefix;
+  bool is_archive;
   bool is_newest_first;
   evsi_dead_view view;
   uint64_t longest, page;
@@ -180,7 +180,10 @@ static void read_lane(evsi_redis_request *request, size_t index) {
   snprintf(from, sizeof from, "%s%s", each->is_inclusive ? "" : "(", id);
   if (is_at_start)
     snprintf(from, sizeof from, "%s", list->is_newest_first ? "+" : "-");
-  char *key = evsi_redis_key(list->prefix, evsi_text(request->streams[index].name), "");
+  const evsi_redis_layout *layout = &request->transport->config.layout;
+  evs_bytes name = evsi_text(request->streams[index].name);
+  char *key = list->is_archive ? evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, name, "")
+                               : evsi_redis_dlq_key(layout, name);
   const evsi_redis_page page = {.key = key ? key : "",
                                 .is_newest_first = list->is_newest_first,
                                 .from = from,
@@ -243,7 +246,7 @@ static void begin(evsi_redis_request *request) {
                               evsi_text("cursor is not one that a former page of this order gave as next"));
 }
 
-static void start(evsi_redis_request *request, const char *prefix, bool is_newest_first) {
+static void start(evsi_redis_request *request, bool is_archive, bool is_newest_first) {
   listing *list = evsi_calloc(1, sizeof *list);
   request->extra = list;
   request->extra_free = listing_free;
@@ -251,7 +254,7 @@ static void start(evsi_redis_request *request, const char *prefix, bool is_newes
     evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
     return;
   }
-  list->prefix = prefix;
+  list->is_archive = is_archive;
   list->is_newest_first = is_newest_first;
   list->view = (evsi_dead_view){.is_row = json_is_false(json_object_get(request->params, "body")),
                                 .max_body = UINT64_MAX};
@@ -267,9 +270,9 @@ void evsi_redis_request_dlq_list(evsi_redis_request *request) {
   if (order && strcmp(order, "newest") != 0 && strcmp(order, "oldest") != 0)
     evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("order must be \"newest\" or \"oldest\""));
   else
-    start(request, request->transport->config.dlq_prefix, order && *order == 'n');
+    start(request, false, order && *order == 'n');
 }
 
 void evsi_redis_request_dlq_archive(evsi_redis_request *request) {
-  start(request, EVSI_REDIS_ARCHIVE, true);
+  start(request, true, true);
 }

@@ -259,7 +259,7 @@ static uint64_t pump_stream(evsi_redis_stream *stream, uint64_t now) {
 void evsi_redis_group_pump(evsi_redis_group *group) {
   evs_transport *transport = group->transport;
   uint64_t now = evsi_redis_now(transport), again = 0;
-  bool is_ready = group->is_registry_seen;
+  bool is_ready = !evsi_redis_topics_awaited(group);
   if (!transport->command.is_up || (group->is_leaving && pump_leaving(group)))
     return;
   bool is_leaving_now = false;

@@ -50,6 +50,10 @@ struct evs_transport {
   json_t *found_streams; /* names of streams that a scan found and nobody registered, or NULL */
   uint64_t scan_ms;      /* when to look for streams that nobody registered */
   bool is_scanning;
+  json_t *seen_streams; /* names that a request found by their keys, or NULL */
+  uint64_t seen_until_ms;
+  json_t *looked_at; /* topics that were looked for in the plain layout beside ours, or NULL */
+  bool is_foreign_told;
 
   evsi_redis_group *groups;
   evsi_redis_outcomes settled;
@@ -88,6 +92,12 @@ void evsi_redis_publish_free(evs_transport *transport);
 /* ---- redis_topics.c ---- */
 void evsi_redis_topics_look(evs_transport *transport); /* did the registry change? */
 void evsi_redis_topics_read(evs_transport *transport); /* reads all of it, for all groups */
+/* Is it still open which streams a group reads? */
+bool evsi_redis_topics_awaited(const evsi_redis_group *group);
+
+/* ---- redis_foreign.c ---- */
+/* A topic is in use: does it exist in the plain layout too? Looks once for each. */
+void evsi_redis_foreign_look(evs_transport *transport, const char *topic);
 
 /* ---- redis_heartbeat.c ---- */
 void evsi_redis_beat(evs_transport *transport);

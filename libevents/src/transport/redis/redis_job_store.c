@@ -24,9 +24,10 @@ static void put_json(evsi_redis_args *args, const json_t *value) {
   evsi_free(text);
 }
 
-static evsi_redis_request_script begin(const char *verb, const json_t *id) {
+static evsi_redis_request_script begin(const evsi_redis_request *request, const char *verb,
+                                       const json_t *id) {
   evsi_redis_request_script call = {.script = EVSI_REDIS_JOBS, .keys = 1};
-  evsi_redis_arg_text(&call.args, EVSI_REDIS_OPERATIONS);
+  evsi_redis_arg_text(&call.args, evsi_redis_operations(&request->transport->config.layout));
   evsi_redis_arg_text(&call.args, verb);
   put_text(&call.args, id);
   return call;
@@ -50,14 +51,14 @@ static void answer(evsi_redis_request *request, json_t *document) {
 static void on_created(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   evs_bytes id = evsi_redis_text(evsi_redis_item(reply, 1));
   (void)tag;
-  if (!evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_OPERATIONS))
+  if (!evsi_redis_request_refused(request, reply, "writing operations"))
     answer(request, json_pack("{s:o,s:b}", "id", json_stringn(id.data ? id.data : "", id.size), "isNew",
                               is_ok(reply)));
 }
 
 static void on_written(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   (void)tag;
-  if (!evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_OPERATIONS))
+  if (!evsi_redis_request_refused(request, reply, "writing operations"))
     answer(request, json_pack("{s:b,s:b}", "isWritten", is_ok(reply), "isClaimed", is_ok(reply)));
 }
 
@@ -68,14 +69,14 @@ static json_t *load(evs_bytes text) {
 
 static void on_beaten(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   (void)tag;
-  if (!evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_OPERATIONS))
+  if (!evsi_redis_request_refused(request, reply, "writing operations"))
     answer(request, json_pack("{s:b,s:I,s:o}", "isOwner", is_ok(reply), "version",
                               (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)), "document",
                               load(evsi_redis_text(evsi_redis_item(reply, 2)))));
 }
 
 void evsi_redis_request_job_create(evsi_redis_request *request) {
-  evsi_redis_request_script call = begin("create", given(request, "id"));
+  evsi_redis_request_script call = begin(request, "create", given(request, "id"));
   put_json(&call.args, given(request, "document"));
   put_text(&call.args, given(request, "owner"));
   put_text(&call.args, given(request, "key"));
@@ -83,21 +84,21 @@ void evsi_redis_request_job_create(evsi_redis_request *request) {
 }
 
 void evsi_redis_request_job_write(evsi_redis_request *request) {
-  evsi_redis_request_script call = begin("write", given(request, "id"));
+  evsi_redis_request_script call = begin(request, "write", given(request, "id"));
   evsi_redis_arg_u64(&call.args, (uint64_t)json_integer_value(given(request, "version")));
   put_json(&call.args, given(request, "document"));
   evsi_redis_request_call(request, &call, on_written, 0);
 }
 
 void evsi_redis_request_job_beat(evsi_redis_request *request) {
-  evsi_redis_request_script call = begin("beat", given(request, "id"));
+  evsi_redis_request_script call = begin(request, "beat", given(request, "id"));
   put_text(&call.args, given(request, "owner"));
   put_json(&call.args, given(request, "progress"));
   evsi_redis_request_call(request, &call, on_beaten, 0);
 }
 
 void evsi_redis_request_job_claim(evsi_redis_request *request) {
-  evsi_redis_request_script call = begin("claim", given(request, "id"));
+  evsi_redis_request_script call = begin(request, "claim", given(request, "id"));
   put_text(&call.args, given(request, "beat"));
   put_text(&call.args, given(request, "owner"));
   evsi_redis_request_call(request, &call, on_written, 0);
@@ -105,7 +106,7 @@ void evsi_redis_request_job_claim(evsi_redis_request *request) {
 
 static void on_forgotten(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   (void)tag;
-  evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_OPERATIONS);
+  evsi_redis_request_refused(request, reply, "writing operations");
 }
 
 static void done(evsi_redis_request *request) {
@@ -117,7 +118,7 @@ void evsi_redis_request_job_forget(evsi_redis_request *request) {
   json_t *id;
   request->step = done;
   json_array_foreach(given(request, "ids"), i, id) {
-    evsi_redis_request_script call = begin("forget", id);
+    evsi_redis_request_script call = begin(request, "forget", id);
     evsi_redis_request_call(request, &call, on_forgotten, 0);
   }
 }
@@ -165,7 +166,7 @@ static void on_all(evsi_redis_request *request, uint64_t tag, const evsi_redis_r
     if (row)
       json_array_append_new(jobs, row);
   }
-  if (evsi_redis_request_refused(request, reply, "reading " EVSI_REDIS_OPERATIONS))
+  if (evsi_redis_request_refused(request, reply, "reading operations"))
     json_decref(jobs);
   else
     answer_list(request, jobs);
@@ -175,7 +176,7 @@ static void on_one(evsi_redis_request *request, uint64_t tag, const evsi_redis_r
   const json_t *id = given(request, "id");
   evs_bytes values[4];
   (void)tag;
-  if (evsi_redis_request_refused(request, reply, "reading " EVSI_REDIS_OPERATIONS))
+  if (evsi_redis_request_refused(request, reply, "reading operations"))
     return;
   for (size_t p = 0; p < sizeof values / sizeof values[0]; p++)
     values[p] = evsi_redis_text(evsi_redis_item(reply, p));
@@ -191,7 +192,7 @@ void evsi_redis_request_job_list(evsi_redis_request *request) {
   const char *id = evsi_redis_request_text(request, "id");
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, id ? "HMGET" : "HGETALL");
-  evsi_redis_arg_text(&args, EVSI_REDIS_OPERATIONS);
+  evsi_redis_arg_text(&args, evsi_redis_operations(&request->transport->config.layout));
   for (size_t p = 0; id && p < sizeof parts / sizeof parts[0]; p++) {
     char field[80];
     snprintf(field, sizeof field, "%.64s%s", id, parts[p]);

@@ -17,8 +17,11 @@ static bool load_kind(evsi_redis_request *request, evsi_redis_move_kind *out) {
   return is_known && evsi_redis_request_filter(request, json_object_get(request->params, "filter"), true);
 }
 
-static const char *source_of(const evsi_redis_request *request, evsi_redis_move_kind kind) {
-  return kind == EVSI_MOVE_RESTORE ? EVSI_REDIS_ARCHIVE : request->transport->config.dlq_prefix;
+/* Key of the letters that are moved. */
+static char *source_of(const evsi_redis_request *request, evsi_redis_move_kind kind, evs_bytes name) {
+  const evsi_redis_layout *layout = &request->transport->config.layout;
+  return kind == EVSI_MOVE_RESTORE ? evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, name, "")
+                                   : evsi_redis_dlq_key(layout, name);
 }
 
 /* ---- job.bounds: the newest letter of each stream ---------------------------------------------- */
@@ -41,7 +44,7 @@ static void find_bounds(evsi_redis_request *request) {
   request->step = answer_bounds;
   request->result = json_object();
   for (size_t i = 0; i < request->stream_count && !request->is_answered; i++) {
-    char *key = evsi_redis_key(source_of(request, kind), evsi_text(request->streams[i].name), "");
+    char *key = source_of(request, kind, evsi_text(request->streams[i].name));
     evsi_redis_letters_bound(request, key ? key : "", on_bound, i);
     evsi_free(key);
   }
@@ -125,10 +128,11 @@ void evsi_redis_request_job_enter(evsi_redis_request *request) {
   size_t count = json_array_size(json_object_get(request->params, "streams"));
   char suffix[EVSI_REDIS_NAME_MAX];
   snprintf(suffix, sizeof suffix, ":%s", id ? id : "");
+  const evsi_redis_layout *layout = &request->transport->config.layout;
   request->step = answer_progress;
   request->result = json_object();
   for (size_t i = 0; i < count && !request->is_answered; i++) {
-    char *key = evsi_redis_key(EVSI_REDIS_PROGRESS, evsi_text(name_at(request, i)), suffix);
+    char *key = evsi_redis_key(layout, EVSI_REDIS_PROGRESS, evsi_text(name_at(request, i)), suffix);
     enter(request, key ? key : "", owner ? owner : "", i);
     evsi_free(key);
   }
@@ -253,7 +257,7 @@ void evsi_redis_request_job_step(evsi_redis_request *request) {
     snprintf(from, sizeof from, "(%s", position);
     set_position(made, evsi_text(position));
   }
-  char *key = evsi_redis_key(source_of(request, made->kind), evsi_text(stream), "");
+  char *key = source_of(request, made->kind, evsi_text(stream));
   const evsi_redis_page page = {.key = key ? key : "",
                                 .from = from,
                                 .to = bound,

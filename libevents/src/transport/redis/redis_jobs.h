@@ -6,8 +6,6 @@
 
 #include "transport/redis/redis_request.h"
 
-#define EVSI_REDIS_OPERATIONS "evs:operations"
-
 /* ---- redis_job_store.c ---- */
 void evsi_redis_request_job_list(evsi_redis_request *request);
 void evsi_redis_request_job_create(evsi_redis_request *request);

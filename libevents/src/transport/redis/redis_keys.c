@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-
 bool evsi_redis_stream_name(evs_bytes topic, int32_t partition, char *out) {
   if (topic.size == 0 || topic.size > EVSI_REDIS_NAME_MAX - 16)
     return false;
@@ -37,22 +35,81 @@ void evsi_redis_split_name(evs_bytes name, evs_bytes *out_topic, int32_t *out_pa
   *out_partition = partition;
 }
 
-char *evsi_redis_key(const char *prefix, evs_bytes name, const char *suffix) {
+char *evsi_redis_stream_key(const evsi_redis_layout *layout, evs_bytes name) {
   evsi_buf key = {0};
-  evsi_buf_add_text(&key, prefix);
-  evsi_buf_add(&key, "{", 1);
+  evsi_buf_add_text(&key, layout->stream_prefix);
+  evsi_buf_add_text(&key, layout->is_plain ? "" : "{");
   evsi_buf_add_bytes(&key, name);
-  evsi_buf_add(&key, "}", 1);
+  evsi_buf_add_text(&key, layout->is_plain ? "" : "}");
+  return evsi_buf_take(&key);
+}
+
+char *evsi_redis_dlq_key(const evsi_redis_layout *layout, evs_bytes name) {
+  evsi_buf key = {0};
+  evsi_buf_add_text(&key, layout->dlq_prefix);
+  evsi_buf_add_text(&key, layout->is_plain ? layout->stream_prefix : "{");
+  evsi_buf_add_bytes(&key, name);
+  evsi_buf_add_text(&key, layout->is_plain ? "" : "}");
+  return evsi_buf_take(&key);
+}
+
+char *evsi_redis_key(const evsi_redis_layout *layout, const char *kind, evs_bytes name, const char *suffix) {
+  evsi_buf key = {0};
+  evsi_buf_add_text(&key, kind);
+  evsi_buf_add_text(&key, "{");
+  evsi_buf_add_text(&key, layout->is_plain ? layout->stream_prefix : "");
+  evsi_buf_add_bytes(&key, name);
+  evsi_buf_add_text(&key, "}");
   evsi_buf_add_text(&key, suffix);
   return evsi_buf_take(&key);
 }
 
-evs_bytes evsi_redis_name_in_key(const char *prefix, evs_bytes key) {
-  size_t head = strlen(prefix);
-  if (key.size < head + 3 || memcmp(key.data, prefix, head) != 0 || key.data[head] != '{' ||
-      key.data[key.size - 1] != '}')
+const char *evsi_redis_registry(const evsi_redis_layout *layout) {
+  return layout->is_plain ? "evs:topics:plain" : "evs:topics";
+}
+
+const char *evsi_redis_operations(const evsi_redis_layout *layout) {
+  return layout->is_plain ? "evs:operations:plain" : "evs:operations";
+}
+
+/* What stands between a prefix and an end, or empty. */
+static evs_bytes inner(evs_bytes key, const char *prefix, const char *end) {
+  size_t head = strlen(prefix), tail = strlen(end);
+  if (key.size <= head + tail || memcmp(key.data, prefix, head) != 0 ||
+      memcmp(key.data + key.size - tail, end, tail) != 0)
     return evsi_bytes(NULL, 0);
-  return evsi_bytes(key.data + head + 1, key.size - head - 2);
+  return evsi_bytes(key.data + head, key.size - head - tail);
+}
+
+/* Other keys may begin like a stream in the plain layout: copies that were made for a replay
+ * ("<stream>:replay:<time>"), and streams of the tagged layout. */
+static evs_bytes plain_topic(evs_bytes name) {
+  for (uint64_t i = 0; i < name.size; i++) {
+    if (strchr(":{}", name.data[i]))
+      return evsi_bytes(NULL, 0);
+  }
+  return name;
+}
+
+static evs_bytes name_in(const evsi_redis_layout *layout, evs_bytes key) {
+  evs_bytes rest = inner(key, layout->is_plain ? layout->stream_prefix : "{", layout->is_plain ? "" : "}");
+  return layout->is_plain ? plain_topic(rest) : rest;
+}
+
+evs_bytes evsi_redis_name_in_stream_key(const evsi_redis_layout *layout, evs_bytes key) {
+  return layout->is_plain ? name_in(layout, key) : name_in(layout, inner(key, layout->stream_prefix, ""));
+}
+
+evs_bytes evsi_redis_name_in_dlq_key(const evsi_redis_layout *layout, evs_bytes key) {
+  return name_in(layout, inner(key, layout->dlq_prefix, ""));
+}
+
+void evsi_redis_pattern_add(evsi_buf *out, const char *text) {
+  for (const char *at = text; *at; at++) {
+    if (strchr("*?[]\\^", *at))
+      evsi_buf_add(out, "\\", 1);
+    evsi_buf_add(out, at, 1);
+  }
 }
 
 static bool parse_number(const char **at, const char *end, uint64_t *out_value) {

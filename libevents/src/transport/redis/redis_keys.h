@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * redis_keys.h - names of keys and ids of entries. Everything that one script touches has the same hash
- * tag, {topic} or {topic:partition}, so it lives in one slot of a cluster. */
+ * redis_keys.h - names of keys and ids of entries. In the tagged layout everything that one script touches
+ * has the same hash tag, {topic} or {topic:partition}, so it lives in one slot of a cluster. The plain layout
+ * has the keys of the published library for streams and dead letters; all else is tagged with the whole key
+ * of its stream, so that the two never meet. */
 #ifndef EVSI_REDIS_KEYS_H
 #define EVSI_REDIS_KEYS_H
 
@@ -8,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "libevents.h"
 
-#define EVSI_REDIS_REGISTRY "evs:topics"
 #define EVSI_REDIS_PAUSED "evs:paused"
 #define EVSI_REDIS_INDEX "evs:fp:"
 #define EVSI_REDIS_ARCHIVE "evs:archive:"
@@ -27,10 +29,28 @@ enum { EVSI_REDIS_ID_TEXT = 48, EVSI_REDIS_NAME_MAX = 256 };
 bool evsi_redis_stream_name(evs_bytes topic, int32_t partition, char *out);
 /* The other way: a number behind the last colon is a partition. */
 void evsi_redis_split_name(evs_bytes name, evs_bytes *out_topic, int32_t *out_partition);
-/* prefix{name}suffix, or NULL when memory is short. */
-char *evsi_redis_key(const char *prefix, evs_bytes name, const char *suffix);
-/* The name in "<prefix>{name}", or empty. */
-evs_bytes evsi_redis_name_in_key(const char *prefix, evs_bytes key);
+
+/* How one transport names its keys. */
+typedef struct evsi_redis_layout {
+  char *stream_prefix;
+  char *dlq_prefix;
+  bool is_plain;
+} evsi_redis_layout;
+
+/* Keys, or NULL when memory is short: of the events, of the dead letters, and of what stands beside them,
+ * kind{name}suffix. */
+char *evsi_redis_stream_key(const evsi_redis_layout *layout, evs_bytes name);
+char *evsi_redis_dlq_key(const evsi_redis_layout *layout, evs_bytes name);
+char *evsi_redis_key(const evsi_redis_layout *layout, const char *kind, evs_bytes name, const char *suffix);
+/* Registry of topics, and operations: one of each for all streams of a layout. */
+const char *evsi_redis_registry(const evsi_redis_layout *layout);
+const char *evsi_redis_operations(const evsi_redis_layout *layout);
+/* The name in the key of a stream, or of its dead letters; empty when it is no such key. */
+evs_bytes evsi_redis_name_in_stream_key(const evsi_redis_layout *layout, evs_bytes key);
+evs_bytes evsi_redis_name_in_dlq_key(const evsi_redis_layout *layout, evs_bytes key);
+
+/* Appends a text so that a pattern of SCAN takes it as it is. */
+void evsi_redis_pattern_add(evsi_buf *out, const char *text);
 
 bool evsi_redis_id_parse(evs_bytes text, evsi_redis_id *out_id);
 int evsi_redis_id_compare(evsi_redis_id a, evsi_redis_id b);

@@ -2,6 +2,7 @@
  * redis_letters.c - see redis_letters.h. */
 #include "transport/redis/redis_letters.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "transport/redis/redis_entry.h"
@@ -76,6 +77,31 @@ static uint64_t size_of(const evsi_redis_reply *row, size_t item, evs_bytes valu
   return size > 0 && (uint64_t)size > value.size ? (uint64_t)size : value.size;
 }
 
+/* Did the published library write this letter? What it says of the failure leads the fields. */
+static bool has_head(const evsi_redis_reply *fields) {
+  static const char *const names[] = {"originalId", "originalStream", "error", "timestamp"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (!evsi_redis_is(evsi_redis_item(fields, 2 * i), names[i]))
+      return false;
+  }
+  return true;
+}
+
+/* The record of such a letter. */
+static void make_record(const evsi_redis_reply *fields, evs_bytes topic, evsi_buf *out) {
+  evs_bytes id = evsi_redis_text(evsi_redis_item(fields, 1)),
+            message = evsi_redis_text(evsi_redis_item(fields, 5));
+  int64_t at = evsi_redis_integer(evsi_redis_item(fields, 7));
+  evsi_buf_add_text(out, "{\"originalId\":");
+  evsi_buf_add_json(out, id.data, id.size);
+  evsi_buf_add_text(out, ",\"topic\":");
+  evsi_buf_add_json(out, topic.data, topic.size);
+  evsi_buf_add_text(out, ",\"error\":{\"class\":\"Error\",\"message\":");
+  evsi_buf_add_json(out, message.data, message.size);
+  evsi_buf_addf(out, "},\"attempts\":0,\"firstFailureAt\":%" PRId64 ",\"lastFailureAt\":%" PRId64 "}", at,
+                at);
+}
+
 void evsi_redis_letter_read(const evs_transport *transport, evs_bytes name, const evsi_redis_reply *row,
                             evsi_dead_letter *letter, evsi_buf *scratch) {
   const evsi_redis_reply *fields = evsi_redis_item(row, 1);
@@ -90,13 +116,18 @@ void evsi_redis_letter_read(const evs_transport *transport, evs_bytes name, cons
   letter->is_malformed = (stored.flags & EVS_ENTRY_MALFORMED) != 0;
   evsi_buf_clear(scratch);
   add_id(transport, name, letter->archive, evsi_redis_text(evsi_redis_item(row, 0)), scratch);
-  size_t id_size = scratch->size;
+  size_t id_end = scratch->size;
   if (letter->is_malformed)
     evsi_redis_entry_as_json(fields, scratch);
-  letter->id = evsi_bytes(scratch->data, id_size);
-  letter->data =
-      letter->is_malformed ? evsi_bytes(scratch->data + id_size, scratch->size - id_size) : stored.data;
+  size_t data_end = scratch->size;
+  if (letter->record.size == 0 && has_head(fields))
+    make_record(fields, letter->topic, scratch);
+  /* Only now does scratch stay where it is. */
+  letter->id = evsi_bytes(scratch->data, id_end);
+  letter->data = letter->is_malformed ? evsi_bytes(scratch->data + id_end, data_end - id_end) : stored.data;
   letter->data_size = letter->is_malformed ? letter->data.size : size_of(row, 2, stored.data);
+  if (letter->record.size == 0)
+    letter->record = evsi_bytes(scratch->data + data_end, scratch->size - data_end);
 }
 
 bool evsi_redis_letter_split(const evs_transport *transport, const char *id, evs_bytes *out_name,

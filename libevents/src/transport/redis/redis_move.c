@@ -47,17 +47,18 @@ char *evsi_redis_move_note(const json_t *params, const char *operation) {
 
 /* ---- sending ---------------------------------------------------------------------------------- */
 
-static void put_key(evsi_redis_args *args, const char *prefix, evs_bytes name, const char *suffix) {
-  char *key = evsi_redis_key(prefix, name, suffix);
+/* Takes the key. */
+static void put_key(evsi_redis_args *args, char *key) {
   args->body.failed |= key == NULL;
   evsi_redis_arg_text(args, key ? key : "");
   evsi_free(key);
 }
 
-static void put_progress(evsi_redis_args *args, const evsi_redis_move *move) {
+static void put_progress(evsi_redis_args *args, const evsi_redis_layout *layout,
+                         const evsi_redis_move *move) {
   char suffix[EVSI_REDIS_NAME_MAX];
   snprintf(suffix, sizeof suffix, ":%s", move->operation ? move->operation : "");
-  put_key(args, EVSI_REDIS_PROGRESS, move->name, suffix);
+  put_key(args, evsi_redis_key(layout, EVSI_REDIS_PROGRESS, move->name, suffix));
 }
 
 static void put_job(evsi_redis_args *args, const evsi_redis_move *move) {
@@ -77,30 +78,31 @@ static void put_entries(evsi_redis_args *args, const evsi_redis_move *move) {
   }
 }
 
-static void put_restore(evsi_redis_request_script *call, const evsi_redis_config *config,
+static void put_restore(evsi_redis_request_script *call, const evsi_redis_layout *layout,
                         const evsi_redis_move *move) {
   call->script = EVSI_REDIS_RESTORE;
   call->keys = 5;
-  put_key(&call->args, config->dlq_prefix, move->name, "");
-  put_key(&call->args, EVSI_REDIS_ARCHIVE, move->name, "");
-  put_key(&call->args, EVSI_REDIS_ARCHIVED, move->name, "");
-  put_key(&call->args, EVSI_REDIS_INDEX, move->name, "");
-  put_progress(&call->args, move);
+  put_key(&call->args, evsi_redis_dlq_key(layout, move->name));
+  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
+  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
+  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
+  put_progress(&call->args, layout, move);
   put_job(&call->args, move);
 }
 
 static void put_move(evsi_redis_request_script *call, const evs_transport *transport,
                      const evsi_redis_move *move) {
+  const evsi_redis_layout *layout = &transport->config.layout;
   evsi_buf head = {0};
   evsi_redis_letter_id(transport, move->name, evsi_bytes(NULL, 0), &head);
   call->script = EVSI_REDIS_MOVE;
   call->keys = 6;
-  put_key(&call->args, transport->config.dlq_prefix, move->name, "");
-  put_key(&call->args, transport->config.stream_prefix, move->name, "");
-  put_key(&call->args, EVSI_REDIS_ARCHIVE, move->name, "");
-  put_key(&call->args, EVSI_REDIS_ARCHIVED, move->name, "");
-  put_key(&call->args, EVSI_REDIS_INDEX, move->name, "");
-  put_progress(&call->args, move);
+  put_key(&call->args, evsi_redis_dlq_key(layout, move->name));
+  put_key(&call->args, evsi_redis_stream_key(layout, move->name));
+  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
+  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
+  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
+  put_progress(&call->args, layout, move);
   evsi_redis_arg_text(&call->args, kinds[move->kind].word);
   evsi_redis_arg_text(&call->args, move->note ? move->note : "{}");
   evsi_redis_arg(&call->args, head.data, head.size);
@@ -116,7 +118,7 @@ void evsi_redis_move_send(evsi_redis_request *request, const evsi_redis_move *mo
                           uint64_t tag) {
   evsi_redis_request_script call = {0};
   if (move->kind == EVSI_MOVE_RESTORE)
-    put_restore(&call, &request->transport->config, move);
+    put_restore(&call, &request->transport->config.layout, move);
   else
     put_move(&call, request->transport, move);
   put_entries(&call.args, move);

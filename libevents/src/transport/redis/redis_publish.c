@@ -79,8 +79,9 @@ static void on_added(void *data, uint64_t token, const evsi_redis_reply *reply) 
   /* A refusal is certain; only a lost connection leaves it open. */
   if (error != EVSI_REDIS_ERROR_CONNECTION || reply->integer == 0)
     flags |= EVS_TP_NOT_SENT;
-  snprintf(action, sizeof action, "publishing to %s{%s%s}", transport->config.stream_prefix, topic->name,
-           topic->partitions > 0 ? ":…" : "");
+  const evsi_redis_layout *layout = &transport->config.layout;
+  snprintf(action, sizeof action, layout->is_plain ? "publishing to %s%s%s" : "publishing to %s{%s%s}",
+           layout->stream_prefix, topic->name, topic->partitions > 0 ? ":…" : "");
   evsi_redis_error_text(reply, action, text);
   refuse(transport, token, EVS_TRANSPORT, flags, text);
 }
@@ -144,7 +145,7 @@ static void on_registered(void *data, uint64_t tag, const evsi_redis_reply *repl
   evsi_redis_publish_forget(transport); /* with the next event it is tried again */
   if (reply->type != EVSI_REDIS_ERROR)
     return;
-  evsi_redis_error_text(reply, "registering a topic in " EVSI_REDIS_REGISTRY, text);
+  evsi_redis_error_text(reply, "registering a topic", text);
   evsi_redis_log(transport, 2, "%s; pattern subscriptions may not find it meanwhile", text);
 }
 
@@ -154,10 +155,11 @@ static void put_head(evs_transport *transport, const evsi_redis_topic *topic, ev
   transport->world->env->random(random, sizeof random);
   for (size_t i = 0; i < sizeof random; i++)
     snprintf(id + 2 * i, 3, "%02x", random[i]);
-  evsi_redis_arg_text(args, EVSI_REDIS_REGISTRY);
+  evsi_redis_arg_text(args, evsi_redis_registry(&transport->config.layout));
   evsi_redis_arg_text(args, id); /* used if there is no registry yet */
   evsi_redis_arg_text(args, topic->name);
   evsi_redis_arg_u64(args, topic->partitions);
+  evsi_redis_arg_text(args, transport->config.layout.is_plain ? "plain" : "tagged");
 }
 
 /* Registers the types of a topic that are not registered. */
@@ -209,23 +211,34 @@ void evsi_redis_publish_free(evs_transport *transport) {
 
 /* ---- sending ---------------------------------------------------------------------------------- */
 
+/* What the published library keeps beside the envelope. */
+static void put_published_fields(const evs_transport *transport, const evs_tp_event *event, evsi_buf *out) {
+  evsi_redis_put_text(out, "timestamp");
+  evsi_redis_put_u64(out, transport->world->env->wall_ms());
+  evsi_redis_put_text(out, "topic");
+  evsi_redis_put(out, event->topic.data, event->topic.size);
+}
+
 /* Adds one XADD to the output. */
 static bool add_event(evsi_redis_topic *topic, const evs_tp_event *event) {
   evs_transport *transport = topic->transport;
   char name[EVSI_REDIS_NAME_MAX];
   if (!evsi_redis_stream_name(event->topic, event->partition, name))
     return false;
-  const char *prefix = transport->config.stream_prefix;
-  size_t key_size = strlen(prefix) + strlen(name) + 2;
+  const evsi_redis_layout *layout = &transport->config.layout;
+  size_t key_size = strlen(layout->stream_prefix) + strlen(name) + (layout->is_plain ? 0 : 2);
   evsi_buf *out = evsi_redis_conn_begin(evsi_redis_conn_for_key(transport, name),
-                                        key_size + event->data.size + event->raw.size + 128);
+                                        key_size + event->data.size + event->raw.size + 384);
   if (!out)
     return false;
-  evsi_redis_put_head(out, event->raw.size ? 7 : 5);
+  evsi_redis_put_head(out, 5 + (event->raw.size ? 2 : 0) + (layout->is_plain ? 4 : 0));
   evsi_buf_add(out, "$4\r\nXADD\r\n", 10);
-  evsi_buf_addf(out, "$%zu\r\n%s{%s}\r\n", key_size, prefix, name);
+  evsi_buf_addf(out, layout->is_plain ? "$%zu\r\n%s%s\r\n" : "$%zu\r\n%s{%s}\r\n", key_size,
+                layout->stream_prefix, name);
   evsi_buf_add(out, "$1\r\n*\r\n$4\r\ndata\r\n", 17);
   evsi_redis_put(out, event->data.data, event->data.size);
+  if (layout->is_plain)
+    put_published_fields(transport, event, out);
   if (event->raw.size) {
     evsi_buf_add(out, "$3\r\nraw\r\n", 9);
     evsi_redis_put(out, event->raw.data, event->raw.size);
@@ -251,8 +264,10 @@ static void publish_one(evs_transport *transport, const evs_tp_event *event) {
   }
   evsi_redis_topic *topic = find_topic(transport, event);
   published_type *type = topic ? find_type(topic, event->full_type) : NULL;
-  if (type && !type->is_registered)
+  if (type && !type->is_registered) {
     register_types(transport, topic);
+    evsi_redis_foreign_look(transport, topic->name);
+  }
   if (!type || !add_event(topic, event))
     refuse(transport, event->token, EVS_NOMEM, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT,
            "not sent: out of memory, or the connection was just lost");

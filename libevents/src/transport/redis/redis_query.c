@@ -136,7 +136,9 @@ static void ask_about(evsi_redis_request *request, const evsi_redis_known *known
   evsi_buf suffix = {0};
   evsi_buf_add(&suffix, ":", 1);
   evsi_buf_add_bytes(&suffix, group);
-  char *hb = suffix.failed ? NULL : evsi_redis_key("evs:hb:", evsi_text(known->name), suffix.data);
+  char *hb = suffix.failed ? NULL
+                           : evsi_redis_key(&request->transport->config.layout,
+                                            "evs:hb:", evsi_text(known->name), suffix.data);
   evsi_buf_free(&suffix);
   evsi_redis_arg_text(&args, "XPENDING");
   evsi_redis_arg_text(&args, known->key);

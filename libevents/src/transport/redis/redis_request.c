@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * redis_request.c - see redis_request.h: starting, counting answers, and finding out which streams there
- * are. */
+ * redis_request.c - see redis_request.h: starting, sending commands, and counting answers. */
 #include "transport/redis/redis_request.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_text.h"
 #include "transport/redis/redis_audit.h"
-#include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_jobs.h"
 
@@ -23,6 +20,8 @@ static void request_free(evsi_redis_request *request) {
     json_decref(request->streams[i].types);
   }
   evsi_free(request->streams);
+  json_decref(request->names);
+  json_decref(request->found);
   evsi_dead_filter_free(&request->filter);
   evsi_buf_free(&request->out);
   json_decref(request->result);
@@ -207,117 +206,4 @@ void evsi_redis_request_time(evsi_redis_request *request, void (*next)(evsi_redi
   evsi_redis_arg_text(&args, "TIME");
   request->step = next;
   evsi_redis_request_send(request, &args, on_time, 0);
-}
-
-/* ---- which streams there are ------------------------------------------------------------------ */
-
-static bool add_known(evsi_redis_request *request, evs_bytes topic, int32_t partition, json_t *types) {
-  const evsi_redis_config *config = &request->transport->config;
-  char name[EVSI_REDIS_NAME_MAX];
-  if (!evsi_redis_stream_name(topic, partition, name))
-    return true;
-  for (size_t i = 0; i < request->stream_count; i++) {
-    if (strcmp(request->streams[i].name, name) == 0)
-      return true;
-  }
-  evsi_redis_known *grown = evsi_realloc(request->streams, (request->stream_count + 1) * sizeof *grown);
-  if (!grown)
-    return false;
-  request->streams = grown;
-  evsi_redis_known *known = &grown[request->stream_count++];
-  memset(known, 0, sizeof *known);
-  known->name = evsi_strdup(name);
-  known->key = evsi_redis_key(config->stream_prefix, evsi_text(name), "");
-  known->dlq = evsi_redis_key(config->dlq_prefix, evsi_text(name), "");
-  known->topic = evsi_bytes(known->name, topic.size);
-  known->partition = partition;
-  known->types = json_incref(types);
-  return known->name && known->key && known->dlq;
-}
-
-static int by_name(const void *a, const void *b) {
-  return strcmp(((const evsi_redis_known *)a)->name, ((const evsi_redis_known *)b)->name);
-}
-
-static bool is_asked_for(const evsi_redis_request *request, const char *topic) {
-  const json_t *topics = json_object_get(request->params, "topics");
-  const char *only =
-      request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
-  size_t i;
-  json_t *each;
-  if (only)
-    return strcmp(only, topic) == 0;
-  if (json_array_size(topics) == 0)
-    return true;
-  json_array_foreach(topics, i, each) {
-    if (strcmp(json_string_value(each) ? json_string_value(each) : "", topic) == 0)
-      return true;
-  }
-  return false;
-}
-
-static bool add_registered(evsi_redis_request *request, const evsi_redis_reply *fields) {
-  bool ok = true;
-  for (size_t i = 0; i + 1 < fields->count; i += 2) {
-    evs_bytes topic = evsi_redis_text(evsi_redis_item(fields, i));
-    evs_bytes value = evsi_redis_text(evsi_redis_item(fields, i + 1));
-    if (topic.size == 0 || topic.data[0] == '@' || !is_asked_for(request, topic.data))
-      continue;
-    json_t *root = json_loadb(value.data, value.size, 0, NULL);
-    json_t *types = json_object_get(root, "types");
-    json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
-    if (partitions <= 0)
-      ok = ok && add_known(request, topic, EVS_PARTITION_NONE, types);
-    for (json_int_t p = 0; p < partitions && p < 65536; p++)
-      ok = ok && add_known(request, topic, (int32_t)p, types);
-    json_decref(root);
-  }
-  return ok;
-}
-
-/* What nobody registered is known by those who read it, or by name. */
-static bool add_others(evsi_redis_request *request, const evsi_redis_reply *fields) {
-  const json_t *topics = json_object_get(request->params, "topics");
-  const char *only =
-      request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
-  bool ok = true;
-  size_t i;
-  json_t *each;
-  for (evsi_redis_group *group = request->transport->groups; group; group = group->hh.next) {
-    for (size_t s = 0; s < group->stream_count; s++) {
-      const evsi_redis_stream *stream = group->streams[s];
-      char topic[EVSI_REDIS_NAME_MAX];
-      snprintf(topic, sizeof topic, "%.*s", (int)stream->topic.size, stream->topic.data);
-      if (is_asked_for(request, topic))
-        ok = ok && add_known(request, stream->topic, stream->partition, NULL);
-    }
-  }
-  if (only && evsi_redis_field(fields, only).size == 0)
-    ok = ok && add_known(request, evsi_text(only), EVS_PARTITION_NONE, NULL);
-  json_array_foreach(topics, i, each) {
-    const char *topic = json_string_value(each);
-    if (topic && evsi_redis_field(fields, topic).size == 0)
-      ok = ok && add_known(request, evsi_text(topic), EVS_PARTITION_NONE, NULL);
-  }
-  return ok;
-}
-
-static void on_registry(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
-  (void)tag;
-  if (evsi_redis_request_refused(request, reply, "reading " EVSI_REDIS_REGISTRY))
-    return;
-  if (!add_registered(request, reply) || !add_others(request, reply)) {
-    evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
-    return;
-  }
-  if (request->stream_count > 1)
-    qsort(request->streams, request->stream_count, sizeof *request->streams, by_name);
-}
-
-void evsi_redis_request_streams(evsi_redis_request *request, void (*next)(evsi_redis_request *request)) {
-  evsi_redis_args args = {0};
-  evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, EVSI_REDIS_REGISTRY);
-  request->step = next;
-  evsi_redis_request_send(request, &args, on_registry, 0);
 }

@@ -28,6 +28,8 @@ struct evsi_redis_request {
   void (*step)(evsi_redis_request *request); /* once nothing is open */
   evsi_redis_known *streams;                 /* by name */
   size_t stream_count;
+  json_t *names; /* of those streams, so that each is there once */
+  json_t *found; /* names while keys are looked through */
 
   evsi_dead_filter filter;
   evsi_buf out;
@@ -60,6 +62,7 @@ void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, e
 void evsi_redis_request_json(evsi_redis_request *request, const json_t *document);
 /* Answers with what was refused; true if the reply is an error. */
 bool evsi_redis_request_refused(evsi_redis_request *request, const evsi_redis_reply *reply, const char *what);
+/* ---- redis_known.c ---- */
 /* Finds the streams, all or those of `topic`; then goes on with `next`. */
 void evsi_redis_request_streams(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
 

@@ -31,16 +31,16 @@ evsi_redis_stream *evsi_redis_stream_find(evsi_redis_group *group, evs_bytes top
 
 static bool make_keys(evsi_redis_stream *stream) {
   const evsi_redis_group *group = stream->group;
-  const evsi_redis_config *config = &group->transport->config;
+  const evsi_redis_layout *layout = &group->transport->config.layout;
   evs_bytes name = evsi_text(stream->name);
   char suffix[EVSI_REDIS_NAME_MAX];
   snprintf(suffix, sizeof suffix, ":%s", group->name);
-  stream->key = evsi_redis_key(config->stream_prefix, name, "");
-  stream->dlq = evsi_redis_key(config->dlq_prefix, name, "");
-  stream->index = evsi_redis_key(EVSI_REDIS_INDEX, name, "");
-  stream->hb = evsi_redis_key("evs:hb:", name, suffix);
-  stream->meta = evsi_redis_key("evs:meta:", name, suffix);
-  stream->due = evsi_redis_key("evs:due:", name, suffix);
+  stream->key = evsi_redis_stream_key(layout, name);
+  stream->dlq = evsi_redis_dlq_key(layout, name);
+  stream->index = evsi_redis_key(layout, EVSI_REDIS_INDEX, name, "");
+  stream->hb = evsi_redis_key(layout, "evs:hb:", name, suffix);
+  stream->meta = evsi_redis_key(layout, "evs:meta:", name, suffix);
+  stream->due = evsi_redis_key(layout, "evs:due:", name, suffix);
   return stream->key && stream->dlq && stream->index && stream->hb && stream->meta && stream->due;
 }
 
@@ -230,6 +230,9 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
   int64_t created = evsi_redis_integer(evsi_redis_item(reply, 1));
   bool may_have_pending = created == 0 && (!stream->is_fresh || stream->former);
   bool is_newcomer = stream->is_fresh;
+  char topic[EVSI_REDIS_NAME_MAX];
+  snprintf(topic, sizeof topic, "%.*s", (int)stream->topic.size, stream->topic.data);
+  evsi_redis_foreign_look(stream->group->transport, topic);
   note_created(stream, created);
   stream->state = may_have_pending ? EVSI_STREAM_RECOVER : EVSI_STREAM_LIVE;
   if (!may_have_pending) {

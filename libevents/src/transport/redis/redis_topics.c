@@ -10,7 +10,7 @@
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_internal.h"
 
-enum { SCAN_EVERY_MS = 60000, SCAN_COUNT = 1000, PARTITIONS_MAX = 65536 };
+enum { SCAN_EVERY_MS = 60000, SCAN_PAGE_MS = 1000, PARTITIONS_MAX = 65536 };
 
 static void copy_text(char *out, size_t size, evs_bytes text) {
   snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");
@@ -118,6 +118,15 @@ static void apply_registry(evs_transport *transport, const evsi_redis_reply *fie
   note_known(transport, fields);
 }
 
+/* May this group read streams that nobody registered? In the plain layout those are the rule, and groups are
+ * shared by services that read different ones: what a pattern says nothing about is left alone. */
+static bool wants_found(const evsi_redis_group *group, evs_bytes topic) {
+  const evs_transport *transport = group->transport;
+  return group->discover && !group->is_leaving &&
+         transport->ops->wants(transport->host, group->token, topic,
+                               evsi_text(transport->config.layout.is_plain ? "" : "*"));
+}
+
 /* A stream that was found by its key; what is registered meanwhile is left to the registry. */
 static void add_found(evs_transport *transport, const char *name) {
   registered topic = {.is_late = false};
@@ -128,8 +137,7 @@ static void add_found(evs_transport *transport, const char *name) {
       json_object_get(transport->known_topics, text))
     return;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
-    if (!group->is_leaving && group->discover &&
-        transport->ops->wants(transport->host, group->token, topic.name, evsi_text("*")))
+    if (wants_found(group, topic.name))
       add_stream(group, topic.name, partition, group->was_scanned_for);
   }
 }
@@ -152,6 +160,8 @@ static void apply_found(evs_transport *transport) {
   note_scanned(transport);
 }
 
+static void scan_if_due(evs_transport *transport);
+
 static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evs_transport *transport = data;
   static const evsi_redis_reply nothing = {.type = EVSI_REDIS_ARRAY};
@@ -167,12 +177,14 @@ static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply)
     apply_found(transport);
   } else {
     char text[EVSI_REDIS_ERROR_TEXT];
-    evsi_redis_error_text(reply, "reading " EVSI_REDIS_REGISTRY, text);
+    evsi_redis_error_text(reply, "reading the registry of topics", text);
     evsi_redis_log(transport, 2, "%s; only topics that are named are read", text);
     apply_registry(transport, &nothing);
   }
   if (transport->must_read_registry)
     evsi_redis_topics_read(transport);
+  else
+    scan_if_due(transport);
   evsi_redis_work_later(transport);
 }
 
@@ -182,7 +194,7 @@ void evsi_redis_topics_read(evs_transport *transport) {
   if (transport->is_reading_registry || !transport->command.is_up || !transport->groups)
     return;
   evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, EVSI_REDIS_REGISTRY);
+  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
   transport->is_reading_registry = true;
   if (!evsi_redis_conn_send(&transport->command, &args, 0, on_registry, transport, 0))
     transport->is_reading_registry = false;
@@ -208,7 +220,7 @@ static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
 /* ---- streams that nobody registered ----------------------------------------------------------- */
 
 static void note_found(evs_transport *transport, evs_bytes key) {
-  evs_bytes name = evsi_redis_name_in_key(transport->config.stream_prefix, key), topic;
+  evs_bytes name = evsi_redis_name_in_stream_key(&transport->config.layout, key), topic;
   int32_t partition;
   char text[EVSI_REDIS_NAME_MAX];
   evsi_redis_split_name(name, &topic, &partition);
@@ -220,70 +232,72 @@ static void note_found(evs_transport *transport, evs_bytes key) {
   json_array_append_new(transport->found_streams, json_stringn(name.data, name.size));
 }
 
-static void scan(evs_transport *transport, evs_bytes cursor);
+static void scan(evs_transport *transport, evs_bytes cursor, uint64_t pages);
 
 static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evs_transport *transport = data;
   evs_bytes cursor = evsi_redis_text(evsi_redis_item(reply, 0));
   const evsi_redis_reply *keys = evsi_redis_item(reply, 1);
-  (void)tag;
+  uint64_t pages = tag + 1, until_next = SCAN_EVERY_MS;
+  transport->is_scanning = false;
+  if (reply->type == EVSI_REDIS_LOST) {
+    transport->scan_ms = 0;
+    return;
+  }
   for (size_t i = 0; i < keys->count; i++)
     note_found(transport, evsi_redis_text(evsi_redis_item(keys, i)));
-  transport->is_scanning = false;
+  if (transport->config.layout.is_plain && pages * SCAN_PAGE_MS < until_next)
+    until_next = pages * SCAN_PAGE_MS; /* as often as the number of keys allows */
+  transport->scan_ms = evsi_redis_now(transport) + until_next;
   if (cursor.size > 0 && !evsi_bytes_equal(cursor, evsi_text("0")))
-    scan(transport, cursor);
+    scan(transport, cursor, pages);
   else if (transport->found_streams)
     evsi_redis_topics_read(transport); /* who of them was registered since it was read? */
   else
     note_scanned(transport);
 }
 
-static void scan(evs_transport *transport, evs_bytes cursor) {
+static void scan(evs_transport *transport, evs_bytes cursor, uint64_t pages) {
   evsi_redis_args args = {0};
   evsi_buf pattern = {0};
-  for (const char *at = transport->config.stream_prefix; *at; at++) {
-    if (strchr("*?[]\\^", *at))
-      evsi_buf_add(&pattern, "\\", 1);
-    evsi_buf_add(&pattern, at, 1);
-  }
-  evsi_buf_add_text(&pattern, "{*}");
-  evsi_redis_arg_text(&args, "SCAN");
-  evsi_redis_arg_bytes(&args, cursor);
-  evsi_redis_arg_text(&args, "MATCH");
-  evsi_redis_arg(&args, pattern.data, pattern.size);
-  evsi_redis_arg_text(&args, "COUNT");
-  evsi_redis_arg_u64(&args, SCAN_COUNT);
-  evsi_redis_arg_text(&args, "TYPE");
-  evsi_redis_arg_text(&args, "stream");
-  transport->is_scanning =
-      !pattern.failed && evsi_redis_conn_send(&transport->command, &args, 0, on_scanned, transport, 0);
+  evsi_redis_pattern_add(&pattern, transport->config.layout.stream_prefix);
+  evsi_buf_add_text(&pattern, transport->config.layout.is_plain ? "*" : "{*}");
+  evsi_redis_put_scan(&args, cursor, evsi_bytes(pattern.data, pattern.size));
+  args.body.failed |= pattern.failed;
+  transport->is_scanning = evsi_redis_conn_send(&transport->command, &args, 0, on_scanned, transport, pages);
   evsi_redis_args_free(&args);
   evsi_buf_free(&pattern);
 }
 
-static bool any_discovers(const evs_transport *transport) {
+static void scan_if_due(evs_transport *transport) {
+  if (transport->is_scanning || evsi_redis_now(transport) < transport->scan_ms)
+    return;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
-    if (group->discover && !group->is_leaving)
-      return true;
+    if (!wants_found(group, evsi_bytes(NULL, 0)))
+      continue;
+    scan(transport, evsi_text("0"), 0);
+    return;
   }
-  return false;
+}
+
+bool evsi_redis_topics_awaited(const evsi_redis_group *group) {
+  if (!group->is_registry_seen)
+    return true;
+  return group->transport->config.layout.is_plain && !group->was_scanned_for &&
+         wants_found(group, evsi_bytes(NULL, 0));
 }
 
 void evsi_redis_topics_look(evs_transport *transport) {
-  uint64_t now = evsi_redis_now(transport);
   evsi_redis_args args = {0};
   transport->world->env->io->timer_start(transport->discover_timer, transport->config.discover_ms);
   if (!transport->command.is_up || (!transport->groups && !transport->published_since_look))
     return;
   transport->published_since_look = false;
   evsi_redis_arg_text(&args, "HMGET");
-  evsi_redis_arg_text(&args, EVSI_REDIS_REGISTRY);
+  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
   evsi_redis_arg_text(&args, "@id");
   evsi_redis_arg_text(&args, "@version");
   evsi_redis_conn_send(&transport->command, &args, 0, on_look, transport, 0);
   evsi_redis_args_free(&args);
-  if (!transport->is_scanning && now >= transport->scan_ms && any_discovers(transport)) {
-    transport->scan_ms = now + SCAN_EVERY_MS;
-    scan(transport, evsi_text("0"));
-  }
+  scan_if_due(transport);
 }

@@ -190,6 +190,8 @@ static void transport_free(evs_transport *transport) {
   evsi_redis_conn_free(&transport->command);
   json_decref(transport->known_topics);
   json_decref(transport->found_streams);
+  json_decref(transport->seen_streams);
+  json_decref(transport->looked_at);
   if (transport->net && transport->net->open_sockets == 0)
     evsi_free(transport->net);
   else if (transport->net)

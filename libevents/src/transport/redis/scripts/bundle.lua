@@ -30,11 +30,9 @@ for i = 1, #(fields or {}), 2 do
   end
 end
 for at = 11, #ARGV, 2 do
-  local event = {'data', ARGV[at]}
-  for _, each in ipairs(beside) do
-    event[#event + 1] = each
-  end
-  write_letter(dlq, index, event, ARGV[at + 1])
+  local event, record = {'data', ARGV[at]}, ARGV[at + 1]
+  append(event, beside)
+  write_letter(dlq, index, letter_head(stream, cjson.decode(record).originalId, record), event, record)
 end
 
 if how ~= 'ack' and state ~= '' then

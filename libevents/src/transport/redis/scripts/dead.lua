@@ -16,7 +16,7 @@ for at = 5, #ARGV, 2 do
   local outcome = 0
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then
-    write_letter(dlq, index, fields or {'data', ''}, record)
+    write_letter(dlq, index, letter_head(stream, id, record), fields or {'data', ''}, record)
     redis.call('XACK', stream, group, id)
     redis.call('HDEL', meta, id)
     redis.call('ZREM', due, id)

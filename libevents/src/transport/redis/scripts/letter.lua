@@ -72,23 +72,29 @@ local function index_remove(index, mark)
   end
 end
 
--- Stores a dead letter: the fields of an event, its record, and its mark where it has a fingerprint. More
--- fields than Lua passes on (about 8,000 arguments) become one.
+-- Appends the second list to the first.
+local function append(list, more)
+  for _, each in ipairs(more) do
+    list[#list + 1] = each
+  end
+end
+
+-- Stores a dead letter: what leads it, the fields of an event, its record or '', and its mark where it has a
+-- fingerprint. More fields than Lua passes on (about 8,000 arguments) become one.
 local most_fields = 7000
-local function write_letter(dlq, index, fields, record)
+local function write_letter(dlq, index, head, fields, record)
   local entry = {dlq, '*'}
   if #fields > most_fields then
     fields = {'fields', cmsgpack.pack(fields)}
   end
-  for _, each in ipairs(fields) do
-    entry[#entry + 1] = each
+  append(entry, head)
+  append(entry, fields)
+  if record ~= '' then
+    append(entry, {'dead', record})
   end
-  entry[#entry + 1] = 'dead'
-  entry[#entry + 1] = record
   local about = describe(record)
   if about then
-    entry[#entry + 1] = 'fp'
-    entry[#entry + 1] = about.mark
+    append(entry, {'fp', about.mark})
   end
   local letter = redis.call('XADD', unpack(entry))
   if about then
@@ -107,18 +113,52 @@ local function field(fields, name)
   return nil
 end
 
--- From the last field `dead` on everything is ours: fields of the event, record, mark or nil.
-local function split_letter(fields)
-  for i = #fields - 1, 1, -2 do
-    if fields[i] == 'dead' then
-      local event = {}
-      for at = 1, i - 1 do
-        event[at] = fields[at]
-      end
-      return event, fields[i + 1], fields[i + 2] == 'fp' and fields[i + 3] or nil
+-- The published library's fields before those of the event.
+local head_names = {'originalId', 'originalStream', 'error', 'timestamp'}
+
+-- What leads a letter in the plain layout, which a stream without a hash tag has; else nothing.
+local function letter_head(stream, id, record)
+  if string.sub(stream, -1) == '}' then
+    return {}
+  end
+  local ok, about = pcall(cjson.decode, record)
+  local failure = ok and type(about) == 'table' and about.error
+  local message = type(failure) == 'table' and failure.message
+  message = type(message) == 'string' and message or ''
+  return {'originalId', id, 'originalStream', stream, 'error', message, 'timestamp', number(now_ms())}
+end
+
+local function head_size(fields)
+  for i, name in ipairs(head_names) do
+    if fields[2 * i - 1] ~= name then
+      return 0
     end
   end
-  return fields, '', nil
+  return 2 * #head_names
+end
+
+local function slice(fields, first, last)
+  local part = {}
+  for i = first, last do
+    part[#part + 1] = fields[i]
+  end
+  return part
+end
+
+-- From the last field `dead` on everything is ours; a letter of the published library has none, and may have
+-- been archived. Fields of the event, record or '', mark or nil, what leads.
+local function split_letter(fields)
+  local head, last = head_size(fields), #fields
+  for i = #fields - 1, 1, -2 do
+    if fields[i] == 'dead' then
+      local mark = fields[i + 2] == 'fp' and fields[i + 3] or nil
+      return slice(fields, head + 1, i - 1), fields[i + 1], mark, slice(fields, 1, head)
+    end
+  end
+  if fields[last - 1] == 'archive' then
+    last = last - 2
+  end
+  return slice(fields, head + 1, last), '', nil, slice(fields, 1, head)
 end
 
 -- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.

@@ -32,7 +32,7 @@ local function shorten(id, fields)
   local sizes, bytes, is_ours = {data = 0, raw = 0}, 0, false
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
-    is_ours = is_ours or name == 'dead'
+    is_ours = is_ours or name == 'dead' or name == 'archive'
     if sizes[name] and not is_ours then
       sizes[name] = #value
     end

@@ -1,16 +1,16 @@
 -- Adds types of a topic to the registry. KEYS: registry. ARGV: identity for a new registry, topic,
--- partitions, types…. Answers {identity, partitions, 1 if something was added}.
+-- partitions, layout, types…. Answers {identity, partitions, 1 if something was added}.
 local most = 1000
 local stored = redis.call('HGET', KEYS[1], ARGV[2])
 local ok, topic = pcall(cjson.decode, stored or 'null')
 if not ok or type(topic) ~= 'table' or type(topic.types) ~= 'table' then
-  topic = {partitions = tonumber(ARGV[3]), layout = 'tagged', types = {}}
+  topic = {partitions = tonumber(ARGV[3]), layout = ARGV[4], types = {}}
 end
 local known, changed = {}, not stored
 for _, each in ipairs(topic.types) do
   known[each] = true
 end
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   if not known['*'] and not known[ARGV[i]] then
     local name = #topic.types >= most and '*' or ARGV[i]
     topic.types[#topic.types + 1] = name

@@ -20,8 +20,8 @@ local function restore(id)
   if action ~= 'discarded' then
     return {'KEPT', action}
   end
-  local event, record = split_letter(fields)
-  local letter = write_letter(dlq, index, event, record)
+  local event, record, _, head = split_letter(fields)
+  local letter = write_letter(dlq, index, head, event, record)
   redis.call('HDEL', archived, id)
   redis.call('XDEL', archive, place)
   return {'OK', letter}
