@@ -712,6 +712,22 @@ static void who_is_there_counts_when_the_entry_is_settled(void **state) {
   assert_int_equal(counted(EVSI_COUNT_UNMATCHED), 1);
 }
 
+static void what_nobody_takes_is_decided_once_when_the_entry_ends(void **state) {
+  (void)state;
+  taken got[MESSAGES_MAX];
+  subscribe("{\"pattern\":\"order.*\",\"concurrency\":100,\"onUnmatched\":\"dlq\"}");
+  deliver_mixed();
+  take(got, MESSAGES_MAX);
+  world.now_ms += 5000;
+  ack(got[0].delivery);
+  const settled *end = last(1);
+  assert_int_equal(end->kind, EVS_SETTLE_ACK);
+  assert_int_equal(end->letter_count, 1);
+  const json_t *history = json_object_get(end->records[0], "history");
+  assert_int_equal(json_array_size(history), 1);
+  assert_int_equal(json_integer_value(json_object_get(json_array_get(history, 0), "at")), world.now_ms);
+}
+
 static void a_message_outlives_the_settlement_of_its_entry(void **state) {
   (void)state;
   bool left;
@@ -767,6 +783,7 @@ int main(void) {
       TEST(a_handler_past_its_time_limit_fails_only_its_event),
       TEST(the_entry_goes_to_the_member_that_takes_what_is_left),
       TEST(who_is_there_counts_when_the_entry_is_settled),
+      TEST(what_nobody_takes_is_decided_once_when_the_entry_ends),
       TEST(a_message_outlives_the_settlement_of_its_entry),
       TEST(a_settlement_of_what_is_no_longer_held_is_stale),
   };
