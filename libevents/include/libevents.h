@@ -229,7 +229,7 @@ typedef struct evs_message {
   evs_bytes body;         /* exact bytes as published */
   evs_bytes transport;
   evs_bytes topic;
-  evs_bytes offset;
+  evs_bytes offset; /* of one of several events in an entry: <entry>/<index> */
   evs_bytes group;
   evs_bytes consumer;
   evs_bytes pattern; /* of the subscription, as normalised */

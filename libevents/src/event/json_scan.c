@@ -232,7 +232,8 @@ static bool scan_value(scan *s) {
 
 static scan scan_from(evs_bytes text, size_t offset) {
   const char *data = text.size ? text.data : "";
-  return (scan){.at = data + offset, .end = data + text.size, .error = NULL};
+  return (scan){
+      .at = data + (offset < text.size ? offset : text.size), .end = data + text.size, .error = NULL};
 }
 
 const char *evsi_json_check(evs_bytes text, size_t *out_offset) {
