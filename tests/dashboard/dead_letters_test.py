@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from redis_server import RedisServer
 from support import Client, Host, basic, key_of, until
 
 BIG = '{"id":9007199254740993,"huge":123456789012345678901234567890,"x":1.10}'
@@ -38,6 +39,21 @@ def test_numbers_that_no_double_holds_stay_as_they_are(host: Host) -> None:
     assert answer.status == 200, answer.body
     again = until(lambda: rows(host.client))[0]
     assert entry(host.client, again)["bodyText"] == edited and again["requeueCount"] == 1
+
+
+def test_letters_that_another_library_wrote_are_shown_and_moved(start: Any, redis: RedisServer) -> None:
+    config = {"type": "redis-streams", "url": redis.url, "compat": "logistically-3"}
+    client = start(transports={"main": config}).client
+    data = json.dumps({"header": {"id": "1", "type": "order.paid", "origin": "legacy"}, "body": {"id": 7}})
+    about = ("originalId", "1-1", "originalStream", "stream:order-events", "error", "mail is down", "timestamp", "1763920007000")
+    redis.cli("XADD", "dlq:stream:order-events", "*", *about, "data", data, "timestamp", "1", "topic", "order-events")
+    (row,) = until(lambda: rows(client))
+    shown = entry(client, row)
+    assert (shown["error"]["message"], shown["group"], shown["lastFailureAt"]) == ("mail is down", None, 1763920007000)
+    assert client.ok("/dlq/groups") and client.ok("/overview")
+    assert client.post(f"/dlq/entries/{row['key']}:requeue", {}).status == 200
+    assert (rows(client), redis.cli("XLEN", "stream:order-events")) == ([], "1")
+    assert len(client.ok("/dlq/archive")["items"]) == 1
 
 
 def test_bytes_that_are_no_text_stay_as_they_are(host: Host) -> None:
