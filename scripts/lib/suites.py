@@ -145,7 +145,7 @@ def table(long: bool) -> list[Suite]:
               packages=("TEST", "NODE")),
         Suite("demo", "the demo loses nothing, and notices when something is lost",
               (build(), sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1)),
-              packages=("DEMO",)),
+              packages=("DEMO", "NODE")),
         Suite("page", "the dashboard's page: its types, and its parts without a browser",
               (node_modules("dashboard/web"), sh("npm", "--prefix", "dashboard/web", "run", "--silent", "check"),
                sh("npm", "--prefix", "dashboard/web", "run", "--silent", "test")), packages=("NODE",)),
