@@ -50,6 +50,16 @@ def test_a_step_that_fails_fails_its_suite():
     assert suites.run_suite(suite(suites.sh("true"), suites.sh("false")), False) == (1, 1)
 
 
+def test_steps_beside_each_other_run_at_the_same_time_and_each_counts(tmp_path):
+    meet = "touch {0}/{1}; until [ -e {0}/{2} ]; do sleep 0.02; done; echo {3} passed in 0.1s"
+    both = tuple(suites.sh("sh", "-c", meet.format(tmp_path, *names, number))
+                 for names, number in ((("a", "b"), 3), (("b", "a"), 4)))
+    assert suites.run_suite(suite(both), False) == (7, 0)
+    log = (tmp_path / "sample.log").read_text()
+    assert log.index("3 passed") < log.index("4 passed")
+    assert suites.run_suite(suite((suites.sh("true"), suites.sh("false"), suites.sh("false"))), False) == (1, 2)
+
+
 def test_a_step_that_should_fail_and_does_not_fails_its_suite():
     assert suites.run_suite(suite(suites.sh("false", status=1)), False) == (1, 0)
     assert suites.run_suite(suite(suites.sh("true", status=1)), False) == (0, 1)
