@@ -26,8 +26,9 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
 SUPPRESSIONS = ROOT / "tests/support"
+PROCESSORS = os.cpu_count() or 1
 # Tests that own what they talk to: while one waits for a server or a deadline, others can work.
-AT_ONCE = 2 * (os.cpu_count() or 1)
+AT_ONCE = 2 * PROCESSORS
 NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
@@ -108,20 +109,20 @@ def sanitizer(preset: str) -> dict[str, str]:
     return {}
 
 
-def fuzzers(long: bool) -> tuple[Step, ...]:
-    """One step per fuzz target, found by its file's name."""
+def fuzzers(long: bool) -> list[Step | tuple[Step, ...]]:
+    """One step per fuzz target, found by its file's name; as many beside each other as there are processors."""
     seconds = COUNTS["fuzz_seconds"]["long" if long else "short"]
-    steps = []
+    corpora, targets = [], []
     for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.c")):
         name = source.stem
         found = BUILD / "fuzz-corpus" / name
         seeds = ROOT / "tests/fuzz/corpus" / name.removesuffix("_fuzz")
-        steps.append(sh("mkdir", "-p", str(found)))
-        steps.append(sh(str(folder("fuzz") / "tests" / name), f"-max_total_time={seconds}", "-timeout=10",
-                        "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}-",
-                        str(found), *([str(seeds)] if seeds.is_dir() else []),
-                        env=sanitizer("asan"), preset="fuzz"))
-    return tuple(steps)
+        corpora.append(str(found))
+        targets.append(sh(str(folder("fuzz") / "tests" / name), f"-max_total_time={seconds}", "-timeout=10",
+                          "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}-",
+                          str(found), *([str(seeds)] if seeds.is_dir() else []),
+                          env=sanitizer("asan"), preset="fuzz"))
+    return [sh("mkdir", "-p", *corpora), *(tuple(targets[n:n + PROCESSORS]) for n in range(0, len(targets), PROCESSORS))]
 
 
 def table(long: bool) -> list[Suite]:
@@ -139,7 +140,8 @@ def table(long: bool) -> list[Suite]:
               (build(), (pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml")))),
         Suite("node", "the Node binding: behaviour, ends of the process, types, the published examples",
               (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
-        Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
+        Suite("cli", "the command `events`",
+              (build(), (pytest("tests/integration/cli_test.py"), pytest("tests/integration/cli_store_test.py")))),
         Suite("integration", "C and Python against redis-server",
               (build(), (ctest("integration"), pytest("tests/integration", "--ignore-glob=*/cli_*_test.py",
                                                       "--ignore=tests/integration/cli_test.py")))),
@@ -197,14 +199,16 @@ def environment(step: Step, long: bool) -> dict[str, str]:
     return env
 
 
-def start(step: Step, log, long: bool) -> subprocess.Popen | None:
+def start(step: Step, log, long: bool, mask) -> subprocess.Popen | None:
+    """Begins a step, with `mask` as its blocked signals."""
     log.write(f"$ {' '.join(step.argv)}\n")
     log.flush()
     env = environment(step, long)
     program = shutil.which(step.argv[0], path=env["PATH"]) if "/" not in step.argv[0] else step.argv[0]
     try:
         return subprocess.Popen((program or step.argv[0], *step.argv[1:]), cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
-                                stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+                                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask))
     except OSError as error:
         log.write(f"cannot run it: {error}\n")
         return None
@@ -229,8 +233,12 @@ def run_steps(suite: Suite, steps: tuple[Step, ...], long: bool, deadline: float
     with contextlib.ExitStack() as stack:
         paths = [LOGS / f"{suite.name}.{number}.log" for number, _ in enumerate(steps, 1)]
         logs = [stack.enter_context(path.open("w", errors="replace")) for path in paths]
-        processes = [start(step, log, long) for step, log in zip(steps, logs)]
+        processes: list[subprocess.Popen | None] = []
+        # An interruption waits until each process is in the list, and so can be stopped.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
+            processes.extend(start(step, log, long, mask) for step, log in zip(steps, logs))
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             right = [finish(*each, deadline) for each in zip(steps, processes, logs)]
         except BaseException:
             for process in filter(None, processes):
