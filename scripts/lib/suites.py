@@ -87,8 +87,8 @@ def node_modules(folder: str) -> Step:
     return sh("npm", "--prefix", folder, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
 
 
-def node(*paths: str, at_once: int = AT_ONCE, preset: str = "release") -> Step:
-    """Test files of Node's own runner, so many beside each other; a path may have `*` in it."""
+def node(*paths: str, preset: str = "release") -> Step:
+    """Test files of Node's own runner; a path may have `*` in it."""
     files = [str(path.relative_to(ROOT)) for pattern in paths for path in sorted(ROOT.glob(pattern))]
     env = sanitizer(preset)
     if preset == "asan":
@@ -96,7 +96,7 @@ def node(*paths: str, at_once: int = AT_ONCE, preset: str = "release") -> Step:
         env |= {"EVS_PRELOAD": "libasan.so libstdc++.so", "EVS_NODE_MEMORY_ONLY": "1"}
         env["ASAN_OPTIONS"] += ":malloc_context_size=4"
         env["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}/lsan_node.supp:print_suppressions=0"
-    return sh("node", "--expose-gc", "--test", f"--test-concurrency={at_once}", "--test-reporter=spec", *files, env=env,
+    return sh("node", "--expose-gc", "--test", f"--test-concurrency={AT_ONCE}", "--test-reporter=spec", *files, env=env,
               preset=preset)
 
 
@@ -156,7 +156,7 @@ def table(long: bool) -> list[Suite]:
               (node_modules("dashboard/web"), sh("npm", "--prefix", "dashboard/web", "run", "--silent", "check"),
                sh("npm", "--prefix", "dashboard/web", "run", "--silent", "test")), packages=("NODE",)),
         Suite("browser", "what docs/guarantees.md says of the dashboard, in a real browser and against the store",
-              (build(), node_modules("tests/browser"), node("tests/browser/*.test.js", at_once=2)),
+              (build(), node_modules("tests/browser"), node("tests/browser/*.test.js")),
               packages=("TEST", "NODE", "BROWSER")),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
               (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
@@ -199,6 +199,12 @@ def environment(step: Step, long: bool) -> dict[str, str]:
     return env
 
 
+def listen_to_signals(mask) -> None:
+    """In the new process: Ctrl-C works, though a shell that runs us in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def start(step: Step, log, long: bool, mask) -> subprocess.Popen | None:
     """Begins a step, with `mask` as its blocked signals."""
     log.write(f"$ {' '.join(step.argv)}\n")
@@ -208,7 +214,7 @@ def start(step: Step, log, long: bool, mask) -> subprocess.Popen | None:
     try:
         return subprocess.Popen((program or step.argv[0], *step.argv[1:]), cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask))
+                                preexec_fn=lambda: listen_to_signals(mask))
     except OSError as error:
         log.write(f"cannot run it: {error}\n")
         return None

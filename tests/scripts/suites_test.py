@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -95,6 +96,14 @@ def test_ending_the_runner_ends_what_it_runs(tmp_path):
     runner.terminate()
     assert runner.wait(timeout=20) == 130
     assert not Path(f"/proc/{int((tmp_path / 'child').read_text())}").exists()
+
+
+def test_a_step_can_be_interrupted_though_the_runner_ignores_that():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert suites.run_suite(suite(suites.sh("sh", "-c", "kill -INT $$; sleep 600", status=-signal.SIGINT)), False) == (1, 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_every_suite_is_listed_with_what_it_is():
