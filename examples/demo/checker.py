@@ -146,7 +146,7 @@ def why_dead(run, letter):
 def _cause(run, attempt):
     if attempt["outcome"] == "ok":
         return "unexplained: an attempt had succeeded"
-    if attempt.get("error") == "ConnectionRefusedError":
+    if attempt.get("error") == "ECONNREFUSED":
         listening = [r["mono"] for r in run.webhook if r.get("event") == "listening"]
         if listening and attempt["started"] > listening[0]:
             return "unexplained: refused although the webhook was listening"

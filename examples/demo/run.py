@@ -26,6 +26,8 @@ import store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("EVS_BUILD_DIR", os.path.join(ROOT, "build"))
+NODE_BINDING = os.path.join(BUILD, "node", "libevents", "libevents.node")
 START_SECONDS = 20.0
 QUIET_SECONDS = 60.0
 REQUEUE_SECONDS = 60.0
@@ -65,22 +67,23 @@ class Demo:
         totals = [] if self.arguments.once else ["--print-every", "5"]
         lose = ["--lose-one"] if self.arguments.break_ == "lose-one" else []
         self._program("aggregator", "--redis", self.redis, *totals, *lose, show_output=bool(totals))
-        self._program("forwarder", "--redis", self.redis, "--webhook", webhook["url"])
+        self._program("forwarder", "--redis", self.redis, "--webhook", webhook["url"], runs_in="node")
         self._program("load", "--sources", os.path.join(ROOT, "examples", "c"), "--compile", compile_command())
         for name in ("publisher", "aggregator", "forwarder"):
             self._wait_for(name, lambda state: state.get("ready"))
         self.dashboard = dashboard.start(self.children, self.folder, ("--redis", self.redis), self.arguments.listen)
         self._begin_webhook_time()
 
-    def _program(self, name, *arguments, show_output=False):
-        command = [sys.executable, os.path.join(HERE, name + ".py"), "--dir", self.folder, *arguments]
+    def _program(self, name, *arguments, runs_in="python", show_output=False):
+        interpreter, ending = {"python": (sys.executable, ".py"), "node": ("node", ".mjs")}[runs_in]
+        command = [interpreter, os.path.join(HERE, name + ending), "--dir", self.folder, *arguments]
         self.children.start(name, command, show_output)
 
     def _begin_webhook_time(self):
         self.children.tell("webhook", b"\n")
 
     def _write_plan(self):
-        """What the checker has to know of this run."""
+        """What the checker and the forwarder have to know of this run."""
         groups = {settings.AGGREGATOR: None, settings.FORWARDER: settings.FORWARDED_TYPES}
         plan = {
             "redis": self.redis,
@@ -153,7 +156,7 @@ class Demo:
 
     def _print_guide(self):
         webhook = ledger.read_state(self.folder, "webhook")["url"]
-        env = os.path.join(build_folder(), "env")
+        env = os.path.join(BUILD, "env")
         say(GUIDE.format(
             dashboard="%s (%s)" % (self.dashboard.url, self.dashboard.sign_in()),
             redis=self.redis,
@@ -227,15 +230,10 @@ def say(text):
     print(text, flush=True)
 
 
-def build_folder():
-    return os.environ.get("EVS_BUILD_DIR", os.path.join(ROOT, "build"))
-
-
 def compile_command():
     """The compiler and what an example needs to be linked with the library of this build."""
-    build = build_folder()
     include = os.path.join(ROOT, "libevents", "include")
-    command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-I" + include, "-L" + build, "-Wl,-rpath," + build]
+    command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-I" + include, "-L" + BUILD, "-Wl,-rpath," + BUILD]
     return shlex.join(command + ["-levents", "-ljansson"])
 
 
@@ -286,9 +284,11 @@ def run(demo):
 
 def main(argv):
     arguments = parse_arguments(argv)
-    for needed in ("redis-server", "events"):
+    for needed in ("redis-server", "events", "node"):
         if shutil.which(needed) is None:
             raise SystemExit("demo: %s is not on the PATH; start the demo with scripts/demo" % needed)
+    if not os.path.exists(NODE_BINDING):
+        raise SystemExit("demo: %s is missing; scripts/build says why the Node binding was left out" % NODE_BINDING)
     catch_signals()
     demo = Demo(arguments)
     try:

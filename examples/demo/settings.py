@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The demo's one place for names, intervals and limits, and the configuration of its event systems.
 
-Every program of the demo reads it, except the checker, which is to know nothing of the library: the
-orchestrator writes what the checker needs into the run's folder.
+Every program in Python reads it, except the checker, which is to know nothing of the library: the orchestrator
+writes what the checker and the forwarder, a program in Node, need into the run's folder.
 """
 
 AGGREGATOR = "aggregator"
@@ -18,12 +18,6 @@ CMDLINE_LIMIT = 200
 
 WEBHOOK_REFUSES_SECONDS = 8.0
 WEBHOOK_503_SECONDS = 2.0
-
-# Small, so that dead letters come about while the webhook is still down: 3 attempts within a second.
-FORWARD_MAX_RETRIES = 2
-FORWARD_BASE_DELAY_MS = 200
-FORWARD_TIMEOUT_SECONDS = 5.0
-FORWARD_CONCURRENCY = 8
 
 # What an unattended run has to show, and how long it publishes for it.
 MIN_EVENTS = 500

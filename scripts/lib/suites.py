@@ -2,12 +2,14 @@
 """suites.py - the table of test suites, and what runs them. Called by scripts/test.
 
 A suite is a list of steps; a step is a command whose exit status and output decide. What a suite needs is
-made by its first steps, so that any suite can be run alone.
+made by its first steps, so that any suite can be run alone. Steps that mostly wait for servers and processes are
+run beside each other.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -24,6 +26,9 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
 SUPPRESSIONS = ROOT / "tests/support"
+PROCESSORS = os.cpu_count() or 1
+# Tests that own what they talk to: while one waits for a server or a deadline, others can work.
+AT_ONCE = 2 * PROCESSORS
 NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
@@ -39,7 +44,7 @@ class Step:
 class Suite:
     name: str
     about: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step | tuple[Step, ...], ...]  # those of an inner tuple are run beside each other
     packages: tuple[str, ...] = ("TEST",)  # kinds of scripts/lib/packages.sh, beside BUILD
     seconds: tuple[int, int] = (900, 14400)  # the limit: short, long
 
@@ -59,7 +64,7 @@ def build(preset: str = "release") -> Step:
 def ctest(labels: str, preset: str = "release") -> Step:
     """All C tests whose label is one of `labels` (a regular expression)."""
     return sh("ctest", "--test-dir", str(folder(preset)), "-L", f"^({labels})$", "-V", "--no-tests=error",
-              env=sanitizer(preset), preset=preset)
+              "--parallel", str(AT_ONCE), env=sanitizer(preset), preset=preset)
 
 
 def pytest(*paths: str, preset: str = "release") -> Step:
@@ -82,8 +87,8 @@ def node_modules(folder: str) -> Step:
     return sh("npm", "--prefix", folder, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
 
 
-def node(*paths: str, at_once: int = 0, preset: str = "release") -> Step:
-    """Test files of Node's own runner; a path may have `*` in it. at_once: files beside each other, 0: its choice."""
+def node(*paths: str, preset: str = "release") -> Step:
+    """Test files of Node's own runner; a path may have `*` in it."""
     files = [str(path.relative_to(ROOT)) for pattern in paths for path in sorted(ROOT.glob(pattern))]
     env = sanitizer(preset)
     if preset == "asan":
@@ -91,8 +96,8 @@ def node(*paths: str, at_once: int = 0, preset: str = "release") -> Step:
         env |= {"EVS_PRELOAD": "libasan.so libstdc++.so", "EVS_NODE_MEMORY_ONLY": "1"}
         env["ASAN_OPTIONS"] += ":malloc_context_size=4"
         env["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}/lsan_node.supp:print_suppressions=0"
-    concurrency = (f"--test-concurrency={at_once}",) if at_once else ()
-    return sh("node", "--expose-gc", "--test", *concurrency, "--test-reporter=spec", *files, env=env, preset=preset)
+    return sh("node", "--expose-gc", "--test", f"--test-concurrency={AT_ONCE}", "--test-reporter=spec", *files, env=env,
+              preset=preset)
 
 
 def sanitizer(preset: str) -> dict[str, str]:
@@ -104,20 +109,20 @@ def sanitizer(preset: str) -> dict[str, str]:
     return {}
 
 
-def fuzzers(long: bool) -> tuple[Step, ...]:
-    """One step per fuzz target, found by its file's name."""
+def fuzzers(long: bool) -> list[Step | tuple[Step, ...]]:
+    """One step per fuzz target, found by its file's name; as many beside each other as there are processors."""
     seconds = COUNTS["fuzz_seconds"]["long" if long else "short"]
-    steps = []
+    corpora, targets = [], []
     for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.c")):
         name = source.stem
         found = BUILD / "fuzz-corpus" / name
         seeds = ROOT / "tests/fuzz/corpus" / name.removesuffix("_fuzz")
-        steps.append(sh("mkdir", "-p", str(found)))
-        steps.append(sh(str(folder("fuzz") / "tests" / name), f"-max_total_time={seconds}", "-timeout=10",
-                        "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}-",
-                        str(found), *([str(seeds)] if seeds.is_dir() else []),
-                        env=sanitizer("asan"), preset="fuzz"))
-    return tuple(steps)
+        corpora.append(str(found))
+        targets.append(sh(str(folder("fuzz") / "tests" / name), f"-max_total_time={seconds}", "-timeout=10",
+                          "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}-",
+                          str(found), *([str(seeds)] if seeds.is_dir() else []),
+                          env=sanitizer("asan"), preset="fuzz"))
+    return [sh("mkdir", "-p", *corpora), *(tuple(targets[n:n + PROCESSORS]) for n in range(0, len(targets), PROCESSORS))]
 
 
 def table(long: bool) -> list[Suite]:
@@ -128,40 +133,42 @@ def table(long: bool) -> list[Suite]:
               (build(), pytest("tests/structure"))),
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
-              (build(), ctest("conformance"), pytest("tests/conformance")), packages=("TEST", "NODE")),
+              (build(), (ctest("conformance"), pytest("tests/conformance"))), packages=("TEST", "NODE")),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
         Suite("python", "the Python binding: behaviour and types",
-              (build(), pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml"))),
+              (build(), (pytest("bindings/python/tests"), sh("mypy", "--config-file", "pyproject.toml")))),
         Suite("node", "the Node binding: behaviour, ends of the process, types, the published examples",
               (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
-        Suite("cli", "the command `events`", (build(), pytest("tests/integration/cli_test.py", "tests/integration/cli_store_test.py"))),
+        Suite("cli", "the command `events`",
+              (build(), (pytest("tests/integration/cli_test.py"), pytest("tests/integration/cli_store_test.py")))),
         Suite("integration", "C and Python against redis-server",
-              (build(), ctest("integration"),
-               pytest("tests/integration", "--ignore-glob=*/cli_*_test.py", "--ignore=tests/integration/cli_test.py"))),
+              (build(), (ctest("integration"), pytest("tests/integration", "--ignore-glob=*/cli_*_test.py",
+                                                      "--ignore=tests/integration/cli_test.py")))),
         Suite("dashboard", "the dashboard's server, held to its OpenAPI document", (build(), pytest("tests/dashboard")),
               packages=("TEST", "DASHBOARD")),
         Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs")),
               packages=("TEST", "NODE")),
         Suite("demo", "the demo loses nothing, and notices when something is lost",
-              (build(), sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1)),
-              packages=("DEMO",)),
+              (build(), (sh("scripts/demo", "--once"), sh("scripts/demo", "--once", "--break", "lose-one", status=1))),
+              packages=("DEMO", "NODE")),
         Suite("page", "the dashboard's page: its types, and its parts without a browser",
               (node_modules("dashboard/web"), sh("npm", "--prefix", "dashboard/web", "run", "--silent", "check"),
                sh("npm", "--prefix", "dashboard/web", "run", "--silent", "test")), packages=("NODE",)),
         Suite("browser", "what docs/guarantees.md says of the dashboard, in a real browser and against the store",
-              (build(), node_modules("tests/browser"), node("tests/browser/*.test.js", at_once=2)),
+              (build(), node_modules("tests/browser"), node("tests/browser/*.test.js")),
               packages=("TEST", "NODE", "BROWSER")),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
               (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
         Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
-              (build("asan"), ctest("unit|conformance|abi|integration", "asan"),
-               pytest("tests/integration", preset="asan"), pytest("tests/dashboard", preset="asan"),
-               node(*(f"bindings/node/tests/{name}.test.mjs" for name in NODE_SANITIZED), preset="asan")),
+              (build("asan"),
+               (ctest("unit|conformance|abi|integration", "asan"), pytest("tests/integration", preset="asan")),
+               (pytest("tests/dashboard", preset="asan"),
+                node(*(f"bindings/node/tests/{name}.test.mjs" for name in NODE_SANITIZED), preset="asan"))),
               packages=("TEST", "DASHBOARD", "NODE"), seconds=(1800, 14400)),
         Suite("tsan", "C suite and integration tests under TSan",
-              (build("tsan"), ctest("unit|conformance|abi|integration", "tsan"),
-               pytest("tests/integration", preset="tsan"), pytest("tests/dashboard", preset="tsan")),
+              (build("tsan"), (ctest("unit|conformance|abi|integration", "tsan"),
+                               pytest("tests/integration", preset="tsan"), pytest("tests/dashboard", preset="tsan"))),
               packages=("TEST", "DASHBOARD"), seconds=(1500, 14400)),
         Suite("fuzz", f"every fuzz target for {COUNTS['fuzz_seconds']['long' if long else 'short']} s",
               (build("fuzz"), *fuzzers(long)), packages=("TEST", "FUZZ")),
@@ -192,16 +199,29 @@ def environment(step: Step, long: bool) -> dict[str, str]:
     return env
 
 
-def run_step(step: Step, log, long: bool, deadline: float) -> bool:
+def listen_to_signals(mask) -> None:
+    """In the new process: Ctrl-C works, though a shell that runs us in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def start(step: Step, log, long: bool, mask) -> subprocess.Popen | None:
+    """Begins a step, with `mask` as its blocked signals."""
     log.write(f"$ {' '.join(step.argv)}\n")
     log.flush()
     env = environment(step, long)
     program = shutil.which(step.argv[0], path=env["PATH"]) if "/" not in step.argv[0] else step.argv[0]
     try:
-        process = subprocess.Popen((program or step.argv[0], *step.argv[1:]), cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen((program or step.argv[0], *step.argv[1:]), cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                                preexec_fn=lambda: listen_to_signals(mask))
     except OSError as error:
         log.write(f"cannot run it: {error}\n")
+        return None
+
+
+def finish(step: Step, process: subprocess.Popen | None, log, deadline: float) -> bool:
+    if process is None:
         return False
     try:
         status = process.wait(timeout=max(1.0, deadline - time.monotonic()))
@@ -209,12 +229,31 @@ def run_step(step: Step, log, long: bool, deadline: float) -> bool:
         stop(process)
         log.write("stopped: the suite's time is over\n")
         return False
-    except BaseException:
-        stop(process)
-        raise
     if status != step.status:
         log.write(f"exit status {status}, expected {step.status}\n")
     return status == step.status
+
+
+def run_steps(suite: Suite, steps: tuple[Step, ...], long: bool, deadline: float) -> list[tuple[bool, str]]:
+    """Runs steps beside each other; gives for each whether it was right, and its output."""
+    with contextlib.ExitStack() as stack:
+        paths = [LOGS / f"{suite.name}.{number}.log" for number, _ in enumerate(steps, 1)]
+        logs = [stack.enter_context(path.open("w", errors="replace")) for path in paths]
+        processes: list[subprocess.Popen | None] = []
+        # An interruption waits until each process is in the list, and so can be stopped.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            processes.extend(start(step, log, long, mask) for step, log in zip(steps, logs))
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            right = [finish(*each, deadline) for each in zip(steps, processes, logs)]
+        except BaseException:
+            for process in filter(None, processes):
+                stop(process)
+            raise
+    outputs = [path.read_text(errors="replace") for path in paths]
+    for path in paths:
+        path.unlink()
+    return list(zip(right, outputs))
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -255,23 +294,27 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
+def prepares(step: Step) -> bool:
+    """Makes what the next steps need, and tests nothing itself."""
+    return step.argv[0] in ("scripts/build", "mkdir") or step.argv[3:4] == ("ci",)
+
+
 def run_suite(suite: Suite, long: bool) -> tuple[int, int]:
     path = LOGS / f"{suite.name}.log"
     begun = time.monotonic()
     passed = failed = skipped = 0
     print(f"{suite.name:12} ", end="", flush=True)
-    with path.open("w+", errors="replace") as log:
-        for step in suite.steps:
-            start = log.seek(0, os.SEEK_END)
-            ok = run_step(step, log, long, begun + suite.seconds[long])
-            log.flush()
-            log.seek(start)
-            step_passed, step_failed, step_skipped = count(log.read(), ok)
-            prepares = step.argv[0] in ("scripts/build", "mkdir") or step.argv[3:4] == ("ci",)
-            passed += 0 if prepares and ok and suite.name != "build" else step_passed
-            failed += step_failed
-            skipped += step_skipped
-            if not ok and prepares:
+    with path.open("w", errors="replace") as log:
+        for entry in suite.steps:
+            steps = entry if isinstance(entry, tuple) else (entry,)
+            results = run_steps(suite, steps, long, begun + suite.seconds[long])
+            for step, (ok, output) in zip(steps, results):
+                log.write(output)
+                step_passed, step_failed, step_skipped = count(output, ok)
+                passed += 0 if prepares(step) and ok and suite.name != "build" else step_passed
+                failed += step_failed
+                skipped += step_skipped
+            if any(prepares(step) and not ok for step, (ok, _) in zip(steps, results)):
                 break
     verdict = "failed" if failed else "ok"
     more = f", {skipped} skipped" if skipped else ""

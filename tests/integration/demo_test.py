@@ -72,7 +72,7 @@ class Run:
         tries = []
         for attempt in (1, 2, 3):
             if id in self.refused:
-                tries.append({"started": 10.0, "mono": 10.1, "error": "ConnectionRefusedError", "outcome": "failed"})
+                tries.append({"started": 10.0, "mono": 10.1, "error": "ECONNREFUSED", "outcome": "failed"})
             elif id in self.unavailable:
                 tries.append({"started": 55.0, "mono": 55.1, "status": 503, "outcome": "failed"})
         tries.append({"started": AFTER, "mono": AFTER + 0.1, "status": 200, "outcome": "ok"})
@@ -176,7 +176,7 @@ def dead_letter_after_success(run):
 def dead_letter_from_another_error(run):
     for record in run.forwarder:
         if record["id"] == run.dead[0] and record["outcome"] == "failed":
-            record["error"] = "TimeoutError"
+            record["error"] = "ETIMEDOUT"
 
 
 def dead_letter_from_a_4xx(run):

@@ -45,6 +45,12 @@ def test_env_makes_the_package_work_in_node_from_any_folder(name, tmp_path):
     assert imported == found
 
 
+def test_what_is_built_is_not_built_again():
+    first, second = (subprocess.run([ROOT / "scripts/build"], capture_output=True, text=True, timeout=600) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert "no work to do" in second.stdout
+
+
 @pytest.mark.parametrize("name", SHELLS)
 def test_env_read_twice_changes_nothing_more(name, tmp_path):
     once = shell(name, f". '{ROOT}/build/env'; {ALL}", tmp_path)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +51,16 @@ def test_a_step_that_fails_fails_its_suite():
     assert suites.run_suite(suite(suites.sh("true"), suites.sh("false")), False) == (1, 1)
 
 
+def test_steps_beside_each_other_run_at_the_same_time_and_each_counts(tmp_path):
+    meet = "touch {0}/{1}; until [ -e {0}/{2} ]; do sleep 0.02; done; echo {3} passed in 0.1s"
+    both = tuple(suites.sh("sh", "-c", meet.format(tmp_path, *names, number))
+                 for names, number in ((("a", "b"), 3), (("b", "a"), 4)))
+    assert suites.run_suite(suite(both), False) == (7, 0)
+    log = (tmp_path / "sample.log").read_text()
+    assert log.index("3 passed") < log.index("4 passed")
+    assert suites.run_suite(suite((suites.sh("true"), suites.sh("false"), suites.sh("false"))), False) == (1, 2)
+
+
 def test_a_step_that_should_fail_and_does_not_fails_its_suite():
     assert suites.run_suite(suite(suites.sh("false", status=1)), False) == (1, 0)
     assert suites.run_suite(suite(suites.sh("true", status=1)), False) == (0, 1)
@@ -85,6 +96,14 @@ def test_ending_the_runner_ends_what_it_runs(tmp_path):
     runner.terminate()
     assert runner.wait(timeout=20) == 130
     assert not Path(f"/proc/{int((tmp_path / 'child').read_text())}").exists()
+
+
+def test_a_step_can_be_interrupted_though_the_runner_ignores_that():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert suites.run_suite(suite(suites.sh("sh", "-c", "kill -INT $$; sleep 600", status=-signal.SIGINT)), False) == (1, 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_every_suite_is_listed_with_what_it_is():

@@ -114,6 +114,7 @@ export class Runtime {
     const timer = setTimeout(() => this.turn.abortHandlers(), left);
     await inTime(this.turn.closed, left + CLOSE_GRACE_MS);
     clearTimeout(timer);
+    this.turn.abortHandlers(); // the core's deadline may have come before the timer
     this.turn.end();
     await this.engine.release();
   }

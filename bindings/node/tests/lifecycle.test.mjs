@@ -2,7 +2,8 @@
 // The ends that a process can come to, each many times: no crash, no hang, and the process ends by itself.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { availableParallelism } from 'node:os';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { countOf } from './support/counts.mjs';
@@ -31,18 +32,22 @@ async function repeat(program, transport, lastWord) {
   }
 }
 
-describe('on memory', () => {
+// Programs beside each other: each is a process of its own that mostly waits.
+const concurrency = availableParallelism() + 1;
+
+describe('on memory', { concurrency }, () => {
   for (const [program, what, lastWord] of PROGRAMS) {
     test(what, () => repeat(program, { type: 'memory' }, lastWord));
   }
   test('systems that nobody closed are collected', () => repeat('abandoned', {}, 'ended'));
 });
 
-describe('on Redis', { skip: process.env.EVS_NODE_MEMORY_ONLY ? 'memory only' : false }, () => {
-  let redis;
-  before(async () => (redis = await startRedis()));
-  after(() => redis?.stop());
+describe('on Redis', { concurrency, skip: process.env.EVS_NODE_MEMORY_ONLY ? 'memory only' : false }, () => {
   for (const [program, what, lastWord] of PROGRAMS.filter(([name]) => name !== 'two_copies')) {
-    test(what, () => repeat(program, { type: 'redis-streams', url: redis.url, discoverInterval: 50 }, lastWord));
+    test(what, async (t) => {
+      const redis = await startRedis(); // of its own: the programs are members of one group
+      t.after(() => redis.stop());
+      await repeat(program, { type: 'redis-streams', url: redis.url, discoverInterval: 50 }, lastWord);
+    });
   }
 });

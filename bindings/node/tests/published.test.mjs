@@ -89,6 +89,27 @@ const SAID = {
     'Invalid pattern: true',
     "Unsupported features: [ 'patternRouting', 'batching' ]",
   ],
+  'parts.mjs': [
+    'Types: memory redis-streams',
+    'Plugins: 2 redis-streams undefined',
+    'Without it: memory',
+    'Config: true false',
+    'Defaults: true',
+    'Capabilities: true true true',
+    'Invoice: 42 CUST-456 parts-publisher corr-1 trace-1',
+    'Headers: high invoice-events 64',
+    'Sent: 3 2 0',
+    'Envelope: invoice.sent billing eu.de 1.0.0',
+    'Without a schema: true undefined undefined',
+    'Validator: true',
+  ],
+  'regions.mjs': [
+    'germany: eu.de 1',
+    'america: us.ca 2',
+    'headquarters: eu.de 1, us.ca 2',
+    'Metrics: 1 1 0 true',
+    'Status: true',
+  ],
 };
 
 for (const [program, lines] of Object.entries(SAID)) {

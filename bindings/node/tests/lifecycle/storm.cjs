@@ -28,12 +28,14 @@ function odd(message) {
 
 async function main() {
   const told = [];
+  let whenAllTold;
+  const allTold = new Promise((resolve) => (whenAllTold = resolve));
   const system = await openSystem(odd, {
     config: {
       consumer: {
         retry: { maxRetries: 1, baseDelay: 0 },
         poisonMessageHandler: (message, error) => {
-          told.push(message.body.n);
+          if (told.push(message.body.n) === EVENTS) whenAllTold();
           if (!(error instanceof Error)) process.exitCode = 1;
           throw error;
         },
@@ -42,6 +44,7 @@ async function main() {
   });
   subscribe('libevents', () => {}); // else the poison handler's own failures become warnings
   await system.publisher.publishBatch('life.storm', Array.from({ length: EVENTS }, (_, n) => ({ n })));
+  await allTold; // what waits for its next attempt is nobody's to drain
   await system.drain({ timeout: 50_000 });
   await system.close();
   console.log(new Set(told).size === EVENTS && told.length === EVENTS ? 'ended' : `told ${told.length}`);

@@ -20,22 +20,31 @@ function freePort() {
   });
 }
 
-function answers(port) {
+/** Is it this process that answers there? Another test's server could have taken the port meanwhile. */
+function answers(port, pid) {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.end('PING\r\n'));
-    socket.once('data', (data) => resolve(data.toString().startsWith('+PONG')));
+    const socket = connect(port, '127.0.0.1', () => socket.end('INFO server\r\n'));
+    let said = '';
+    socket.setEncoding('utf8').on('data', (text) => (said += text));
+    socket.once('end', () => resolve(said.includes(`process_id:${pid}\r\n`)));
     socket.once('error', () => resolve(false));
   });
 }
 
+const ATTEMPTS = 5;
+
 /** Starts a server, with more words for its command line, and gives {port, url, stop}. */
 export async function startRedis(...options) {
   const folder = await mkdtemp(join(tmpdir(), 'libevents-redis-'));
-  const port = await freePort();
-  const argv = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options];
-  const server = spawn('redis-server', argv, { stdio: 'ignore' });
-  const ended = new Promise((resolve) => server.once('exit', resolve));
-  await until(() => answers(port), 'the server answers');
+  let port, server, ended;
+  for (let attempt = 1; attempt === 1 || (server.exitCode !== null && attempt <= ATTEMPTS); attempt++) {
+    port = await freePort();
+    const argv = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options];
+    server = spawn('redis-server', argv, { stdio: 'ignore' });
+    ended = new Promise((resolve) => server.once('exit', resolve));
+    await until(() => server.exitCode !== null || answers(port, server.pid), 'the server answers');
+  }
+  if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`);
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
