@@ -18,7 +18,7 @@
 
 #include "support/until.h"
 
-static int free_port(void) {
+int redis_server_free_port(void) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -92,7 +92,7 @@ void redis_server_start(redis_server *server, const char *const *options) {
   }
   strcpy(server->folder, "/tmp/evs-redis-XXXXXX");
   test_require(mkdtemp(server->folder) != NULL, "a temporary folder");
-  server->port = free_port();
+  server->port = redis_server_free_port();
   snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%d", server->port);
   redis_server_again(server);
 }

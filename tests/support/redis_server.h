@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { REDIS_SERVER_OPTIONS_MAX = 16 };
+enum { REDIS_SERVER_OPTIONS_MAX = 32 };
 
 typedef struct redis_server {
   pid_t pid; /* 0: not running */
@@ -18,6 +18,8 @@ typedef struct redis_server {
   const char *password;                          /* for the commands below, or NULL */
 } redis_server;
 
+/* A port of loopback that nobody listens on. */
+int redis_server_free_port(void);
 /* Starts a server with more words for its command line (NULL-terminated, or NULL). Fails the test when it
  * does not come up. */
 void redis_server_start(redis_server *server, const char *const *options);

@@ -236,7 +236,7 @@ static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_sta
 /* ---- hosts ------------------------------------------------------------------------------------ */
 
 static inline evs_host *host_new(const char *more_options) {
-  char options[1024];
+  char options[2048];
   evs_host *host = calloc(1, sizeof *host);
   host->entries = calloc(ENTRIES_MAX, sizeof *host->entries);
   host->published = calloc(OUTCOMES_MAX, sizeof *host->published);
