@@ -263,6 +263,14 @@ def test_the_doctor_says_what_is_wrong_and_what_is_guaranteed(on, store):
     assert wrong.returncode != 0 and "/role" in wrong.stderr
 
 
+def test_a_certificate_that_cannot_be_read_is_a_problem_with_its_place(store, tmp_path):
+    path = tmp_path / "tls.json"
+    tls = {"ca": str(tmp_path / "none.crt"), "keyPassword": SECRET, "cert": "/c", "key": "/k"}
+    path.write_text(json.dumps({"service": "s", "transports": {"m": {"type": "redis-streams", "tls": tls}}}))
+    refused = events("--config", path, "stats")
+    assert refused.returncode == 3 and "/transports/m/tls/ca" in refused.stderr and SECRET not in refused.stderr
+
+
 def test_an_empty_store_has_short_answers(on):
     assert on("groups") == "no groups\n"
     assert on("stats").startswith("no topics\n")
