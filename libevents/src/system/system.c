@@ -3,8 +3,8 @@
  * thread with all signals blocked. */
 #include "system/system.h"
 
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -74,7 +74,7 @@ static void a_name_that_nobody_has_is_told(void **state) {
 /* The socket of this process that leads to the server. */
 static int find_socket(void) {
   for (int fd = 3; fd < LARGEST_FD; fd++) {
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = {0};
     socklen_t size = sizeof peer;
     if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET &&
         ntohs(peer.sin_port) == server.port)
