@@ -347,19 +347,21 @@ static void try_next(evsi_stream *stream, int last_error) {
   stream->open_handles++;
 }
 
+static void not_found(evsi_stream *stream, int status) {
+  char reason[sizeof stream->reason];
+  snprintf(reason, sizeof reason, "its name was not found: %s", uv_strerror(status));
+  shut(stream, reason);
+}
+
 static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *result) {
   evsi_stream *stream = request->data;
-  char reason[sizeof stream->reason];
   stream->is_looking_up = false;
   stream->addresses = result;
   stream->next = result;
-  if (!stream->closing) {
-    snprintf(reason, sizeof reason, "its name was not found: %s", uv_strerror(status));
-    if (status != 0)
-      shut(stream, reason);
-    else
-      try_next(stream, UV_EAI_NONAME);
-  }
+  if (!stream->closing && status != 0)
+    not_found(stream, status);
+  else if (!stream->closing)
+    try_next(stream, UV_EAI_NONAME);
   release(stream);
 }
 
