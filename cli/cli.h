@@ -45,6 +45,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
   X(REASON, "reason", "TEXT", "why, for those who look at it later")                                         \
   X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")                            \
+  X(ROLE, "role", "ROLE", "publisher, consumer (default), operator or viewer")                               \
   X(LISTEN, "listen", "ADDRESS", "IPv4 address to listen on; default 127.0.0.1")                             \
   X(PORT, "port", "N", "port to listen on; default: a free one")                                             \
   X(BASE_PATH, "base-path", "PATH", "serve below this path, for example /events")                            \
@@ -119,6 +120,7 @@ int cmd_groups(cli_call *cli);
 int cmd_groups_pause(cli_call *cli);
 int cmd_groups_resume(cli_call *cli);
 int cmd_fleet(cli_call *cli);
+int cmd_doctor(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 int cmd_serve(cli_call *cli);
 

@@ -108,6 +108,13 @@ static const cli_verb verbs[] = {
      "which configuration (equal where the configurations are).\v"
      "Example:\n  events fleet --json | jq '.instances[].stats.routes'",
      CLI_STORE, 0, 0, cmd_fleet},
+    {"doctor", "", "examine the store and say what it guarantees",
+     "Ask the store about itself, without changing anything: version, what it can do, persistence, eviction, "
+     "limits, clock, and whether its user may do what a role needs. Says in words what is guaranteed. Ends "
+     "with "
+     "1 when something must be put right.\v"
+     "Example:\n  events doctor --config shop.json --role operator",
+     CLI_STORE | CLI_BIT(ROLE), 0, 0, cmd_doctor},
     {"config check", "[FILE|-]", "check a configuration",
      "Check a configuration and report every fault at once. Touches no store.\v"
      "Example:\n  events config check shop.json",

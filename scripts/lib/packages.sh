@@ -82,7 +82,7 @@ evs_require_tools() {
     abigail-tools) found=$(command -v abidiff) ;;
     libuv1-dev) found=$(pkg-config --exists libuv 2>/dev/null && echo yes) ;;
     libjansson-dev) found=$(pkg-config --exists jansson 2>/dev/null && echo yes) ;;
-    libssl-dev) found=$(pkg-config --exists libcrypto 2>/dev/null && echo yes) ;;
+    libssl-dev) found=$(pkg-config --exists libssl libcrypto 2>/dev/null && echo yes) ;;
     libcmocka-dev) found=$(pkg-config --exists cmocka 2>/dev/null && echo yes) ;;
     libhiredis-dev) found=$(evs_has_header hiredis/hiredis.h) ;;
     libcivetweb-dev) found=$(evs_has_header civetweb.h) ;;

@@ -279,6 +279,7 @@ static void request(evs_host *host, unsigned which) {
   } all[] = {{"topics", "{}"},
              {"groups", "{}"},
              {"tail", "{}"},
+             {"doctor", "{}"},
              {"dlq.list", "{\"type\":\"a.*\"}"},
              {"dlq.get", "{\"id\":\"main/t/1-1\"}"},
              {"dlq.requeue", "{\"filter\":{}}"},

@@ -251,6 +251,26 @@ def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path)
     assert on("fleet") == "no systems\n"
 
 
+def test_the_doctor_says_what_is_wrong_and_what_is_guaranteed(on, store):
+    assert "A restart of the server loses every event" in on("doctor")
+    report = json.loads(on("doctor", "--json", "--role", "operator"))
+    assert report["ok"] and report["permissions"] == {"user": "default", "role": "operator", "known": True, "missing": []}
+    store.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    sick = events("--redis", store.url, "doctor")
+    store.cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert sick.returncode == 1 and re.search(r"^error +eviction: .*set it to noeviction$", sick.stdout, re.M)
+    wrong = events("--redis", store.url, "doctor", "--role", "owner")
+    assert wrong.returncode != 0 and "/role" in wrong.stderr
+
+
+def test_a_certificate_that_cannot_be_read_is_a_problem_with_its_place(store, tmp_path):
+    path = tmp_path / "tls.json"
+    tls = {"ca": str(tmp_path / "none.crt"), "keyPassword": SECRET, "cert": "/c", "key": "/k"}
+    path.write_text(json.dumps({"service": "s", "transports": {"m": {"type": "redis-streams", "tls": tls}}}))
+    refused = events("--config", path, "stats")
+    assert refused.returncode == 3 and "/transports/m/tls/ca" in refused.stderr and SECRET not in refused.stderr
+
+
 def test_an_empty_store_has_short_answers(on):
     assert on("groups") == "no groups\n"
     assert on("stats").startswith("no topics\n")

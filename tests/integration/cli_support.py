@@ -17,7 +17,7 @@ BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
 EVENTS = os.environ.get("EVS_EVENTS", str(BUILD / "bin" / "events"))
 VERBS = ("publish", "tail", "dlq list", "dlq groups", "dlq show", "dlq requeue", "dlq discard", "dlq archive",
          "dlq restore", "dlq log", "route explain", "pattern test", "stats", "groups", "groups pause", "groups resume", "fleet",
-         "config check")
+         "doctor", "config check")
 SECRET = "s3cr3t-word"
 
 

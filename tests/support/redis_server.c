@@ -18,7 +18,7 @@
 
 #include "support/until.h"
 
-static int free_port(void) {
+int redis_server_free_port(void) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -92,7 +92,7 @@ void redis_server_start(redis_server *server, const char *const *options) {
   }
   strcpy(server->folder, "/tmp/evs-redis-XXXXXX");
   test_require(mkdtemp(server->folder) != NULL, "a temporary folder");
-  server->port = free_port();
+  server->port = redis_server_free_port();
   snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%d", server->port);
   redis_server_again(server);
 }
@@ -165,21 +165,35 @@ long long redis_words(redis_server *server, int count, const char *const *words)
   return value;
 }
 
+/* Takes the answer. */
+static char *text_of(redisReply *reply) {
+  bool is_text = reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS);
+  char *text = is_text ? strndup(reply->str, (size_t)reply->len) : strdup("");
+  if (reply)
+    freeReplyObject(reply);
+  return text;
+}
+
+char *redis_text_words(redis_server *server, int count, const char *const *words) {
+  redisContext *context = open_connection(server);
+  char *text = text_of(context ? redisCommandArgv(context, count, (const char **)words, NULL) : NULL);
+  if (context)
+    redisFree(context);
+  return text;
+}
+
 char *redis_text(redis_server *server, const char *format, ...) {
   redisContext *context = open_connection(server);
-  char *text = NULL;
-  if (context) {
-    va_list arguments;
-    va_start(arguments, format);
-    redisReply *reply = redisvCommand(context, format, arguments);
-    va_end(arguments);
-    if (reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS))
-      text = strndup(reply->str, (size_t)reply->len);
-    if (reply)
-      freeReplyObject(reply);
+  redisReply *reply = NULL;
+  va_list arguments;
+  va_start(arguments, format);
+  if (context)
+    reply = redisvCommand(context, format, arguments);
+  va_end(arguments);
+  char *text = text_of(reply);
+  if (context)
     redisFree(context);
-  }
-  return text ? text : strdup("");
+  return text;
 }
 
 long long redis_length(redis_server *server, const char *topic) {
@@ -219,6 +233,38 @@ long long redis_pending_of(redis_server *server, const char *topic, const char *
 
 long long redis_pending(redis_server *server, const char *topic, const char *group) {
   return redis_pending_of(server, topic, group, NULL);
+}
+
+char *redis_denied(redis_server *server) {
+  redisContext *context = open_connection(server);
+  redisReply *reply = context ? redisCommand(context, "ACL LOG") : NULL;
+  char *text = calloc(1, 4096);
+  for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+    const redisReply *row = reply->element[i];
+    for (size_t k = 0; k + 1 < row->elements; k += 2) {
+      if (strcmp(row->element[k]->str, "object") == 0)
+        snprintf(text + strlen(text), 4096 - strlen(text), " %s", row->element[k + 1]->str);
+    }
+  }
+  if (reply)
+    freeReplyObject(reply);
+  if (context)
+    redisFree(context);
+  return text;
+}
+
+void redis_user(redis_server *server, const char *line, const char *password) {
+  char copy[2048], secret[80], *rest = NULL;
+  const char *words[128] = {"ACL", "SETUSER"};
+  int count = 2;
+  snprintf(copy, sizeof copy, "%s", line);
+  snprintf(secret, sizeof secret, ">%s", password);
+  for (char *word = strtok_r(copy, " \n", &rest); word && count < 126; word = strtok_r(NULL, " \n", &rest)) {
+    if (strcmp(word, "user") != 0)
+      words[count++] = strcmp(word, "off") == 0 ? "on" : word;
+  }
+  words[count++] = secret;
+  test_require(redis_words(server, count, words) >= 0, "ACL SETUSER");
 }
 
 long long redis_commands(redis_server *server) {

@@ -30,6 +30,34 @@ export interface Paused {
   readonly reason: string | null;
 }
 
+export interface DoctorOptions extends StoreOptions {
+  /** Whose rights are examined; default 'consumer'. */
+  readonly role?: 'publisher' | 'consumer' | 'operator' | 'viewer';
+}
+
+export interface Finding {
+  readonly level: 'error' | 'warning';
+  readonly check: string;
+  /** What is wrong, and what to do. */
+  readonly message: string;
+}
+
+/** All members: docs/requests.md. */
+export interface DoctorReport {
+  /** Nothing that was found is an error. */
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+  /** What is lost in which failure, in words. */
+  readonly guarantee: string;
+  readonly permissions: {
+    readonly user: string | null;
+    readonly role: string;
+    readonly known: boolean;
+    readonly missing: readonly string[];
+  };
+  readonly [member: string]: unknown;
+}
+
 export class EventSystem {
   readonly #runtime: Runtime;
   readonly publisher: EventPublisher;
@@ -146,6 +174,11 @@ export class EventSystem {
   /** The systems that are connected to the store: {service, instance, at, ageMs, stats} of each. */
   async fleet(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
     return (await this.#ask<{ instances: Record<string, unknown>[] }>('fleet', options)).instances;
+  }
+
+  /** What the store says about itself, what is wrong with it (`findings`), and its `guarantee` in words. */
+  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    return this.#ask<DoctorReport>('doctor', options);
   }
 
   /** Any request of docs/requests.md by its name. */

@@ -122,6 +122,15 @@ test('a paused group takes nothing until it is resumed', async (t) => {
   await until(() => seen.length === 1, 'the event came');
 });
 
+test('the doctor says what the store guarantees', async (t) => {
+  const system = await openOnRedis(t, redis, { service: 'patient' });
+  const report = await system.doctor({ role: 'operator' });
+  assert.equal(report.permissions.role, 'operator');
+  assert.deepEqual(report.permissions.missing, []);
+  assert.match(report.guarantee, /at least once/);
+  await assert.rejects(system.doctor({ role: 'owner' }), /role/);
+});
+
 test('the fleet knows this system', async (t) => {
   const system = await openOnRedis(t, redis, { service: 'in-the-fleet', fleet: { interval: 100 } });
   const found = await until(

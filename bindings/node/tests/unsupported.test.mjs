@@ -76,7 +76,6 @@ const NOT_BUILT = {
   'partitioning of the transport': redis({ partitioning: { enabled: true } }),
   'schemas of the transport': redis({ schema: { enabled: true } }),
   'replay of the transport': redis({ replay: { enabled: true } }),
-  'TLS': redis({ tls: true }),
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),
 };

@@ -383,6 +383,17 @@ class SyncEventSystem:
         instances: List[Dict[str, Any]] = json.loads(self._ask("fleet", params, timeout))["instances"]
         return instances
 
+    def doctor(
+        self, *, role: Optional[str] = None, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> Dict[str, Any]:
+        """What the store says about itself, what is wrong with it (`findings`), and its `guarantee` in words.
+
+        role: whose rights are examined: "publisher", "consumer" (the default), "operator" or "viewer".
+        """
+        params = _options.given(role=role, transport=transport)
+        report: Dict[str, Any] = json.loads(self._ask("doctor", params, timeout))
+        return report
+
     def start_dashboard(self, options: Optional[Mapping[str, Any]] = None, **more: Any) -> SyncDashboard:
         """Serves a web page over this system (docs/dashboard.md); `port=0` takes a free one, see `url`.
 

@@ -213,6 +213,14 @@ async def test_a_group_is_paused_and_resumed(redis_config):
         await eventually(lambda: seen == [1])
 
 
+async def test_the_doctor_says_what_the_store_guarantees(redis_config):
+    async with libevents.EventSystem(redis_config) as system:
+        report = await system.doctor(role="operator")
+        assert report["permissions"]["missing"] == [] and "at least once" in report["guarantee"]
+        with pytest.raises(libevents.ValidationError, match="/role"):
+            await system.doctor(role="owner")
+
+
 async def test_the_fleet_shows_this_system_and_others(redis_config):
     other_config = {**redis_config, "service": redis_config["service"] + "x"}
     async with libevents.EventSystem(redis_config) as system, libevents.EventSystem(other_config) as other:

@@ -20,7 +20,10 @@ typedef struct evsi_address {
   const char *host;
   const char *path;
   uint16_t port;
-  uint32_t connect_timeout_ms;
+  uint32_t connect_timeout_ms; /* for the look-up and all addresses together */
+  uint32_t
+      user_timeout_ms; /* how long what was sent may stay without an answer of the network; 0: the system's */
+  bool keep_alive;
 } evsi_address;
 
 /* All on the loop's thread. `closed` is the last call for a stream, exactly once, also when connecting
@@ -39,7 +42,9 @@ typedef struct evsi_io {
   void (*loop_free)(evsi_loop *loop); /* after loop_run returned, or if it never ran */
 
   evsi_timer *(*timer_new)(evsi_loop *loop, void (*fire)(void *data), void *data);
-  void (*timer_start)(evsi_timer *timer, uint64_t delay_ms); /* once; restarts a running one */
+  /* Once; restarts a running one. Between two runs of a timer the loop looks at its streams, however short
+   * the delay is. */
+  void (*timer_start)(evsi_timer *timer, uint64_t delay_ms);
   void (*timer_stop)(evsi_timer *timer);
   void (*timer_free)(evsi_timer *timer); /* NULL is fine; fires no more */
 

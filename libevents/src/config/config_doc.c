@@ -77,12 +77,13 @@ static void add_built(evsi_buf *out, const evsi_key *key) {
   static const char *const kinds[] = {"text",   "whole number",  "number", "boolean",
                                       "choice", "list of texts", "object", "list of objects",
                                       "object", "object",        "any"};
-  evsi_buf_addf(out, "| `%s` | %s | ", key->name, kinds[key->kind]);
+  bool is_switch = key->flags & EVSI_KEY_SWITCH;
+  evsi_buf_addf(out, "| `%s` | %s | ", key->name, is_switch ? "boolean or object" : kinds[key->kind]);
   add_range(out, key);
   if (key->flags & EVSI_KEY_REQUIRED)
     evsi_buf_add_text(out, " | required | ");
-  else if (key->fallback)
-    evsi_buf_addf(out, " | `%s` | ", key->fallback);
+  else if (key->fallback || is_switch)
+    evsi_buf_addf(out, " | `%s` | ", is_switch ? "false" : key->fallback);
   else
     evsi_buf_add_text(out, " | | ");
   evsi_buf_add_text(out, key->doc);

@@ -38,6 +38,8 @@ static json_t *fill_key(const evsi_key *key, const json_t *given, bool *out_none
   json_t *value = json_object_get(given, key->name);
   switch (key->kind) {
   case EVSI_KEY_OBJECT:
+    if ((key->flags & EVSI_KEY_SWITCH) && !json_is_object(value))
+      return json_false();
     return evsi_fill(key->section, value);
   case EVSI_KEY_LIST:
     return fill_list(key, value);
@@ -86,6 +88,8 @@ void evsi_fill_mask(evsi_check *check, const evsi_section *section, json_t *full
     const evsi_key *key = &section->keys[i];
     if (key->flags & (EVSI_KEY_SECRET | EVSI_KEY_URL))
       mask_text(check, full, key);
+    if (key->kind == EVSI_KEY_OBJECT && key->section)
+      evsi_fill_mask(check, key->section, json_object_get(full, key->name));
     if (key->kind != EVSI_KEY_TRANSPORTS)
       continue;
     const char *name;

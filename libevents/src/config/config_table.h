@@ -32,7 +32,9 @@ enum {
   EVSI_KEY_URL = 16,         /* shown without its user and password */
   EVSI_KEY_UNSUPPORTED = 32, /* known, not built: only harmless values pass */
   EVSI_KEY_FLATTEN = 64,     /* the members count as members of the surrounding object */
-  EVSI_KEY_ONE = 128         /* synonym: one text for a target that is a list */
+  EVSI_KEY_ONE = 128,        /* synonym: one text for a target that is a list */
+  EVSI_KEY_SWITCH = 256,     /* object: true stands for one with all defaults, false for none (the default) */
+  EVSI_KEY_LINES = 512       /* text that may have several lines */
 };
 
 typedef struct evsi_section evsi_section;
@@ -96,6 +98,11 @@ void evsi_config_table_markdown(evsi_buf *out);
   }
 #define EVSI_ROW_OBJECT(n, f, part, text)                                                                    \
   { .name = n, .kind = EVSI_KEY_OBJECT, .flags = f, .section = part, .doc = text }
+#define EVSI_ROW_SWITCH(n, part, text)                                                                       \
+  {                                                                                                          \
+    .name = n, .kind = EVSI_KEY_OBJECT, .flags = EVSI_KEY_SWITCH | EVSI_KEY_NULLABLE, .section = part,       \
+    .doc = text                                                                                              \
+  }
 #define EVSI_ROW_ALSO(n, of, text)                                                                           \
   { .name = n, .target = of, .doc = text }
 #define EVSI_ROW_LATER(n, harmless, text)                                                                    \

@@ -41,6 +41,26 @@ static const evsi_key reconnect_keys[] = {
 static const evsi_section reconnect_section = {"reconnect", "New attempts after a lost connection.",
                                                EVSI_ROWS(reconnect_keys)};
 
+static const evsi_key tls_keys[] = {
+    EVSI_ROW_TEXT("ca", EVSI_KEY_NULLABLE | EVSI_KEY_LINES, 1, 1048576, NULL,
+                  "authorities to trust: a file, or the PEM text itself; neither ca nor caPath: those of the "
+                  "operating system"),
+    EVSI_ROW_TEXT("caPath", EVSI_KEY_NULLABLE, 1, 4096, NULL,
+                  "folder of authorities, named by hash (`openssl rehash`)"),
+    EVSI_ROW_TEXT("cert", EVSI_KEY_NULLABLE | EVSI_KEY_LINES, 1, 1048576, NULL,
+                  "certificate of this client with those between: a file, or the PEM text; needs key"),
+    EVSI_ROW_TEXT("key", EVSI_KEY_NULLABLE | EVSI_KEY_SECRET, 1, 1048576, NULL,
+                  "its private key: a file, or the PEM text; never shown"),
+    EVSI_ROW_TEXT("keyPassword", EVSI_KEY_NULLABLE | EVSI_KEY_SECRET, 1, 1023, NULL,
+                  "password of the private key; never shown"),
+    EVSI_ROW_TEXT(
+        "serverName", EVSI_KEY_NULLABLE, 1, 255, NULL,
+        "name that the server's certificate must have, and that is asked for (SNI); not given: host"),
+    EVSI_ROW_BOOL("verify", 0, "true", "false: any certificate will do, so that anybody may listen in"),
+};
+static const evsi_section tls_section = {"tls", "An encrypted connection, TLS 1.2 or newer.",
+                                         EVSI_ROWS(tls_keys)};
+
 static const evsi_key pool_keys[] = {
     EVSI_ROW_BOOL("enabled", 0, "false", "pool on"),
     EVSI_ROW_INT("size", 0, 1, 10000, NULL, "connections"),
@@ -67,14 +87,16 @@ static const evsi_key redis_keys[] = {
     TRANSPORT_ROWS,
     EVSI_ROW_TEXT(
         "url", EVSI_KEY_NULLABLE | EVSI_KEY_URL, 1, 4096, NULL,
-        "`redis://[user[:password]@]host[:port][/db]` or `unix:///path`; stands for host, port, path, "
-        "db, username and password"),
+        "`redis://[user[:password]@]host[:port][/db]`, `rediss://…` for TLS, or `unix:///path`; stands for "
+        "host, port, path, db, username, password and tls"),
     EVSI_ROW_TEXT("host", 0, 1, 255, "\"localhost\"", "name or address of the server"),
     EVSI_ROW_INT("port", 0, 1, 65535, "6379", "its port"),
     EVSI_ROW_TEXT("path", EVSI_KEY_NULLABLE, 1, 107, NULL, "unix socket, in place of host and port"),
     EVSI_ROW_INT("db", 0, 0, 65535, "0", "number of the database"),
     EVSI_ROW_TEXT("username", EVSI_KEY_NULLABLE, 1, 1024, NULL, "ACL user"),
     EVSI_ROW_TEXT("password", EVSI_KEY_NULLABLE | EVSI_KEY_SECRET, 1, 4096, NULL, "password; never shown"),
+    EVSI_ROW_SWITCH("tls", &tls_section, "TLS; `true` for what the operating system trusts"),
+    EVSI_ROW_BOOL("keepAlive", 0, "true", "probes of an idle TCP connection, the first after 15 s"),
     EVSI_ROW_TEXT("consumerId", EVSI_KEY_NULLABLE, 1, 200, NULL,
                   "stable part of the consumer's name; not given: service, host, pid and a random part"),
     EVSI_ROW_TEXT("streamPrefix", 0, 1, 64, "\"stream:\"", "begins the key of every stream"),
@@ -89,13 +111,15 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_BOOL("enableDLQ", 0, "true", "false: events that used up their attempts stay in the stream"),
     EVSI_ROW_INT("sessionTimeout", 0, 100, 3600000, "15000",
                  "a member whose heartbeat stands still this long is dead, ms"),
-    EVSI_ROW_INT("connectTimeout", 0, 100, 300000, "5000", "time to connect, ms"),
+    EVSI_ROW_INT("connectTimeout", 0, 100, 300000, "5000",
+                 "time to look up the name and connect, over all of its addresses, ms"),
+    EVSI_ROW_INT("handshakeTimeout", 0, 100, 300000, "5000",
+                 "time for TLS, and then for signing in, until the connection can be used, ms"),
     EVSI_ROW_INT("commandTimeout", 0, 100, 300000, "5000", "time for the answer to a command, ms"),
     EVSI_ROW_INT("blockTime", 0, 100, 30000, "5000", "how long a read waits in the server, ms"),
     EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a read asks for"),
     EVSI_ROW_INT("discoverInterval", 0, 50, 3600000, "5000", "time between two looks at the topics, ms"),
     EVSI_ROW_OBJECT("reconnect", 0, &reconnect_section, "new attempts after a lost connection"),
-    EVSI_ROW_LATER("keepAlive", "true", "leave it out: TCP keep-alive is always on"),
     EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
     EVSI_ROW_LATER("maxLen", NULL, "leave it out: nothing is trimmed"),
     EVSI_ROW_LATER("trimStrategy", "\"MAXLEN\"", "leave it out: nothing is trimmed"),
@@ -116,7 +140,6 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_LATER("fence", "\"epoch\"", "leave it out"),
     EVSI_ROW_LATER("onGroupLost", "\"recreate\"", "leave it out: a lost group is created again"),
     EVSI_ROW_LATER("acknowledgement", "\"stored\"", "leave it out"),
-    EVSI_ROW_LATER("tls", "false", "leave it out and put a TLS tunnel in front of the server"),
     EVSI_ROW_LATER("sentinel", NULL, "use host and port of the primary"),
     EVSI_ROW_LATER("cluster", "false", "use a standalone server"),
     EVSI_ROW_LATER("nodes", NULL, "use host and port of a standalone server"),

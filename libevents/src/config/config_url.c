@@ -15,7 +15,7 @@ typedef struct url {
   json_t *given;
 } url;
 
-static const char shape[] = "redis://[user[:password]@]host[:port][/db] or unix:///path";
+static const char shape[] = "redis:// or rediss://[user[:password]@]host[:port][/db], or unix:///path";
 
 static bool refuse(url *at, const char *message, const char *expected) {
   evsi_check_problem(at->check, &(evsi_problem){.message = message, .expected = expected ? expected : shape});
@@ -133,22 +133,38 @@ static bool put_server(url *at, const char *text, size_t size) {
   return !host_end || put_number(at, "port", host_end + 1, (size_t)(end - host_end) - 1);
 }
 
+static bool is_secure(const char *text) {
+  return strncmp(text, "rediss://", 9) == 0;
+}
+
+/* rediss:// stands for `tls: true`, unless the key says more. */
+static bool put_tls(url *at) {
+  const json_t *tls = json_object_get(at->given, "tls");
+  if (json_is_object(tls))
+    return true;
+  if (tls)
+    return refuse(at, "asks for TLS (rediss://), which `tls: false` forbids", "redis://, or tls left out");
+  if (json_object_set_new(at->given, "tls", json_object()) != 0)
+    at->check->nomem = true;
+  return !at->check->nomem;
+}
+
 static bool scheme_known(url *at, const char *text) {
-  static const char *const later[] = {"rediss://", "redis-cluster://", "redis-sentinel://"};
+  static const char *const later[] = {"redis-cluster://", "redis-sentinel://"};
   for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
     if (strncmp(text, later[i], strlen(later[i])) == 0)
       return refuse(
           at,
-          "unsupported: TLS, Cluster and Sentinel URLs are known but not built in this version; use "
-          "redis:// to a standalone server",
+          "unsupported: Cluster and Sentinel URLs are known but not built in this version; use redis:// or "
+          "rediss:// to a standalone server",
           NULL);
-  if (strncmp(text, "redis://", 8) == 0 || strncmp(text, "unix://", 7) == 0)
+  if (strncmp(text, "redis://", 8) == 0 || is_secure(text) || strncmp(text, "unix://", 7) == 0)
     return true;
   return refuse(at, "is not the URL of a Redis server", NULL);
 }
 
 static void parse(url *at, const char *text) {
-  if (!scheme_known(at, text))
+  if (!scheme_known(at, text) || (is_secure(text) && !put_tls(at)))
     return;
   bool socket = text[0] == 'u';
   const char *authority = strstr(text, "://") + 3;
@@ -180,6 +196,25 @@ static void parse(url *at, const char *text) {
     put_text(at, "path", path, strlen(path));
 }
 
+/* What the URL and the keys say together. */
+static void check_tls(evsi_check *check, const json_t *given) {
+  const json_t *tls = json_object_get(given, "tls");
+  if (!json_is_object(tls))
+    return;
+  size_t mark = evsi_check_push(check, "tls");
+  if (json_object_get(given, "path"))
+    evsi_check_problem(check,
+                       &(evsi_problem){.message = "asks for TLS on a unix socket, where no server has it",
+                                       .expected = "host and port, or tls left out"});
+  if (!json_object_get(tls, "cert") != !json_object_get(tls, "key"))
+    evsi_check_problem(check, &(evsi_problem){.message = "has only one of cert and key",
+                                              .expected = "both, for a client certificate, or none"});
+  if (json_object_get(tls, "keyPassword") && !json_object_get(tls, "key"))
+    evsi_check_problem(check, &(evsi_problem){.message = "has a keyPassword without a key",
+                                              .expected = "cert, key and keyPassword, or none"});
+  evsi_check_pop(check, mark);
+}
+
 void evsi_url_apply(evsi_check *check, const evsi_section *section, json_t *given) {
   const char *text = evsi_get_text(given, "url");
   if (text) {
@@ -187,6 +222,7 @@ void evsi_url_apply(evsi_check *check, const evsi_section *section, json_t *give
     parse(&(url){check, section, given}, text);
     evsi_check_pop(check, mark);
   }
+  check_tls(check, given);
   if (!json_object_get(given, "path") || !(json_object_get(given, "host") || json_object_get(given, "port")))
     return;
   evsi_check_problem(check, &(evsi_problem){.message = "names both a unix socket (path) and a host or port",

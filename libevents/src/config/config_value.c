@@ -17,7 +17,7 @@ static void complain(evsi_check *check, const evsi_key *key, const json_t *value
                      const evsi_problem *problem) {
   char found[EVSI_FOUND_SIZE];
   evsi_problem full = *problem;
-  evsi_found(found, value, (key->flags & EVSI_KEY_SECRET) != 0);
+  evsi_found(found, value, (key->flags & (EVSI_KEY_SECRET | EVSI_KEY_SWITCH)) != 0);
   full.found = found;
   evsi_check_problem(check, &full);
 }
@@ -114,7 +114,8 @@ static bool text_check(evsi_check *check, const evsi_key *key, const json_t *raw
   }
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
-    if ((c >= 0x20 && c != 0x7F) || (key->flags & EVSI_KEY_SECRET))
+    bool is_line = (key->flags & EVSI_KEY_LINES) && (c == '\n' || c == '\r');
+    if ((c >= 0x20 && c != 0x7F) || is_line || (key->flags & EVSI_KEY_SECRET))
       continue;
     complain(check, key, raw,
              &(evsi_problem){.message = "has a control character in it",
@@ -159,8 +160,9 @@ static json_t *wrong_type(evsi_check *check, const evsi_key *key, const json_t *
       [EVSI_KEY_ANY] = "anything",
   };
   char message[80];
-  snprintf(message, sizeof message, "must be %s", names[key->kind]);
-  complain(check, key, value, &(evsi_problem){.message = message, .expected = names[key->kind]});
+  const char *name = key->flags & EVSI_KEY_SWITCH ? "true, false or an object" : names[key->kind];
+  snprintf(message, sizeof message, "must be %s", name);
+  complain(check, key, value, &(evsi_problem){.message = message, .expected = name});
   return NULL;
 }
 

@@ -245,8 +245,19 @@ static void walk_object(walk *at, const evsi_key *key, const json_t *input) {
   unsupported(at, key, input);
 }
 
+/* true is an object without members; false is kept, so that it can contradict what a URL says. */
+static void walk_switch(walk *at, const evsi_key *key, const json_t *input) {
+  json_t *value = json_is_true(input) ? json_object() : json_false();
+  if (!value || json_object_set_new(at->given, key->name, value) != 0)
+    at->check->nomem = true;
+}
+
 static void walk_container(walk *at, const evsi_key *key, const json_t *input) {
   bool list = key->kind == EVSI_KEY_LIST;
+  if ((key->flags & EVSI_KEY_SWITCH) && json_is_boolean(input)) {
+    walk_switch(at, key, input);
+    return;
+  }
   if (list ? !json_is_array(input) : !json_is_object(input)) {
     evsi_value_check(at->check, key, input);
     return;

@@ -4,6 +4,7 @@
 #include "system/system.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -108,6 +109,17 @@ static bool build_base(evs_system *system) {
   return system->tick && system->fleet_timer;
 }
 
+/* A transport knows its options, the document knows where they stand. Takes `error`. */
+static evs_status place_error(evs_error *error, const char *transport, evs_error **out_error) {
+  char path[256];
+  evs_status status = evs_error_status(error);
+  snprintf(path, sizeof path, "/transports/%s%s", transport,
+           evs_error_path(error) ? evs_error_path(error) : "");
+  evsi_error(out_error, status, path, "%s", evs_error_message(error));
+  evs_error_free(error);
+  return status;
+}
+
 static evs_status build_transports(evs_system *system, evs_error **out_error) {
   const evsi_config *config = system->config;
   system->links = evsi_calloc(config->transport_count, sizeof *system->links);
@@ -124,11 +136,12 @@ static evs_status build_transports(evs_system *system, evs_error **out_error) {
     if (!system->links[i].ops)
       return evsi_error(out_error, EVS_CONFIG, "/transports", "transport type %s is not built in",
                         each->type);
+    evs_error *error = NULL;
     evs_status status = system->links[i].ops->create(
         &evsi_host_ops, &system->hosts[i], &system->world, each->name, each->options_json,
-        strlen(each->options_json), &system->links[i].transport, out_error);
+        strlen(each->options_json), &system->links[i].transport, &error);
     if (status != EVS_OK)
-      return status;
+      return place_error(error, each->name, out_error);
     system->link_count++;
   }
   return EVS_OK;

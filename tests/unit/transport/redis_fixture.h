@@ -73,6 +73,7 @@ typedef struct test_loop {
 static test_loop the_loop;
 static redis_server server;
 static int open_hosts;
+static const evsi_env *host_env; /* of hosts that are made; NULL: the real one */
 
 static inline void on_look(void *data) {
   (void)data;
@@ -236,13 +237,13 @@ static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_sta
 /* ---- hosts ------------------------------------------------------------------------------------ */
 
 static inline evs_host *host_new(const char *more_options) {
-  char options[1024];
+  char options[2048];
   evs_host *host = calloc(1, sizeof *host);
   host->entries = calloc(ENTRIES_MAX, sizeof *host->entries);
   host->published = calloc(OUTCOMES_MAX, sizeof *host->published);
   host->settled = calloc(OUTCOMES_MAX, sizeof *host->settled);
   host->credits = 10000;
-  host->world = (evsi_world){evsi_env_default(), the_loop.loop, NULL};
+  host->world = (evsi_world){host_env ? host_env : evsi_env_default(), the_loop.loop, NULL};
   snprintf(options, sizeof options,
            "{\"host\":\"127.0.0.1\",\"port\":%d,\"sessionTimeout\":600,\"discoverInterval\":100,"
            "\"reconnect\":{\"baseDelay\":20,\"maxDelay\":200}%s}",

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { until } from './until.mjs';
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

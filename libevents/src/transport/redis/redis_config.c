@@ -33,8 +33,8 @@ static char *shown_address(const evsi_redis_config *config) {
   if (config->path)
     snprintf(text, sizeof text, "unix://%s", config->path);
   else
-    snprintf(text, sizeof text, strchr(config->host, ':') ? "redis://[%s]:%u" : "redis://%s:%u", config->host,
-             (unsigned)config->port);
+    snprintf(text, sizeof text, strchr(config->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+             config->tls ? "rediss" : "redis", config->host, (unsigned)config->port);
   return evsi_strdup(text);
 }
 
@@ -47,6 +47,8 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
   config->db = number(root, "db", 0, 0, 65535);
   config->session_timeout_ms = number(root, "sessionTimeout", 15000, 100, 3600000);
   config->connect_timeout_ms = number(root, "connectTimeout", 5000, 100, 300000);
+  config->handshake_timeout_ms = number(root, "handshakeTimeout", 5000, 100, 300000);
+  config->keep_alive = !json_is_false(json_object_get(root, "keepAlive"));
   config->command_timeout_ms = number(root, "commandTimeout", 5000, 100, 300000);
   config->block_ms = number(root, "blockTime", 5000, 100, 30000);
   config->batch_size = number(root, "batchSize", 500, 1, 10000);
@@ -64,6 +66,22 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
          (config->shown = shown_address(config)) != NULL;
 }
 
+static evs_status load_tls(evsi_redis_config *config, const json_t *tls, evs_error **out_error) {
+  if (!json_is_object(tls) && !json_is_true(tls))
+    return EVS_OK;
+  evsi_tls_options options = {
+      .ca = json_string_value(json_object_get(tls, "ca")),
+      .ca_path = json_string_value(json_object_get(tls, "caPath")),
+      .cert = json_string_value(json_object_get(tls, "cert")),
+      .key = json_string_value(json_object_get(tls, "key")),
+      .key_password = json_string_value(json_object_get(tls, "keyPassword")),
+      .verify = !json_is_false(json_object_get(tls, "verify")),
+  };
+  if (!copy_text(tls, "serverName", NULL, &config->server_name))
+    return evsi_error_nomem(out_error);
+  return evsi_tls_new(&options, &config->tls, out_error);
+}
+
 evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, size_t size,
                                   evs_error **out_error) {
   memset(config, 0, sizeof *config);
@@ -73,12 +91,13 @@ evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, s
     return evsi_error(out_error, EVS_CONFIG, "",
                       "the options of a redis-streams transport are no JSON object");
   }
-  bool ok = fill_in(config, root);
+  evs_status status = load_tls(config, json_object_get(root, "tls"), out_error);
+  if (status == EVS_OK && !fill_in(config, root))
+    status = evsi_error_nomem(out_error);
   json_decref(root);
-  if (ok)
-    return EVS_OK;
-  evsi_redis_config_free(config);
-  return evsi_error_nomem(out_error);
+  if (status != EVS_OK)
+    evsi_redis_config_free(config);
+  return status;
 }
 
 void evsi_redis_config_free(evsi_redis_config *config) {
@@ -90,6 +109,8 @@ void evsi_redis_config_free(evsi_redis_config *config) {
   evsi_free(config->password);
   evsi_free(config->layout.stream_prefix);
   evsi_free(config->layout.dlq_prefix);
+  evsi_free(config->server_name);
+  evsi_tls_free(config->tls);
   evsi_free(config->shown);
   memset(config, 0, sizeof *config);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/backoff.h"
+#include "base/tls.h"
 #include "libevents.h"
 #include "transport/redis/redis_keys.h"
 
@@ -15,12 +16,16 @@ typedef struct evsi_redis_config {
   char *username;
   char *password; /* never shown */
   evsi_redis_layout layout;
-  char *shown; /* address for messages, without secrets */
+  char *server_name; /* in its certificate; NULL: host */
+  evsi_tls *tls;     /* NULL: none */
+  char *shown;       /* address for messages, without secrets */
   uint16_t port;
   uint32_t db;
   uint32_t session_timeout_ms;
   uint32_t connect_timeout_ms;
+  uint32_t handshake_timeout_ms;
   uint32_t command_timeout_ms;
+  bool keep_alive;
   uint32_t block_ms;
   uint32_t batch_size;
   uint32_t discover_ms;

@@ -10,13 +10,14 @@
 #include "base/alloc.h"
 #include "transport/redis/redis_error.h"
 
-enum { EXPECTED_FIRST = 64, FLUSH_BYTES = 1024 * 1024, OUT_RESERVE = 64 * 1024 };
+/* ATTEMPT_MS: a connection is tried at most once in this time. */
+enum { ATTEMPT_MS = 1000, EXPECTED_FIRST = 64, FLUSH_BYTES = 1024 * 1024, OUT_RESERVE = 64 * 1024 };
 static const uint64_t BULK_MAX_DEFAULT = UINT64_C(512) * 1024 * 1024;
 
 struct evsi_redis_socket {
   evsi_redis_conn *conn; /* NULL: given up */
   evsi_redis_net *net;
-  evsi_stream *stream;
+  evsi_channel *channel;
   evsi_redis_parser *parser;
 };
 
@@ -70,8 +71,9 @@ static void on_deadline(void *data) {
   uint64_t left = time_left(conn);
   if (left == 0) {
     char reason[160];
-    snprintf(reason, sizeof reason, "the server did not answer within %" PRIu32 " ms (commandTimeout)",
-             conn->expected[conn->expected_first].timeout_ms);
+    snprintf(reason, sizeof reason, "the server did not answer within %" PRIu32 " ms (%s)",
+             conn->expected[conn->expected_first].timeout_ms,
+             conn->is_up ? "commandTimeout" : "handshakeTimeout");
     evsi_redis_conn_drop(conn, reason);
     return;
   }
@@ -88,7 +90,7 @@ static void flush(evsi_redis_conn *conn) {
   conn->written = all;
   size_t size = conn->out.size;
   char *bytes = evsi_buf_take(&conn->out);
-  if (!bytes || !io_of(conn)->stream_write(conn->socket->stream, bytes, size))
+  if (!bytes || !evsi_channel_write(conn->socket->channel, bytes, size))
     evsi_redis_conn_drop(conn, bytes ? "the connection was lost" : "out of memory");
 }
 
@@ -185,8 +187,8 @@ static void forget_socket(evsi_redis_conn *conn) {
   if (!socket)
     return;
   socket->conn = NULL;
-  if (socket->stream)
-    io_of(conn)->stream_close(socket->stream);
+  if (socket->channel)
+    evsi_channel_close(socket->channel);
 }
 
 static void connect_again(evsi_redis_conn *conn) {
@@ -195,6 +197,10 @@ static void connect_again(evsi_redis_conn *conn) {
   conn->attempts++;
   uint64_t delay =
       conn->fatal ? policy.max_delay_ms : evsi_backoff_delay(conn->net->world->env, &policy, conn->attempts);
+  /* On top, so that the spread of many processes stays in it. */
+  uint64_t since = now_of(conn) - conn->opened_ms;
+  if (since + delay < ATTEMPT_MS)
+    delay += ATTEMPT_MS - since;
   io_of(conn)->timer_start(conn->retry_timer, delay);
   conn->events->down(conn->data, conn->reason, conn->fatal, delay);
 }
@@ -215,7 +221,7 @@ static void on_closed(void *data, const char *reason) {
   evsi_redis_socket *socket = data;
   evsi_redis_net *net = socket->net;
   evsi_redis_conn *conn = socket->conn;
-  socket->stream = NULL;
+  socket->channel = NULL;
   if (conn) {
     bool is_refused = reason && strstr(reason, "refused");
     char text[256];
@@ -233,6 +239,14 @@ static void on_closed(void *data, const char *reason) {
 
 enum { HELLO_AUTH, HELLO_PING, HELLO_SELECT, HELLO_NAME, HELLO_BULK, HELLO_ID };
 
+static void name_step(const evsi_redis_conn *conn, uint64_t step, char out[128]) {
+  const char *user = conn->net->config->username;
+  if (step == HELLO_AUTH)
+    snprintf(out, 128, "signing in as the user %.80s", user ? user : "default");
+  else
+    snprintf(out, 128, step == HELLO_SELECT ? "choosing the database" : "the handshake");
+}
+
 static void on_hello(void *data, uint64_t step, const evsi_redis_reply *reply) {
   evsi_redis_conn *conn = data;
   if (reply->type == EVSI_REDIS_LOST)
@@ -243,8 +257,9 @@ static void on_hello(void *data, uint64_t step, const evsi_redis_reply *reply) {
       (step == HELLO_PING && !(error == EVSI_REDIS_ERROR_SECURITY &&
                                strncmp(reply->text.data ? reply->text.data : "", "NOPERM", 6) == 0));
   if (reply->type == EVSI_REDIS_ERROR && is_needed) {
-    char text[EVSI_REDIS_ERROR_TEXT];
-    evsi_redis_error_text(reply, "the handshake", text);
+    char what[128], text[EVSI_REDIS_ERROR_TEXT];
+    name_step(conn, step, what);
+    evsi_redis_error_text(reply, what, text);
     conn->fatal = error == EVSI_REDIS_ERROR_SECURITY;
     evsi_redis_conn_drop(conn, text);
     return;
@@ -263,7 +278,7 @@ static void on_hello(void *data, uint64_t step, const evsi_redis_reply *reply) {
 }
 
 static void say_hello(evsi_redis_conn *conn, evsi_redis_args *args, int step) {
-  evsi_redis_expected expected = {on_hello, conn, (uint64_t)step, conn->net->config->command_timeout_ms};
+  evsi_redis_expected expected = {on_hello, conn, (uint64_t)step, conn->net->config->handshake_timeout_ms};
   conn->handshake_left++;
   if (!send_args(conn, args, &expected))
     evsi_redis_conn_drop(conn, "out of memory");
@@ -326,7 +341,8 @@ static void on_received(void *data, const char *bytes, size_t size) {
   evsi_redis_conn *conn = socket->conn;
   if (!conn)
     return;
-  conn->progress_ms = now_of(conn);
+  if (conn->is_up) /* the handshake has one time limit, however its bytes trickle in */
+    conn->progress_ms = now_of(conn);
   if (!evsi_redis_parser_feed(socket->parser, bytes, size)) {
     evsi_redis_conn_drop(conn, "out of memory");
     return;
@@ -347,21 +363,27 @@ static const evsi_stream_events stream_events = {on_connected, on_received, on_c
 
 static void open_socket(evsi_redis_conn *conn) {
   const evsi_redis_config *config = conn->net->config;
-  evsi_address address = {.host = config->path ? NULL : config->host,
-                          .path = config->path,
-                          .port = config->port,
-                          .connect_timeout_ms = config->connect_timeout_ms};
+  evsi_channel_options options = {.address = {.host = config->path ? NULL : config->host,
+                                              .path = config->path,
+                                              .port = config->port,
+                                              .connect_timeout_ms = config->connect_timeout_ms,
+                                              .user_timeout_ms = config->command_timeout_ms,
+                                              .keep_alive = config->keep_alive},
+                                  .tls = config->tls,
+                                  .server_name = config->server_name ? config->server_name : config->host,
+                                  .handshake_timeout_ms = config->handshake_timeout_ms};
   evsi_redis_socket *socket = evsi_calloc(1, sizeof *socket);
   conn->replied = 0;
   conn->written = 0;
   conn->fatal = false;
+  conn->opened_ms = now_of(conn);
   if (socket) {
     socket->conn = conn;
     socket->net = conn->net;
     socket->parser = evsi_redis_parser_new();
     if (socket->parser)
-      socket->stream = io_of(conn)->stream_open(conn->net->world->loop, &address, &stream_events, socket);
-    if (socket->stream) {
+      socket->channel = evsi_channel_open(conn->net->world, &options, &stream_events, socket);
+    if (socket->channel) {
       conn->net->open_sockets++;
       conn->socket = socket;
       return;

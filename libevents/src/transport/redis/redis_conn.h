@@ -6,6 +6,7 @@
 #define EVSI_REDIS_CONN_H
 
 #include "base/buf.h"
+#include "base/channel.h"
 #include "base/world.h"
 #include "libevents_transport.h"
 #include "transport/redis/redis_command.h"
@@ -57,6 +58,7 @@ struct evsi_redis_conn {
   uint64_t replied;     /* commands answered on this socket */
   uint64_t written;     /* commands handed to the socket */
   uint64_t progress_ms; /* when the last reply came, or the first command of a burst was sent */
+  uint64_t opened_ms;   /* when the last attempt to connect began */
   uint64_t bulk_max;    /* proto-max-bulk-len of the server */
   int64_t client_id;    /* 0: unknown */
   uint32_t attempts;

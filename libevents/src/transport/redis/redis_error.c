@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 200 };
+enum { SHOWN_MAX = 200, RULE_SIZE = 160 };
 
 typedef struct code {
   const char *prefix;
   evsi_redis_error_class error_class;
-  const char *fix;
+  const char *fix; /* NULL: the rule that is missing in the user's ACL */
 } code;
 
 static const code codes[] = {
@@ -36,7 +36,8 @@ static const code codes[] = {
      "a key of this name holds something else: rename it, or choose another streamPrefix or topic"},
     {"NOAUTH", EVSI_REDIS_ERROR_SECURITY, "give username and password in the transport's configuration"},
     {"WRONGPASS", EVSI_REDIS_ERROR_SECURITY, "check username and password in the transport's configuration"},
-    {"NOPERM", EVSI_REDIS_ERROR_SECURITY, "grant it to this user with ACL SETUSER"},
+    {"NOPERM", EVSI_REDIS_ERROR_SECURITY, NULL},
+    {"ERR The user executing the script can't", EVSI_REDIS_ERROR_SECURITY, NULL},
     {"ERR invalid password", EVSI_REDIS_ERROR_SECURITY,
      "check the password in the transport's configuration"},
     {"ERR AUTH", EVSI_REDIS_ERROR_SECURITY, "the server has no password: leave it out of the configuration"},
@@ -92,9 +93,28 @@ bool evsi_redis_error_transient(evsi_redis_error_class error_class) {
   }
 }
 
+/* Which rule a refusal asks for. Servers before 7.2 do not name the key. */
+static void missing_rule(const char *text, char out[RULE_SIZE]) {
+  const char *start = strstr(text, "the '"), *end = start ? strchr(start + 5, '\'') : NULL;
+  if (end && strncmp(end, "' command", 9) == 0)
+    snprintf(out, RULE_SIZE, "the user needs the ACL rule +%.*s", (int)(end - start - 5), start + 5);
+  else if (end && strncmp(end, "' key", 5) == 0)
+    snprintf(out, RULE_SIZE, "the user needs an ACL rule for this key, such as ~%.*s", (int)(end - start - 5),
+             start + 5);
+  else if (strstr(text, " key"))
+    snprintf(out, RULE_SIZE,
+             "the user needs ACL rules for the keys: ~stream:* ~dlq:* ~evs:* (or your prefixes)");
+  else
+    snprintf(out, RULE_SIZE,
+             "the user needs ACL rules for what the scripts call: `events doctor` names them");
+}
+
 void evsi_redis_error_text(const evsi_redis_reply *reply, const char *what, char *out) {
   const code *found = find(reply);
   const char *shown = reply->type == EVSI_REDIS_ERROR ? inner_text(reply->text.data) : "";
+  char rule[RULE_SIZE] = "";
+  if (found && !found->fix)
+    missing_rule(shown, rule);
   if (reply->type == EVSI_REDIS_LOST)
     snprintf(out, EVSI_REDIS_ERROR_TEXT, "%s failed: %.200s", what, reply->text.data);
   else if (reply->type != EVSI_REDIS_ERROR)
@@ -102,7 +122,7 @@ void evsi_redis_error_text(const evsi_redis_reply *reply, const char *what, char
              "%s failed: the server gave an unexpected answer; is it a Redis or Valkey server?", what);
   else if (found)
     snprintf(out, EVSI_REDIS_ERROR_TEXT, "%s was refused: %.*s; %s", what, shown_size(shown), shown,
-             found->fix);
+             found->fix ? found->fix : rule);
   else
     snprintf(out, EVSI_REDIS_ERROR_TEXT, "%s was refused: %.*s", what, shown_size(shown), shown);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json_text.h"
+#include "transport/redis/redis_error.h"
 
 /* The archive's bounds for each stream. */
 static const uint64_t archive_most = 1000000, archive_ms = 30ULL * 24 * 3600 * 1000;
@@ -145,8 +146,11 @@ json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_mov
                                const evsi_redis_reply *outcome) {
   const evsi_redis_reply *word = evsi_redis_item(outcome, 0);
   evs_bytes value = evsi_redis_text(evsi_redis_item(outcome, 1)), name, entry;
-  if (outcome->type == EVSI_REDIS_ERROR)
-    return error_result(id, outcome->text);
+  if (outcome->type == EVSI_REDIS_ERROR) {
+    char text[EVSI_REDIS_ERROR_TEXT];
+    evsi_redis_error_text(outcome, "moving a dead letter", text);
+    return error_result(id, evsi_text(text));
+  }
   if (evsi_redis_is(word, "EMPTY"))
     return error_result(
         id, evsi_text("its body was removed from the stream before it died: nothing is left to requeue"));

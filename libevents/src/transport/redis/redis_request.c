@@ -94,6 +94,7 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"groups.pause", evsi_redis_request_pause},
              {"groups.resume", evsi_redis_request_resume},
              {"fleet", evsi_redis_request_fleet},
+             {"doctor", evsi_redis_request_doctor},
              {"tail", evsi_redis_request_tail},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},

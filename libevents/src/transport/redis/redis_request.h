@@ -81,6 +81,8 @@ void evsi_redis_request_pause(evsi_redis_request *request);
 void evsi_redis_request_resume(evsi_redis_request *request);
 /* ---- redis_fleet.c ---- */
 void evsi_redis_request_fleet(evsi_redis_request *request);
+/* ---- redis_doctor.c ---- */
+void evsi_redis_request_doctor(evsi_redis_request *request);
 /* ---- redis_tail.c ---- */
 void evsi_redis_request_tail(evsi_redis_request *request);
 /* ---- redis_dlq.c ---- */
