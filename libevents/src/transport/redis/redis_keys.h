@@ -16,6 +16,10 @@
 #define EVSI_REDIS_ARCHIVE "evs:archive:"
 #define EVSI_REDIS_ARCHIVED "evs:archived:"
 #define EVSI_REDIS_PROGRESS "evs:op:"
+#define EVSI_REDIS_IDS "evs:idem:"
+#define EVSI_REDIS_DELAY "evs:delay:"
+#define EVSI_REDIS_DELAYED "evs:delayed:"
+#define EVSI_REDIS_DELAYS "evs:delays"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;
