@@ -137,18 +137,18 @@ enum { EVS_PARTITION_NONE = -1 };
 /* One event to publish. Set struct_size to sizeof(evs_event) and the rest to 0, then fill in. */
 typedef struct evs_event {
   uint32_t struct_size;
-  int32_t partition;      /* explicit partition + 1; 0: by key or by the route */
-  uint64_t token;         /* comes back in the report; 0: no report is wanted */
-  evs_bytes type;         /* required; folded to lower case; the own origin prefix is stripped once */
-  evs_bytes body;         /* JSON text, or any bytes when content_type is set; empty means null */
-  evs_bytes content_type; /* empty: application/json */
-  evs_bytes headers;      /* JSON object of strings, or empty */
-  evs_bytes key;          /* partition key, or empty */
-  evs_bytes id;           /* own event id, or empty for a UUIDv7 */
-  evs_bytes timestamp;    /* RFC 3339, or empty for now */
-  evs_bytes version;      /* schema version of the body, or empty for 1.0.0 */
-  evs_bytes transport;    /* name, or empty for what the routes say */
-  uint32_t timeout_ms;    /* 0: publisher.timeout */
+  int32_t partition;        /* explicit partition + 1; 0: by key or by the route */
+  uint64_t token;           /* comes back in the report; 0: no report is wanted */
+  evs_bytes type;           /* required; folded to lower case; the own origin prefix is stripped once */
+  evs_bytes body;           /* JSON text, or any bytes when content_type is set; empty means null */
+  evs_bytes content_type;   /* empty: application/json */
+  evs_bytes headers;        /* JSON object of strings, or empty */
+  evs_bytes key;            /* partition key, or empty */
+  evs_bytes id;             /* own event id, or empty for a UUIDv7 */
+  evs_bytes timestamp;      /* RFC 3339, or empty for now */
+  evs_bytes version;        /* schema version of the body, or empty for 1.0.0 */
+  evs_bytes transport;      /* name, or empty for what the routes say */
+  uint32_t timeout_ms;      /* 0: publisher.timeout */
   uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…; 0: what the transport is configured for */
   uint64_t delay_ms;        /* delivered so long after the store took it, by the store's clock; 0: at once */
   uint32_t replicas;        /* of EVS_ACKNOWLEDGE_REPLICATED: how many; 0: one */

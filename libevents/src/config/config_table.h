@@ -47,7 +47,7 @@ typedef struct evsi_key {
   const char *later;    /* choices that are known and not built */
   const char *target; /* synonym of this key: a path from the same object, or from the top with a leading / */
   const evsi_section *section; /* of a boolean or a choice: an object of it may stand in its place */
-  const char *doc; /* what it is; of an unsupported key: what to do instead */
+  const char *doc;             /* what it is; of an unsupported key: what to do instead */
 } evsi_key;
 
 struct evsi_section {
@@ -96,9 +96,7 @@ void evsi_config_table_markdown(evsi_buf *out);
   }
 /* A word or boolean, or an object that says more. */
 #define EVSI_ROW_CHOICE_OR(n, words, part, dflt, text)                                                       \
-  {                                                                                                          \
-    .name = n, .kind = EVSI_KEY_CHOICE, .choices = words, .section = part, .fallback = dflt, .doc = text     \
-  }
+  { .name = n, .kind = EVSI_KEY_CHOICE, .choices = words, .section = part, .fallback = dflt, .doc = text }
 #define EVSI_ROW_BOOL_OR(n, part, dflt, text)                                                                \
   { .name = n, .kind = EVSI_KEY_BOOL, .section = part, .fallback = dflt, .doc = text }
 #define EVSI_ROW_OBJECT(n, f, part, text)                                                                    \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redis_acknowledge.c - levels of acknowledgement beyond "the server has it": events that want replicas or the
- * disk go over a connection of their own, since WAIT and WAITAOF block one, and each vector asks once. */
+ * redis_acknowledge.c - levels of acknowledgement beyond "the server has it": events that want replicas or
+ * the disk go over a connection of their own, since WAIT and WAITAOF block one, and each vector asks once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +18,8 @@ struct evsi_redis_wait {
   evs_transport *transport;
   evsi_redis_wait *next;
   uint32_t level, replicas, timeout_ms;
-  size_t open;     /* sent, and not answered */
-  bool is_lost;    /* the question could not be sent */
+  size_t open;  /* sent, and not answered */
+  bool is_lost; /* the question could not be sent */
   size_t count, capacity;
   stored_event *stored;
 };
@@ -124,9 +124,9 @@ static bool ask(evsi_redis_wait *wait) {
   if (is_disk)
     evsi_redis_arg_u64(&args, 0);
   evsi_redis_arg_u64(&args, wait->timeout_ms);
-  bool is_sent = evsi_redis_conn_send(&transport->durable, &args,
-                                      wait->timeout_ms + transport->config.command_timeout_ms, on_waited,
-                                      wait, 0);
+  bool is_sent =
+      evsi_redis_conn_send(&transport->durable, &args,
+                           wait->timeout_ms + transport->config.command_timeout_ms, on_waited, wait, 0);
   evsi_redis_args_free(&args);
   return is_sent;
 }

@@ -40,7 +40,7 @@ static char *shown_address(const evsi_redis_config *config) {
 
 static void fill_acknowledgement(evsi_redis_config *config, const json_t *given) {
   const char *word = json_string_value(given);
-  config->acknowledgement = json_is_object(given)                   ? EVS_ACKNOWLEDGE_REPLICATED
+  config->acknowledgement = json_is_object(given)                  ? EVS_ACKNOWLEDGE_REPLICATED
                             : word && strcmp(word, "none") == 0    ? EVS_ACKNOWLEDGE_NONE
                             : word && strcmp(word, "fsynced") == 0 ? EVS_ACKNOWLEDGE_FSYNCED
                                                                    : EVS_ACKNOWLEDGE_STORED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_delay.c - moves delayed events into their streams when they are due, by the server's clock. Whoever is
- * connected does it, by a timer; the script moves each once. evs:delays names the streams that have some. */
+ * redis_delay.c - moves delayed events into their streams when they are due, by the server's clock. Whoever
+ * is connected does it, by a timer; the script moves each once. evs:delays names the streams that have some.
+ */
 #include <string.h>
 
 #include "transport/redis/redis_error.h"
@@ -167,8 +168,7 @@ void evsi_redis_delay_look(evs_transport *transport) {
 /* ---- life ------------------------------------------------------------------------------------- */
 
 bool evsi_redis_delay_init(evs_transport *transport) {
-  transport->delay_timer =
-      transport->world->env->io->timer_new(transport->world->loop, on_timer, transport);
+  transport->delay_timer = transport->world->env->io->timer_new(transport->world->loop, on_timer, transport);
   return transport->delay_timer != NULL;
 }
 

@@ -43,7 +43,7 @@ struct evs_transport {
 
   evsi_redis_topic *topics; /* published to */
   evsi_redis_outcomes published;
-  uint64_t publishing; /* events without an outcome */
+  uint64_t publishing;     /* events without an outcome */
   evsi_redis_conn durable; /* publishes what waits for replicas or the disk, which block a connection */
   uint32_t fsync_probes;
   bool has_waitaof, is_always_synced, is_durable_ready;

@@ -279,10 +279,9 @@ static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
   const char *prefix = way->topic->transport->config.stream_prefix;
   size_t key_size = strlen(prefix) + strlen(way->name) + 2;
   waiting_event *waiting = way->wait ? evsi_alloc(sizeof *waiting) : NULL;
-  evsi_buf *out =
-      way->wait && !waiting
-          ? NULL
-          : evsi_redis_conn_begin(way->conn, key_size + event->data.size + event->raw.size + 128);
+  evsi_buf *out = way->wait && !waiting
+                      ? NULL
+                      : evsi_redis_conn_begin(way->conn, key_size + event->data.size + event->raw.size + 128);
   if (!out) {
     evsi_free(waiting);
     return false;
@@ -300,8 +299,7 @@ static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
     *waiting = (waiting_event){way->topic, way->wait};
     evsi_redis_conn_expect(way->conn, on_added_first, waiting, event->token);
   } else {
-    evsi_redis_conn_expect(way->conn, on_answer_of(way), way->topic,
-                           event->token);
+    evsi_redis_conn_expect(way->conn, on_answer_of(way), way->topic, event->token);
   }
   return true;
 }

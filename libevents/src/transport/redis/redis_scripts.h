@@ -8,6 +8,7 @@
 
 #define EVSI_REDIS_SCRIPT_LIST(X)                                                                            \
   X(ACK)                                                                                                     \
+  X(CANCEL)                                                                                                  \
   X(CLAIM)                                                                                                   \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
@@ -27,7 +28,8 @@
   X(RESTORE)                                                                                                 \
   X(RIPEN)                                                                                                   \
   X(STORE)                                                                                                   \
-  X(SWEEP)
+  X(SWEEP)                                                                                                   \
+  X(WAITING)
 
 typedef enum evsi_redis_script {
 #define X(name) EVSI_REDIS_##name,

@@ -80,9 +80,9 @@ static evsi_redis_store *store_new(const evs_transport *transport, const evsi_re
 }
 
 static bool fits(const evsi_redis_store *store, const evsi_redis_way *way) {
-  return store->count < EVENTS_MOST && store->args.body.size < BYTES_MOST &&
-         store->way.topic == way->topic && store->way.conn == way->conn && store->way.wait == way->wait &&
-         store->way.level == way->level && strcmp(store->way.name, way->name) == 0;
+  return store->count < EVENTS_MOST && store->args.body.size < BYTES_MOST && store->way.topic == way->topic &&
+         store->way.conn == way->conn && store->way.wait == way->wait && store->way.level == way->level &&
+         strcmp(store->way.name, way->name) == 0;
 }
 
 void evsi_redis_store_add(evs_transport *transport, const evsi_redis_way *way, const evs_tp_event *event) {
