@@ -17,8 +17,9 @@ static const cli_verb verbs[] = {
      "  events publish order.placed '{\"id\":7}' --key 7 --header correlationId=42\n"
      "  events publish order.remind '{\"id\":7}' --delay 3600000 --ack replicated\n"
      "  events publish --lines --json < orders.jsonl",
-     CLI_STORE | CLI_BIT(DELAY) | CLI_BIT(ACK) | CLI_BIT(KEY) | CLI_BIT(HEADER) | CLI_BIT(ID) | CLI_BIT(VERSION) | CLI_BIT(LINES), 0, 2,
-     cmd_publish},
+     CLI_STORE | CLI_BIT(DELAY) | CLI_BIT(ACK) | CLI_BIT(KEY) | CLI_BIT(HEADER) | CLI_BIT(ID) |
+         CLI_BIT(VERSION) | CLI_BIT(LINES),
+     0, 2, cmd_publish},
     {"tail", "[PATTERN]", "watch events as they are stored",
      "Print events as they are stored, until Ctrl-C. Reads beside the consumer groups: nothing is taken from "
      "them. PATTERN is matched against the full type; default *.\v"

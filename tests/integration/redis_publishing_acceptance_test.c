@@ -321,6 +321,24 @@ static void without_a_retry_a_lost_answer_is_unknown(void **state) {
   proxy_stop(&proxy);
 }
 
+static void a_requeued_event_is_remembered_as_a_copy(void **state) {
+  (void)state;
+  evs_system *system = connect_with(server.port, ",\"idempotent\":true,\"maxRetries\":0");
+  host_subscribe(system, "{\"pattern\":\"order.*\"}");
+  host_ready(system);
+  evs_event event = event_of("dead");
+  assert_int_equal(host_try(system, &event).outcome, EVS_OUTCOME_STORED);
+  host_message message = host_next(system);
+  assert_true(host_fail(system, message.delivery, EVS_FAIL_REJECT, "Broken"));
+  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  json_decref(host_call(system, "dlq.requeue", "{\"filter\":{}}"));
+  message = host_next(system); /* the guard knows the event, and lets its copy pass */
+  assert_string_equal(message.id, "dead");
+  assert_true(host_ack(system, message.delivery));
+  assert_int_equal(redis_number(&server, "HEXISTS evs:idem:{" TOPIC "} i:dead/r1"), 1);
+  host_close(system, 5000);
+}
+
 /* ---- later ------------------------------------------------------------------------------------ */
 
 static void a_delayed_event_comes_when_it_is_due(void **state) {
@@ -447,6 +465,7 @@ int main(void) {
       ON_SERVER(what_is_held_past_its_time_is_refused_not_unknown),
       ON_SERVER(an_id_is_stored_once_and_the_second_gets_its_offset),
       ON_SERVER(ids_are_forgotten_by_number_and_by_time),
+      ON_SERVER(a_requeued_event_is_remembered_as_a_copy),
       ON_SERVER(an_answer_that_is_cut_anywhere_leaves_one_copy),
       ON_SERVER(without_a_retry_a_lost_answer_is_unknown),
       ON_SERVER(a_delayed_event_comes_when_it_is_due),

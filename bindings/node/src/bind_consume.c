@@ -114,9 +114,9 @@ static bool give_messages(napi_env env, evsn_arena *arena, const evs_batch *batc
 }
 
 static void report_numbers(const evs_report *report, double *row) {
-  const double numbers[REPORT_NUMBERS] = {report->kind,    (double)report->token, report->status,
-                                          report->outcome, report->attempts,      report->partition,
-                                          report->acknowledgement, report->is_duplicate};
+  const double numbers[REPORT_NUMBERS] = {
+      report->kind,     (double)report->token, report->status,          report->outcome,
+      report->attempts, report->partition,     report->acknowledgement, report->is_duplicate};
   memcpy(row, numbers, sizeof numbers);
 }
 

@@ -117,6 +117,7 @@ void evsi_lane_destroy(evsi_lane *lane);
 void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
 void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint);
 void evsi_lane_run(evsi_lane *lane);
+void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message);
 /* Since when the store takes nothing (wall clock, ms) and why, or 0; any thread. */
 uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]);
 

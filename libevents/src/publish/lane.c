@@ -87,6 +87,39 @@ static void take_inbox(evsi_lane *lane) {
   }
 }
 
+/* ---- holding back ------------------------------------------------------------------------------ */
+
+/* The store takes nothing for now. What it refused together counts once. */
+static void hold(evsi_lane *lane, const evs_tp_outcome *outcome) {
+  const evsi_env *env = lane->publisher->setup.env;
+  uint64_t now = env->now_ms();
+  if (lane->is_held && lane->retry_at_ms != UINT64_MAX && lane->retry_at_ms > now)
+    return;
+  pthread_mutex_lock(&lane->lock);
+  if (!lane->is_held) {
+    lane->held_since_ms = env->wall_ms();
+    evsi_count(lane->publisher->setup.stats, EVSI_COUNT_HELD_BACK, 1);
+  }
+  snprintf(lane->held_why, sizeof lane->held_why, "%.*s", (int)outcome->message.size,
+           outcome->message.size ? outcome->message.data : "");
+  pthread_mutex_unlock(&lane->lock);
+  lane->is_held = true;
+  lane->retry_at_ms = now + evsi_backoff_delay(env, &hold_policy, ++lane->holds);
+}
+
+static void let_go(evsi_lane *lane) {
+  if (!lane->is_held)
+    return;
+  lane->is_held = false;
+  lane->holds = 0;
+  lane->retry_at_ms = 0;
+  pthread_mutex_lock(&lane->lock);
+  lane->held_since_ms = 0;
+  pthread_mutex_unlock(&lane->lock);
+}
+
+/* ---- sending ----------------------------------------------------------------------------------- */
+
 /* Ends what is past its deadline and gives the time of the next one. */
 static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint64_t next) {
   char text[384];
@@ -159,12 +192,22 @@ void evsi_lane_run(evsi_lane *lane) {
   uint64_t now = env->now_ms();
   uint64_t next = expire(lane, &lane->queue, now, UINT64_MAX);
   next = expire(lane, &lane->sent, now, next);
+  if (!lane->queue.first && !lane->sent.first)
+    let_go(lane); /* nobody waits: the next event finds out */
   if (lane->queue.first && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
     next = lane->retry_at_ms;
   if (next != UINT64_MAX)
     env->io->timer_start(lane->timer, next > now ? next - now : 1);
   else
     env->io->timer_stop(lane->timer);
+}
+
+void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message) {
+  let_go(lane);
+  lane->connected = connected;
+  lane->retry_at_ms = 0;
+  snprintf(lane->why_not, sizeof lane->why_not, "%s", connected ? "" : message);
+  evsi_lane_run(lane);
 }
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
@@ -189,35 +232,6 @@ static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *
     ending.message = text;
   }
   evsi_job_settle(lane->publisher, send, &ending);
-}
-
-/* The store takes nothing for now. What it refused together counts once. */
-static void hold(evsi_lane *lane, const evs_tp_outcome *outcome) {
-  const evsi_env *env = lane->publisher->setup.env;
-  uint64_t now = env->now_ms();
-  if (lane->is_held && lane->retry_at_ms != UINT64_MAX && lane->retry_at_ms > now)
-    return;
-  pthread_mutex_lock(&lane->lock);
-  if (!lane->is_held) {
-    lane->held_since_ms = env->wall_ms();
-    evsi_count(lane->publisher->setup.stats, EVSI_COUNT_HELD_BACK, 1);
-  }
-  snprintf(lane->held_why, sizeof lane->held_why, "%.*s", (int)outcome->message.size,
-           outcome->message.size ? outcome->message.data : "");
-  pthread_mutex_unlock(&lane->lock);
-  lane->is_held = true;
-  lane->retry_at_ms = now + evsi_backoff_delay(env, &hold_policy, ++lane->holds);
-}
-
-static void let_go(evsi_lane *lane) {
-  if (!lane->is_held)
-    return;
-  lane->is_held = false;
-  lane->holds = 0;
-  lane->retry_at_ms = 0;
-  pthread_mutex_lock(&lane->lock);
-  lane->held_since_ms = 0;
-  pthread_mutex_unlock(&lane->lock);
 }
 
 uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]) {

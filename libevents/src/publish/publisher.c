@@ -175,11 +175,7 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
 }
 
 void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message) {
-  evsi_lane *lane = &publisher->lanes[link];
-  lane->connected = connected;
-  lane->retry_at_ms = 0;
-  strncpy(lane->why_not, connected ? "" : message, sizeof lane->why_not - 1);
-  evsi_lane_run(lane);
+  evsi_lane_connected(&publisher->lanes[link], connected, message);
 }
 
 static void abort_list(evsi_publisher *publisher, evsi_send_list *list, const char *why) {

@@ -136,11 +136,11 @@ void evsi_redis_wait_ask(evs_transport *transport) {
   for (evsi_redis_wait *wait = transport->waits; wait; wait = next) {
     next = wait->next;
     transport->waits = next;
-    if (ask(wait))
+    if (wait->open > 0 && ask(wait))
       continue;
     wait->is_lost = true;
     if (wait->open == 0)
-      finish_lost(wait);
+      finish_lost(wait); /* none of them could be sent */
   }
 }
 

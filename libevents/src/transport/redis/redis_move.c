@@ -94,13 +94,14 @@ static void put_move(evsi_redis_request_script *call, const evs_transport *trans
   evsi_buf head = {0};
   evsi_redis_letter_id(transport, move->name, evsi_bytes(NULL, 0), &head);
   call->script = EVSI_REDIS_MOVE;
-  call->keys = 6;
+  call->keys = 7;
   put_key(&call->args, transport->config.dlq_prefix, move->name, "");
   put_key(&call->args, transport->config.stream_prefix, move->name, "");
   put_key(&call->args, EVSI_REDIS_ARCHIVE, move->name, "");
   put_key(&call->args, EVSI_REDIS_ARCHIVED, move->name, "");
   put_key(&call->args, EVSI_REDIS_INDEX, move->name, "");
   put_progress(&call->args, move);
+  put_key(&call->args, EVSI_REDIS_IDS, move->name, "");
   evsi_redis_arg_text(&call->args, kinds[move->kind].word);
   evsi_redis_arg_text(&call->args, move->note ? move->note : "{}");
   evsi_redis_arg(&call->args, head.data, head.size);
@@ -108,6 +109,8 @@ static void put_move(evsi_redis_request_script *call, const evs_transport *trans
   evsi_redis_arg_u64(&call->args, archive_most);
   evsi_redis_arg_u64(&call->args, archive_ms);
   put_job(&call->args, move);
+  evsi_redis_arg_u64(&call->args, transport->config.idempotent_ms);
+  evsi_redis_arg_u64(&call->args, transport->config.idempotent_max);
   call->args.body.failed |= head.failed;
   evsi_buf_free(&head);
 }
