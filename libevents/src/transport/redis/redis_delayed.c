@@ -47,7 +47,7 @@ static json_t *bytes_json(evs_bytes text) {
   return value ? value : json_null();
 }
 
-/* members[0..3]: member, when it is due, data or "", size. */
+/* columns: member, when it is due, data or "", size. */
 static json_t *item_json(const evsi_redis_request *request, const evsi_redis_known *known,
                          evsi_redis_reply *const *columns) {
   evsi_buf id = {0}, scratch = {0}, entry = {0};
@@ -70,7 +70,10 @@ static json_t *item_json(const evsi_redis_request *request, const evsi_redis_kno
   return item;
 }
 
-static void list_step(evsi_redis_request *request);
+static void copy(const evsi_redis_reply *from, char *out, size_t size) {
+  evs_bytes text = evsi_redis_text(from);
+  snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");
+}
 
 static void on_page(evsi_redis_request *request, uint64_t asked, const evsi_redis_reply *reply) {
   position *last = request->extra;
@@ -80,10 +83,8 @@ static void on_page(evsi_redis_request *request, uint64_t asked, const evsi_redi
     return;
   for (size_t i = 0; i < count; i++) {
     json_array_append_new(request->result, item_json(request, known, reply->items + i * COLUMNS));
-    snprintf(last->after, sizeof last->after, "%s",
-             evsi_redis_text(evsi_redis_item(reply, i * COLUMNS + 1)).data);
-    snprintf(last->member, sizeof last->member, "%s",
-             evsi_redis_text(evsi_redis_item(reply, i * COLUMNS)).data);
+    copy(evsi_redis_item(reply, i * COLUMNS + 1), last->after, sizeof last->after);
+    copy(evsi_redis_item(reply, i * COLUMNS), last->member, sizeof last->member);
     snprintf(last->name, sizeof last->name, "%s", known->name);
   }
   request->count += count;

@@ -37,7 +37,7 @@ static void on_stored(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evsi_redis_store *store = data;
   evs_transport *transport = store->way.topic->transport;
   bool is_told = store->way.level == EVS_ACKNOWLEDGE_NONE;
-  bool is_fine = reply->type == EVSI_REDIS_ARRAY;
+  bool is_fine = reply->type == EVSI_REDIS_ARRAY && reply->count == 2 + 2 * store->count;
   (void)tag;
   if (is_told) {
     transport->publishing -= store->count;
