@@ -26,6 +26,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(HEADER, "header", "K=V", "header of the event; may be given many times")                                 \
   X(ID, "id", "ID", "own event id instead of a new UUIDv7")                                                  \
   X(VERSION, "version", "VERSION", "schema version of the body; default 1.0.0")                              \
+  X(DELAY, "delay", "MS", "deliver so many milliseconds later")                                              \
+  X(ACK, "ack", "LEVEL", "wait for this: none, stored, replicated[:N], fsynced")                             \
   X(LINES, "lines", NULL, "read events from stdin, one JSON document per line")                              \
   X(FROM_START, "from-start", NULL, "begin with the oldest stored event instead of the next one")            \
   X(COUNT, "count", "N", "end after N events")                                                               \
@@ -80,6 +82,9 @@ typedef struct cli_call {
   uint32_t rate;                      /* 0: not given */
   uint32_t timeout_ms;                /* 0: not given */
   uint32_t port;
+  uint64_t delay_ms;
+  uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…, 0: not given */
+  uint32_t replicas;
   const char **words; /* verb and arguments, owned */
   const char **args;  /* after the verb */
   int arg_count;
@@ -105,6 +110,8 @@ typedef struct cli_verb {
 int cmd_publish(cli_call *cli);
 int cmd_publish_lines(cli_call *cli);
 int cmd_tail(cli_call *cli);
+int cmd_delayed(cli_call *cli);
+int cmd_delayed_cancel(cli_call *cli);
 int cmd_dlq_list(cli_call *cli);
 int cmd_dlq_show(cli_call *cli);
 int cmd_dlq_requeue(cli_call *cli);

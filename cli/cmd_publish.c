@@ -85,7 +85,10 @@ int cmd_publish(cli_call *cli) {
                        .id = input_bytes(cli->text[CLI_OPT_ID]),
                        .version = input_bytes(cli->text[CLI_OPT_VERSION]),
                        .transport = input_bytes(cli->text[CLI_OPT_TRANSPORT]),
-                       .timeout_ms = cli->timeout_ms};
+                       .timeout_ms = cli->timeout_ms,
+                       .delay_ms = cli->delay_ms,
+                       .acknowledgement = cli->acknowledgement,
+                       .replicas = cli->replicas};
     code = publish(cli, &event);
   }
   free(owned);

@@ -241,6 +241,9 @@ static void offer_line(lines_run *run, evs_bytes line) {
     parsed.event.token = run->next; /* number + 1: a token of 0 asks for no report */
     parsed.event.transport = input_bytes(cli->text[CLI_OPT_TRANSPORT]);
     parsed.event.timeout_ms = cli->timeout_ms;
+    parsed.event.delay_ms = cli->delay_ms;
+    parsed.event.acknowledgement = cli->acknowledgement;
+    parsed.event.replicas = cli->replicas;
     publish_event(run, slot, &parsed.event);
   }
   parsed_free(&parsed);

@@ -15,15 +15,26 @@ static const cli_verb verbs[] = {
      "--json prints one outcome per line, in the order of the input.\v"
      "Examples:\n"
      "  events publish order.placed '{\"id\":7}' --key 7 --header correlationId=42\n"
+     "  events publish order.remind '{\"id\":7}' --delay 3600000 --ack replicated\n"
      "  events publish --lines --json < orders.jsonl",
-     CLI_STORE | CLI_BIT(KEY) | CLI_BIT(HEADER) | CLI_BIT(ID) | CLI_BIT(VERSION) | CLI_BIT(LINES), 0, 2,
-     cmd_publish},
+     CLI_STORE | CLI_BIT(DELAY) | CLI_BIT(ACK) | CLI_BIT(KEY) | CLI_BIT(HEADER) | CLI_BIT(ID) |
+         CLI_BIT(VERSION) | CLI_BIT(LINES),
+     0, 2, cmd_publish},
     {"tail", "[PATTERN]", "watch events as they are stored",
      "Print events as they are stored, until Ctrl-C. Reads beside the consumer groups: nothing is taken from "
      "them. PATTERN is matched against the full type; default *.\v"
      "Example:\n  events tail 'order.*' --from-start --count 10 --json",
      CLI_STORE | CLI_BIT(FROM_START) | CLI_BIT(COUNT) | CLI_BIT(TOPIC) | CLI_BIT(ORIGIN_PREFIX), 0, 1,
      cmd_tail},
+    {"delayed cancel", "ID...", "take back events before they are due",
+     "Take back delayed events by the ids that `events delayed` shows. Ends with 5 when one of them does not "
+     "wait any more.\v"
+     "Example:\n  events delayed cancel main/order-events/@0000000000000007",
+     CLI_STORE, 1, 1000, cmd_delayed_cancel},
+    {"delayed", "", "list events that are to be delivered later",
+     "List events that wait until they are due, the earliest first.\v"
+     "Example:\n  events delayed --topic order-events",
+     CLI_STORE | CLI_BIT(TOPIC) | CLI_BIT(LIMIT) | CLI_BIT(CURSOR), 0, 0, cmd_delayed},
     {"dlq list", "", "list dead letters",
      "List dead letters, one page, or all with --all. A page that is not the last one ends with a cursor.\v"
      "Example:\n  events dlq list --topic order-events --text 503 --limit 20",

@@ -62,6 +62,23 @@ static uint64_t parse_number(const char *name, const char *text, uint64_t max, s
   return number;
 }
 
+static void parse_level(cli_call *cli, const char *text, struct argp_state *state) {
+  static const char *const names[] = {[EVS_ACKNOWLEDGE_NONE] = "none",
+                                      [EVS_ACKNOWLEDGE_STORED] = "stored",
+                                      [EVS_ACKNOWLEDGE_REPLICATED] = "replicated",
+                                      [EVS_ACKNOWLEDGE_FSYNCED] = "fsynced"};
+  size_t size = strcspn(text, ":");
+  for (uint32_t level = EVS_ACKNOWLEDGE_NONE; level <= EVS_ACKNOWLEDGE_FSYNCED; level++) {
+    if (strlen(names[level]) == size && strncmp(names[level], text, size) == 0)
+      cli->acknowledgement = level;
+  }
+  bool has_count = text[size] == ':';
+  if (cli->acknowledgement == 0 || (has_count && cli->acknowledgement != EVS_ACKNOWLEDGE_REPLICATED))
+    argp_error(state, "--ack %s: expected none, stored, replicated, replicated:N or fsynced", text);
+  if (has_count)
+    cli->replicas = (uint32_t)parse_number("ack", text + size + 1, 100, state);
+}
+
 static void parse_option(cli_call *cli, int index, const char *text, struct argp_state *state) {
   cli->given |= UINT64_C(1) << index;
   cli->text[index] = text;
@@ -77,6 +94,12 @@ static void parse_option(cli_call *cli, int index, const char *text, struct argp
     break;
   case CLI_OPT_RATE:
     cli->rate = (uint32_t)parse_number("rate", text, 100000, state);
+    break;
+  case CLI_OPT_DELAY:
+    cli->delay_ms = parse_number("delay", text, UINT64_C(316224000000), state);
+    break;
+  case CLI_OPT_ACK:
+    parse_level(cli, text, state);
     break;
   case CLI_OPT_TIMEOUT:
     cli->timeout_ms = (uint32_t)parse_number("timeout", text, 86400000, state);

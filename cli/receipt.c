@@ -24,6 +24,13 @@ static const char *outcome_name(uint32_t outcome) {
   }
 }
 
+static json_t *level_name(uint32_t level) {
+  static const char *const names[] = {"none", "stored", "replicated", "fsynced"};
+  return level >= EVS_ACKNOWLEDGE_NONE && level <= EVS_ACKNOWLEDGE_FSYNCED
+             ? json_string(names[level - EVS_ACKNOWLEDGE_NONE])
+             : json_null();
+}
+
 char *receipt_error(const evs_report *report) {
   if (report->detail.size)
     return input_copy(report->detail.data, report->detail.size);
@@ -44,6 +51,8 @@ json_t *receipt_json(const evs_report *report) {
                       report->partition < 0 ? json_null() : json_integer(report->partition));
   json_object_set_new(receipt, "offset", text_or_null(report->offset));
   json_object_set_new(receipt, "attempts", json_integer(report->attempts));
+  json_object_set_new(receipt, "acknowledgement", level_name(report->acknowledgement));
+  json_object_set_new(receipt, "duplicate", json_boolean(report->is_duplicate));
   if (report->status != EVS_OK) {
     char *text = receipt_error(report);
     json_t *error = json_loads(text, 0, NULL);
@@ -69,6 +78,8 @@ char *receipt_text(const evs_report *report) {
     fprintf(to, ":%d", report->partition);
   fputc('/', to);
   output_safe(to, report->offset, 0);
+  if (report->is_duplicate)
+    fputs(" duplicate", to);
   fclose(to);
   return text;
 }

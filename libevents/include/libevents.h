@@ -137,22 +137,33 @@ enum { EVS_PARTITION_NONE = -1 };
 /* One event to publish. Set struct_size to sizeof(evs_event) and the rest to 0, then fill in. */
 typedef struct evs_event {
   uint32_t struct_size;
-  int32_t partition;      /* explicit partition + 1; 0: by key or by the route */
-  uint64_t token;         /* comes back in the report; 0: no report is wanted */
-  evs_bytes type;         /* required; folded to lower case; the own origin prefix is stripped once */
-  evs_bytes body;         /* JSON text, or any bytes when content_type is set; empty means null */
-  evs_bytes content_type; /* empty: application/json */
-  evs_bytes headers;      /* JSON object of strings, or empty */
-  evs_bytes key;          /* partition key, or empty */
-  evs_bytes id;           /* own event id, or empty for a UUIDv7 */
-  evs_bytes timestamp;    /* RFC 3339, or empty for now */
-  evs_bytes version;      /* schema version of the body, or empty for 1.0.0 */
-  evs_bytes transport;    /* name, or empty for what the routes say */
-  uint32_t timeout_ms;    /* 0: publisher.timeout */
-  uint32_t reserved;
-  uint64_t delay_ms; /* reserved for delayed delivery; other than 0 is EVS_UNSUPPORTED today */
+  int32_t partition;        /* explicit partition + 1; 0: by key or by the route */
+  uint64_t token;           /* comes back in the report; 0: no report is wanted */
+  evs_bytes type;           /* required; folded to lower case; the own origin prefix is stripped once */
+  evs_bytes body;           /* JSON text, or any bytes when content_type is set; empty means null */
+  evs_bytes content_type;   /* empty: application/json */
+  evs_bytes headers;        /* JSON object of strings, or empty */
+  evs_bytes key;            /* partition key, or empty */
+  evs_bytes id;             /* own event id, or empty for a UUIDv7 */
+  evs_bytes timestamp;      /* RFC 3339, or empty for now */
+  evs_bytes version;        /* schema version of the body, or empty for 1.0.0 */
+  evs_bytes transport;      /* name, or empty for what the routes say */
+  uint32_t timeout_ms;      /* 0: publisher.timeout */
+  uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…; 0: what the transport is configured for */
+  uint64_t delay_ms;        /* delivered so long after the store took it, by the store's clock; 0: at once */
+  uint32_t replicas;        /* of EVS_ACKNOWLEDGE_REPLICATED: how many; 0: one */
+  uint32_t acknowledge_timeout_ms; /* how long replicas or the disk are waited for; 0: as configured */
 } evs_event;
 
+/* What happened when an outcome is `stored`. Beyond STORED needs EVS_CAP_DURABILITY of the transport. */
+enum {
+  EVS_ACKNOWLEDGE_NONE = 1,       /* it was sent; the outcome is `unknown`, with EVS_OK */
+  EVS_ACKNOWLEDGE_STORED = 2,     /* the store has it */
+  EVS_ACKNOWLEDGE_REPLICATED = 3, /* so many of its replicas have it */
+  EVS_ACKNOWLEDGE_FSYNCED = 4     /* the store's disk has it */
+};
+
+/* `refused` is certain: it is not stored. `unknown` is neither: it may be stored, or may still be. */
 enum { EVS_OUTCOME_STORED = 1, EVS_OUTCOME_REFUSED = 2, EVS_OUTCOME_UNKNOWN = 3 };
 
 enum {
@@ -178,6 +189,8 @@ typedef struct evs_report {
   evs_bytes offset;  /* position given by the store */
   evs_bytes message; /* text of a failure */
   evs_bytes detail;  /* JSON: answer of a request, or the whole error of a failure (as evs_error_json) */
+  uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_… that a publish reached; 0: none is known */
+  uint32_t is_duplicate;    /* 1: the store had an event of this id already; offset is that one's */
 } evs_report;
 
 /* evs_publish - hands events to the publisher: validate, route, encode, send. Every accepted event with

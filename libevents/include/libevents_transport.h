@@ -40,7 +40,8 @@ enum {
   EVS_CAP_DLQ = 1 << 9,
   EVS_CAP_RETENTION = 1 << 10,
   EVS_CAP_DELAY = 1 << 11,
-  EVS_CAP_DIRECT = 1 << 12 /* join, publish, settle and resume run on the caller's thread */
+  EVS_CAP_DIRECT = 1 << 12,    /* join, publish, settle and resume run on the caller's thread */
+  EVS_CAP_DURABILITY = 1 << 13 /* acknowledgement `replicated` and `fsynced` */
 };
 
 typedef struct evs_transport evs_transport; /* the transport's own */
@@ -51,18 +52,24 @@ typedef struct evs_tp_event {
   uint32_t struct_size;
   int32_t partition; /* EVS_PARTITION_NONE: the topic has no partitions */
   uint64_t token;
-  uint32_t partitions; /* of the topic; 0: none */
-  uint32_t reserved;
+  uint32_t partitions;      /* of the topic; 0: none */
+  uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…; 0: as configured */
   evs_bytes topic;
   evs_bytes full_type;
   evs_bytes data; /* the envelope as docs/wire-format.md has it */
   evs_bytes raw;  /* bytes of a body that is not JSON, else empty */
+  evs_bytes id;   /* of the event: the same when it is sent again */
+  uint64_t delay_ms;
+  uint32_t replicas; /* as in evs_event */
+  uint32_t acknowledge_timeout_ms;
 } evs_tp_event;
 
 enum {
-  EVS_TP_TRANSIENT = 1,    /* may succeed when tried again */
-  EVS_TP_NOT_SENT = 2,     /* certainly not stored */
-  EVS_TP_MEMBERS_MOVED = 4 /* a settlement was refused since membership changed: decide anew */
+  EVS_TP_TRANSIENT = 1,     /* may succeed when tried again */
+  EVS_TP_NOT_SENT = 2,      /* certainly not stored */
+  EVS_TP_MEMBERS_MOVED = 4, /* a settlement was refused since membership changed: decide anew */
+  EVS_TP_HELD = 8,          /* the store takes nothing now: tried again until the event's time is up */
+  EVS_TP_DUPLICATE = 16     /* an event of this id was there already, at this offset */
 };
 
 /* What became of one event or settlement. */
@@ -70,10 +77,10 @@ typedef struct evs_tp_outcome {
   uint32_t struct_size;
   uint32_t flags; /* EVS_TP_… */
   uint64_t token;
-  evs_status status; /* EVS_OK; EVS_CONFLICT: the entry is no longer ours; else a failure */
-  uint32_t reserved;
-  evs_bytes offset;  /* of a stored event */
-  evs_bytes message; /* of a failure */
+  evs_status status;        /* EVS_OK; EVS_CONFLICT: the entry is no longer ours; else a failure */
+  uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_… that was reached; 0: stored */
+  evs_bytes offset;         /* of a stored event */
+  evs_bytes message;        /* of a failure */
 } evs_tp_outcome;
 
 enum {

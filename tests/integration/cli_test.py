@@ -181,7 +181,10 @@ def test_publish_prints_a_receipt_and_stores_the_exact_bytes(on, store):
     receipt = json.loads(on("publish", "order.placed", '{"b":1.10, "a":2}', "--json", "--key", "7", "--header", "trace=x=y"))
     assert receipt["outcome"] == "stored"
     assert (receipt["transport"], receipt["topic"], receipt["attempts"]) == ("main", "order-events", 1)
-    assert set(receipt) == {"id", "outcome", "transport", "topic", "partition", "offset", "attempts"}
+    assert set(receipt) == {
+        "id", "outcome", "transport", "topic", "partition", "offset", "attempts", "acknowledgement", "duplicate",
+    }
+    assert (receipt["acknowledgement"], receipt["duplicate"]) == ("stored", False)
     (data,) = entries(store, "order-events")
     assert '"body":{"b":1.10, "a":2}' in data
     stored = json.loads(data)
@@ -192,6 +195,29 @@ def test_publish_prints_a_receipt_and_stores_the_exact_bytes(on, store):
 def test_publish_without_json_prints_one_line_with_the_address(on):
     line = on("publish", "order.placed", "7", "--id", "my-id-1", "--version", "2.0.0")
     assert re.fullmatch(r"stored my-id-1 main/order-events/\d+-\d+\n", line)
+
+
+def test_publish_waits_for_what_is_asked_for_and_refuses_other_words(on, store):
+    receipt = json.loads(on("publish", "order.placed", "7", "--json", "--ack", "none"))
+    assert (receipt["outcome"], receipt["acknowledgement"]) == ("unknown", "none")
+    done = events("publish", "order.placed", "7", "--json", "--ack", "replicated:2", "--redis", store.url)
+    receipt = json.loads(done.stdout)
+    assert (done.returncode != 0, receipt["outcome"], receipt["acknowledgement"]) == (True, "unknown", "stored")
+    assert "0 of 2 replicas" in done.stderr and "it is unknown" in done.stderr
+    for word in ("some", "stored:2", "replicated:x"):
+        assert events("publish", "order.placed", "7", "--ack", word, "--redis", store.url).returncode == 2
+
+
+def test_a_delayed_event_is_listed_and_taken_back(on, store):
+    receipt = json.loads(on("publish", "order.later", "7", "--json", "--delay", "3600000", "--id", "e-1"))
+    text = on("delayed", "--topic", "order-events")
+    (row,) = text.splitlines()[1:]
+    address = f"main/order-events/{receipt['offset']}"
+    assert row.split()[0] == address and row.split()[2:] == ["order.later", "e-1"]
+    assert on("delayed", "cancel", address) == "cancelled 1 of 1\n"
+    assert events("delayed", "cancel", address, "--redis", store.url).returncode == 5
+    assert json.loads(on("delayed", "--json")) == {"items": [], "next": None}
+    assert entries(store, "order-events") == []
 
 
 def test_publish_takes_the_body_from_stdin_and_null_when_there_is_none(on, store):

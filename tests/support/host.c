@@ -110,6 +110,8 @@ evs_event host_event(const char *type, const char *body) {
 static host_report copy_report(const evs_report *from) {
   host_report report = {
       .token = from->token, .status = from->status, .outcome = from->outcome, .attempts = from->attempts};
+  report.acknowledgement = from->acknowledgement;
+  report.is_duplicate = from->is_duplicate;
   COPY(report.id, from->id);
   COPY(report.topic, from->topic);
   COPY(report.offset, from->offset);

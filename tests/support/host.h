@@ -21,7 +21,7 @@ typedef struct host_message {
 typedef struct host_report {
   uint64_t token;
   evs_status status;
-  uint32_t outcome, attempts;
+  uint32_t outcome, attempts, acknowledgement, is_duplicate;
   char id[80], topic[80], offset[40], message[512]; /* of a log entry: its JSON */
 } host_report;
 

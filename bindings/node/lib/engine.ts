@@ -8,7 +8,7 @@ import { native } from './native.js';
 import type { Batch, StartedDashboard } from './native.js';
 import { encodeJson } from './json.js';
 
-const NUMBERS_OF_EVENT = 4;
+const NUMBERS_OF_EVENT = 7;
 const NUMBERS_OF_FAILURE = 3;
 export const MAX_UINT32 = 0xffffffff;
 
@@ -85,7 +85,7 @@ export class Engine {
     const numbers = new Float64Array(events.length * NUMBERS_OF_EVENT);
     const texts: unknown[] = [];
     events.forEach((event, index) => {
-      const row = [firstToken + index, event.partition, event.timeoutMs, event.delayMs];
+      const row = [firstToken + index, event.partition, event.timeoutMs, event.delayMs, ...event.level];
       numbers.set(row, index * NUMBERS_OF_EVENT);
       texts.push(event.type, event.body, event.rest);
     });

@@ -4,10 +4,14 @@
 
 import { Unsupported, ValidationError } from './errors.js';
 import { encodeJson, kindOf, loneSurrogate } from './json.js';
+import { native } from './native.js';
 
 const JSON_TYPE = 'application/json';
 const MAX_UINT32 = 0xffffffff;
 const MAX_PARTITION = 0x7ffffffe;
+
+export type Acknowledgement =
+  'none' | 'stored' | 'fsynced' | { readonly replicated: number; readonly timeout?: number };
 
 export interface PublishOptions {
   /** Partition key: events with the same key keep their order within a partition. */
@@ -31,7 +35,10 @@ export interface PublishOptions {
   readonly transport?: string;
   /** Milliseconds until an outcome that is not known is `unknown`. */
   readonly timeout?: number;
+  /** Delivered so many milliseconds after the store took it, by the store's clock. */
   readonly delay?: number;
+  /** What the receipt waits for, in place of the transport's `acknowledgement`; times in milliseconds. */
+  readonly acknowledgement?: Acknowledgement;
   /** Gives up waiting; an event that was handed over may be stored all the same. */
   readonly signal?: AbortSignal;
   /** Known from the published library, not built yet: refused as unsupported. */
@@ -41,6 +48,9 @@ export interface PublishOptions {
   readonly batchKey?: string;
 }
 
+/** Number of the level, replicas, how long these are waited for. */
+type Level = readonly [number, number, number];
+
 /** One event, ready for the border. */
 export interface OutgoingEvent {
   /** + 1; 0: none given. */
@@ -48,6 +58,7 @@ export interface OutgoingEvent {
   /** 0: that of the configuration. */
   readonly timeoutMs: number;
   readonly delayMs: number;
+  readonly level: Level;
   readonly type: string;
   readonly body: string | Uint8Array;
   /** contentType, headers, key, id, timestamp, version, transport. */
@@ -69,6 +80,7 @@ const KNOWN = new Set([
   'transport',
   'timeout',
   'delay',
+  'acknowledgement',
   'signal',
 ]);
 
@@ -92,7 +104,15 @@ export function checkOptions(options: unknown, what: string): Readonly<Record<st
 export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions): OutgoingEvent {
   const typeText = text(type, 'type');
   if (given === undefined) {
-    return { partition: 0, timeoutMs: 0, delayMs: 0, type: typeText, body: encodeBody(body), rest: undefined };
+    return {
+      partition: 0,
+      timeoutMs: 0,
+      delayMs: 0,
+      level: AS_CONFIGURED,
+      type: typeText,
+      body: encodeBody(body),
+      rest: undefined,
+    };
   }
   const options = checkOptions(given, 'the options of publish');
   refuseUnknown(options);
@@ -101,6 +121,7 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
     partition: partitionNumber(options['partition']),
     timeoutMs: milliseconds(options['timeout'], 'timeout', { min: 1 }),
     delayMs: milliseconds(options['delay'], 'delay', { max: Number.MAX_SAFE_INTEGER }),
+    level: levelOf(options['acknowledgement']),
     type: typeText,
     body: encodeBody(body, contentType),
     rest: [
@@ -113,6 +134,30 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
       optional(options, 'transport'),
     ],
   };
+}
+
+const AS_CONFIGURED: Level = [0, 0, 0];
+const LEVELS: Readonly<Record<string, number>> = {
+  none: native.EVS_ACKNOWLEDGE_NONE,
+  stored: native.EVS_ACKNOWLEDGE_STORED,
+  fsynced: native.EVS_ACKNOWLEDGE_FSYNCED,
+};
+
+function levelOf(given: unknown): Level {
+  if (given === undefined || given === null) return AS_CONFIGURED;
+  if (typeof given === 'string' && Object.hasOwn(LEVELS, given)) return [LEVELS[given]!, 0, 0];
+  if (typeof given === 'object') {
+    const { replicated, timeout, ...unknown } = given as Record<string, unknown>;
+    const fits = Number.isInteger(replicated) && (replicated as number) >= 1 && (replicated as number) <= 100;
+    if (fits && Object.keys(unknown).length === 0) {
+      const wait = milliseconds(timeout, 'acknowledgement.timeout', { max: 300000 });
+      return [native.EVS_ACKNOWLEDGE_REPLICATED, replicated as number, wait];
+    }
+  }
+  throw new ValidationError(
+    `acknowledgement is ${show(given)}, expected 'none', 'stored', 'fsynced' or {replicated: 1 to 100, timeout}`,
+    { path: '/acknowledgement' },
+  );
 }
 
 /** Whole milliseconds; 0 where none are given. */

@@ -44,10 +44,10 @@ export {
   ValidationError,
 } from './errors.js';
 export type { ErrorDetails, Problem } from './errors.js';
-export type { PublishOptions } from './event.js';
+export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
 export { Message, Metadata } from './message.js';
-export type { EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
+export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
 export type { ChangeOptions, Operation, OperationChange, StartOptions, StoreOptions } from './operations.js';
 export { EventPublisher } from './publisher.js';
 export type { BatchEvent } from './publisher.js';
@@ -86,7 +86,15 @@ export type {
 } from './stats.js';
 export { MessageStream } from './stream.js';
 export { EventSystem } from './system.js';
-export type { DoctorOptions, DoctorReport, Finding, Paused } from './system.js';
+export type {
+  CancelledDelayed,
+  DelayedEvent,
+  DelayedPage,
+  DoctorOptions,
+  DoctorReport,
+  Finding,
+  Paused,
+} from './system.js';
 export {
   MemoryTransportPlugin,
   RedisStreamsPlugin,

@@ -28,7 +28,7 @@ const enum Field {
 }
 
 const MESSAGE_NUMBERS = 6;
-const REPORT_NUMBERS = 6;
+const REPORT_NUMBERS = 8;
 
 /** One delivery, shared by its Message and its Metadata. */
 export class Delivery {
@@ -260,6 +260,8 @@ export interface Settle {
 
 export type Outcome = 'stored' | 'refused' | 'unknown';
 
+export type AcknowledgementLevel = 'none' | 'stored' | 'replicated' | 'fsynced';
+
 /** The outcome of one published event. */
 export interface Receipt {
   readonly id: string;
@@ -269,6 +271,10 @@ export interface Receipt {
   readonly partition: number | null;
   readonly offset: string;
   readonly attempts: number;
+  /** What was reached; null where nothing is known. */
+  readonly acknowledgement: AcknowledgementLevel | null;
+  /** The store had an event of this id already, at this offset. */
+  readonly duplicate: boolean;
   readonly error?: EventsError;
 }
 
@@ -276,6 +282,13 @@ const OUTCOMES: Readonly<Record<number, Outcome>> = {
   [native.EVS_OUTCOME_STORED]: 'stored',
   [native.EVS_OUTCOME_REFUSED]: 'refused',
   [native.EVS_OUTCOME_UNKNOWN]: 'unknown',
+};
+
+const LEVELS: Readonly<Record<number, AcknowledgementLevel>> = {
+  [native.EVS_ACKNOWLEDGE_NONE]: 'none',
+  [native.EVS_ACKNOWLEDGE_STORED]: 'stored',
+  [native.EVS_ACKNOWLEDGE_REPLICATED]: 'replicated',
+  [native.EVS_ACKNOWLEDGE_FSYNCED]: 'fsynced',
 };
 
 /** One thing that ended: a publish, a request, a subscription or the system. */
@@ -315,6 +328,8 @@ export class Report {
       partition: partition >= 0 ? partition : null,
       offset: offset!,
       attempts: this.numbers[this.row + 4]!,
+      acknowledgement: LEVELS[this.numbers[this.row + 6]!] ?? null,
+      duplicate: this.numbers[this.row + 7] === 1,
     };
     if (this.status === native.EVS_OK) return receipt;
     return { ...receipt, error: makeError(this.status, message!, detail, receipt) };
@@ -323,7 +338,8 @@ export class Report {
 
 /** The receipt of an event that never left this process, or whose outcome nobody will report. */
 export function receiptOf(error: EventsError, outcome: Outcome): Receipt {
-  const receipt = { id: '', outcome, transport: '', topic: '', partition: null, offset: '', attempts: 0 };
+  const nowhere = { transport: '', topic: '', partition: null, offset: '' };
+  const receipt = { id: '', outcome, ...nowhere, attempts: 0, acknowledgement: null, duplicate: false };
   return { ...receipt, error: withReceipt(error, receipt) };
 }
 

@@ -63,6 +63,10 @@ export interface Native {
   readonly EVS_OUTCOME_STORED: number;
   readonly EVS_OUTCOME_REFUSED: number;
   readonly EVS_OUTCOME_UNKNOWN: number;
+  readonly EVS_ACKNOWLEDGE_NONE: number;
+  readonly EVS_ACKNOWLEDGE_STORED: number;
+  readonly EVS_ACKNOWLEDGE_REPLICATED: number;
+  readonly EVS_ACKNOWLEDGE_FSYNCED: number;
   readonly EVS_REPORT_PUBLISH: number;
   readonly EVS_REPORT_REQUEST: number;
   readonly EVS_REPORT_UNSUBSCRIBED: number;

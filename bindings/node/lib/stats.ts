@@ -66,6 +66,8 @@ export interface TransportStatus {
   readonly lastError?: string;
   readonly since?: unknown;
   readonly nextTry?: unknown;
+  /** While the store takes no events: since when (ms since 1970), and why. */
+  readonly heldBack?: { readonly since: number; readonly reason: string };
   readonly uptime: number;
   readonly version: string;
 }

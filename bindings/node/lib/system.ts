@@ -58,6 +58,28 @@ export interface DoctorReport {
   readonly [member: string]: unknown;
 }
 
+/** An event that waits to be due. */
+export interface DelayedEvent {
+  readonly id: string;
+  readonly topic: string;
+  readonly partition: number | null;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly dueAt: number;
+  readonly eventId: string | null;
+  readonly type: string | null;
+  readonly bytes: number;
+}
+
+export interface DelayedPage {
+  readonly items: readonly DelayedEvent[];
+  readonly next: string | null;
+}
+
+export interface CancelledDelayed {
+  readonly cancelled: number;
+  readonly results: readonly { readonly id: string; readonly outcome: 'cancelled' | 'not_found' }[];
+}
+
 export class EventSystem {
   readonly #runtime: Runtime;
   readonly publisher: EventPublisher;
@@ -156,6 +178,18 @@ export class EventSystem {
   /** The topics that the store knows. */
   async topics(options: StoreOptions = {}): Promise<Record<string, unknown>[]> {
     return (await this.#ask<{ topics: Record<string, unknown>[] }>('topics', options)).topics;
+  }
+
+  /** Events that wait to be due, the earliest first; `next` is the cursor of the page after. */
+  delayed(
+    options: StoreOptions & { readonly topic?: string; readonly limit?: number; readonly cursor?: string } = {},
+  ): Promise<DelayedPage> {
+    return this.#ask<DelayedPage>('delayed', options);
+  }
+
+  /** Takes back delayed events by the ids that delayed() gives. */
+  cancelDelayed(ids: readonly string[], options: ChangeOptions = {}): Promise<CancelledDelayed> {
+    return this.#ask<CancelledDelayed>('delayed.cancel', { ...options, ids });
   }
 
   /**

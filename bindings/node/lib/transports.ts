@@ -19,6 +19,7 @@ interface RawStatus {
   readonly since?: unknown;
   readonly lastError?: unknown;
   readonly nextTry?: unknown;
+  readonly heldBack?: TransportStatus['heldBack'];
 }
 
 export interface TransportMetrics {
@@ -58,14 +59,15 @@ export class Transport {
   }
 
   async getStatus(): Promise<TransportStatus> {
-    const { connected, since, lastError, nextTry } = this.#status();
+    const { connected, since, lastError, nextTry, heldBack } = this.#status();
     const uptime = this.#runtime ? this.#stats().uptime : 0;
     return {
       connected,
-      healthy: connected,
+      healthy: connected && !heldBack,
       ...(typeof lastError === 'string' && { lastError }),
       since,
       nextTry,
+      ...(heldBack && { heldBack }),
       uptime,
       version: VERSION,
     };

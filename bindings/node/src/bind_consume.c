@@ -37,7 +37,7 @@ napi_value evsn_unsubscribe(napi_env env, napi_callback_info info) {
 /* ---- poll ------------------------------------------------------------------------------------------ */
 
 /* Rows of the Float64Arrays that poll() gives. */
-enum { MESSAGE_NUMBERS = 6, REPORT_NUMBERS = 6 };
+enum { MESSAGE_NUMBERS = 6, REPORT_NUMBERS = 8 };
 
 /* Copies a text; gives where the next one goes. No valid text holds a NUL, which ends a text here: one that
  * does all the same gets a space in its place. */
@@ -114,8 +114,9 @@ static bool give_messages(napi_env env, evsn_arena *arena, const evs_batch *batc
 }
 
 static void report_numbers(const evs_report *report, double *row) {
-  const double numbers[REPORT_NUMBERS] = {report->kind,    (double)report->token, report->status,
-                                          report->outcome, report->attempts,      report->partition};
+  const double numbers[REPORT_NUMBERS] = {
+      report->kind,     (double)report->token, report->status,          report->outcome,
+      report->attempts, report->partition,     report->acknowledgement, report->is_duplicate};
   memcpy(row, numbers, sizeof numbers);
 }
 

@@ -7,7 +7,7 @@
 #include "value.h"
 
 /* Numbers of one event, in this order; texts: type, body, then an array of the rest or undefined. */
-enum { TOKEN, PARTITION, TIMEOUT, DELAY, NUMBERS };
+enum { TOKEN, PARTITION, TIMEOUT, DELAY, LEVEL, REPLICAS, WAIT, NUMBERS };
 enum { TYPE, BODY, REST, TEXTS };
 enum { CONTENT_TYPE, HEADERS, KEY, ID, TIMESTAMP, VERSION, TRANSPORT, RESTS };
 
@@ -57,6 +57,9 @@ static bool read_event(napi_env env, event_source *source, uint32_t index, evs_e
   event->partition = (int32_t)row[PARTITION];
   event->timeout_ms = (uint32_t)row[TIMEOUT];
   event->delay_ms = (uint64_t)row[DELAY];
+  event->acknowledgement = (uint32_t)row[LEVEL];
+  event->replicas = (uint32_t)row[REPLICAS];
+  event->acknowledge_timeout_ms = (uint32_t)row[WAIT];
   return read_texts(env, source, index, event);
 }
 

@@ -24,7 +24,8 @@ test('publish gives the receipt of a stored event', async (t) => {
   assert.match(receipt.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   assert.deepEqual(
     { ...receipt, id: '', offset: '' },
-    { id: '', outcome: 'stored', transport: 'main', topic: 'order-events', partition: null, offset: '', attempts: 1 },
+    { id: '', outcome: 'stored', transport: 'main', topic: 'order-events', partition: null, offset: '',
+      attempts: 1, acknowledgement: 'stored', duplicate: false },
   );
 });
 

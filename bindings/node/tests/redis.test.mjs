@@ -127,3 +127,36 @@ test('a hundred thousand events are published and consumed while the loop stays 
   // A loop that is held until all is done turns once; how often a free one turns is the machine's affair.
   assert.ok(turns > 10, `the loop turned ${turns} times`);
 });
+
+test('a delayed event is listed, taken back, or delivered when it is due', async (t) => {
+  const system = await openSystem(t);
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('later.*', handler);
+  const receipt = await system.publisher.publish('later.soon', 1, { delay: 200 });
+  assert.match(receipt.offset, /^@\d+$/);
+  await system.publisher.publish('later.never', 2, { delay: 3_600_000, id: 'never' });
+  const { items } = await system.delayed({ topic: 'later-events', limit: 50 });
+  const never = items.find(({ eventId }) => eventId === 'never');
+  assert.equal((await system.cancelDelayed([never.id])).cancelled, 1);
+  await until(() => seen.length === 1, 'it came');
+  assert.equal(seen[0].message.type, 'later.soon');
+});
+
+test('a receipt says what was reached and what was there already', async (t) => {
+  const main = { type: 'redis-streams', url: redis.url, idempotent: true };
+  const system = await openSystem(t, { transports: { main } });
+  const [first, second] = [
+    await system.publisher.publish('once.placed', 1, { id: 'once' }),
+    await system.publisher.publish('once.placed', 1, { id: 'once' }),
+  ];
+  assert.deepEqual([first.acknowledgement, first.duplicate, second.duplicate], ['stored', false, true]);
+  assert.equal(first.offset, second.offset);
+  const unconfirmed = await system.publisher.publish('once.placed', 1, { acknowledgement: 'none' });
+  assert.deepEqual([unconfirmed.outcome, unconfirmed.acknowledgement], ['unknown', 'none']);
+  const acknowledgement = { replicated: 1, timeout: 50 };
+  await assert.rejects(system.publisher.publish('once.placed', 1, { acknowledgement }), (error) => {
+    assert.deepEqual([error.receipt.outcome, error.receipt.acknowledgement], ['unknown', 'stored']);
+    return true;
+  });
+  await assert.rejects(system.publisher.publish('once.placed', 1, { acknowledgement: 'some' }), /acknowledgement is 'some'/);
+});

@@ -42,7 +42,6 @@ const NOT_BUILT = {
   'time to live of an event': ({ publisher }) => publisher.publish('a.b', 1, { ttl: 5 }),
   'ordering of an event': ({ publisher }) => publisher.publish('a.b', 1, { ordering: 'strict' }),
   'batch key of an event': ({ publisher }) => publisher.publish('a.b', 1, { batchKey: 'k' }),
-  'delayed delivery': ({ publisher }) => publisher.publish('a.b', 1, { delay: 5 }),
   // options of subscribe (SubscribeOptions; consumer.subscribe with `partition: 1`)
   'a partition of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { partition: 1 }),
   'a start offset': ({ consumer }) => consumer.subscribe('a.b', () => 1, { autoOffsetReset: 'specific', startOffset: '1' }),

@@ -11,9 +11,14 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Named
 
 from .errors import ValidationError
 
+#: how an event is acknowledged: number of the level, replicas, how long they are waited for in ms
+Level = Tuple[int, int, int]
 Texts = Tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 
 _JSON_TYPE = "application/json"
+_AS_CONFIGURED: Level = (0, 0, 0)
+_LEVELS = {"none": 1, "stored": 2, "fsynced": 4}
+_REPLICATED = 3
 _NOTHING = (b"",) * 7
 _MAX_UINT32 = 0xFFFFFFFF
 
@@ -43,6 +48,7 @@ class Outgoing(NamedTuple):
     partition: int  #: + 1; 0: none given
     timeout_ms: int  #: 0: the configuration's
     delay_ms: int
+    level: Level
     texts: Texts
 
 
@@ -70,6 +76,7 @@ def encode_event(
     transport: Optional[str] = None,
     timeout: Optional[float] = None,
     delay: Optional[float] = None,
+    acknowledgement: Union[str, Mapping[str, Any], None] = None,
 ) -> Outgoing:
     """Checks and encodes one event; everything that only the core can judge is left to it."""
     if timeout is not None and milliseconds(timeout, "timeout") == 0:
@@ -78,6 +85,7 @@ def encode_event(
         _partition_number(partition),
         milliseconds(timeout, "timeout"),
         milliseconds(delay, "delay", limit=1 << 53),
+        _level(acknowledgement),
         (
             _text(type, "type"),
             encode_body(body, content_type),
@@ -92,9 +100,27 @@ def encode_event(
     )
 
 
+def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
+    """"none", "stored", "fsynced" or {"replicated": how many, "timeout": seconds}."""
+    if acknowledgement is None:
+        return _AS_CONFIGURED
+    if isinstance(acknowledgement, str) and acknowledgement in _LEVELS:
+        return _LEVELS[acknowledgement], 0, 0
+    if isinstance(acknowledgement, Mapping) and set(acknowledgement) <= {"replicated", "timeout"}:
+        replicas = acknowledgement.get("replicated")
+        if isinstance(replicas, int) and not isinstance(replicas, bool) and 1 <= replicas <= 100:
+            timeout = milliseconds(acknowledgement.get("timeout"), "acknowledgement.timeout", limit=300000)
+            return _REPLICATED, replicas, timeout
+    raise ValidationError(
+        f"acknowledgement is {acknowledgement!r}, expected 'none', 'stored', 'fsynced' or "
+        "{'replicated': 1 to 100, 'timeout': seconds}",
+        path="/acknowledgement",
+    )
+
+
 def encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    return Outgoing(0, 0, 0, (_text(type, "type"), encode_body(body, None), *_NOTHING))
+    return Outgoing(0, 0, 0, _AS_CONFIGURED, (_text(type, "type"), encode_body(body, None), *_NOTHING))
 
 
 def encode_batch(events: Iterable[Any]) -> List[Outgoing]:

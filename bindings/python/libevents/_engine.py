@@ -215,7 +215,7 @@ class Engine:
         numbers = array("Q")
         texts: List[bytes] = []
         for token, event in enumerate(events, first_token):
-            numbers.extend((token, event.partition, event.timeout_ms, event.delay_ms))
+            numbers.extend((token, event.partition, event.timeout_ms, event.delay_ms, *event.level))
             texts += event.texts
         accepted, problem = ffi.new("size_t *"), new_error()
         handle = self._enter()

@@ -41,7 +41,7 @@ _Entry = Tuple[Target, Outgoing, float]
 
 def refused(error: Error) -> Receipt:
     """The receipt of an event that never left this process."""
-    return Receipt("", "refused", "", "", None, "", 0, error)
+    return Receipt("", "refused", "", "", None, "", 0, error=error)
 
 
 def _resolve(target: Target, receipt: Receipt) -> None:

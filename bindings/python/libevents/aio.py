@@ -272,6 +272,7 @@ class EventSystem:
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
         delay: Optional[float] = None,
+        acknowledgement: Union[str, Mapping[str, Any], None] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be.
 
@@ -292,6 +293,7 @@ class EventSystem:
             transport=transport,
             timeout=timeout,
             delay=delay,
+            acknowledgement=acknowledgement,
         )
         self._check_open()
         future: "asyncio.Future[Receipt]" = loop.create_future()
@@ -426,6 +428,33 @@ class EventSystem:
         params = {"transport": transport} if transport else {}
         topics: List[Any] = json.loads(await self._ask("topics", params, timeout))["topics"]
         return topics
+
+    async def delayed(
+        self,
+        topic: Optional[str] = None,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """Events that wait to be due, the earliest first: {items, next}; `next` is the cursor of the page after."""
+        params = _options.given(topic=topic, limit=limit, cursor=cursor, transport=transport)
+        page: Dict[str, Any] = json.loads(await self._ask("delayed", params, timeout))
+        return page
+
+    async def cancel_delayed(
+        self,
+        ids: Iterable[str],
+        *,
+        actor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """Takes back delayed events by the ids that `delayed` gives: {cancelled, results}."""
+        params = _options.given(ids=list(ids), actor=actor, transport=transport)
+        answer: Dict[str, Any] = json.loads(await self._ask("delayed.cancel", params, timeout))
+        return answer
 
     async def pause_group(
         self,

@@ -226,6 +226,9 @@ class Receipt(NamedTuple):
     partition: Optional[int]
     offset: str
     attempts: int
+    #: what was reached: "none", "stored", "replicated", "fsynced"; None where nothing is known
+    acknowledgement: Optional[str] = None
+    duplicate: bool = False  #: the store had this id already, at this offset
     error: Optional[Error] = None
 
     def as_dict(self) -> Dict[str, Any]:
@@ -240,6 +243,12 @@ _OUTCOMES = {
     lib.EVS_OUTCOME_STORED: "stored",
     lib.EVS_OUTCOME_REFUSED: "refused",
     lib.EVS_OUTCOME_UNKNOWN: "unknown",
+}
+_LEVELS = {
+    lib.EVS_ACKNOWLEDGE_NONE: "none",
+    lib.EVS_ACKNOWLEDGE_STORED: "stored",
+    lib.EVS_ACKNOWLEDGE_REPLICATED: "replicated",
+    lib.EVS_ACKNOWLEDGE_FSYNCED: "fsynced",
 }
 _R_START: int = lib.EVSPY_REPORT_START
 _R_LAST: int = lib.EVSPY_REPORT_COLUMNS - 1
@@ -267,9 +276,8 @@ class Report(NamedTuple):
 
     def receipt(self) -> Receipt:
         """Of a publish."""
-        (_, _, status, outcome, attempts, partition, _, end_id, end_transport, end_topic, end_offset, _, _) = (
-            self.columns
-        )
+        _, _, status, outcome, attempts, partition, level, is_duplicate = self.columns[:_R_START]
+        end_id, end_transport, end_topic, end_offset = self.columns[_R_START + 1 : _R_START + 5]
         text = self.text
         receipt = Receipt(
             text[:end_id].decode(),
@@ -279,6 +287,8 @@ class Report(NamedTuple):
             partition if partition >= 0 else None,
             text[end_topic:end_offset].decode(),
             attempts,
+            _LEVELS.get(level),
+            bool(is_duplicate),
         )
         if status == 0:
             return receipt

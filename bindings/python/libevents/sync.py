@@ -216,6 +216,7 @@ class SyncEventSystem:
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
         delay: Optional[float] = None,
+        acknowledgement: Union[str, Mapping[str, Any], None] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be."""
         event = encode_event(
@@ -231,6 +232,7 @@ class SyncEventSystem:
             transport=transport,
             timeout=timeout,
             delay=delay,
+            acknowledgement=acknowledgement,
         )
         self._check_open()
         receipt = self._pump.publish([event], timeout or self._publish_timeout, _GRACE_SECONDS)[0]
@@ -345,6 +347,33 @@ class SyncEventSystem:
         params = {"transport": transport} if transport else {}
         topics: List[Any] = json.loads(self._ask("topics", params, timeout))["topics"]
         return topics
+
+    def delayed(
+        self,
+        topic: Optional[str] = None,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """Events that wait to be due, the earliest first: {items, next}; `next` is the cursor of the page after."""
+        params = _options.given(topic=topic, limit=limit, cursor=cursor, transport=transport)
+        page: Dict[str, Any] = json.loads(self._ask("delayed", params, timeout))
+        return page
+
+    def cancel_delayed(
+        self,
+        ids: Iterable[str],
+        *,
+        actor: Optional[str] = None,
+        transport: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """Takes back delayed events by the ids that `delayed` gives: {cancelled, results}."""
+        params = _options.given(ids=list(ids), actor=actor, transport=transport)
+        answer: Dict[str, Any] = json.loads(self._ask("delayed.cancel", params, timeout))
+        return answer
 
     def pause_group(
         self,

@@ -26,6 +26,9 @@ static void read_event(evs_event *event, const uint64_t *numbers, text_cursor *c
   event->partition = (int32_t)numbers[1];
   event->timeout_ms = (uint32_t)numbers[2];
   event->delay_ms = numbers[3];
+  event->acknowledgement = (uint32_t)numbers[4];
+  event->replicas = (uint32_t)numbers[5];
+  event->acknowledge_timeout_ms = (uint32_t)numbers[6];
   event->type = next_text(cursor);
   event->body = next_text(cursor);
   event->content_type = next_text(cursor);
@@ -147,6 +150,8 @@ static void copy_report_numbers(const evs_report *report, int64_t *columns) {
   columns[EVSPY_REPORT_OUTCOME] = report->outcome;
   columns[EVSPY_REPORT_ATTEMPTS] = report->attempts;
   columns[EVSPY_REPORT_PARTITION] = report->partition;
+  columns[EVSPY_REPORT_ACKNOWLEDGEMENT] = report->acknowledgement;
+  columns[EVSPY_REPORT_DUPLICATE] = report->is_duplicate;
 }
 
 void evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text) {

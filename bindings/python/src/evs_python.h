@@ -7,8 +7,9 @@
 
 #include "libevents.h"
 
-/* Numbers of one event: token, partition + 1, timeout_ms, delay_ms. */
-enum { EVSPY_EVENT_NUMBERS = 4 };
+/* Numbers of one event: token, partition + 1, timeout_ms, delay_ms, acknowledgement, replicas, and how long
+ * these are waited for in ms. */
+enum { EVSPY_EVENT_NUMBERS = 7 };
 /* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport. */
 enum { EVSPY_EVENT_TEXTS = 9 };
 
@@ -63,14 +64,16 @@ enum {
   EVSPY_REPORT_OUTCOME = 3,
   EVSPY_REPORT_ATTEMPTS = 4,
   EVSPY_REPORT_PARTITION = 5,
-  EVSPY_REPORT_START = 6,
-  EVSPY_REPORT_ID = 7,
-  EVSPY_REPORT_TRANSPORT = 8,
-  EVSPY_REPORT_TOPIC = 9,
-  EVSPY_REPORT_OFFSET = 10,
-  EVSPY_REPORT_MESSAGE = 11,
-  EVSPY_REPORT_DETAIL = 12,
-  EVSPY_REPORT_COLUMNS = 13
+  EVSPY_REPORT_ACKNOWLEDGEMENT = 6,
+  EVSPY_REPORT_DUPLICATE = 7,
+  EVSPY_REPORT_START = 8,
+  EVSPY_REPORT_ID = 9,
+  EVSPY_REPORT_TRANSPORT = 10,
+  EVSPY_REPORT_TOPIC = 11,
+  EVSPY_REPORT_OFFSET = 12,
+  EVSPY_REPORT_MESSAGE = 13,
+  EVSPY_REPORT_DETAIL = 14,
+  EVSPY_REPORT_COLUMNS = 15
 };
 
 /* evspy_batch_sizes - how much evspy_batch_copy() writes: messages, reports, bytes of text. */

@@ -258,3 +258,35 @@ async def test_a_store_is_shared_with_services_of_the_published_library(redis_co
     assert letter["error"]["message"] == "mail is down"
     fields = cli("XRANGE", f"dlq:stream:{word}-events", "-", "+")[1::2]
     assert fields == ["originalId", "originalStream", "error", "timestamp", "data", "timestamp", "topic", "dead", "fp"]
+
+
+async def test_a_delayed_event_is_listed_taken_back_or_delivered_when_it_is_due(redis_config):
+    word, seen = topic_word(redis_config), []
+    async with libevents.EventSystem(redis_config) as system:
+        await system.subscribe(f"{word}.*", lambda message, metadata: seen.append(message.type))
+        receipt = await system.publish(f"{word}.soon", 1, delay=0.2)
+        assert receipt.offset.startswith("@")
+        await system.publish(f"{word}.never", 2, delay=3600, id="never")
+        page = await system.delayed(receipt.topic)
+        never = next(item["id"] for item in page["items"] if item["eventId"] == "never")
+        assert (await system.cancel_delayed([never]))["cancelled"] == 1
+        await eventually(lambda: seen)
+    assert seen == [f"{word}.soon"]
+
+
+def test_a_receipt_says_what_was_reached_and_what_was_there_already(redis_config):
+    word = topic_word(redis_config)
+    redis_config["transports"]["main"]["idempotent"] = True
+    with libevents.SyncEventSystem(redis_config) as system:
+        first = system.publish(f"{word}.placed", 1, id="once")
+        second = system.publish(f"{word}.placed", 1, id="once")
+        assert (first.acknowledgement, first.duplicate, second.duplicate) == ("stored", False, True)
+        assert first.offset == second.offset
+        unconfirmed = system.publish(f"{word}.placed", 1, acknowledgement="none")
+        assert (unconfirmed.outcome, unconfirmed.acknowledgement) == ("unknown", "none")
+        with pytest.raises(libevents.Timeout) as raised:
+            system.publish(f"{word}.placed", 1, acknowledgement={"replicated": 1, "timeout": 0.05})
+        receipt = raised.value.receipt
+        assert (receipt.outcome, receipt.acknowledgement) == ("unknown", "stored")
+        with pytest.raises(libevents.ValidationError, match="acknowledgement is 'some'"):
+            system.publish(f"{word}.placed", 1, acknowledgement="some")

@@ -63,10 +63,11 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
     evsi_buf_addf(out, "%" PRId64 " to %" PRId64 " entries", key->min, key->max);
     return;
   case EVSI_KEY_BOOL:
-    evsi_buf_add_text(out, "`true`, `false`");
+    evsi_buf_add_text(out, key->section ? "`true`, `false`, or an object" : "`true`, `false`");
     return;
   case EVSI_KEY_CHOICE:
     add_words(out, key->choices);
+    evsi_buf_add_text(out, key->section ? ", or an object" : "");
     return;
   default:
     return;

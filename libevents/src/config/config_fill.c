@@ -48,6 +48,8 @@ static json_t *fill_key(const evsi_key *key, const json_t *given, bool *out_none
   default:
     break;
   }
+  if (key->section && json_is_object(value))
+    return evsi_fill(key->section, value);
   if (value)
     return json_deep_copy(value);
   if (key->fallback)

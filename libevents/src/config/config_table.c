@@ -79,9 +79,8 @@ static const evsi_key publisher_keys[] = {
     EVSI_ROW_LATER_OBJECT("rateLimiting", &rate_section, "leave it out and bound publisher.maxInFlight"),
     EVSI_ROW_LATER("compression", "\"none\"", "leave it out, or compress the body and set a content type"),
     EVSI_ROW_LATER("encryption", NULL, "leave it out, or encrypt the body and set a content type"),
-    EVSI_ROW_LATER("idempotent", "false", "leave it out and let handlers tell repeats by the event's id"),
-    EVSI_ROW_LATER("acknowledgement", "\"stored\"",
-                   "leave it out: an outcome says that the primary has stored"),
+    EVSI_ROW_LATER("idempotent", "false", "use idempotent of the transport"),
+    EVSI_ROW_LATER("acknowledgement", "\"stored\"", "use acknowledgement of the transport"),
 };
 static const evsi_section publisher_section = {"publisher", "How events are published.",
                                                EVSI_ROWS(publisher_keys)};

@@ -48,8 +48,8 @@ typedef struct evsi_key {
   const char *choices;  /* "a|b" */
   const char *later;    /* choices that are known and not built */
   const char *target; /* synonym of this key: a path from the same object, or from the top with a leading / */
-  const evsi_section *section;
-  const char *doc; /* what it is; of an unsupported key: what to do instead */
+  const evsi_section *section; /* of a boolean or a choice: an object of it may stand in its place */
+  const char *doc;             /* what it is; of an unsupported key: what to do instead */
 } evsi_key;
 
 struct evsi_section {
@@ -96,6 +96,11 @@ void evsi_config_table_markdown(evsi_buf *out);
     .name = n, .kind = EVSI_KEY_CHOICE, .flags = f, .choices = words, .later = more, .fallback = dflt,       \
     .doc = text                                                                                              \
   }
+/* A word or boolean, or an object that says more. */
+#define EVSI_ROW_CHOICE_OR(n, words, part, dflt, text)                                                       \
+  { .name = n, .kind = EVSI_KEY_CHOICE, .choices = words, .section = part, .fallback = dflt, .doc = text }
+#define EVSI_ROW_BOOL_OR(n, part, dflt, text)                                                                \
+  { .name = n, .kind = EVSI_KEY_BOOL, .section = part, .fallback = dflt, .doc = text }
 #define EVSI_ROW_OBJECT(n, f, part, text)                                                                    \
   { .name = n, .kind = EVSI_KEY_OBJECT, .flags = f, .section = part, .doc = text }
 #define EVSI_ROW_SWITCH(n, part, text)                                                                       \

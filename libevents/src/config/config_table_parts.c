@@ -83,6 +83,27 @@ static const evsi_key stale_keys[] = {
 static const evsi_section stale_section = {"staleConsumerDetection", "Detection of dead consumers.",
                                            EVSI_ROWS(stale_keys)};
 
+static const evsi_key acknowledgement_keys[] = {
+    EVSI_ROW_INT("replicated", EVSI_KEY_REQUIRED, 1, 100, NULL, "replicas that must have an event"),
+    EVSI_ROW_INT("timeout", 0, 1, 300000, "1000",
+                 "how long they are waited for, ms; then the outcome is `unknown`"),
+};
+static const evsi_section acknowledgement_section = {
+    "acknowledgement",
+    "When an event counts as stored: `none` does not wait (the outcome is `unknown`), `stored` waits for the "
+    "server, `fsynced` for its disk (`WAITAOF`, or `appendfsync always`), an object for replicas (`WAIT`).",
+    EVSI_ROWS(acknowledgement_keys)};
+
+static const evsi_key idempotent_keys[] = {
+    EVSI_ROW_INT("window", 0, 1000, 30 * INT64_C(86400000), "600000", "how long an id is remembered, ms"),
+    EVSI_ROW_INT("max", 0, 1, 10000000, "100000", "most ids that are remembered for a stream"),
+};
+static const evsi_section idempotent_section = {
+    "idempotent",
+    "Publishing an id again within the window stores nothing, and gives the first one's offset. What is sent "
+    "again after a lost connection is stored once then.",
+    EVSI_ROWS(idempotent_keys)};
+
 static const evsi_key redis_keys[] = {
     TRANSPORT_ROWS,
     EVSI_ROW_TEXT(
@@ -120,6 +141,9 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a read asks for"),
     EVSI_ROW_INT("discoverInterval", 0, 50, 3600000, "5000", "time between two looks at the topics, ms"),
     EVSI_ROW_OBJECT("reconnect", 0, &reconnect_section, "new attempts after a lost connection"),
+    EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &acknowledgement_section, "\"stored\"",
+                       "when an event counts as stored; each publish may ask for another level"),
+    EVSI_ROW_BOOL_OR("idempotent", &idempotent_section, "false", "each id is stored once within a window"),
     EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
     EVSI_ROW_LATER("maxLen", NULL, "leave it out: nothing is trimmed"),
     EVSI_ROW_LATER("trimStrategy", "\"MAXLEN\"", "leave it out: nothing is trimmed"),
@@ -139,7 +163,6 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_LATER("replay", NULL, "leave it out: a new group reads from the beginning"),
     EVSI_ROW_LATER("fence", "\"epoch\"", "leave it out"),
     EVSI_ROW_LATER("onGroupLost", "\"recreate\"", "leave it out: a lost group is created again"),
-    EVSI_ROW_LATER("acknowledgement", "\"stored\"", "leave it out"),
     EVSI_ROW_LATER("sentinel", NULL, "use host and port of the primary"),
     EVSI_ROW_LATER("cluster", "false", "use a standalone server"),
     EVSI_ROW_LATER("nodes", NULL, "use host and port of a standalone server"),

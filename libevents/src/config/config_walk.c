@@ -302,6 +302,10 @@ static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
   default:
     break;
   }
+  if (key->section && json_is_object(input)) {
+    walk_object(at, key, input);
+    return;
+  }
   bool null_value = json_is_null(input) && (key->flags & EVSI_KEY_NULL_MEANS);
   evsi_walk_put(at->check, at->given, key,
                 null_value ? json_null() : evsi_value_check(at->check, key, input));

@@ -26,6 +26,24 @@ static evsi_form form_of(const evsi_publisher *publisher, uint32_t link) {
   return publisher->setup.config->transports[link].is_plain ? EVSI_FORM_PUBLISHED : EVSI_FORM_OWN;
 }
 
+/* What an event asks for beyond being stored must be possible wherever it goes. */
+static evs_status check_capabilities(evsi_publisher *publisher, const evs_event *event,
+                                     const evsi_decision *decision, evs_error **out_error) {
+  bool is_durable = event->acknowledgement > EVS_ACKNOWLEDGE_STORED;
+  for (uint32_t i = 0; i < decision->transport_count; i++) {
+    const evsi_link *link = &publisher->setup.links[decision->transports[i]];
+    if (event->delay_ms > 0 && !(link->ops->capabilities & EVS_CAP_DELAY))
+      return evsi_error(out_error, EVS_UNSUPPORTED, "/delay",
+                        "transport %s (%s) cannot deliver later: publish to redis-streams, or when it is due",
+                        link->config->name, link->ops->type);
+    if (is_durable && !(link->ops->capabilities & EVS_CAP_DURABILITY))
+      return evsi_error(out_error, EVS_UNSUPPORTED, "/acknowledgement",
+                        "transport %s (%s) has neither replicas nor a disk: use none or stored",
+                        link->config->name, link->ops->type);
+  }
+  return EVS_OK;
+}
+
 static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
@@ -44,7 +62,8 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
   if (event->transport.size > 0 && query.transport < 0)
     return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
                       (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
-  return evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
+  status = evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
+  return status == EVS_OK ? check_capabilities(publisher, event, &draft->decision, out_error) : status;
 }
 
 static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *envelope, event_draft *draft) {
@@ -130,7 +149,12 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   job->id = evsi_bytes_place(&at, draft->event_id);
   evs_tp_event stored = {.struct_size = sizeof stored,
                          .partition = draft->decision.partition,
-                         .partitions = draft->decision.partitions};
+                         .partitions = draft->decision.partitions,
+                         .acknowledgement = event->acknowledgement,
+                         .delay_ms = event->delay_ms,
+                         .replicas = event->replicas ? event->replicas : 1,
+                         .acknowledge_timeout_ms = event->acknowledge_timeout_ms,
+                         .id = job->id};
   stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
   evs_bytes forms[EVSI_FORMS];
@@ -218,8 +242,10 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
       .offset = evsi_text(send->offset),
       .message = evsi_text(job->message),
       .detail = evsi_bytes(detail.data, detail.size),
+      .acknowledgement = send->acknowledgement,
+      .is_duplicate = send->is_duplicate,
   };
-  if (send->outcome == EVS_OUTCOME_STORED) {
+  if (send->status == EVS_OK) {
     evsi_histogram_record(&publisher->setup.stats->publish_latency,
                           publisher->setup.env->now_us() - job->started_us);
   } else {
@@ -233,30 +259,38 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
   evsi_buf_free(&detail);
 }
 
-void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status status, uint32_t outcome,
-                     evs_bytes offset, const char *message) {
+static void count_stored(evsi_publisher *publisher, const evsi_send *send) {
+  evsi_stats *stats = publisher->setup.stats;
+  const evsi_job *job = send->job;
+  evsi_count(stats, EVSI_COUNT_SENT, 1);
+  evsi_count(stats, EVSI_COUNT_SENT_BYTES, send->event.data.size + send->event.raw.size);
+  evsi_count(stats, EVSI_COUNT_DUPLICATES, send->is_duplicate);
+  evsi_count(stats, EVSI_COUNT_DELAYED, send->event.delay_ms > 0);
+  evsi_count_label(job->type_label, EVSI_LABELED_SENT);
+  evsi_label_sent_at(job->type_label, publisher->setup.env->wall_ms());
+  evsi_count_label(job->topic_label, EVSI_LABELED_SENT);
+  evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT,
+                                    evsi_text(publisher->setup.links[send->link].config->name)),
+                   EVSI_LABELED_SENT);
+}
+
+void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending) {
   evsi_job *job = send->job;
   send->settled = true;
-  send->status = status;
-  send->outcome = outcome;
-  snprintf(send->offset, sizeof send->offset, "%.*s", (int)offset.size, offset.size ? offset.data : "");
-  if (message) {
+  send->status = ending->status;
+  send->outcome = ending->outcome;
+  send->acknowledgement = ending->acknowledgement;
+  send->is_duplicate = ending->is_duplicate;
+  snprintf(send->offset, sizeof send->offset, "%.*s", (int)ending->offset.size,
+           ending->offset.size ? ending->offset.data : "");
+  if (ending->message) {
     pthread_mutex_lock(&publisher->lock); /* several transports may fail at once */
     if (!job->message)
-      job->message = evsi_strdup(message);
+      job->message = evsi_strdup(ending->message);
     pthread_mutex_unlock(&publisher->lock);
   }
-  if (outcome == EVS_OUTCOME_STORED) {
-    evsi_stats *stats = publisher->setup.stats;
-    evsi_count(stats, EVSI_COUNT_SENT, 1);
-    evsi_count(stats, EVSI_COUNT_SENT_BYTES, send->event.data.size + send->event.raw.size);
-    evsi_count_label(job->type_label, EVSI_LABELED_SENT);
-    evsi_label_sent_at(job->type_label, publisher->setup.env->wall_ms());
-    evsi_count_label(job->topic_label, EVSI_LABELED_SENT);
-    evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT,
-                                      evsi_text(publisher->setup.links[send->link].config->name)),
-                     EVSI_LABELED_SENT);
-  }
+  if (ending->status == EVS_OK)
+    count_stored(publisher, send);
   if (atomic_fetch_sub(&job->open, 1) == 1)
     report_job(publisher, job);
 }

@@ -19,8 +19,11 @@ typedef struct evsi_send {
   bool sent;         /* the transport has it and will answer */
   bool maybe_stored; /* an earlier attempt may have reached the store */
   bool settled;      /* has its outcome; only waits for the transport's answer */
+  bool is_duplicate;
+  uint32_t held; /* attempts that were held back: they do not count as retries */
   evs_status status;
   uint32_t outcome;
+  uint32_t acknowledgement; /* that was reached */
   char offset[48];
   evs_tp_event event;
 } evsi_send;
@@ -65,7 +68,11 @@ typedef struct evsi_lane {
   evsi_send_list sent;
   evsi_timer *timer;
   bool connected;
+  bool is_held;   /* the store takes nothing: one event at a time asks whether it does again */
+  uint32_t holds; /* how often it said so without a break */
   char why_not[256];
+  uint64_t held_since_ms; /* @locks lock, wall clock, 0: not held */
+  char held_why[256];     /* @locks lock */
 } evsi_lane;
 
 struct evsi_publisher {
@@ -82,9 +89,18 @@ struct evsi_publisher {
 
 /* Builds a job, or NULL with the error. */
 evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error);
+/* How one send ended. */
+typedef struct evsi_ending {
+  evs_status status;
+  uint32_t outcome;
+  uint32_t acknowledgement;
+  bool is_duplicate;
+  evs_bytes offset;
+  const char *message; /* of a failure, or NULL */
+} evsi_ending;
+
 /* One send got its outcome; reports the job when it was the last. */
-void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, evs_status status, uint32_t outcome,
-                     evs_bytes offset, const char *message);
+void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
 /* The transport needs the bytes of this send no more. */
 void evsi_job_release(evsi_send *send);
 /* An event that was refused before it became a job. */
@@ -101,5 +117,8 @@ void evsi_lane_destroy(evsi_lane *lane);
 void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
 void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint);
 void evsi_lane_run(evsi_lane *lane);
+void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message);
+/* Since when the store takes nothing (wall clock, ms) and why, or 0; any thread. */
+uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]);
 
 #endif

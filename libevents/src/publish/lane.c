@@ -10,6 +10,9 @@
 
 enum { VECTOR_MAX = 512 };
 
+/* How long a store that takes nothing is left alone. */
+static const evsi_retry_policy hold_policy = {0, EVS_BACKOFF_EXPONENTIAL, 50, 1000, 0.2};
+
 void evsi_send_list_append(evsi_send_list *list, evsi_send *send) {
   send->next = NULL;
   send->prev = list->last;
@@ -84,6 +87,39 @@ static void take_inbox(evsi_lane *lane) {
   }
 }
 
+/* ---- holding back ------------------------------------------------------------------------------ */
+
+/* The store takes nothing for now. What it refused together counts once. */
+static void hold(evsi_lane *lane, const evs_tp_outcome *outcome) {
+  const evsi_env *env = lane->publisher->setup.env;
+  uint64_t now = env->now_ms();
+  if (lane->is_held && lane->retry_at_ms != UINT64_MAX && lane->retry_at_ms > now)
+    return;
+  pthread_mutex_lock(&lane->lock);
+  if (!lane->is_held) {
+    lane->held_since_ms = env->wall_ms();
+    evsi_count(lane->publisher->setup.stats, EVSI_COUNT_HELD_BACK, 1);
+  }
+  snprintf(lane->held_why, sizeof lane->held_why, "%.*s", (int)outcome->message.size,
+           outcome->message.size ? outcome->message.data : "");
+  pthread_mutex_unlock(&lane->lock);
+  lane->is_held = true;
+  lane->retry_at_ms = now + evsi_backoff_delay(env, &hold_policy, ++lane->holds);
+}
+
+static void let_go(evsi_lane *lane) {
+  if (!lane->is_held)
+    return;
+  lane->is_held = false;
+  lane->holds = 0;
+  lane->retry_at_ms = 0;
+  pthread_mutex_lock(&lane->lock);
+  lane->held_since_ms = 0;
+  pthread_mutex_unlock(&lane->lock);
+}
+
+/* ---- sending ----------------------------------------------------------------------------------- */
+
 /* Ends what is past its deadline and gives the time of the next one. */
 static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint64_t next) {
   char text[384];
@@ -97,15 +133,19 @@ static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint
       continue;
     }
     bool unknown = send->sent || send->maybe_stored;
+    const char *why = lane->is_held ? lane->held_why : lane->why_not;
     snprintf(text, sizeof text,
-             unknown ? "no answer from transport %s in time%s%s: the event may or may not be stored"
-                     : "transport %s did not become reachable in time%s%s: the event is not stored",
-             lane->link->config->name, lane->why_not[0] ? "; " : "", lane->why_not);
+             unknown         ? "no answer from transport %s in time%s%s: the event may or may not be stored"
+             : lane->is_held ? "transport %s took no events in time%s%s: the event is not stored"
+                             : "transport %s did not become reachable in time%s%s: the event is not stored",
+             lane->link->config->name, why[0] ? "; " : "", why);
     bool held = send->sent;
     if (!held)
       evsi_send_list_remove(list, send);
-    evsi_job_settle(lane->publisher, send, EVS_TIMEOUT, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
-                    evsi_bytes(NULL, 0), text);
+    evsi_job_settle(lane->publisher, send,
+                    &(evsi_ending){.status = EVS_TIMEOUT,
+                                   .outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                                   .message = text});
     if (!held)
       evsi_job_release(send);
   }
@@ -115,9 +155,9 @@ static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint
 static size_t next_vector(evsi_lane *lane, evs_tp_event *vector) {
   evsi_publisher *publisher = lane->publisher;
   bool direct = evsi_link_is_direct(lane->link);
-  size_t count = 0;
+  size_t count = 0, most = lane->is_held ? 1 : VECTOR_MAX;
   pthread_mutex_lock(&publisher->lock);
-  while (count < VECTOR_MAX && lane->queue.first) {
+  while (count < most && lane->queue.first) {
     evsi_send *send = lane->queue.first;
     send->event.token = evsi_slots_add(&publisher->sends, send);
     if (send->event.token == 0)
@@ -139,6 +179,8 @@ static void send_queue(evsi_lane *lane) {
   while (lane->connected && lane->queue.first && lane->retry_at_ms <= lane->publisher->setup.env->now_ms() &&
          (count = next_vector(lane, vector)) > 0) {
     evsi_count(lane->publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
+    if (lane->is_held)
+      lane->retry_at_ms = UINT64_MAX; /* its outcome says when to go on */
     lane->link->ops->publish(lane->link->transport, vector, count);
   }
 }
@@ -150,6 +192,8 @@ void evsi_lane_run(evsi_lane *lane) {
   uint64_t now = env->now_ms();
   uint64_t next = expire(lane, &lane->queue, now, UINT64_MAX);
   next = expire(lane, &lane->sent, now, next);
+  if (!lane->queue.first && !lane->sent.first)
+    let_go(lane); /* nobody waits: the next event finds out */
   if (lane->queue.first && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
     next = lane->retry_at_ms;
   if (next != UINT64_MAX)
@@ -158,42 +202,82 @@ void evsi_lane_run(evsi_lane *lane) {
     env->io->timer_stop(lane->timer);
 }
 
+void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message) {
+  let_go(lane);
+  lane->connected = connected;
+  lane->retry_at_ms = 0;
+  snprintf(lane->why_not, sizeof lane->why_not, "%s", connected ? "" : message);
+  evsi_lane_run(lane);
+}
+
+/* ---- outcomes --------------------------------------------------------------------------------- */
+
 static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome) {
   char text[512];
+  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset};
+  ending.acknowledgement = outcome->acknowledgement;
   if (outcome->status == EVS_OK) {
-    evsi_job_settle(lane->publisher, send, EVS_OK, EVS_OUTCOME_STORED, outcome->offset, NULL);
-    return;
+    if (ending.acknowledgement == 0)
+      ending.acknowledgement = EVS_ACKNOWLEDGE_STORED;
+    /* Nobody confirmed what was only sent. */
+    ending.outcome =
+        ending.acknowledgement == EVS_ACKNOWLEDGE_NONE ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_STORED;
+    /* A repeat of our own is the event itself. */
+    ending.is_duplicate = (outcome->flags & EVS_TP_DUPLICATE) && !send->maybe_stored;
+  } else {
+    bool unknown = send->maybe_stored || !(outcome->flags & EVS_TP_NOT_SENT);
+    ending.outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED;
+    snprintf(text, sizeof text, "%.*s", (int)outcome->message.size,
+             outcome->message.size ? outcome->message.data : "");
+    ending.message = text;
   }
-  bool unknown = send->maybe_stored;
-  snprintf(text, sizeof text, "%.*s", (int)outcome->message.size,
-           outcome->message.size ? outcome->message.data : "");
-  evsi_job_settle(lane->publisher, send, outcome->status, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
-                  evsi_bytes(NULL, 0), text);
+  evsi_job_settle(lane->publisher, send, &ending);
+}
+
+uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]) {
+  pthread_mutex_lock(&lane->lock);
+  uint64_t since = lane->held_since_ms;
+  memcpy(out_why, lane->held_why, sizeof lane->held_why);
+  pthread_mutex_unlock(&lane->lock);
+  return since;
+}
+
+/* Another attempt, after a delay. */
+static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **hint) {
+  evsi_publisher *publisher = lane->publisher;
+  evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
+  if (held)
+    send->held++;
+  else
+    lane->retry_at_ms = publisher->setup.env->now_ms() +
+                        evsi_backoff_delay(publisher->setup.env, &publisher->setup.config->publisher.retry,
+                                           send->attempts - send->held);
+  if (evsi_link_is_direct(lane->link)) {
+    evsi_send_list one = {NULL, NULL};
+    evsi_send_list_append(&one, send);
+    evsi_lane_offer(lane, one);
+  } else {
+    evsi_send_list_restore(&lane->queue, send, hint);
+  }
 }
 
 void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint) {
-  evsi_publisher *publisher = lane->publisher;
-  const evsi_retry_policy *policy = &publisher->setup.config->publisher.retry;
+  uint32_t max_retries = lane->publisher->setup.config->publisher.retry.max_retries;
   bool direct = evsi_link_is_direct(lane->link);
+  bool failed = outcome->status != EVS_OK, held = failed && (outcome->flags & EVS_TP_HELD);
+  bool transient = failed && (outcome->flags & EVS_TP_TRANSIENT);
   send->sent = false;
-  if (!direct)
+  if (!direct) {
     evsi_send_list_remove(&lane->sent, send);
-  if (outcome->status != EVS_OK && (outcome->flags & EVS_TP_NOT_SENT) == 0 &&
-      (outcome->flags & EVS_TP_TRANSIENT))
+    if (held)
+      hold(lane, outcome);
+    else
+      let_go(lane);
+  }
+  if (transient && !(outcome->flags & EVS_TP_NOT_SENT))
     send->maybe_stored = true;
-  bool again = outcome->status != EVS_OK && (outcome->flags & EVS_TP_TRANSIENT) && !send->settled &&
-               send->attempts <= policy->max_retries;
-  if (again) {
-    evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
-    uint64_t delay = evsi_backoff_delay(publisher->setup.env, policy, send->attempts);
-    lane->retry_at_ms = publisher->setup.env->now_ms() + delay;
-    if (direct) {
-      evsi_send_list one = {NULL, NULL};
-      evsi_send_list_append(&one, send);
-      evsi_lane_offer(lane, one);
-    } else {
-      evsi_send_list_restore(&lane->queue, send, hint);
-    }
+  if (transient && !send->settled && (held || send->attempts - send->held <= max_retries)) {
+    send_again(lane, send, held, hint);
     return;
   }
   if (!send->settled)

@@ -42,6 +42,10 @@ uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher) {
   return atomic_load(&publisher->in_flight);
 }
 
+uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, char out_why[256]) {
+  return evsi_lane_held(&publisher->lanes[link], out_why);
+}
+
 /* Sends to a transport that works on the caller's thread and answers before it returns. */
 static void send_direct(evsi_publisher *publisher, uint32_t link, evsi_send_list sends) {
   evs_tp_event vector[DIRECT_MAX];
@@ -171,11 +175,7 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
 }
 
 void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message) {
-  evsi_lane *lane = &publisher->lanes[link];
-  lane->connected = connected;
-  lane->retry_at_ms = 0;
-  strncpy(lane->why_not, connected ? "" : message, sizeof lane->why_not - 1);
-  evsi_lane_run(lane);
+  evsi_lane_connected(&publisher->lanes[link], connected, message);
 }
 
 static void abort_list(evsi_publisher *publisher, evsi_send_list *list, const char *why) {
@@ -188,8 +188,10 @@ static void abort_list(evsi_publisher *publisher, evsi_send_list *list, const ch
     bool unknown = held || send->maybe_stored;
     if (!held)
       evsi_send_list_remove(list, send);
-    evsi_job_settle(publisher, send, EVS_CLOSED, unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
-                    evsi_bytes(NULL, 0), why);
+    evsi_job_settle(publisher, send,
+                    &(evsi_ending){.status = EVS_CLOSED,
+                                   .outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                                   .message = why});
     if (!held)
       evsi_job_release(send);
   }

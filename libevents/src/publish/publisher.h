@@ -45,6 +45,8 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
                              size_t count);
 /* The connection of a transport came or went; @thread io. message: why it went, or "". */
 void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message);
+/* Since when a transport's store takes no events (wall clock, ms) and why; 0: it takes them. Any thread. */
+uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, char out_why[256]);
 /* Events accepted and without an outcome. */
 uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher);
 /* Nothing is accepted from now on. False while a caller that came before is still handing events on. */

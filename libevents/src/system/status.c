@@ -58,6 +58,27 @@ void evsi_system_log(evs_system *system, int32_t level, const char *component, c
   evsi_buf_free(&detail);
 }
 
+/* Does the store take no events now, and why? */
+static void add_held(evs_system *system, uint32_t link, evsi_buf *out) {
+  char why[256];
+  uint64_t since = evsi_publisher_held(system->publisher, link, why);
+  if (since == 0) {
+    evsi_buf_add_text(out, "null");
+    return;
+  }
+  evsi_buf_addf(out, "{\"since\":%llu,\"reason\":", (unsigned long long)since);
+  evsi_buf_add_json(out, why, strlen(why));
+  evsi_buf_add_text(out, "}");
+}
+
+static bool any_held(evs_system *system) {
+  char why[256];
+  bool held = false;
+  for (uint32_t i = 0; i < system->link_count; i++)
+    held = held || evsi_publisher_held(system->publisher, i, why) != 0;
+  return held;
+}
+
 static void add_transports(evs_system *system, evsi_buf *out) {
   evsi_buf_add_text(out, "\"transports\":{");
   pthread_mutex_lock(&system->lock);
@@ -72,7 +93,9 @@ static void add_transports(evs_system *system, evsi_buf *out) {
       evsi_buf_add_json(out, host->message, strlen(host->message));
     else
       evsi_buf_add_text(out, "null");
-    evsi_buf_addf(out, ",\"nextTry\":%llu}", (unsigned long long)host->next_try_ms);
+    evsi_buf_addf(out, ",\"nextTry\":%llu,\"heldBack\":", (unsigned long long)host->next_try_ms);
+    add_held(system, i, out);
+    evsi_buf_add_text(out, "}");
   }
   pthread_mutex_unlock(&system->lock);
   evsi_buf_add_text(out, "}");
@@ -150,7 +173,8 @@ char *evsi_system_status_json(evs_system *system) {
     connected = connected && atomic_load(&system->links[i].connected);
   int state = atomic_load(&system->state);
   evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",",
-                connected ? "true" : "false", connected && state == EVSI_OPEN ? "true" : "false",
+                connected ? "true" : "false",
+                connected && state == EVSI_OPEN && !any_held(system) ? "true" : "false",
                 connected && state == EVSI_OPEN && evsi_consume_ready(system->consume) ? "true" : "false",
                 names[state]);
   add_transports(system, &out);

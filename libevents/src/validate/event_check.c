@@ -8,6 +8,8 @@
 #include "event/json_scan.h"
 
 enum { ID_MAX = 128, VERSION_MAX = 64, CONTENT_TYPE_MAX = 128, KEY_MAX = 1024 };
+enum { REPLICAS_MAX = 100, ACKNOWLEDGE_MAX_MS = 300000 };
+static const uint64_t DELAY_MAX_MS = 10ULL * 366 * 24 * 3600 * 1000;
 
 /* Texts that end up in headers, keys and logs of others: printable ASCII, bounded. */
 static evs_status check_token(const char *path, evs_bytes text, size_t max, evs_error **out_error) {
@@ -102,9 +104,15 @@ evs_status evsi_event_check(const evsi_config *config, const evs_event *event, c
     return evsi_error(out_error, EVS_VALIDATION, "/partition",
                       "the partition field is %d: set it to the partition + 1, or to 0 for none",
                       event->partition);
-  if (event->delay_ms > 0)
-    return evsi_error(out_error, EVS_UNSUPPORTED, "/delay",
-                      "delayed delivery is not supported by this version");
+  if (event->delay_ms > DELAY_MAX_MS)
+    return evsi_error(out_error, EVS_VALIDATION, "/delay", "the delay is %llu ms, at most %llu are allowed",
+                      (unsigned long long)event->delay_ms, (unsigned long long)DELAY_MAX_MS);
+  if (event->acknowledgement > EVS_ACKNOWLEDGE_FSYNCED || event->replicas > REPLICAS_MAX ||
+      event->acknowledge_timeout_ms > ACKNOWLEDGE_MAX_MS)
+    return evsi_error(out_error, EVS_VALIDATION, "/acknowledgement",
+                      "the acknowledgement is none, stored, replicated (1 to %d replicas) or fsynced, and "
+                      "waits for at most %d ms",
+                      REPLICAS_MAX, ACKNOWLEDGE_MAX_MS);
   evs_status status = evsi_type_fold(event->type, config->origin_prefix, config->routing.extended_types,
                                      out_type, NULL, out_error);
   if (status == EVS_OK)

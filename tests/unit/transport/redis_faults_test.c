@@ -157,7 +157,7 @@ static void out_of_memory_holds_what_needs_memory_and_goes_on(void **state) {
   publish(host, "t", "a.b", 1);
   wait_count(&host->published_count, before + 1);
   assert_int_equal(host->published[before].status, EVS_TRANSPORT);
-  assert_int_equal(host->published[before].flags, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT);
+  assert_int_equal(host->published[before].flags, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT | EVS_TP_HELD);
   assert_non_null(strstr(host->published[before].message, "maxmemory"));
   assert_int_equal(settle_all(host, 0, 5, EVS_SETTLE_ACK), 5); /* allowed all the time */
   evs_tp_settlement dead = settlement_of(&host->entries[5], EVS_SETTLE_DEAD_LETTER);

@@ -226,8 +226,8 @@ static void topics_groups_and_tail_tell_what_the_store_holds(void **state) {
   wait_count(&host->entry_count, 5);
   assert_int_equal(settle_all(host, 0, 3, EVS_SETTLE_ACK), 3);
   const char *topics = request(host, "topics", "{}");
-  assert_non_null(strstr(
-      topics, "{\"topic\":\"t\",\"partition\":null,\"entries\":5,\"deadLetters\":0,\"types\":[\"a.b\"]}"));
+  assert_non_null(strstr(topics, "{\"topic\":\"t\",\"partition\":null,\"entries\":5,\"deadLetters\":0,"
+                                 "\"delayed\":0,\"types\":[\"a.b\"]}"));
   const char *groups = request(host, "groups", "{\"topic\":\"t\"}");
   assert_non_null(strstr(groups, "\"group\":\"g\",\"entries\":5"));
   assert_non_null(strstr(groups, "\"lag\":0,\"lagExact\":true,\"pending\":2,\"parked\":0"));

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
+
 enum { SCAN_COUNT = 1000 };
 
 /* "<prefix><value>\r\n"; snprintf would cost as much as the rest of a command. */
@@ -55,6 +57,12 @@ void evsi_redis_arg_text(evsi_redis_args *args, const char *text) {
 
 void evsi_redis_arg_bytes(evsi_redis_args *args, evs_bytes bytes) {
   evsi_redis_arg(args, bytes.data, bytes.size);
+}
+
+void evsi_redis_arg_key(evsi_redis_args *args, char *key) {
+  args->body.failed |= key == NULL;
+  evsi_redis_arg_text(args, key ? key : "");
+  evsi_free(key);
 }
 
 void evsi_redis_arg_u64(evsi_redis_args *args, uint64_t value) {

@@ -19,6 +19,8 @@ void evsi_redis_put_u64(evsi_buf *out, uint64_t value);
 void evsi_redis_arg(evsi_redis_args *args, const void *data, size_t size);
 void evsi_redis_arg_text(evsi_redis_args *args, const char *text);
 void evsi_redis_arg_bytes(evsi_redis_args *args, evs_bytes bytes);
+/* Takes over a key that was made for it; NULL: memory was short. */
+void evsi_redis_arg_key(evsi_redis_args *args, char *key);
 void evsi_redis_arg_u64(evsi_redis_args *args, uint64_t value);
 /* SCAN for streams whose keys fit a pattern. */
 void evsi_redis_put_scan(evsi_redis_args *args, evs_bytes cursor, evs_bytes pattern);

@@ -38,6 +38,23 @@ static char *shown_address(const evsi_redis_config *config) {
   return evsi_strdup(text);
 }
 
+static void fill_acknowledgement(evsi_redis_config *config, const json_t *given) {
+  const char *word = json_string_value(given);
+  config->acknowledgement = json_is_object(given)                  ? EVS_ACKNOWLEDGE_REPLICATED
+                            : word && strcmp(word, "none") == 0    ? EVS_ACKNOWLEDGE_NONE
+                            : word && strcmp(word, "fsynced") == 0 ? EVS_ACKNOWLEDGE_FSYNCED
+                                                                   : EVS_ACKNOWLEDGE_STORED;
+  config->replicas = number(given, "replicated", 1, 1, 100);
+  config->acknowledge_timeout_ms = number(given, "timeout", 1000, 1, 300000);
+}
+
+static void fill_idempotent(evsi_redis_config *config, const json_t *given) {
+  if (!json_is_true(given) && !json_is_object(given))
+    return;
+  config->idempotent_ms = number(given, "window", 600000, 1000, 2592000000);
+  config->idempotent_max = number(given, "max", 100000, 1, 10000000);
+}
+
 static bool fill_in(evsi_redis_config *config, const json_t *root) {
   const json_t *reconnect = json_object_get(root, "reconnect");
   const json_t *jitter = json_object_get(reconnect, "jitter");
@@ -53,6 +70,8 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
   config->block_ms = number(root, "blockTime", 5000, 100, 30000);
   config->batch_size = number(root, "batchSize", 500, 1, 10000);
   config->discover_ms = number(root, "discoverInterval", 5000, 50, 3600000);
+  fill_acknowledgement(config, json_object_get(root, "acknowledgement"));
+  fill_idempotent(config, json_object_get(root, "idempotent"));
   config->reconnect.strategy = EVS_BACKOFF_EXPONENTIAL;
   config->reconnect.base_delay_ms = number(reconnect, "baseDelay", 100, 1, 86400000);
   config->reconnect.max_delay_ms = number(reconnect, "maxDelay", 5000, 1, 86400000);

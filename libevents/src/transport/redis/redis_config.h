@@ -30,6 +30,11 @@ typedef struct evsi_redis_config {
   uint32_t batch_size;
   uint32_t discover_ms;
   evsi_retry_policy reconnect;
+  uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_… of events that ask for none */
+  uint32_t replicas;
+  uint32_t acknowledge_timeout_ms;
+  uint64_t idempotent_ms; /* how long ids are remembered; 0: they are not */
+  uint32_t idempotent_max;
 } evsi_redis_config;
 
 /* errors: EVS_CONFIG, EVS_NOMEM. On failure nothing is left to free. */

@@ -115,7 +115,7 @@ static const char *rule_of(const evsi_redis_need *need, const char *answer, char
     return need->rule;
   const evsi_redis_config *config = &transport->config;
   bool is_stream = strstr(need->command, "{s}") != NULL, is_dead = strstr(need->command, "{d}") != NULL;
-  snprintf(out, 96, "~%s*", is_stream ? config->stream_prefix : is_dead ? config->dlq_prefix : "evs:");
+  snprintf(out, 96, "~%s*", is_stream ? config->layout.stream_prefix : is_dead ? config->layout.dlq_prefix : "evs:");
   return out;
 }
 
@@ -146,8 +146,8 @@ static void on_dry_run(evsi_redis_request *request, uint64_t tag, const evsi_red
 
 static void put_word(evsi_redis_args *args, const evsi_redis_config *config, const char *word, size_t size) {
   char key[128];
-  const char *prefix = size == 3 && strncmp(word, "{s}", 3) == 0   ? config->stream_prefix
-                       : size == 3 && strncmp(word, "{d}", 3) == 0 ? config->dlq_prefix
+  const char *prefix = size == 3 && strncmp(word, "{s}", 3) == 0   ? config->layout.stream_prefix
+                       : size == 3 && strncmp(word, "{d}", 3) == 0 ? config->layout.dlq_prefix
                        : size == 3 && strncmp(word, "{e}", 3) == 0 ? "evs:doctor:"
                                                                    : NULL;
   if (!prefix) {

@@ -224,8 +224,8 @@ json_t *evsi_redis_doctor_report(const evsi_redis_facts *facts, const evsi_redis
       json_pack("{s:o,s:s,s:b,s:O}", "user", text_or_null(facts->user), "role", role, "known",
                 facts->is_acl_known, "missing", facts->missing));
   put(document, "layout",
-      json_pack("{s:s,s:s,s:s}", "keyLayout", "tagged", "streamPrefix", config->stream_prefix,
-                "dlqStreamPrefix", config->dlq_prefix));
+      json_pack("{s:s,s:s,s:s}", "keyLayout", "tagged", "streamPrefix", config->layout.stream_prefix,
+                "dlqStreamPrefix", config->layout.dlq_prefix));
   put(document, "guarantee", guarantee(&at));
   put(document, "findings", at.findings);
   return document;

@@ -109,6 +109,11 @@ static void missing_rule(const char *text, char out[RULE_SIZE]) {
              "the user needs ACL rules for what the scripts call: `events doctor` names them");
 }
 
+bool evsi_redis_error_holds(evsi_redis_error_class error_class) {
+  return error_class == EVSI_REDIS_ERROR_BACKPRESSURE || error_class == EVSI_REDIS_ERROR_TOPOLOGY ||
+         error_class == EVSI_REDIS_ERROR_BUSY;
+}
+
 void evsi_redis_error_text(const evsi_redis_reply *reply, const char *what, char *out) {
   const code *found = find(reply);
   const char *shown = reply->type == EVSI_REDIS_ERROR ? inner_text(reply->text.data) : "";

@@ -23,6 +23,8 @@ enum { EVSI_REDIS_ERROR_TEXT = 512 };
 evsi_redis_error_class evsi_redis_error_classify(const evsi_redis_reply *reply);
 /* May the same command succeed later without a change? */
 bool evsi_redis_error_transient(evsi_redis_error_class error_class);
+/* Does it say that the server takes no writes for now, whatever they are? */
+bool evsi_redis_error_holds(evsi_redis_error_class error_class);
 /* "XADD on stream:{orders} was refused: OOM …; raise maxmemory …". what: the action, e.g. "publishing to
  * orders". out: EVSI_REDIS_ERROR_TEXT bytes. */
 void evsi_redis_error_text(const evsi_redis_reply *reply, const char *what, char *out);

@@ -13,6 +13,9 @@ enum { EVSI_REDIS_OUTCOMES = 256, EVSI_REDIS_POKES = 64 };
 
 typedef struct evsi_redis_request evsi_redis_request;
 typedef struct evsi_redis_topic evsi_redis_topic;
+typedef struct evsi_redis_wait evsi_redis_wait;
+typedef struct evsi_redis_store evsi_redis_store;
+typedef struct evsi_redis_delayed evsi_redis_delayed;
 
 /* Outcomes that go to the host together. */
 typedef struct evsi_redis_outcomes {
@@ -40,7 +43,16 @@ struct evs_transport {
 
   evsi_redis_topic *topics; /* published to */
   evsi_redis_outcomes published;
-  uint64_t publishing; /* events without an outcome */
+  uint64_t publishing;     /* events without an outcome */
+  evsi_redis_conn durable; /* publishes what waits for replicas or the disk, which block a connection */
+  uint32_t fsync_probes;
+  bool has_waitaof, is_always_synced, is_durable_ready;
+  evsi_redis_wait *waits;  /* of the vector at hand */
+  evsi_redis_store *store; /* the call that is being collected, or NULL */
+
+  evsi_redis_delayed *delayed; /* streams with entries that are due later, as far as is known */
+  evsi_timer *delay_timer;
+  bool is_looking_for_delayed;
 
   char registry_id[64]; /* identity and version of the registry as last read */
   char registry_version[32];
@@ -88,6 +100,15 @@ void evsi_redis_publish_report(evs_transport *transport); /* gives collected out
 void evsi_redis_publish_forget(evs_transport *transport); /* every type is registered again when used */
 void evsi_redis_publish_register_all(evs_transport *transport);
 void evsi_redis_publish_free(evs_transport *transport);
+
+/* ---- redis_acknowledge.c ---- */
+bool evsi_redis_durable_init(evs_transport *transport);
+void evsi_redis_durable_stop(evs_transport *transport);
+
+/* ---- redis_delay.c ---- */
+bool evsi_redis_delay_init(evs_transport *transport);
+void evsi_redis_delay_look(evs_transport *transport); /* which streams have something due soon? */
+void evsi_redis_delay_free(evs_transport *transport);
 
 /* ---- redis_topics.c ---- */
 void evsi_redis_topics_look(evs_transport *transport); /* did the registry change? */

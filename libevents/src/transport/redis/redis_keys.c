@@ -72,6 +72,10 @@ const char *evsi_redis_operations(const evsi_redis_layout *layout) {
   return layout->is_plain ? "evs:operations:plain" : "evs:operations";
 }
 
+const char *evsi_redis_delays(const evsi_redis_layout *layout) {
+  return layout->is_plain ? "evs:delays:plain" : "evs:delays";
+}
+
 /* What stands between a prefix and an end, or empty. */
 static evs_bytes inner(evs_bytes key, const char *prefix, const char *end) {
   size_t head = strlen(prefix), tail = strlen(end);

@@ -18,6 +18,9 @@
 #define EVSI_REDIS_ARCHIVE "evs:archive:"
 #define EVSI_REDIS_ARCHIVED "evs:archived:"
 #define EVSI_REDIS_PROGRESS "evs:op:"
+#define EVSI_REDIS_IDS "evs:idem:"
+#define EVSI_REDIS_DELAY "evs:delay:"
+#define EVSI_REDIS_DELAYED "evs:delayed:"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;
@@ -42,9 +45,10 @@ typedef struct evsi_redis_layout {
 char *evsi_redis_stream_key(const evsi_redis_layout *layout, evs_bytes name);
 char *evsi_redis_dlq_key(const evsi_redis_layout *layout, evs_bytes name);
 char *evsi_redis_key(const evsi_redis_layout *layout, const char *kind, evs_bytes name, const char *suffix);
-/* Registry of topics, and operations: one of each for all streams of a layout. */
+/* Registry of topics, operations, and index of the delayed: one of each for all streams of a layout. */
 const char *evsi_redis_registry(const evsi_redis_layout *layout);
 const char *evsi_redis_operations(const evsi_redis_layout *layout);
+const char *evsi_redis_delays(const evsi_redis_layout *layout);
 /* The name in the key of a stream, or of its dead letters; empty when it is no such key. */
 evs_bytes evsi_redis_name_in_stream_key(const evsi_redis_layout *layout, evs_bytes key);
 evs_bytes evsi_redis_name_in_dlq_key(const evsi_redis_layout *layout, evs_bytes key);

@@ -130,14 +130,20 @@ void evsi_redis_letter_read(const evs_transport *transport, evs_bytes name, cons
     letter->record = evsi_bytes(scratch->data + data_end, scratch->size - data_end);
 }
 
-bool evsi_redis_letter_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
-                             evs_bytes *out_entry) {
+bool evsi_redis_address_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
+                              evs_bytes *out_entry) {
   size_t head = strlen(transport->name);
   const char *last = strrchr(id, '/');
-  evsi_redis_id parsed;
   if (strncmp(id, transport->name, head) != 0 || id[head] != '/' || !last || last <= id + head + 1)
     return false;
   *out_name = evsi_bytes(id + head + 1, (size_t)(last - id) - head - 1);
   *out_entry = evsi_text(last + 1);
-  return out_name->size < EVSI_REDIS_NAME_MAX && evsi_redis_id_parse(*out_entry, &parsed);
+  return out_name->size < EVSI_REDIS_NAME_MAX;
+}
+
+bool evsi_redis_letter_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
+                             evs_bytes *out_entry) {
+  evsi_redis_id parsed;
+  return evsi_redis_address_split(transport, id, out_name, out_entry) &&
+         evsi_redis_id_parse(*out_entry, &parsed);
 }

@@ -34,6 +34,10 @@ uint64_t evsi_redis_letters_seen(const evsi_redis_reply *reply);
 bool evsi_redis_letters_ended(const evsi_redis_reply *reply);
 const evsi_redis_reply *evsi_redis_letters_rows(const evsi_redis_reply *reply);
 
+/* "<transport>/<name of a stream>/<what is in it>", which is not looked into. */
+bool evsi_redis_address_split(const evs_transport *transport, const char *id, evs_bytes *out_name,
+                              evs_bytes *out_entry);
+
 /* A dead letter from one row; scratch holds what has to be built and keeps the letter's id first. */
 void evsi_redis_letter_read(const evs_transport *transport, evs_bytes name, const evsi_redis_reply *row,
                             evsi_dead_letter *letter, evsi_buf *scratch);

@@ -49,17 +49,11 @@ char *evsi_redis_move_note(const json_t *params, const char *operation) {
 /* ---- sending ---------------------------------------------------------------------------------- */
 
 /* Takes the key. */
-static void put_key(evsi_redis_args *args, char *key) {
-  args->body.failed |= key == NULL;
-  evsi_redis_arg_text(args, key ? key : "");
-  evsi_free(key);
-}
-
 static void put_progress(evsi_redis_args *args, const evsi_redis_layout *layout,
                          const evsi_redis_move *move) {
   char suffix[EVSI_REDIS_NAME_MAX];
   snprintf(suffix, sizeof suffix, ":%s", move->operation ? move->operation : "");
-  put_key(args, evsi_redis_key(layout, EVSI_REDIS_PROGRESS, move->name, suffix));
+  evsi_redis_arg_key(args, evsi_redis_key(layout, EVSI_REDIS_PROGRESS, move->name, suffix));
 }
 
 static void put_job(evsi_redis_args *args, const evsi_redis_move *move) {
@@ -83,10 +77,10 @@ static void put_restore(evsi_redis_request_script *call, const evsi_redis_layout
                         const evsi_redis_move *move) {
   call->script = EVSI_REDIS_RESTORE;
   call->keys = 5;
-  put_key(&call->args, evsi_redis_dlq_key(layout, move->name));
-  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
-  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
-  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
+  evsi_redis_arg_key(&call->args, evsi_redis_dlq_key(layout, move->name));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
   put_progress(&call->args, layout, move);
   put_job(&call->args, move);
 }
@@ -97,13 +91,14 @@ static void put_move(evsi_redis_request_script *call, const evs_transport *trans
   evsi_buf head = {0};
   evsi_redis_letter_id(transport, move->name, evsi_bytes(NULL, 0), &head);
   call->script = EVSI_REDIS_MOVE;
-  call->keys = 6;
-  put_key(&call->args, evsi_redis_dlq_key(layout, move->name));
-  put_key(&call->args, evsi_redis_stream_key(layout, move->name));
-  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
-  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
-  put_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
+  call->keys = 7;
+  evsi_redis_arg_key(&call->args, evsi_redis_dlq_key(layout, move->name));
+  evsi_redis_arg_key(&call->args, evsi_redis_stream_key(layout, move->name));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
   put_progress(&call->args, layout, move);
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_IDS, move->name, ""));
   evsi_redis_arg_text(&call->args, kinds[move->kind].word);
   evsi_redis_arg_text(&call->args, move->note ? move->note : "{}");
   evsi_redis_arg(&call->args, head.data, head.size);
@@ -111,6 +106,8 @@ static void put_move(evsi_redis_request_script *call, const evs_transport *trans
   evsi_redis_arg_u64(&call->args, archive_most);
   evsi_redis_arg_u64(&call->args, archive_ms);
   put_job(&call->args, move);
+  evsi_redis_arg_u64(&call->args, transport->config.idempotent_ms);
+  evsi_redis_arg_u64(&call->args, transport->config.idempotent_max);
   call->args.body.failed |= head.failed;
   evsi_buf_free(&head);
 }

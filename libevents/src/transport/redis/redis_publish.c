@@ -5,25 +5,16 @@
 #include <string.h>
 
 #include "transport/redis/redis_error.h"
-#include "transport/redis/redis_internal.h"
+#include "transport/redis/redis_publish.h"
 
 enum { TYPES_MAX = 1000, REGISTER_AT_ONCE = 500 };
 
-typedef struct published_type {
+struct evsi_redis_published_type {
   char *name;
   UT_hash_handle hh;
   bool is_registered;
-} published_type;
-
-/* A topic that this process publishes to. */
-struct evsi_redis_topic {
-  evs_transport *transport;
-  char *name;
-  UT_hash_handle hh;
-  uint32_t partitions;
-  bool has_any; /* more types than are told apart: registered as `*` */
-  published_type *types;
 };
+typedef evsi_redis_published_type published_type;
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
@@ -41,7 +32,7 @@ void evsi_redis_publish_report(evs_transport *transport) {
   transport->ops->published(transport->host, list, count);
 }
 
-static void add_outcome(evs_transport *transport, const evs_tp_outcome *outcome) {
+void evsi_redis_publish_outcome(evs_transport *transport, const evs_tp_outcome *outcome) {
   evsi_redis_outcomes *all = &transport->published;
   size_t at = all->count++;
   all->list[at] = *outcome;
@@ -61,29 +52,103 @@ static void refuse(evs_transport *transport, uint64_t token, evs_status status, 
                             .token = token,
                             .status = status,
                             .message = evsi_text(message)};
-  add_outcome(transport, &outcome);
+  evsi_redis_publish_outcome(transport, &outcome);
 }
 
-static void on_added(void *data, uint64_t token, const evsi_redis_reply *reply) {
-  const evsi_redis_topic *topic = data;
-  evs_transport *transport = topic->transport;
-  char action[EVSI_REDIS_NAME_MAX + 128], text[EVSI_REDIS_ERROR_TEXT];
-  transport->publishing--;
-  if (reply->type == EVSI_REDIS_STRING) {
-    evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = token, .offset = reply->text};
-    add_outcome(transport, &outcome);
+void evsi_redis_stored(const evsi_redis_way *way, const evs_tp_outcome *outcome) {
+  if (way->wait) {
+    evsi_redis_wait_stored(way->wait, outcome);
     return;
   }
+  way->topic->transport->publishing--;
+  evsi_redis_publish_outcome(way->topic->transport, outcome);
+}
+
+static void describe(const evsi_redis_way *way, const evsi_redis_reply *reply, char *out) {
+  const evsi_redis_topic *topic = way->topic;
+  const evsi_redis_layout *layout = &topic->transport->config.layout;
+  char action[EVSI_REDIS_NAME_MAX + 128];
+  snprintf(action, sizeof action, layout->is_plain ? "publishing to %s%s%s" : "publishing to %s{%s%s}",
+           layout->stream_prefix, topic->name, topic->partitions > 0 ? ":…" : "");
+  evsi_redis_error_text(reply, action, out);
+}
+
+void evsi_redis_not_stored(const evsi_redis_way *way, uint64_t token, const evsi_redis_reply *reply) {
+  char text[EVSI_REDIS_ERROR_TEXT];
   evsi_redis_error_class error = evsi_redis_error_classify(reply);
   uint32_t flags = evsi_redis_error_transient(error) ? EVS_TP_TRANSIENT : 0;
   /* A refusal is certain; only a lost connection leaves it open. */
   if (error != EVSI_REDIS_ERROR_CONNECTION || reply->integer == 0)
     flags |= EVS_TP_NOT_SENT;
-  const evsi_redis_layout *layout = &transport->config.layout;
-  snprintf(action, sizeof action, layout->is_plain ? "publishing to %s%s%s" : "publishing to %s{%s%s}",
-           layout->stream_prefix, topic->name, topic->partitions > 0 ? ":…" : "");
-  evsi_redis_error_text(reply, action, text);
-  refuse(transport, token, EVS_TRANSPORT, flags, text);
+  if (evsi_redis_error_holds(error))
+    flags |= EVS_TP_HELD;
+  describe(way, reply, text);
+  if (way->wait)
+    evsi_redis_wait_less(way->wait);
+  way->topic->transport->publishing--;
+  refuse(way->topic->transport, token, EVS_TRANSPORT, flags, text);
+}
+
+void evsi_redis_not_sent(const evsi_redis_way *way, uint64_t token) {
+  if (way->wait)
+    evsi_redis_wait_less(way->wait);
+  way->topic->transport->publishing--;
+  refuse(way->topic->transport, token, EVS_NOMEM, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT,
+         "not sent: out of memory, or the connection was just lost");
+}
+
+void evsi_redis_lost_unconfirmed(const evsi_redis_way *way, const evsi_redis_reply *reply) {
+  char text[EVSI_REDIS_ERROR_TEXT];
+  describe(way, reply, text);
+  evsi_redis_log(way->topic->transport, 2, "%s; it was published without acknowledgement and may be lost",
+                 text);
+}
+
+static void take_answer(const evsi_redis_way *way, uint64_t token, const evsi_redis_reply *reply) {
+  if (reply->type != EVSI_REDIS_STRING) {
+    evsi_redis_not_stored(way, token, reply);
+    return;
+  }
+  evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = token, .offset = reply->text};
+  outcome.acknowledgement = way->level;
+  evsi_redis_stored(way, &outcome);
+}
+
+static void on_added(void *data, uint64_t token, const evsi_redis_reply *reply) {
+  const evsi_redis_way way = {.topic = data};
+  take_answer(&way, token, reply);
+}
+
+static void on_synced(void *data, uint64_t token, const evsi_redis_reply *reply) {
+  const evsi_redis_way way = {.topic = data, .level = EVS_ACKNOWLEDGE_FSYNCED};
+  take_answer(&way, token, reply);
+}
+
+static void on_unconfirmed(void *data, uint64_t token, const evsi_redis_reply *reply) {
+  const evsi_redis_way way = {.topic = data};
+  (void)token;
+  way.topic->transport->publishing--;
+  if (reply->type != EVSI_REDIS_STRING)
+    evsi_redis_lost_unconfirmed(&way, reply);
+}
+
+/* One event whose outcome waits for more than the answer. */
+typedef struct waiting_event {
+  evsi_redis_topic *topic;
+  evsi_redis_wait *wait;
+} waiting_event;
+
+static void on_added_first(void *data, uint64_t token, const evsi_redis_reply *reply) {
+  const waiting_event *event = data;
+  const evsi_redis_way way = {.topic = event->topic, .wait = event->wait};
+  evsi_free(data);
+  take_answer(&way, token, reply);
+}
+
+static evsi_redis_reply_fn on_answer_of(const evsi_redis_way *way) {
+  return way->level == EVS_ACKNOWLEDGE_NONE      ? on_unconfirmed
+         : way->level == EVS_ACKNOWLEDGE_FSYNCED ? on_synced
+                                                 : on_added;
 }
 
 /* ---- the registry ----------------------------------------------------------------------------- */
@@ -220,21 +285,22 @@ static void put_published_fields(const evs_transport *transport, const evs_tp_ev
 }
 
 /* Adds one XADD to the output. */
-static bool add_event(evsi_redis_topic *topic, const evs_tp_event *event) {
-  evs_transport *transport = topic->transport;
-  char name[EVSI_REDIS_NAME_MAX];
-  if (!evsi_redis_stream_name(event->topic, event->partition, name))
-    return false;
+static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
+  evs_transport *transport = way->topic->transport;
   const evsi_redis_layout *layout = &transport->config.layout;
-  size_t key_size = strlen(layout->stream_prefix) + strlen(name) + (layout->is_plain ? 0 : 2);
-  evsi_buf *out = evsi_redis_conn_begin(evsi_redis_conn_for_key(transport, name),
-                                        key_size + event->data.size + event->raw.size + 384);
-  if (!out)
+  size_t key_size = strlen(layout->stream_prefix) + strlen(way->name) + (layout->is_plain ? 0 : 2);
+  waiting_event *waiting = way->wait ? evsi_alloc(sizeof *waiting) : NULL;
+  evsi_buf *out = way->wait && !waiting
+                      ? NULL
+                      : evsi_redis_conn_begin(way->conn, key_size + event->data.size + event->raw.size + 384);
+  if (!out) {
+    evsi_free(waiting);
     return false;
+  }
   evsi_redis_put_head(out, 5 + (event->raw.size ? 2 : 0) + (layout->is_plain ? 4 : 0));
   evsi_buf_add(out, "$4\r\nXADD\r\n", 10);
   evsi_buf_addf(out, layout->is_plain ? "$%zu\r\n%s%s\r\n" : "$%zu\r\n%s{%s}\r\n", key_size,
-                layout->stream_prefix, name);
+                layout->stream_prefix, way->name);
   evsi_buf_add(out, "$1\r\n*\r\n$4\r\ndata\r\n", 17);
   evsi_redis_put(out, event->data.data, event->data.size);
   if (layout->is_plain)
@@ -243,39 +309,76 @@ static bool add_event(evsi_redis_topic *topic, const evs_tp_event *event) {
     evsi_buf_add(out, "$3\r\nraw\r\n", 9);
     evsi_redis_put(out, event->raw.data, event->raw.size);
   }
-  transport->publishing++;
-  evsi_redis_conn_expect(evsi_redis_conn_for_key(transport, name), on_added, topic, event->token);
+  if (waiting) {
+    *waiting = (waiting_event){way->topic, way->wait};
+    evsi_redis_conn_expect(way->conn, on_added_first, waiting, event->token);
+  } else {
+    evsi_redis_conn_expect(way->conn, on_answer_of(way), way->topic, event->token);
+  }
   return true;
 }
 
-static void publish_one(evs_transport *transport, const evs_tp_event *event) {
+static void send_event(evs_transport *transport, const evsi_redis_way *way, const evs_tp_event *event) {
+  transport->publishing++;
+  if (evsi_redis_store_needed(transport, event)) {
+    evsi_redis_store_add(transport, way, event);
+    return;
+  }
+  if (!add_event(way, event)) {
+    evsi_redis_not_sent(way, event->token);
+  } else if (way->level == EVS_ACKNOWLEDGE_NONE) {
+    evs_tp_outcome sent = {.struct_size = sizeof sent, .token = event->token};
+    sent.acknowledgement = EVS_ACKNOWLEDGE_NONE;
+    evsi_redis_publish_outcome(transport, &sent);
+  }
+}
+
+static bool fits(evs_transport *transport, const evs_tp_event *event) {
   char text[256];
+  if (event->data.size <= transport->command.bulk_max && event->raw.size <= transport->command.bulk_max)
+    return true;
+  /* The server would close the connection, with everything else that is on it. */
+  snprintf(text, sizeof text, "the event has %zu bytes, the server takes %zu (proto-max-bulk-len)",
+           (size_t)(event->data.size + event->raw.size), (size_t)transport->command.bulk_max);
+  refuse(transport, event->token, EVS_VALIDATION, EVS_TP_NOT_SENT, text);
+  return false;
+}
+
+static void publish_one(evs_transport *transport, const evs_tp_event *event) {
+  evsi_redis_way way = {0};
+  evs_tp_outcome refused = {.struct_size = sizeof refused, .token = event->token};
   if (!transport->command.is_up) {
+    char text[256];
     snprintf(text, sizeof text, "not connected to %s", transport->config.shown);
     refuse(transport, event->token, EVS_TRANSPORT, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT, text);
     return;
   }
-  if (event->data.size > transport->command.bulk_max || event->raw.size > transport->command.bulk_max) {
-    /* The server would close the connection, with everything else that is on it. */
-    snprintf(text, sizeof text, "the event has %zu bytes, the server takes %zu (proto-max-bulk-len)",
-             (size_t)(event->data.size + event->raw.size), (size_t)transport->command.bulk_max);
-    refuse(transport, event->token, EVS_VALIDATION, EVS_TP_NOT_SENT, text);
+  if (!fits(transport, event))
+    return;
+  if (!evsi_redis_way_find(transport, event, &way, &refused)) {
+    evsi_redis_publish_outcome(transport, &refused);
     return;
   }
-  evsi_redis_topic *topic = find_topic(transport, event);
-  published_type *type = topic ? find_type(topic, event->full_type) : NULL;
+  way.topic = find_topic(transport, event);
+  published_type *type = way.topic ? find_type(way.topic, event->full_type) : NULL;
   if (type && !type->is_registered) {
-    register_types(transport, topic);
-    evsi_redis_foreign_look(transport, topic->name);
+    register_types(transport, way.topic);
+    evsi_redis_foreign_look(transport, way.topic->name);
   }
-  if (!type || !add_event(topic, event))
-    refuse(transport, event->token, EVS_NOMEM, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT,
-           "not sent: out of memory, or the connection was just lost");
+  if (type) {
+    send_event(transport, &way, event);
+    return;
+  }
+  if (way.wait)
+    evsi_redis_wait_less(way.wait);
+  refuse(transport, event->token, EVS_NOMEM, EVS_TP_TRANSIENT | EVS_TP_NOT_SENT, "not sent: out of memory");
 }
 
 void evsi_redis_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
   transport->published_since_look = true;
   for (size_t i = 0; i < count; i++)
     publish_one(transport, &events[i]);
+  evsi_redis_store_flush(transport);
+  evsi_redis_wait_ask(transport);
   evsi_redis_publish_report(transport);
 }

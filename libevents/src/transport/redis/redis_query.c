@@ -38,14 +38,20 @@ static void on_dead_length(evsi_redis_request *request, uint64_t tag, const evsi
     request->streams[tag].dead = evsi_redis_integer(reply);
 }
 
+static void on_delayed(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  if (!evsi_redis_request_refused(request, reply, "ZCARD of delayed events"))
+    request->streams[tag].delayed = evsi_redis_integer(reply);
+}
+
 static void answer_topics(evsi_redis_request *request) {
   json_t *list = json_array();
   for (size_t i = 0; i < request->stream_count; i++) {
     const evsi_redis_known *known = &request->streams[i];
-    json_array_append_new(list, json_pack("{s:o,s:o,s:I,s:I,s:o}", "topic", text_json(known->topic),
+    json_array_append_new(list, json_pack("{s:o,s:o,s:I,s:I,s:I,s:o}", "topic", text_json(known->topic),
                                           "partition", partition_json(known->partition), "entries",
                                           (json_int_t)known->length, "deadLetters", (json_int_t)known->dead,
-                                          "types", known->types ? json_incref(known->types) : json_array()));
+                                          "delayed", (json_int_t)known->delayed, "types",
+                                          known->types ? json_incref(known->types) : json_array()));
   }
   json_t *document = json_pack("{s:o}", "topics", list);
   evsi_redis_request_json(request, document);
@@ -58,6 +64,11 @@ static void ask_lengths(evsi_redis_request *request) {
     ask(request, "XLEN", request->streams[i].key, on_length, i);
     if (!request->is_answered)
       ask(request, "XLEN", request->streams[i].dlq, on_dead_length, i);
+    char *delay = evsi_redis_key(&request->transport->config.layout, EVSI_REDIS_DELAY,
+                                 evsi_text(request->streams[i].name), "");
+    if (!request->is_answered && delay)
+      ask(request, "ZCARD", delay, on_delayed, i);
+    evsi_free(delay);
   }
 }
 

@@ -96,6 +96,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"fleet", evsi_redis_request_fleet},
              {"doctor", evsi_redis_request_doctor},
              {"tail", evsi_redis_request_tail},
+             {"delayed", evsi_redis_request_delayed},
+             {"delayed.cancel", evsi_redis_request_delayed_cancel},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},
              {"dlq.groups", evsi_redis_request_dlq_groups},

@@ -15,7 +15,7 @@ typedef struct evsi_redis_known {
   char *key, *dlq;
   json_t *types;                     /* or NULL */
   char position[EVSI_REDIS_ID_TEXT]; /* where reading goes on */
-  int64_t length, dead;
+  int64_t length, dead, delayed;
   bool is_done;
 } evsi_redis_known;
 
@@ -89,6 +89,9 @@ void evsi_redis_request_tail(evsi_redis_request *request);
 void evsi_redis_request_dlq_get(evsi_redis_request *request);
 /* Loads the filter of the arguments, or answers why not; false then. */
 bool evsi_redis_request_filter(evsi_redis_request *request, const json_t *filter, bool is_strict);
+/* ---- redis_delayed.c ---- */
+void evsi_redis_request_delayed(evsi_redis_request *request);
+void evsi_redis_request_delayed_cancel(evsi_redis_request *request);
 /* ---- redis_dlq_list.c ---- */
 void evsi_redis_request_dlq_list(evsi_redis_request *request);
 void evsi_redis_request_dlq_archive(evsi_redis_request *request);

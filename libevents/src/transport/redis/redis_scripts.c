@@ -13,6 +13,7 @@
 /* A call that may have to be sent again in full. */
 typedef struct script_call {
   evsi_redis_scripts *scripts;
+  evsi_redis_conn *conn;
   evsi_redis_script script;
   uint32_t keys;
   evsi_redis_args args;
@@ -43,6 +44,10 @@ static bool is_about_letters(int script) {
          script == EVSI_REDIS_MOVE || script == EVSI_REDIS_RESTORE;
 }
 
+static bool is_about_ids(int script) {
+  return script == EVSI_REDIS_MOVE || script == EVSI_REDIS_STORE;
+}
+
 bool evsi_redis_scripts_init(evsi_redis_scripts *scripts, evsi_redis_conn *conn) {
   memset(scripts, 0, sizeof *scripts);
   scripts->conn = conn;
@@ -50,6 +55,7 @@ bool evsi_redis_scripts_init(evsi_redis_scripts *scripts, evsi_redis_conn *conn)
     evsi_buf text = {0};
     evsi_buf_add_text(&text, EVSI_LUA_COMMON);
     evsi_buf_add_text(&text, is_about_letters(i) ? EVSI_LUA_LETTER : "");
+    evsi_buf_add_text(&text, is_about_ids(i) ? EVSI_LUA_IDS : "");
     evsi_buf_add_text(&text, sources[i]);
     scripts->text[i] = evsi_buf_take(&text);
     if (!scripts->text[i] || !hash(scripts->text[i], scripts->sha1[i])) {
@@ -84,7 +90,7 @@ static bool send_call(script_call *call) {
   size_t name_size = is_known ? 40 : strlen(name);
   evsi_buf *out = call->args.body.failed
                       ? NULL
-                      : evsi_redis_conn_begin(scripts->conn, call->args.body.size + name_size + 96);
+                      : evsi_redis_conn_begin(call->conn, call->args.body.size + name_size + 96);
   if (!out)
     return false;
   evsi_redis_put_head(out, 3 + call->args.count);
@@ -93,7 +99,7 @@ static bool send_call(script_call *call) {
   evsi_redis_put_u64(out, call->keys);
   evsi_buf_add(out, call->args.body.data, call->args.body.size);
   scripts->known[call->script] = true;
-  evsi_redis_conn_expect(scripts->conn, on_reply, call, 0);
+  evsi_redis_conn_expect(call->conn, on_reply, call, 0);
   return true;
 }
 
@@ -113,12 +119,18 @@ static void on_reply(void *data, uint64_t tag, const evsi_redis_reply *reply) {
 
 bool evsi_redis_script_call(evsi_redis_scripts *scripts, evsi_redis_script script, uint32_t keys,
                             evsi_redis_args *args, evsi_redis_reply_fn fn, void *data, uint64_t tag) {
+  const evsi_redis_script_to to = {scripts, scripts->conn, script, keys};
+  return evsi_redis_script_call_on(&to, args, fn, data, tag);
+}
+
+bool evsi_redis_script_call_on(const evsi_redis_script_to *to, evsi_redis_args *args, evsi_redis_reply_fn fn,
+                               void *data, uint64_t tag) {
   script_call *call = evsi_calloc(1, sizeof *call);
   if (!call) {
     evsi_redis_args_free(args);
     return false;
   }
-  *call = (script_call){scripts, script, keys, *args, fn, data, tag};
+  *call = (script_call){to->scripts, to->conn, to->script, to->keys, *args, fn, data, tag};
   *args = (evsi_redis_args){0};
   if (send_call(call))
     return true;

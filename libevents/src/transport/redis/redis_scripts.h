@@ -9,6 +9,7 @@
 #define EVSI_REDIS_SCRIPT_LIST(X)                                                                            \
   X(ACK)                                                                                                     \
   X(BUNDLE)                                                                                                  \
+  X(CANCEL)                                                                                                  \
   X(CLAIM)                                                                                                   \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
@@ -19,13 +20,17 @@
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
   X(LEAVE)                                                                                                   \
+  X(LATER)                                                                                                   \
   X(LETTERS)                                                                                                 \
   X(MOVE)                                                                                                    \
   X(PARK)                                                                                                    \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
   X(RESTORE)                                                                                                 \
-  X(SWEEP)
+  X(RIPEN)                                                                                                   \
+  X(STORE)                                                                                                   \
+  X(SWEEP)                                                                                                   \
+  X(WAITING)
 
 typedef enum evsi_redis_script {
 #define X(name) EVSI_REDIS_##name,
@@ -49,5 +54,15 @@ void evsi_redis_scripts_forget(evsi_redis_scripts *scripts); /* another server m
  * not called. */
 bool evsi_redis_script_call(evsi_redis_scripts *scripts, evsi_redis_script script, uint32_t keys,
                             evsi_redis_args *args, evsi_redis_reply_fn fn, void *data, uint64_t tag);
+
+/* The same over another connection to the server. */
+typedef struct evsi_redis_script_to {
+  evsi_redis_scripts *scripts;
+  evsi_redis_conn *conn;
+  evsi_redis_script script;
+  uint32_t keys;
+} evsi_redis_script_to;
+bool evsi_redis_script_call_on(const evsi_redis_script_to *to, evsi_redis_args *args, evsi_redis_reply_fn fn,
+                               void *data, uint64_t tag);
 
 #endif

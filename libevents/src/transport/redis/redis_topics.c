@@ -290,7 +290,10 @@ bool evsi_redis_topics_awaited(const evsi_redis_group *group) {
 void evsi_redis_topics_look(evs_transport *transport) {
   evsi_redis_args args = {0};
   transport->world->env->io->timer_start(transport->discover_timer, transport->config.discover_ms);
-  if (!transport->command.is_up || (!transport->groups && !transport->published_since_look))
+  if (!transport->command.is_up)
+    return;
+  evsi_redis_delay_look(transport);
+  if (!transport->groups && !transport->published_since_look)
     return;
   transport->published_since_look = false;
   evsi_redis_arg_text(&args, "HMGET");

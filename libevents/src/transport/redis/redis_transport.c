@@ -123,6 +123,7 @@ static void on_up(void *data) {
   evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
+  evsi_redis_delay_look(transport);
   evsi_redis_work_later(transport);
 }
 
@@ -171,7 +172,8 @@ static bool make_timers(evs_transport *transport) {
 
 static void stop_timers(evs_transport *transport) {
   evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
-                       transport->due_timer,  transport->poke_timer, transport->close_timer};
+                       transport->due_timer,  transport->poke_timer, transport->close_timer,
+                       transport->delay_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (all[i])
       io_of(transport)->timer_stop(all[i]);
@@ -186,8 +188,10 @@ static void transport_free(evs_transport *transport) {
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     io_of(transport)->timer_free(all[i]);
   evsi_redis_publish_free(transport);
+  evsi_redis_delay_free(transport);
   evsi_redis_scripts_free(&transport->scripts);
   evsi_redis_conn_free(&transport->command);
+  evsi_redis_conn_free(&transport->durable);
   json_decref(transport->known_topics);
   json_decref(transport->found_streams);
   json_decref(transport->seen_streams);
@@ -235,6 +239,7 @@ static evs_status redis_create(const evs_host_ops *ops, evs_host *host, const vo
            io_of(transport)->timer_new(transport->world->loop, on_close_deadline, transport)) &&
       evsi_redis_conn_init(&transport->command, transport->net, "commands", &command_events, transport) ==
           EVS_OK &&
+      evsi_redis_durable_init(transport) && evsi_redis_delay_init(transport) &&
       evsi_redis_scripts_init(&transport->scripts, &transport->command)) {
     *out_transport = transport;
     return EVS_OK;
@@ -247,6 +252,8 @@ static void redis_connect(evs_transport *transport) {
   if (transport->is_closing)
     return;
   evsi_redis_conn_start(&transport->command);
+  if (transport->config.acknowledgement > EVS_ACKNOWLEDGE_STORED)
+    evsi_redis_conn_start(&transport->durable);
   io_of(transport)->timer_start(transport->beat_timer, transport->config.session_timeout_ms / 3);
   io_of(transport)->timer_start(transport->discover_timer, FIRST_LOOK_MS);
 }
@@ -272,6 +279,7 @@ static void finish(evs_transport *transport) {
   transport->is_finished = true;
   stop_timers(transport);
   evsi_redis_conn_stop(&transport->command);
+  evsi_redis_durable_stop(transport);
   HASH_ITER(hh, transport->groups, group, next) {
     fail_settlements(group);
     HASH_DEL(transport->groups, group);
@@ -344,7 +352,8 @@ const evs_transport_ops evsi_redis_transport = {
     .abi = EVS_TRANSPORT_ABI,
     .type = "redis-streams",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
-                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ,
+                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY,
     .create = redis_create,
     .connect = redis_connect,
     .close = redis_close,

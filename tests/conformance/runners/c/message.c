@@ -62,6 +62,7 @@ json_t *message_json(const evs_message *message) {
 
 json_t *report_json(const evs_report *report) {
   static const char *const outcomes[] = {NULL, "stored", "refused", "unknown"};
+  static const char *const levels[] = {NULL, "none", "stored", "replicated", "fsynced"};
   const char *outcome = report->outcome <= EVS_OUTCOME_UNKNOWN ? outcomes[report->outcome] : "?";
   json_t *root = json_pack("{s:s, s:s?, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
                            evs_status_name(report->status), "outcome", outcome, "attempts",
@@ -70,6 +71,9 @@ json_t *report_json(const evs_report *report) {
                            text_json(report->topic), "offset", text_json(report->offset), "message",
                            text_json(report->message), "detail", parsed(report->detail));
   test_require(root != NULL, "a report is UTF-8");
+  if (report->acknowledgement > 0 && report->acknowledgement <= EVS_ACKNOWLEDGE_FSYNCED)
+    json_object_set_new(root, "acknowledgement", json_string(levels[report->acknowledgement]));
+  json_object_set_new(root, "duplicate", json_boolean(report->is_duplicate));
   return root;
 }
 
@@ -90,6 +94,18 @@ static evs_bytes bytes_of(const char *digits, char **out_kept) {
   return (evs_bytes){bytes, size};
 }
 
+/* A word, or {"replicated", "timeout"}. */
+static void set_level(const json_t *given, evs_event *to) {
+  static const char *const words[] = {"none", "stored", "replicated", "fsynced"};
+  const char *word = json_is_object(given) ? "replicated" : json_string_value(given);
+  for (uint32_t i = 0; word && i < sizeof words / sizeof *words; i++) {
+    if (strcmp(words[i], word) == 0)
+      to->acknowledgement = EVS_ACKNOWLEDGE_NONE + i;
+  }
+  to->replicas = (uint32_t)json_integer_value(json_object_get(given, "replicated"));
+  to->acknowledge_timeout_ms = (uint32_t)json_integer_value(json_object_get(given, "timeout"));
+}
+
 test_event message_event_of(const json_t *event, uint64_t token) {
   test_event made = {.event = {.struct_size = sizeof made.event, .token = token}};
   evs_event *to = &made.event;
@@ -105,6 +121,8 @@ test_event message_event_of(const json_t *event, uint64_t token) {
   to->transport = member(event, "transport");
   to->partition = partition ? (int32_t)json_integer_value(partition) + 1 : 0;
   to->timeout_ms = (uint32_t)json_integer_value(json_object_get(event, "timeout"));
+  to->delay_ms = (uint64_t)json_integer_value(json_object_get(event, "delay"));
+  set_level(json_object_get(event, "acknowledgement"), to);
   to->body = member(event, "text");
   if (json_object_get(event, "bytes")) {
     to->body = bytes_of(json_string_value(json_object_get(event, "bytes")), &made.body);

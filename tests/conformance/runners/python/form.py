@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 EVENT = {
     "type": str, "body": object, "text": str, "bytes": str, "contentType": str, "key": str, "partition": int,
     "headers": dict, "id": str, "timestamp": str, "version": str, "transport": str, "timeout": int,
+    "delay": int, "acknowledgement": object,
 }
 SELECTION = {
     "topic": str, "type": str, "group": str, "subscription": str, "text": str, "minAttempts": int, "requeued": bool,

@@ -175,6 +175,11 @@ def event_of(event: dict[str, Any]) -> dict[str, Any]:
         given["body"] = bytes.fromhex(event["bytes"])
     if "timeout" in event:
         given["timeout"] = event["timeout"] / 1000
+    if "delay" in event:
+        given["delay"] = event["delay"] / 1000
+    level = event.get("acknowledgement")
+    if isinstance(level, dict) and "timeout" in level:
+        given["acknowledgement"] = {**level, "timeout": level["timeout"] / 1000}
     return given
 
 

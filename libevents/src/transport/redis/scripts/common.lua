@@ -32,6 +32,13 @@ local function number(value)
   return string.format('%.0f', value)
 end
 
+-- Appends the second list to the first.
+local function append(list, more)
+  for _, each in ipairs(more) do
+    list[#list + 1] = each
+  end
+end
+
 -- {consumer, deliveries} of a pending entry, or nil.
 local function pending(stream, group, id)
   local found = redis.pcall('XPENDING', stream, group, id, id, 1)

@@ -72,13 +72,6 @@ local function index_remove(index, mark)
   end
 end
 
--- Appends the second list to the first.
-local function append(list, more)
-  for _, each in ipairs(more) do
-    list[#list + 1] = each
-  end
-end
-
 -- Stores a dead letter: what leads it, the fields of an event, its record or '', and its mark where it has a
 -- fingerprint. More fields than Lua passes on (about 8,000 arguments) become one.
 local most_fields = 7000

@@ -1,17 +1,28 @@
 -- Moves dead letters to the archive, once each; requeueing stores the event again in the same step. KEYS: dead
--- letters, stream, archive, archived ids, index, progress of an operation. ARGV: 'requeue', 'discard' or
+-- letters, stream, archive, archived ids, index, progress of an operation, ids. ARGV: 'requeue', 'discard' or
 -- 'purge', note of the archive (JSON), head of ids as users see them, '1' for all groups, most archived,
--- longest archived ms, operation's owner or '', position of the operation, then for
--- each: id, edited data or '', edited raw. Answers {'FENCED'} or for each {'OK', new id}, {'GONE', note of the
+-- longest archived ms, operation's owner or '', position of the operation, how long ids are remembered in ms
+-- ('0': they are not), most ids, then for each: id, edited data or '', edited raw. Answers {'FENCED'} or for each {'OK', new id}, {'GONE', note of the
 -- archive}, {'NONE'} or {'EMPTY'}: its body was trimmed before.
-local dlq, stream, archive, archived, index, progress = unpack(KEYS)
+local dlq, stream, archive, archived, index, progress, ids = unpack(KEYS)
 local action, note, head, all_groups, most, longest, owner, position = unpack(ARGV)
-local first = 9
+local window, most_ids, first = tonumber(ARGV[9]), tonumber(ARGV[10]), 11
 if is_taken_over(progress, owner) then
   return {'FENCED'}
 end
 local now = now_ms()
-local about = cjson.decode(note)
+local about, came = cjson.decode(note), 0
+
+-- Under which id a copy is stored once: that of its event and which copy it is; nil where ids are not looked at.
+local function copy_id(data, count)
+  if window == 0 then
+    return nil
+  end
+  local ok, event = pcall(cjson.decode, data or '')
+  local header = ok and type(event) == 'table' and event.header
+  local id = type(header) == 'table' and header.id
+  return type(id) == 'string' and id .. '/r' .. count or nil
+end
 
 local function requeue_field(id, record)
   local ok, letter = pcall(cjson.decode, record)
@@ -22,11 +33,16 @@ local function requeue_field(id, record)
     local names = letter.subscriptions
     made.subscriptions = type(names) == 'table' and #names > 0 and names or nil
   end
-  return encode(made)
+  return encode(made), made.count
 end
 
 -- Stores the event again; nil when there is nothing to store.
-local function send(event, requeue, data, raw)
+local function send(event, requeue, count, data, raw)
+  local once = copy_id(data ~= '' and data or field(event, 'data'), count)
+  local known = once and known_offset(ids, once, now, window)
+  if known then
+    return known
+  end
   local entry, size = {stream, '*'}, 0
   local function add(name, value)
     entry[#entry + 1] = name
@@ -49,7 +65,12 @@ local function send(event, requeue, data, raw)
     return nil
   end
   add('requeue', requeue)
-  return redis.call('XADD', unpack(entry))
+  local offset = redis.call('XADD', unpack(entry))
+  if once then
+    remember_id(ids, once, offset, now)
+    came = came + 1
+  end
+  return offset
 end
 
 local function keep(fields, id, word, copy)
@@ -70,7 +91,8 @@ local function move(id, data, raw)
   local event, record, mark = split_letter(fields)
   local copy
   if action == 'requeue' then
-    copy = send(event, requeue_field(id, record), data, raw)
+    local requeue, count = requeue_field(id, record)
+    copy = send(event, requeue, count, data, raw)
     if not copy then
       return {'EMPTY'}
     end
@@ -116,4 +138,7 @@ for at = first, #ARGV, 3 do
 end
 advance(progress, owner, position, counts)
 trim(#answer)
+if came > 0 then
+  forget_ids(ids, came, now, window, most_ids)
+end
 return answer
