@@ -172,8 +172,8 @@ static void add_event(evsi_buf *out, const evsi_dead_letter *letter, const evsi_
 
 static void add_archive(evsi_buf *out, evs_bytes archive) {
   static const char *const names[][2] = {
-      {"archivedAt", "at"}, {"archivedBy", "by"}, {"address", "address"},    {"action", "action"},
-      {"copy", "copy"},     {"reason", "reason"}, {"operation", "operation"}};
+      {"archivedAt", "at"}, {"archivedBy", "by"}, {"address", "address"}, {"action", "action"},
+      {"copy", "copy"},     {"to", "to"},         {"reason", "reason"},   {"operation", "operation"}};
   json_t *root = load_record(archive);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     json_t *value = json_object_get(root, names[i][1]);

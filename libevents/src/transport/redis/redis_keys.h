@@ -16,6 +16,9 @@
 #define EVSI_REDIS_ARCHIVE "evs:archive:"
 #define EVSI_REDIS_ARCHIVED "evs:archived:"
 #define EVSI_REDIS_PROGRESS "evs:op:"
+#define EVSI_REDIS_OUTBOX_KEY "evs:outbox:"
+#define EVSI_REDIS_SENT_KEY "evs:sent:"
+#define EVSI_REDIS_NOTES "evs:notes:"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;

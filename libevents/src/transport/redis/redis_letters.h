@@ -11,6 +11,10 @@ enum {
   EVSI_LETTERS_PAGE_BYTES = 8388608 /* of an answer; one letter may be larger */
 };
 
+/* The archive's bounds for each stream. */
+enum { EVSI_ARCHIVE_MOST = 1000000 };
+static const uint64_t evsi_archive_ms = 30ULL * 24 * 3600 * 1000;
+
 /* What to read of one stream of letters. */
 typedef struct evsi_redis_page {
   const char *key;

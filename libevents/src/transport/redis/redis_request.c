@@ -12,6 +12,7 @@
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_jobs.h"
+#include "transport/redis/redis_outbox.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -25,6 +26,7 @@ static void request_free(evsi_redis_request *request) {
   evsi_free(request->streams);
   evsi_dead_filter_free(&request->filter);
   evsi_buf_free(&request->out);
+  evsi_redis_outbox_free(request->outbox);
   json_decref(request->result);
   json_decref(request->before);
   json_decref(request->params);
@@ -49,7 +51,8 @@ void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, e
   if (request->is_answered)
     return;
   request->is_answered = true;
-  transport->ops->replied(transport->host, request->token, status, json_or_message);
+  if (!request->is_own)
+    transport->ops->replied(transport->host, request->token, status, json_or_message);
 }
 
 void evsi_redis_request_json(evsi_redis_request *request, const json_t *document) {
@@ -140,6 +143,18 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              method);
     evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text(text));
   }
+  go_on(request);
+}
+
+void evsi_redis_request_own(evs_transport *transport, void (*step)(evsi_redis_request *request)) {
+  evsi_redis_request *request = evsi_calloc(1, sizeof *request);
+  if (!request)
+    return;
+  request->transport = transport;
+  request->params = json_object();
+  request->is_own = true;
+  request->step = step;
+  transport->requests++;
   go_on(request);
 }
 

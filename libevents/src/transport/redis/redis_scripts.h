@@ -20,10 +20,13 @@
   X(LEAVE)                                                                                                   \
   X(LETTERS)                                                                                                 \
   X(MOVE)                                                                                                    \
+  X(OUTBOX)                                                                                                  \
   X(PARK)                                                                                                    \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
   X(RESTORE)                                                                                                 \
+  X(SEND)                                                                                                    \
+  X(SENT)                                                                                                    \
   X(SWEEP)
 
 typedef enum evsi_redis_script {

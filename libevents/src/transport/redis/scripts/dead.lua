@@ -17,24 +17,17 @@ for at = 5, #ARGV, 2 do
   local outcome = 0
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then
-    local entry = {dlq, '*'}
     fields = fields or {'data', ''}
+    local operation = object(field(fields, 'requeue')).operation
     if #fields > most_fields then
       fields = {'fields', cmsgpack.pack(fields)}
     end
-    for _, each in ipairs(fields) do
-      entry[#entry + 1] = each
-    end
-    entry[#entry + 1] = 'dead'
-    entry[#entry + 1] = record
-    local about = describe(record)
-    if about then
-      entry[#entry + 1] = 'fp'
-      entry[#entry + 1] = about.mark
-    end
-    local letter = redis.call('XADD', unpack(entry))
-    if about then
-      index_add(index, about, letter)
+    add_letter(dlq, index, fields, record)
+    if type(operation) == 'string' and #operation <= 64 and string.find(operation, '^%x+$') then
+      -- Whoever drives the operation sees that what it sent dies again.
+      local progress = progress_beside(index, operation)
+      redis.call('HINCRBY', progress, 'again', 1)
+      redis.call('PEXPIRE', progress, 30 * 24 * 3600 * 1000)
     end
     redis.call('XACK', stream, group, id)
     redis.call('HDEL', meta, id)

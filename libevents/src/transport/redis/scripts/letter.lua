@@ -96,6 +96,74 @@ local function split_letter(fields)
   return fields, '', nil
 end
 
+-- A JSON object of ours; what is none is an empty one.
+local function object(text)
+  local ok, value = pcall(cjson.decode, text or 'null')
+  return ok and type(value) == 'table' and value or {}
+end
+
+-- Puts a letter into the archive, with what was done to it; `about` has its id.
+local function keep(archive, archived, fields, about)
+  local entry = {archive, '*', unpack(fields)}
+  entry[#entry + 1] = 'archive'
+  entry[#entry + 1] = encode(about)
+  redis.call('HSET', archived, about.id, redis.call('XADD', unpack(entry)))
+end
+
+-- The archive is bounded: its oldest go, a few more than came.
+local function trim(archive, archived, bounds, count)
+  for _ = 1, count + 10 do
+    local oldest = redis.call('XRANGE', archive, '-', '+', 'COUNT', 1)[1]
+    local at = oldest and tonumber(string.match(oldest[1], '^%d+'))
+    if not oldest or (redis.call('XLEN', archive) <= tonumber(bounds.most) and at >= bounds.since) then
+      return
+    end
+    local kept = object(field(oldest[2], 'archive'))
+    if type(kept.id) == 'string' then
+      redis.call('HDEL', archived, kept.id)
+    end
+    redis.call('XDEL', archive, oldest[1])
+  end
+end
+
+-- Adds a dead letter with its mark and counts it; gives its id.
+local function add_letter(dlq, index, event, record)
+  local entry = {dlq, '*', unpack(event)}
+  entry[#entry + 1] = 'dead'
+  entry[#entry + 1] = record
+  local about = describe(record)
+  if about then
+    entry[#entry + 1] = 'fp'
+    entry[#entry + 1] = about.mark
+  end
+  local letter = redis.call('XADD', unpack(entry))
+  if about then
+    index_add(index, about, letter)
+  end
+  return letter
+end
+
+-- The type of an event as the registry names it; '' when it cannot be read.
+local function full_type(event)
+  local header = object(field(event, 'data')).header
+  if type(header) ~= 'table' or type(header.type) ~= 'string' then
+    return ''
+  end
+  local prefix = header.originPrefix
+  return type(prefix) == 'string' and prefix ~= '' and prefix .. '.' .. header.type or header.type
+end
+
+-- The key of an operation's progress beside another key of the same stream.
+local function progress_beside(key, operation)
+  return 'evs:op:' .. string.match(key, '{.*}') .. ':' .. operation
+end
+
+-- An operation waits for the outcome of its first copies: here it finds them.
+local function note_copy(progress, copy)
+  local known = redis.call('HGET', progress, 'copies')
+  redis.call('HSET', progress, 'copies', known and known .. ' ' .. copy or copy)
+end
+
 -- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.
 local function is_taken_over(progress, owner)
   return owner ~= '' and redis.call('HGET', progress, 'owner') ~= owner

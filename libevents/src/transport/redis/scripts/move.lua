@@ -1,23 +1,22 @@
--- Moves dead letters to the archive, once each; requeueing stores the event again in the same step. KEYS: dead
--- letters, stream, archive, archived ids, index, progress of an operation. ARGV: 'requeue', 'discard' or
--- 'purge', note of the archive (JSON), head of ids as users see them, '1' for all groups, most archived,
--- longest archived ms, operation's owner or '', position of the operation, then for
--- each: id, edited data or '', edited raw. Answers {'FENCED'} or for each {'OK', new id}, {'GONE', note of the
--- archive}, {'NONE'} or {'EMPTY'}: its body was trimmed before.
-local dlq, stream, archive, archived, index, progress = unpack(KEYS)
-local action, note, head, all_groups, most, longest, owner, position = unpack(ARGV)
-local first = 9
+-- Moves dead letters to the archive, once each; requeueing stores the event again in the same step, or for
+-- another topic lays it into the outbox, from where send.lua takes it there. KEYS: dead letters, stream,
+-- archive, archived ids, index, progress of an operation, outbox, notes. ARGV: 'requeue', 'discard' or 'purge',
+-- note of the archive (JSON), head of ids as users see them, operation's owner or '', its position, options
+-- (JSON: allGroups, most and longest of the archive, maxRedrives or 0, dryRun, to, isCanary), then for each: id,
+-- edited data or '', edited raw. Answers {'FENCED'} or for each {'OK', new id or ''}, {'DRY'}, {'LIMIT', how
+-- often it came back}, {'GONE', note of the archive}, {'NONE'} or {'EMPTY'}: its body was trimmed before.
+local dlq, stream, archive, archived, index, progress, outbox, notes = unpack(KEYS)
+local action, note, head, owner, position = unpack(ARGV)
+local options = cjson.decode(ARGV[6])
+local first = 7
 if is_taken_over(progress, owner) then
   return {'FENCED'}
 end
 local now = now_ms()
-local about = cjson.decode(note)
 
-local function requeue_field(id, record)
-  local ok, letter = pcall(cjson.decode, record)
-  letter = ok and type(letter) == 'table' and letter or {}
-  local made = {from = head .. id, count = (tonumber(letter.requeueCount) or 0) + 1}
-  if all_groups ~= '1' then
+local function requeue_field(id, letter, count)
+  local made = {from = head .. id, count = count + 1, operation = object(note).operation}
+  if not options.allGroups and not options.to then
     made.group = type(letter.group) == 'string' and letter.group or nil
     local names = letter.subscriptions
     made.subscriptions = type(names) == 'table' and #names > 0 and names or nil
@@ -25,9 +24,9 @@ local function requeue_field(id, record)
   return encode(made)
 end
 
--- Stores the event again; nil when there is nothing to store.
-local function send(event, requeue, data, raw)
-  local entry, size = {stream, '*'}, 0
+-- The fields of the event as they are stored again; nil when there is nothing to store.
+local function copy_of(event, data, raw)
+  local entry, size = {}, 0
   local function add(name, value)
     entry[#entry + 1] = name
     entry[#entry + 1] = value
@@ -45,60 +44,72 @@ local function send(event, requeue, data, raw)
   if raw ~= '' then
     add('raw', raw)
   end
-  if size == 0 then
-    return nil
-  end
-  add('requeue', requeue)
-  return redis.call('XADD', unpack(entry))
+  return size > 0 and entry or nil
 end
 
-local function keep(fields, id, word, copy)
-  local entry = {archive, '*', unpack(fields)}
-  about.id, about.at, about.action, about.copy = id, now, word, copy
-  entry[#entry + 1] = 'archive'
-  entry[#entry + 1] = encode(about)
-  redis.call('HSET', archived, id, redis.call('XADD', unpack(entry)))
+local function gone(id)
+  if redis.call('HEXISTS', outbox, id) == 1 then
+    return {'GONE', '{"action":"requeued"}'}
+  end
+  local place = redis.call('HGET', archived, id)
+  local kept = place and body(archive, place)
+  return kept and {'GONE', field(kept, 'archive') or '{}'} or {'NONE'}
+end
+
+-- Stores the event again, here or by the outbox; gives the id of the copy, '' where it is not known yet.
+local function send(entry, fields, about)
+  if options.to then
+    local full = full_type(entry)
+    about.to = options.to
+    redis.call('HSET', outbox, about.id,
+               cmsgpack.pack({options.to, full, entry, fields, encode(about), options.isCanary == true}))
+    return ''
+  end
+  about.copy = redis.call('XADD', stream, '*', unpack(entry))
+  keep(archive, archived, fields, about)
+  if options.isCanary then
+    note_copy(progress, about.copy)
+  end
+  return about.copy
 end
 
 local function move(id, data, raw)
   local fields = body(dlq, id)
   if not fields then
-    local place = redis.call('HGET', archived, id)
-    local kept = place and body(archive, place)
-    return kept and {'GONE', field(kept, 'archive') or '{}'} or {'NONE'}
+    return gone(id)
   end
   local event, record, mark = split_letter(fields)
-  local copy
+  local letter = object(record)
+  local count, entry = tonumber(letter.requeueCount) or 0, nil
   if action == 'requeue' then
-    copy = send(event, requeue_field(id, record), data, raw)
-    if not copy then
+    if options.maxRedrives > 0 and count >= options.maxRedrives then
+      return {'LIMIT', count}
+    end
+    entry = copy_of(event, data, raw)
+    if not entry then
       return {'EMPTY'}
     end
+    entry[#entry + 1] = 'requeue'
+    entry[#entry + 1] = requeue_field(id, letter, count)
   end
-  if action == 'requeue' then
-    keep(fields, id, data ~= '' and 'edited' or 'requeued', copy)
+  if options.dryRun then
+    return {'DRY'}
+  end
+  local about, remark, copy = object(note), redis.call('HGET', notes, id), ''
+  about.id, about.at, about.note = id, now, remark and object(remark) or nil
+  if entry then
+    about.action = data ~= '' and 'edited' or 'requeued'
+    copy = send(entry, fields, about)
   elseif action == 'discard' then
-    keep(fields, id, 'discarded', nil)
+    about.action = 'discarded'
+    keep(archive, archived, fields, about)
   end
   redis.call('XDEL', dlq, id)
   index_remove(index, mark)
-  return {'OK', copy or ''}
-end
-
--- The archive is bounded: its oldest go, a few more than came.
-local function trim(count)
-  for _ = 1, count + 10 do
-    local oldest = redis.call('XRANGE', archive, '-', '+', 'COUNT', 1)[1]
-    local at = oldest and tonumber(string.match(oldest[1], '^%d+'))
-    if not oldest or (redis.call('XLEN', archive) <= tonumber(most) and at >= now - tonumber(longest)) then
-      return
-    end
-    local ok, kept = pcall(cjson.decode, field(oldest[2], 'archive') or 'null')
-    if ok and type(kept) == 'table' and type(kept.id) == 'string' then
-      redis.call('HDEL', archived, kept.id)
-    end
-    redis.call('XDEL', archive, oldest[1])
+  if remark then
+    redis.call('HDEL', notes, id)
   end
+  return {'OK', copy}
 end
 
 local answer, counts = {}, {done = 0, skipped = 0, failed = 0}
@@ -106,14 +117,16 @@ for at = first, #ARGV, 3 do
   local outcome = move(ARGV[at], ARGV[at + 1], ARGV[at + 2])
   if outcome[1] == 'OK' then
     counts.done = counts.done + 1
-  elseif outcome[1] == 'EMPTY' then
+  elseif outcome[1] == 'EMPTY' or outcome[1] == 'LIMIT' then
     counts.failed = counts.failed + 1
-    note_error(progress, owner, ARGV[at], 'EMPTY')
+    note_error(progress, owner, ARGV[at], outcome[1])
   else
     counts.skipped = counts.skipped + 1
   end
   answer[#answer + 1] = outcome
 end
 advance(progress, owner, position, counts)
-trim(#answer)
+if not options.dryRun then
+  trim(archive, archived, {most = options.most, since = now - options.longest}, #answer)
+end
 return answer
