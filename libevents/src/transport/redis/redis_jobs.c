@@ -98,9 +98,8 @@ static void on_progress(evsi_redis_request *request, uint64_t tag, const evsi_re
     else if (field.size > 2 && memcmp(field.data, "e:", 2) == 0)
       add_error(request, row, name, evsi_bytes(field.data + 2, field.size - 2),
                 evsi_redis_is(value, "LIMIT"));
-    else if (evsi_bytes_equal(field, evsi_text("copies")))
-      json_object_set_new(row, "copies", json_stringn(text.data ? text.data : "", text.size));
-    else if (field.size > 0 && !evsi_bytes_equal(field, evsi_text("owner")))
+    else if (field.size > 0 && !evsi_bytes_equal(field, evsi_text("owner")) &&
+             !evsi_bytes_equal(field, evsi_text("copies")))
       json_object_set_new(row, field.data, json_integer((json_int_t)evsi_redis_integer(value)));
   }
   json_object_set_new(request->result, name, row);

@@ -117,7 +117,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"job.audit", evsi_redis_request_job_audit},
              {"job.bounds", evsi_redis_request_job_bounds},
              {"job.enter", evsi_redis_request_job_enter},
-             {"job.step", evsi_redis_request_job_step}};
+             {"job.step", evsi_redis_request_job_step},
+             {"job.outcomes", evsi_redis_request_job_outcomes}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
     transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));

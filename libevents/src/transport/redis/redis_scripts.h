@@ -11,6 +11,7 @@
   X(CLAIM)                                                                                                   \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
+  X(FATES)                                                                                                   \
   X(FETCH)                                                                                                   \
   X(FLEET)                                                                                                   \
   X(HAND)                                                                                                    \
