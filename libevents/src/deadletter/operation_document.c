@@ -98,16 +98,17 @@ static void set_rules(json_t *document, const json_t *params) {
                       is_absent(canary)
                           ? json_incref(none)
                           : json_pack("{s:O,s:o,s:n}", "count", json_object_get(canary, "count"),
-                                      "outcomeTimeout", given_or(canary, "outcomeTimeout", OUTCOME_MS), "passedAt"));
+                                      "outcomeTimeout", given_or(canary, "outcomeTimeout", OUTCOME_MS),
+                                      "passedAt"));
   json_object_set_new(document, "stop",
                       is_absent(stop) ? json_incref(none)
-                                      : json_pack("{s:O,s:o}", "share", json_object_get(stop, "share"), "least",
-                                                  given_or(stop, "least", LEAST)));
+                                      : json_pack("{s:O,s:o}", "share", json_object_get(stop, "share"),
+                                                  "least", given_or(stop, "least", LEAST)));
   json_object_set_new(document, "stopped", none);
 }
 
 json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms, evsi_refusal *out_refusal) {
-  static const char *const copied[] = {"kind", "filter",  "rate", "key",         "actor",
+  static const char *const copied[] = {"kind",    "filter", "rate", "key",         "actor",
                                        "address", "reason", "to",   "maxRedrives", "create"};
   static const char *const flags[] = {"allGroups", "force"};
   *out_refusal = (evsi_refusal){0};
@@ -145,8 +146,8 @@ static json_t *remaining(const json_t *document, const json_t *view) {
 }
 
 json_t *evsi_operation_view(const json_t *document, const json_t *progress) {
-  json_t *view = json_pack("{s:i,s:i,s:i,s:n,s:[],s:n}", "done", 0, "skipped", 0, "failed", 0, "again", "errors",
-                           "lastError");
+  json_t *view = json_pack("{s:i,s:i,s:i,s:n,s:[],s:n}", "done", 0, "skipped", 0, "failed", 0, "again",
+                           "errors", "lastError");
   json_object_update(view, (json_t *)document);
   json_int_t changed = json_integer_value(json_object_get(document, "updatedAt"));
   json_int_t beaten = json_integer_value(json_object_get(progress, "updatedAt"));

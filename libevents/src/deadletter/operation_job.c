@@ -142,8 +142,8 @@ static void enter(evsi_job *job) {
   json_t *names = json_array();
   for (size_t i = 0; i < job->stream_count; i++)
     json_array_append_new(names, json_string(job->streams[i].name));
-  evsi_job_ask(job, "job.enter", json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "streams", names),
-      on_entered);
+  evsi_job_ask(job, "job.enter",
+               json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "streams", names), on_entered);
 }
 
 /* ---- beating ---------------------------------------------------------------------------------- */
@@ -196,8 +196,8 @@ static void beat(evsi_job *job, uint64_t now) {
   job->beat_ms = now + (third < usual ? third : usual);
   job->is_unwritten = false;
   evsi_job_ask(job, "job.beat",
-      json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "progress", progress_of(job)),
-      on_beaten);
+               json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "progress", progress_of(job)),
+               on_beaten);
 }
 
 /* ---- moving ----------------------------------------------------------------------------------- */
@@ -247,10 +247,9 @@ static void step(evsi_job *job) {
   uint64_t canary = evsi_job_canary_left(job);
   most = rate == 0 || most > STEP_MOST ? STEP_MOST : most > 0 ? most : 1;
   most = most < canary ? most : canary;
-  json_t *params =
-      json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "id", job->id, "owner", job->owner, "stream", stream->name,
-                "position", stream->position, "bound", stream->bound, "limit", (json_int_t)most, "isCanary",
-                canary != UINT64_MAX);
+  json_t *params = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "id", job->id, "owner", job->owner, "stream",
+                             stream->name, "position", stream->position, "bound", stream->bound, "limit",
+                             (json_int_t)most, "isCanary", canary != UINT64_MAX);
   for (size_t i = 0; params && i < sizeof copied / sizeof copied[0]; i++)
     json_object_set(params, copied[i], json_object_get(job->document, copied[i]));
   evsi_job_ask(job, "job.step", params, on_stepped);
@@ -277,7 +276,8 @@ static void on_ended(void *context, evs_status status, const json_t *answer, con
   job->document = job->ending;
   job->ending = NULL;
   evsi_job_ask(job, "job.audit",
-               evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done), on_logged);
+               evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done),
+               on_logged);
 }
 
 /* Done, or stopped by a rule of its own. */

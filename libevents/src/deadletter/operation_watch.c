@@ -72,7 +72,8 @@ static void judge_share(evsi_job *job) {
   double share = json_number_value(json_object_get(rule, "share"));
   unsigned long long done = evsi_job_done(job);
   char text[160];
-  if (!json_is_object(rule) || done < (unsigned long long)json_integer_value(json_object_get(rule, "least")) ||
+  if (!json_is_object(rule) ||
+      done < (unsigned long long)json_integer_value(json_object_get(rule, "least")) ||
       (double)job->again <= share * (double)done)
     return;
   snprintf(text, sizeof text, "%lld of %llu died again, more than %.4g %%", (long long)job->again, done,
@@ -103,7 +104,8 @@ void evsi_job_watch(evsi_job *job, bool has_more) {
   json_t *names = json_array();
   for (size_t i = 0; i < job->stream_count; i++)
     json_array_append_new(names, json_string(job->streams[i].name));
-  json_t *params = json_pack("{s:s,s:o,s:b}", "id", job->id, "streams", names, "isCanary", canary_of(job) != NULL);
+  json_t *params =
+      json_pack("{s:s,s:o,s:b}", "id", job->id, "streams", names, "isCanary", canary_of(job) != NULL);
   json_object_set(params, "to", json_object_get(job->document, "to"));
   evsi_job_ask(job, "job.outcomes", params, on_outcomes);
 }

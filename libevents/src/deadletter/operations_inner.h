@@ -28,9 +28,9 @@ typedef struct evsi_job {
   json_int_t version;
   evsi_job_stream *streams;
   size_t stream_count, at;
-  json_t *ending;      /* the document of its end, being written, or NULL */
-  json_t *stopped;     /* the rule that stops it, or NULL */
-  int64_t again;       /* died again of what it requeued; -1: not looked at */
+  json_t *ending;  /* the document of its end, being written, or NULL */
+  json_t *stopped; /* the rule that stops it, or NULL */
+  int64_t again;   /* died again of what it requeued; -1: not looked at */
   json_t *errors;
   char *last_error;
   bool is_asking, is_entered, is_unwritten, is_over;
@@ -70,7 +70,8 @@ void evsi_job_free(evsi_job *job);
 typedef void (*evsi_job_answer_fn)(void *job, evs_status status, const json_t *answer, const char *message);
 /* The job's only open question; params is taken. */
 void evsi_job_ask(evsi_job *job, const char *method, json_t *params, evsi_job_answer_fn fn);
-/* Takes an answer. False: it failed, which passes or stays; then the job goes on from what the store knows. */
+/* Takes an answer. False: it failed, which passes or stays; then the job goes on from what the store knows.
+ */
 bool evsi_job_answered(evsi_job *job, evs_status status, const char *message);
 /* What it moved so far. */
 uint64_t evsi_job_done(const evsi_job *job);

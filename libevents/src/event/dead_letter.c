@@ -184,6 +184,16 @@ static void add_archive(evsi_buf *out, evs_bytes archive) {
   json_decref(root);
 }
 
+/* One that is archived took its note along. */
+static void add_note(evsi_buf *out, const evsi_dead_letter *letter) {
+  json_t *root = load_record(letter->note.size > 0 ? letter->note : letter->archive);
+  const json_t *note = letter->note.size > 0 ? root : json_object_get(root, "note");
+  char *text = json_is_object(note) ? evsi_json_text(note) : NULL;
+  evsi_buf_addf(out, ",\"note\":%s", text ? text : "null");
+  evsi_free(text);
+  json_decref(root);
+}
+
 static void leave_out_details(json_t *record) {
   json_object_del(record, "history");
   json_object_del(json_object_get(record, "error"), "stack");
@@ -220,6 +230,7 @@ void evsi_dead_letter_json(const evsi_dead_letter *letter, const evsi_dead_view 
     evsi_buf_add(out, ",", 1);
     add_from(out, record, "history", "[]");
   }
+  add_note(out, letter);
   if (letter->archive.size > 0)
     add_archive(out, letter->archive);
   evsi_buf_add(out, "}", 1);

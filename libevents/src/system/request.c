@@ -35,15 +35,15 @@ struct evsi_request {
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
 static const char *const transport_methods[] = {
-    "groups",      "groups.pause", "groups.resume",    "fleet",           "topics",         "tail",
-    "dlq.list",    "dlq.get",      "dlq.groups",       "dlq.count",       "dlq.requeue",    "dlq.discard",
-    "dlq.archive", "dlq.restore",  "operations.start", "operations.list", "operations.get", "operations.set",
-    "audit"};
+    "groups",          "groups.pause",   "groups.resume",  "fleet",      "topics",      "tail",
+    "dlq.list",        "dlq.get",        "dlq.groups",     "dlq.count",  "dlq.requeue", "dlq.discard",
+    "dlq.archive",     "dlq.restore",    "dlq.note",       "dlq.export", "dlq.import",  "operations.start",
+    "operations.list", "operations.get", "operations.set", "audit"};
 
 /* They note who asked. */
-static const char *const changing_methods[] = {"groups.pause",  "groups.resume", "dlq.requeue",
-                                               "dlq.discard",   "dlq.restore",   "operations.start",
-                                               "operations.set"};
+static const char *const changing_methods[] = {"groups.pause", "groups.resume",    "dlq.requeue",
+                                               "dlq.discard",  "dlq.restore",      "dlq.note",
+                                               "dlq.import",   "operations.start", "operations.set"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {

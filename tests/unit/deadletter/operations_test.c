@@ -381,7 +381,8 @@ static void a_stopped_engine_asks_nothing_more(void **state) {
 
 /* ---- watching what becomes of the letters -------------------------------------------------------- */
 
-#define CANARY(more) "{\"kind\":\"requeue\",\"filter\":{},\"canary\":{\"count\":5,\"outcomeTimeout\":3000}" more "}"
+#define CANARY(more)                                                                                         \
+  "{\"kind\":\"requeue\",\"filter\":{},\"canary\":{\"count\":5,\"outcomeTimeout\":3000}" more "}"
 
 static const char *rule_of(void) {
   return word(json_object_get(world.document, "stopped"), "rule");
@@ -465,7 +466,8 @@ static void a_dry_run_counts_and_leaves_nothing(void **state) {
   json_t *answer = request(0, "operations.start", "{\"kind\":\"requeue\",\"filter\":{},\"dryRun\":true}");
   assert_string_equal(word(answer, "state"), "dry");
   assert_true(json_is_null(json_object_get(answer, "id")));
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "snapshot"), "count")), LETTERS);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "snapshot"), "count")),
+                   LETTERS);
   run_for(2000);
   assert_null(world.document);
   assert_int_equal(world.done + world.audits, 0);
@@ -480,7 +482,8 @@ static void a_wrong_argument_is_named_by_its_path(void **state) {
       {"\"kind\":\"requeue\",\"filter\":{},\"canary\":5", "/canary"},
       {"\"kind\":\"discard\",\"filter\":{},\"canary\":{\"count\":1}", "/canary"},
       {"\"kind\":\"requeue\",\"filter\":{},\"canary\":{}", "/canary/count"},
-      {"\"kind\":\"requeue\",\"filter\":{},\"canary\":{\"count\":1,\"outcomeTimeout\":0}", "/canary/outcomeTimeout"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"canary\":{\"count\":1,\"outcomeTimeout\":0}",
+       "/canary/outcomeTimeout"},
       {"\"kind\":\"requeue\",\"filter\":{},\"stop\":{\"share\":20}", "/stop/share"},
       {"\"kind\":\"requeue\",\"filter\":{},\"stop\":{\"share\":1,\"least\":0}", "/stop/least"}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -505,8 +508,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_stopped_engine_asks_nothing_more, setup, teardown),
       cmocka_unit_test_setup_teardown(a_canary_that_succeeds_lets_the_rest_go, setup, teardown),
       cmocka_unit_test_setup_teardown(a_canary_that_dies_again_stops_the_operation, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_canary_without_an_outcome_stops_the_operation_in_time, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_canary_that_passed_is_not_held_again_by_another_owner, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_canary_without_an_outcome_stops_the_operation_in_time, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_canary_that_passed_is_not_held_again_by_another_owner, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(too_many_that_die_again_stop_the_operation, setup, teardown),
       cmocka_unit_test_setup_teardown(a_share_below_the_limit_lets_it_go_on, setup, teardown),
       cmocka_unit_test_setup_teardown(a_dry_run_counts_and_leaves_nothing, setup, teardown),

@@ -48,13 +48,19 @@ static void on_letter(evsi_redis_request *request, uint64_t tag, const evsi_redi
 }
 
 static void read_one(evsi_redis_request *request, const char *prefix, evs_bytes name, evs_bytes entry) {
-  char *key = evsi_redis_key(prefix, name, "");
+  char *key = evsi_redis_key(prefix, name, ""), *notes = evsi_redis_key(EVSI_REDIS_NOTES, name, "");
   char id[EVSI_REDIS_ID_TEXT];
   snprintf(id, sizeof id, "%.*s", (int)entry.size, entry.data);
   uint64_t most = evsi_redis_request_number(request, "maxBody", 0, UINT32_MAX);
   bool is_limited = json_is_integer(json_object_get(request->params, "maxBody"));
-  const evsi_redis_page page = {key ? key : "", false, id, id, 1, is_limited ? most + ENVELOPE_BYTES : 0};
+  const evsi_redis_page page = {.key = key ? key : "",
+                                .notes = notes,
+                                .from = id,
+                                .to = id,
+                                .most = 1,
+                                .longest = is_limited ? most + ENVELOPE_BYTES : 0};
   evsi_redis_letters_read(request, &page, on_letter, 0);
+  evsi_free(notes);
   evsi_free(key);
 }
 

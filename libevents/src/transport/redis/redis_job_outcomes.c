@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_job_outcomes.c - the request `job.outcomes` of the operations engine: how many letters that an operation
- * sent died again (counted where they die), and how many of its first copies are not through yet. */
+ * redis_job_outcomes.c - the request `job.outcomes` of the operations engine: how many letters that an
+ * operation sent died again (counted where they die), and how many of its first copies are not through yet.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ static void ask_waiting(evsi_redis_request *request, size_t at) {
   evsi_redis_request_script call = {.script = EVSI_REDIS_FATES, .keys = 1};
   const char *copies = json_string_value(json_array_get(request->result, at));
   const char *to = evsi_redis_request_text(request, "to");
-  char *key = evsi_redis_key(request->transport->config.stream_prefix, evsi_text(to ? to : name_at(request, at)), "");
+  char *key =
+      evsi_redis_key(request->transport->config.stream_prefix, evsi_text(to ? to : name_at(request, at)), "");
   call.args.body.failed |= key == NULL;
   evsi_redis_arg_text(&call.args, key ? key : "");
   evsi_free(key);
@@ -58,8 +60,8 @@ static void on_progress(evsi_redis_request *request, uint64_t tag, const evsi_re
   if (evsi_redis_request_refused(request, reply, "reading " EVSI_REDIS_PROGRESS))
     return;
   request->done += again > 0 ? (uint64_t)again : 0;
-  json_array_append_new(request->result,
-                        is_canary && copies.size > 0 ? json_stringn(copies.data, copies.size) : json_string(""));
+  json_array_append_new(request->result, is_canary && copies.size > 0 ? json_stringn(copies.data, copies.size)
+                                                                      : json_string(""));
 }
 
 static void ask_progress(evsi_redis_request *request, const char *name) {

@@ -9,6 +9,8 @@
 
 #include "transport/redis/redis_request.h"
 
+/* Can a topic, or one of its partitions, have this name? */
+bool evsi_redis_is_topic(const char *name);
 /* Checks the argument `to` and the topic that it names; goes on with `next`, or answers why not. */
 void evsi_redis_target_check(evsi_redis_request *request, void (*next)(evsi_redis_request *request));
 

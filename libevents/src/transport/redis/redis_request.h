@@ -90,7 +90,12 @@ void evsi_redis_request_dlq_get(evsi_redis_request *request);
 bool evsi_redis_request_filter(evsi_redis_request *request, const json_t *filter, bool is_strict);
 /* ---- redis_dlq_list.c ---- */
 void evsi_redis_request_dlq_list(evsi_redis_request *request);
+void evsi_redis_request_dlq_export(evsi_redis_request *request);
 void evsi_redis_request_dlq_archive(evsi_redis_request *request);
+/* ---- redis_dlq_note.c ---- */
+void evsi_redis_request_dlq_note(evsi_redis_request *request);
+/* ---- redis_dlq_import.c ---- */
+void evsi_redis_request_dlq_import(evsi_redis_request *request);
 /* ---- redis_dlq_groups.c ---- */
 void evsi_redis_request_dlq_groups(evsi_redis_request *request);
 /* ---- redis_dlq_count.c ---- */

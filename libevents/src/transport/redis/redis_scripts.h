@@ -16,11 +16,13 @@
   X(FLEET)                                                                                                   \
   X(HAND)                                                                                                    \
   X(HEARTBEAT)                                                                                               \
+  X(IMPORT)                                                                                                  \
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
   X(LEAVE)                                                                                                   \
   X(LETTERS)                                                                                                 \
   X(MOVE)                                                                                                    \
+  X(NOTE)                                                                                                    \
   X(OUTBOX)                                                                                                  \
   X(PARK)                                                                                                    \
   X(RECOVER)                                                                                                 \

@@ -17,7 +17,7 @@ static void refuse(evsi_redis_request *request, evs_status status, const char *w
   evsi_redis_request_answer(request, status, evsi_text(text));
 }
 
-static bool is_name(const char *to) {
+bool evsi_redis_is_topic(const char *to) {
   size_t size = strlen(to);
   for (size_t i = 0; i < size; i++) {
     if ((unsigned char)to[i] < 0x21 || strchr("{}/", to[i]))
@@ -60,7 +60,7 @@ void evsi_redis_target_check(evsi_redis_request *request, void (*next)(evsi_redi
   if (!to || json_is_null(to))
     return;
   if (!json_is_string(to) || json_string_length(to) != strlen(json_string_value(to)) ||
-      !is_name(json_string_value(to))) {
+      !evsi_redis_is_topic(json_string_value(to))) {
     evsi_redis_request_answer(request, EVS_VALIDATION,
                               evsi_text("to must be the name of a topic, <topic> or <topic>:<partition>"));
     return;
@@ -94,6 +94,7 @@ void evsi_redis_request_register(evsi_redis_request *request, const char *name, 
   evsi_redis_arg_text(&call.args, id); /* used if there is no registry yet */
   evsi_redis_arg_bytes(&call.args, topic);
   evsi_redis_arg_u64(&call.args, partition == EVS_PARTITION_NONE ? 0 : (uint64_t)partition + 1);
-  evsi_redis_arg_text(&call.args, type);
+  if (type[0])
+    evsi_redis_arg_text(&call.args, type);
   evsi_redis_request_call(request, &call, fn, 0);
 }
