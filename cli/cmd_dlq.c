@@ -136,7 +136,8 @@ static void print_item(const char *text) {
       "id",           "originalId",  "topic",          "partition",     "group",
       "subscription", "attempts",    "firstFailureAt", "lastFailureAt", "consumer",
       "requeueCount", "fingerprint", "action",         "archivedAt",    "archivedBy",
-      "copy",         "reason",      "header",         "headers",       NULL};
+      "copy",         "to",          "reason",         "note",          "header",
+      "headers",      NULL};
   json_t *item = jsontext_frame(input_bytes(text));
   const json_t *error = json_object_get(item, "error"), *value;
   for (size_t i = 0; fields[i]; i++)

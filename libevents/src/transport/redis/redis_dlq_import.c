@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "event/identity.h"
 #include "transport/redis/redis_audit.h"
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_line.h"
@@ -109,13 +108,10 @@ static void store(evsi_redis_request *request, size_t at) {
   const import *made = request->extra;
   const evsi_redis_line *line = &made->lines[at];
   const evsi_redis_config *config = &request->transport->config;
-  const json_t *text = json_array_get(lines_of(request), at);
   evsi_redis_request_script call = {.script = made->use.is_event ? EVSI_REDIS_SEND : EVSI_REDIS_IMPORT,
                                     .keys = made->use.is_event ? 2 : 4};
-  char hash[65] = "", suffix[96];
-  call.args.body.failed |=
-      evsi_sha256_hex(evsi_bytes(json_string_value(text), json_string_length(text)), hash) != 0;
-  snprintf(suffix, sizeof suffix, ":%s/%s", made->use.is_event ? "line" : "dead", hash);
+  char suffix[96];
+  snprintf(suffix, sizeof suffix, ":%s/%s", made->use.is_event ? "line" : "dead", line->hash);
   put_key(&call.args, made->use.is_event ? config->stream_prefix : config->dlq_prefix, line->name, "");
   if (!made->use.is_event) {
     put_key(&call.args, EVSI_REDIS_INDEX, line->name, "");

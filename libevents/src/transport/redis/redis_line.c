@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "event/base64.h"
 #include "event/envelope.h"
+#include "event/identity.h"
 #include "event/json_scan.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_outbox.h"
@@ -197,6 +198,16 @@ static const char *read_line(const json_t *root, const evsi_redis_line_use *use,
   return why ? why : read_fields(root, use, out);
 }
 
+static bool hash_line(const json_t *root, evsi_redis_line *out) {
+  evsi_buf all = {0};
+  const json_t *id = json_object_get(root, "id");
+  evsi_buf_add(&all, json_string_value(id), json_string_length(id) + 1);
+  evsi_buf_add(&all, out->entry.data, out->entry.size);
+  bool is_done = !all.failed && !evsi_sha256_hex(evsi_bytes(all.data, all.size), out->hash);
+  evsi_buf_free(&all);
+  return is_done;
+}
+
 const char *evsi_redis_line_read(evs_bytes text, const evsi_redis_line_use *use, evsi_redis_line *out) {
   size_t offset;
   memset(out, 0, sizeof *out);
@@ -204,9 +215,9 @@ const char *evsi_redis_line_read(evs_bytes text, const evsi_redis_line_use *use,
     return "it is no JSON";
   json_t *root = json_loadb(text.data, text.size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
   const char *why = root ? read_line(root, use, out) : "it has a member twice";
-  json_decref(root);
-  if (!why && (out->entry.failed || !out->name || !out->type))
+  if (!why && (out->entry.failed || !out->name || !out->type || !hash_line(root, out)))
     why = "out of memory";
+  json_decref(root);
   return why;
 }
 

@@ -17,6 +17,7 @@ typedef struct evsi_redis_line {
   char *name;          /* of its stream */
   char *type;          /* full type of the event, or "" when it cannot be read */
   char *record, *note; /* JSON, NULL: none */
+  char hash[65];       /* of what is stored: the same for the same line, however it is written */
   evsi_buf entry;      /* fields of the event as MessagePack */
 } evsi_redis_line;
 
