@@ -86,7 +86,7 @@ typedef struct cli_call {
   uint32_t limit;                     /* 0: not given */
   uint32_t rate;                      /* 0: not given */
   uint32_t max_redrives, canary, outcome_timeout_ms, stop_percent; /* 0: not given */
-  uint32_t timeout_ms;                /* 0: not given */
+  uint32_t timeout_ms;                                             /* 0: not given */
   uint32_t port;
   const char **words; /* verb and arguments, owned */
   const char **args;  /* after the verb */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cmd_dlq_change.c - `events dlq requeue`, `dlq discard`, `dlq purge` and `dlq restore`. With --all the ids are collected
- * first: what fails again meanwhile comes back as a new dead letter and is not requeued without end. */
+ * cmd_dlq_change.c - `events dlq requeue`, `dlq discard`, `dlq purge` and `dlq restore`. With --all the ids
+ * are collected first: what fails again meanwhile comes back as a new dead letter and is not requeued without
+ * end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,8 @@ static void print_outcome(const dlq_change *change) {
     output_json(document, false);
     json_decref(document);
   } else {
-    printf("%s%s %llu", CLI_HAS(change->cli, DRY_RUN) ? "would be " : "", change->done, (unsigned long long)change->changed);
+    printf("%s%s %llu", CLI_HAS(change->cli, DRY_RUN) ? "would be " : "", change->done,
+           (unsigned long long)change->changed);
     if (change->already)
       printf(", already done %llu", (unsigned long long)change->already);
     if (change->missing)
@@ -155,9 +157,10 @@ static int checked_change(cli_call *cli, dlq_change change) {
   if (all == some)
     return output_usage(change.verb, all ? "give ids or --all, not both" : "say which: ids, or --all");
   if (some && ((cli->given & (CLI_SELECT | CLI_BIT(LIMIT))) || dlq_is_operation(cli)))
-    return output_usage(change.verb,
-                        "--topic, --type, --group, --text, --fingerprint, --limit, --rate, --canary and --stop-at "
-                        "are for --all");
+    return output_usage(
+        change.verb,
+        "--topic, --type, --group, --text, --fingerprint, --limit, --rate, --canary and --stop-at "
+        "are for --all");
   if (dlq_is_operation(cli) && (CLI_HAS(cli, LIMIT) || CLI_HAS(cli, DRY_RUN)))
     return output_usage(change.verb, "as an operation it takes all: no --limit, no --dry-run");
   /* The archive is as large as what was ever changed: the store walks it, not this command. */
@@ -205,10 +208,11 @@ int cmd_dlq_discard(cli_call *cli) {
 }
 
 int cmd_dlq_purge(cli_call *cli) {
-  return checked_change(
-      cli,
-      (dlq_change){
-          .method = "dlq.discard", .verb = "dlq purge", .kind = "discard", .done = "discarded", .is_purge = true});
+  return checked_change(cli, (dlq_change){.method = "dlq.discard",
+                                          .verb = "dlq purge",
+                                          .kind = "discard",
+                                          .done = "discarded",
+                                          .is_purge = true});
 }
 
 int cmd_dlq_restore(cli_call *cli) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cmd_dlq_transfer.c - `events dlq export`, `dlq import` and `dlq note`: dead letters as JSON Lines, out of one
- * store and into another, and notes on them. */
+ * cmd_dlq_transfer.c - `events dlq export`, `dlq import` and `dlq note`: dead letters as JSON Lines, out of
+ * one store and into another, and notes on them. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -141,7 +141,7 @@ static void print_import(const import *run) {
 int cmd_dlq_import(cli_call *cli) {
   const char *path = cli->arg_count > 0 ? cli->args[0] : "-";
   bool is_file = strcmp(path, "-") != 0;
-  import run = {.cli = cli, .lines = json_array()};
+import run = {.cli = cli, .lines = json_array() };
   run.input.fd = is_file ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
   if (run.input.fd < 0) {
     output_problem("%s cannot be read", path);

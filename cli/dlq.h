@@ -9,7 +9,8 @@
 /* {topic, type, group, text, fingerprint} as far as given. */
 json_t *dlq_selection(const cli_call *cli);
 
-/* Adds what the options say about how to change them: allGroups, to, create, maxRedrives, force, dryRun, reason. */
+/* Adds what the options say about how to change them: allGroups, to, create, maxRedrives, force, dryRun,
+ * reason. */
 void dlq_add_options(const cli_call *cli, json_t *params);
 /* Do the options ask for an operation, which survives this process? */
 bool dlq_is_operation(const cli_call *cli);

@@ -67,7 +67,8 @@ static const cli_verb verbs[] = {
      CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(REASON) | CLI_BIT(DRY_RUN), 0, 1 << 20,
      cmd_dlq_purge},
     {"dlq note", "TEXT ID...", "write a note on dead letters",
-     "Write a note on dead letters, which list and show give, and which goes along into the archive. An empty TEXT "
+     "Write a note on dead letters, which list and show give, and which goes along into the archive. An "
+     "empty TEXT "
      "takes it away.\v"
      "Example:\n  events dlq note 'waits for the bank' main/order-events/1763920000000-0",
      CLI_STORE, 2, 1 << 20, cmd_dlq_note},
@@ -76,8 +77,10 @@ static const cli_verb verbs[] = {
      "Example:\n  events dlq export --topic order-events > letters.jsonl",
      CLI_SOURCE | CLI_BIT(TRANSPORT) | CLI_BIT(TIMEOUT) | CLI_SELECT | CLI_BIT(LIMIT), 0, 0, cmd_dlq_export},
     {"dlq import", "[FILE|-]", "make dead letters of exported lines",
-     "Make dead letters of lines of `dlq export` again, or with --into-stream store their events again, for the "
-     "group that failed or with --all-groups for all. The same line is taken once. A wrong line is reported with its "
+     "Make dead letters of lines of `dlq export` again, or with --into-stream store their events again, for "
+     "the "
+     "group that failed or with --all-groups for all. The same line is taken once. A wrong line is reported "
+     "with its "
      "number and the rest go on.\v"
      "Example:\n  events dlq import letters.jsonl",
      CLI_STORE | CLI_BIT(INTO_STREAM) | CLI_BIT(ALL_GROUPS), 0, 1, cmd_dlq_import},
