@@ -331,16 +331,28 @@ static json_t *do_note(test_scene *scene, const json_t *step, json_t **out_error
   return ask_for(scene, "dlq.note", params, NULL, out_error);
 }
 
+/* Reads the answer itself: to a scenario numbers are reals, in a line they have to stay what they are. */
 static json_t *do_export_letters(test_scene *scene, const json_t *step, json_t **out_error) {
-  json_t *items = ask_for(scene, "dlq.export", members(step, selection), "items", out_error), *item;
+  json_t *params = members(step, selection), *page = NULL, *item;
+  char *text = json_dumps(params, JSON_COMPACT), *answer = NULL;
+  evs_error *error = NULL;
   size_t i;
+  if (evs_call(scene->at->system, "dlq.export", text, strlen(text), REQUEST_MS, &answer, &error) == EVS_OK)
+    page = json_loads(answer, 0, NULL);
+  else
+    *out_error = stage_error(error);
   json_decref(scene->stage->lines);
   scene->stage->lines = json_array();
-  json_array_foreach(items, i, item) {
-    char *text = json_dumps(item, JSON_COMPACT);
-    json_array_append_new(scene->stage->lines, json_string(text));
-    free(text);
+  json_array_foreach(json_object_get(page, "items"), i, item) {
+    char *line = json_dumps(item, JSON_COMPACT);
+    json_array_append_new(scene->stage->lines, json_string(line));
+    free(line);
   }
+  json_t *items = json_incref(json_object_get(page, "items"));
+  evs_string_free(answer);
+  free(text);
+  json_decref(page);
+  json_decref(params);
   return items;
 }
 
