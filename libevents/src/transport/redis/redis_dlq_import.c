@@ -200,12 +200,12 @@ static void import_all(evsi_redis_request *request) {
 
 static void read_lines(evsi_redis_request *request) {
   import *made = request->extra;
-  uint64_t first = evsi_redis_request_number(request, "from", 1, INT64_MAX / 2);
+  json_int_t first = (json_int_t)evsi_redis_request_number(request, "from", 1, INT64_MAX / 2);
   request->result = json_array();
   for (; made->count < json_array_size(lines_of(request)); made->count++) {
     size_t at = made->count;
     const json_t *line = json_array_get(lines_of(request), at);
-    json_array_append_new(request->result, json_pack("{s:I}", "line", (json_int_t)(first + at)));
+    json_array_append_new(request->result, json_pack("{s:I}", "line", first + (json_int_t)at));
     const char *why =
         json_is_string(line)
             ? evsi_redis_line_read(evsi_bytes(json_string_value(line), json_string_length(line)), &made->use,

@@ -336,14 +336,21 @@ static void on_streams(evsi_redis_request *request, uint64_t tag, const evsi_red
   request->step = replay_next;
 }
 
+static void end_replay(void *transport) {
+  ((evs_transport *)transport)->is_replaying = false;
+}
+
 static void find_streams(evsi_redis_request *request) {
   evsi_redis_args args = {0};
+  request->transport->is_replaying = true;
+  request->extra = request->transport;
+  request->extra_free = end_replay;
   evsi_redis_arg_text(&args, "SMEMBERS");
   evsi_redis_arg_text(&args, STREAMS);
   evsi_redis_request_send(request, &args, on_streams, 0);
 }
 
 void evsi_redis_outbox_replay(evs_transport *transport) {
-  if (transport->command.is_up && !transport->is_closing)
+  if (transport->command.is_up && !transport->is_closing && !transport->is_replaying)
     evsi_redis_request_own(transport, find_streams);
 }
