@@ -22,7 +22,7 @@ for at = 5, #ARGV, 2 do
     if #fields > most_fields then
       fields = {'fields', cmsgpack.pack(fields)}
     end
-    add_letter(dlq, index, fields, record)
+    write_letter(dlq, index, fields, record)
     if type(operation) == 'string' and #operation <= 64 and string.find(operation, '^%x+$') then
       -- Whoever drives the operation sees that what it sent dies again.
       local progress = progress_beside(index, operation)

@@ -6,7 +6,7 @@ local known = redis.call('GET', sent)
 if known then
   return {known, 0}
 end
-local letter = add_letter(dlq, index, cmsgpack.unpack(ARGV[2]), ARGV[3])
+local letter = write_letter(dlq, index, cmsgpack.unpack(ARGV[2]), ARGV[3])
 redis.call('SET', sent, letter, 'PX', ARGV[1])
 if ARGV[4] ~= '' then
   redis.call('HSET', notes, letter, ARGV[4])

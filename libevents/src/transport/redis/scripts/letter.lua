@@ -127,7 +127,7 @@ local function trim(archive, archived, bounds, count)
 end
 
 -- Adds a dead letter with its mark and counts it; gives its id.
-local function add_letter(dlq, index, event, record)
+local function write_letter(dlq, index, event, record)
   local entry = {dlq, '*', unpack(event)}
   entry[#entry + 1] = 'dead'
   entry[#entry + 1] = record

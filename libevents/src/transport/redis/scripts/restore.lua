@@ -20,7 +20,7 @@ local function restore(id)
     return {'KEPT', about.action or 'unknown'}
   end
   local event, record = split_letter(fields)
-  local letter = add_letter(dlq, index, event, record)
+  local letter = write_letter(dlq, index, event, record)
   if type(about.note) == 'table' then
     redis.call('HSET', notes, letter, encode(about.note))
   end
