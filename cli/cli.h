@@ -43,8 +43,16 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(ARCHIVED, "archived", NULL, "look into the archive")                                                     \
   X(EDIT, "edit", "FILE", "send with this body (JSON) instead; - reads it from stdin")                       \
   X(RATE, "rate", "N", "at most N a second, as an operation that survives its process")                      \
-  X(PURGE, "purge", NULL, "remove for good, past the archive")                                               \
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
+  X(TO, "to", "TOPIC", "send to this topic instead of the event's own")                                      \
+  X(CREATE, "create", NULL, "the topic of --to may be new")                                                  \
+  X(MAX_REDRIVES, "max-redrives", "N", "refuse what came back N times; default 10")                          \
+  X(FORCE, "force", NULL, "however often it came back")                                                      \
+  X(DRY_RUN, "dry-run", NULL, "only say what would be done")                                                 \
+  X(CANARY, "canary", "N", "the first N have to succeed before the rest goes")                               \
+  X(OUTCOME_TIMEOUT, "outcome-timeout", "MS", "how long to wait for a canary's outcome; default 60000")      \
+  X(STOP_AT, "stop-at", "PERCENT", "stop when more than this share dies again")                              \
+  X(INTO_STREAM, "into-stream", NULL, "store the events again instead of the dead letters")                  \
   X(REASON, "reason", "TEXT", "why, for those who look at it later")                                         \
   X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")                            \
   X(ROLE, "role", "ROLE", "publisher, consumer (default), operator or viewer")                               \
@@ -80,7 +88,8 @@ typedef struct cli_call {
   uint64_t count;                     /* 0: no bound */
   uint32_t limit;                     /* 0: not given */
   uint32_t rate;                      /* 0: not given */
-  uint32_t timeout_ms;                /* 0: not given */
+  uint32_t max_redrives, canary, outcome_timeout_ms, stop_percent; /* 0: not given */
+  uint32_t timeout_ms;                                             /* 0: not given */
   uint32_t port;
   uint64_t delay_ms;
   uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…, 0: not given */
@@ -116,6 +125,10 @@ int cmd_dlq_list(cli_call *cli);
 int cmd_dlq_show(cli_call *cli);
 int cmd_dlq_requeue(cli_call *cli);
 int cmd_dlq_discard(cli_call *cli);
+int cmd_dlq_purge(cli_call *cli);
+int cmd_dlq_note(cli_call *cli);
+int cmd_dlq_export(cli_call *cli);
+int cmd_dlq_import(cli_call *cli);
 int cmd_dlq_groups(cli_call *cli);
 int cmd_dlq_archive(cli_call *cli);
 int cmd_dlq_restore(cli_call *cli);

@@ -133,10 +133,10 @@ static void print_part(const char *text, const char *name) {
 
 static void print_item(const char *text) {
   static const char *const fields[] = {
-      "id",           "originalId",  "topic",          "partition",     "group",
-      "subscription", "attempts",    "firstFailureAt", "lastFailureAt", "consumer",
-      "requeueCount", "fingerprint", "action",         "archivedAt",    "archivedBy",
-      "copy",         "reason",      "header",         "headers",       NULL};
+      "id",       "originalId",     "topic",         "partition", "group",        "subscription",
+      "attempts", "firstFailureAt", "lastFailureAt", "consumer",  "requeueCount", "fingerprint",
+      "action",   "archivedAt",     "archivedBy",    "copy",      "to",           "reason",
+      "note",     "header",         "headers",       NULL};
   json_t *item = jsontext_frame(input_bytes(text));
   const json_t *error = json_object_get(item, "error"), *value;
   for (size_t i = 0; fields[i]; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cmd_dlq_change.c - `events dlq requeue`, `dlq discard` and `dlq restore`. With --all the ids are collected
- * first: what fails again meanwhile comes back as a new dead letter and is not requeued without end. */
+ * cmd_dlq_change.c - `events dlq requeue`, `dlq discard`, `dlq purge` and `dlq restore`. With --all the ids
+ * are collected first: what fails again meanwhile comes back as a new dead letter and is not requeued without
+ * end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ typedef struct dlq_change {
   const char *verb;   /* "dlq requeue" */
   const char *kind;   /* of an operation: "requeue" */
   const char *done;   /* member of the answer that counts: "requeued" */
+  bool is_purge;
   json_t *results;
   json_t *edit; /* or NULL */
   uint64_t changed, already, missing, failed;
@@ -51,13 +53,19 @@ static bool is_already(const char *outcome) {
   return strncmp(outcome, "already_", strlen("already_")) == 0;
 }
 
+/* In a dry run nothing is done, and would be. */
+static bool is_done(const dlq_change *change, const char *outcome) {
+  size_t skipped = strncmp(outcome, "would_be_", strlen("would_be_")) == 0 ? strlen("would_be_") : 0;
+  return strcmp(outcome + skipped, change->done) == 0;
+}
+
 static void count_result(dlq_change *change, json_t *result) {
   const char *outcome = output_string(result, "outcome");
   if (is_already(outcome))
     change->already++;
   else if (strcmp(outcome, "not_found") == 0)
     change->missing++;
-  else if (strcmp(outcome, change->done) == 0)
+  else if (is_done(change, outcome))
     change->changed++;
   else
     change->failed++;
@@ -71,12 +79,9 @@ static int change_ids(dlq_change *change, json_t *ids) {
     for (size_t i = from; i < total && i < from + CHUNK; i++)
       json_array_append(chunk, json_array_get(ids, i));
     json_t *params = json_pack("{s:o}", "ids", chunk);
-    if (CLI_HAS(change->cli, ALL_GROUPS))
-      json_object_set_new(params, "allGroups", json_true());
-    if (CLI_HAS(change->cli, PURGE))
+    dlq_add_options(change->cli, params);
+    if (change->is_purge)
       json_object_set_new(params, "purge", json_true());
-    if (change->cli->text[CLI_OPT_REASON])
-      json_object_set_new(params, "reason", json_string(change->cli->text[CLI_OPT_REASON]));
     if (change->edit)
       json_object_set(params, "edit", change->edit);
     int code = session_call_json(change->cli, change->method, params, &answer);
@@ -94,7 +99,7 @@ static void print_failures(const dlq_change *change) {
   json_t *result;
   json_array_foreach(change->results, i, result) {
     const char *outcome = output_string(result, "outcome"), *message = output_string(result, "message");
-    bool fine = strcmp(outcome, change->done) == 0 || is_already(outcome);
+    bool fine = is_done(change, outcome) || is_already(outcome);
     if (!fine)
       output_problem("%s: %s%s%s", output_string(result, "id"),
                      strcmp(outcome, "not_found") == 0 ? "no such dead letter" : outcome,
@@ -109,7 +114,8 @@ static void print_outcome(const dlq_change *change) {
     output_json(document, false);
     json_decref(document);
   } else {
-    printf("%s %llu", change->done, (unsigned long long)change->changed);
+    printf("%s%s %llu", CLI_HAS(change->cli, DRY_RUN) ? "would be " : "", change->done,
+           (unsigned long long)change->changed);
     if (change->already)
       printf(", already done %llu", (unsigned long long)change->already);
     if (change->missing)
@@ -150,14 +156,15 @@ static int checked_change(cli_call *cli, dlq_change change) {
   bool all = CLI_HAS(cli, ALL), some = cli->arg_count > 0;
   if (all == some)
     return output_usage(change.verb, all ? "give ids or --all, not both" : "say which: ids, or --all");
-  if (some && (cli->given & (CLI_SELECT | CLI_BIT(LIMIT) | CLI_BIT(RATE))))
-    return output_usage(change.verb,
-                        "--topic, --type, --group, --text, --fingerprint, --limit and --rate are "
-                        "for --all");
-  if (cli->rate && (CLI_HAS(cli, LIMIT) || CLI_HAS(cli, PURGE)))
-    return output_usage(change.verb, "with --rate it takes all and keeps them: no --limit, no --purge");
+  if (some && ((cli->given & (CLI_SELECT | CLI_BIT(LIMIT))) || dlq_is_operation(cli)))
+    return output_usage(
+        change.verb,
+        "--topic, --type, --group, --text, --fingerprint, --limit, --rate, --canary and --stop-at "
+        "are for --all");
+  if (dlq_is_operation(cli) && (CLI_HAS(cli, LIMIT) || CLI_HAS(cli, DRY_RUN)))
+    return output_usage(change.verb, "as an operation it takes all: no --limit, no --dry-run");
   /* The archive is as large as what was ever changed: the store walks it, not this command. */
-  if (cli->rate || (all && strcmp(change.kind, "restore") == 0))
+  if (dlq_is_operation(cli) || (all && strcmp(change.kind, "restore") == 0))
     return dlq_operate(cli, change.kind, change.done);
   change.cli = cli;
   change.results = json_array();
@@ -198,6 +205,14 @@ int cmd_dlq_discard(cli_call *cli) {
   return checked_change(
       cli,
       (dlq_change){.method = "dlq.discard", .verb = "dlq discard", .kind = "discard", .done = "discarded"});
+}
+
+int cmd_dlq_purge(cli_call *cli) {
+  return checked_change(cli, (dlq_change){.method = "dlq.discard",
+                                          .verb = "dlq purge",
+                                          .kind = "discard",
+                                          .done = "discarded",
+                                          .is_purge = true});
 }
 
 int cmd_dlq_restore(cli_call *cli) {

@@ -23,6 +23,28 @@ json_t *dlq_selection(const cli_call *cli) {
   return selection;
 }
 
+void dlq_add_options(const cli_call *cli, json_t *params) {
+  const struct {
+    const char *name;
+    bool is_given;
+  } flags[] = {{"allGroups", CLI_HAS(cli, ALL_GROUPS)},
+               {"create", CLI_HAS(cli, CREATE)},
+               {"force", CLI_HAS(cli, FORCE)},
+               {"dryRun", CLI_HAS(cli, DRY_RUN)}};
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    if (flags[i].is_given)
+      json_object_set_new(params, flags[i].name, json_true());
+  }
+  select_by(params, "to", cli->text[CLI_OPT_TO]);
+  select_by(params, "reason", cli->text[CLI_OPT_REASON]);
+  if (cli->max_redrives)
+    json_object_set_new(params, "maxRedrives", json_integer(cli->max_redrives));
+}
+
+bool dlq_is_operation(const cli_call *cli) {
+  return cli->rate || cli->canary || cli->stop_percent;
+}
+
 int dlq_page(cli_call *cli, const char *method, uint32_t limit, char **cursor, char **out_json) {
   json_t *params = dlq_selection(cli);
   if (CLI_HAS(cli, NEWEST))

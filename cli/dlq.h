@@ -9,6 +9,12 @@
 /* {topic, type, group, text, fingerprint} as far as given. */
 json_t *dlq_selection(const cli_call *cli);
 
+/* Adds what the options say about how to change them: allGroups, to, create, maxRedrives, force, dryRun,
+ * reason. */
+void dlq_add_options(const cli_call *cli, json_t *params);
+/* Do the options ask for an operation, which survives this process? */
+bool dlq_is_operation(const cli_call *cli);
+
 /* One page of `dlq.list`, `dlq.archive` or `audit`; *cursor (owned, may be NULL) moves on and is NULL after
  * the last page. *out_json is the answer, freed with free(). */
 int dlq_page(cli_call *cli, const char *method, uint32_t limit, char **cursor, char **out_json);

@@ -22,10 +22,15 @@ static int start(cli_call *cli, const char *kind, json_t **out_operation) {
   json_t *params = json_pack("{s:s,s:o}", "kind", kind, "filter", dlq_selection(cli));
   if (cli->rate)
     json_object_set_new(params, "rate", json_integer(cli->rate));
-  if (CLI_HAS(cli, ALL_GROUPS))
-    json_object_set_new(params, "allGroups", json_true());
-  if (cli->text[CLI_OPT_REASON])
-    json_object_set_new(params, "reason", json_string(cli->text[CLI_OPT_REASON]));
+  dlq_add_options(cli, params);
+  if (cli->canary) {
+    json_t *canary = json_pack("{s:i}", "count", (int)cli->canary);
+    if (cli->outcome_timeout_ms)
+      json_object_set_new(canary, "outcomeTimeout", json_integer(cli->outcome_timeout_ms));
+    json_object_set_new(params, "canary", canary);
+  }
+  if (cli->stop_percent)
+    json_object_set_new(params, "stop", json_pack("{s:f}", "share", cli->stop_percent / 100.0));
   return session_call_json(cli, "operations.start", params, out_operation);
 }
 
@@ -78,8 +83,12 @@ static void print_outcome(cli_call *cli, const json_t *operation, const char *do
     printf(", skipped %lld", skipped);
   if (failed)
     printf(", failed %lld", failed);
-  printf(strcmp(output_string(operation, "state"), "done") == 0 ? "\n" : " (%s)\n",
-         output_string(operation, "state"));
+  const json_t *stopped = json_object_get(operation, "stopped");
+  if (json_is_object(stopped))
+    printf(" (stopped: %s)\n", output_string(stopped, "message"));
+  else
+    printf(strcmp(output_string(operation, "state"), "done") == 0 ? "\n" : " (%s)\n",
+           output_string(operation, "state"));
 }
 
 int dlq_operate(cli_call *cli, const char *kind, const char *done) {

@@ -58,19 +58,43 @@ static const cli_verb verbs[] = {
      "this command waits for it, Ctrl-C aborts it, and when the process dies another one goes on.\v"
      "Examples:\n  events dlq requeue main/order-events/1763920000000-0\n"
      "  events dlq requeue main/order-events/1763920000000-0 --edit fixed.json\n"
-     "  events dlq requeue --all --topic order-events --rate 50",
+     "  events dlq requeue --all --topic order-events --canary 5 --rate 50 --stop-at 20",
      CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(ALL_GROUPS) | CLI_BIT(EDIT) |
-         CLI_BIT(RATE) | CLI_BIT(REASON),
+         CLI_BIT(RATE) | CLI_BIT(REASON) | CLI_BIT(TO) | CLI_BIT(CREATE) | CLI_BIT(MAX_REDRIVES) |
+         CLI_BIT(FORCE) | CLI_BIT(DRY_RUN) | CLI_BIT(CANARY) | CLI_BIT(OUTCOME_TIMEOUT) | CLI_BIT(STOP_AT),
      0, 1 << 20, cmd_dlq_requeue},
     {"dlq discard", "ID...\n--all", "move dead letters to the archive",
      "Discard dead letters: they are moved to the archive, from where `dlq restore` brings them back until "
      "they "
-     "are too old. With --purge their events are gone.\v"
+     "are too old.\v"
      "Example:\n  events dlq discard --all --topic order-events --text 'card expired' --reason 'cards of "
      "May'",
      CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(RATE) | CLI_BIT(REASON) |
-         CLI_BIT(PURGE),
+         CLI_BIT(DRY_RUN),
      0, 1 << 20, cmd_dlq_discard},
+    {"dlq purge", "ID...\n--all", "remove dead letters for good",
+     "Purge dead letters, past the archive: their events are gone.\v"
+     "Example:\n  events dlq purge --all --topic order-events --dry-run",
+     CLI_STORE | CLI_SELECT | CLI_BIT(ALL) | CLI_BIT(LIMIT) | CLI_BIT(REASON) | CLI_BIT(DRY_RUN), 0, 1 << 20,
+     cmd_dlq_purge},
+    {"dlq note", "TEXT ID...", "write a note on dead letters",
+     "Write a note on dead letters, which list and show give, and which goes along into the archive. An "
+     "empty TEXT "
+     "takes it away.\v"
+     "Example:\n  events dlq note 'waits for the bank' main/order-events/1763920000000-0",
+     CLI_STORE, 2, 1 << 20, cmd_dlq_note},
+    {"dlq export", "", "write dead letters as JSON Lines",
+     "Write all dead letters that the options select, one line each, with all that is stored of them.\v"
+     "Example:\n  events dlq export --topic order-events > letters.jsonl",
+     CLI_SOURCE | CLI_BIT(TRANSPORT) | CLI_BIT(TIMEOUT) | CLI_SELECT | CLI_BIT(LIMIT), 0, 0, cmd_dlq_export},
+    {"dlq import", "[FILE|-]", "make dead letters of exported lines",
+     "Make dead letters of lines of `dlq export` again, or with --into-stream store their events again, for "
+     "the "
+     "group that failed or with --all-groups for all. The same line is taken once. A wrong line is reported "
+     "with its "
+     "number and the rest go on.\v"
+     "Example:\n  events dlq import letters.jsonl",
+     CLI_STORE | CLI_BIT(INTO_STREAM) | CLI_BIT(ALL_GROUPS), 0, 1, cmd_dlq_import},
     {"dlq archive", "", "list what was requeued, edited or discarded",
      "List the archive of dead letters, the newest first.\v"
      "Example:\n  events dlq archive --topic order-events --limit 20",

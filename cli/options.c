@@ -101,6 +101,18 @@ static void parse_option(cli_call *cli, int index, const char *text, struct argp
   case CLI_OPT_ACK:
     parse_level(cli, text, state);
     break;
+  case CLI_OPT_MAX_REDRIVES:
+    cli->max_redrives = (uint32_t)parse_number("max-redrives", text, 1000000, state);
+    break;
+  case CLI_OPT_CANARY:
+    cli->canary = (uint32_t)parse_number("canary", text, 1000, state);
+    break;
+  case CLI_OPT_OUTCOME_TIMEOUT:
+    cli->outcome_timeout_ms = (uint32_t)parse_number("outcome-timeout", text, 86400000, state);
+    break;
+  case CLI_OPT_STOP_AT:
+    cli->stop_percent = (uint32_t)parse_number("stop-at", text, 100, state);
+    break;
   case CLI_OPT_TIMEOUT:
     cli->timeout_ms = (uint32_t)parse_number("timeout", text, 86400000, state);
     break;

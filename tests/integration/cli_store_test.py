@@ -136,8 +136,9 @@ def test_dlq_archive_and_restore_undo_a_discard(on, store, dead):
     assert len(dead_letters(on)) == 3
 
 
-def test_dlq_discard_purge_removes_for_good(on, dead):
-    assert on("dlq", "discard", "--all", "--purge") == "discarded 3\n"
+def test_dlq_purge_removes_for_good(on, dead):
+    assert on("dlq", "purge", "--all", "--dry-run") == "would be discarded 3\n"
+    assert on("dlq", "purge", "--all") == "discarded 3\n"
     assert on("dlq", "archive") == "nothing in the archive\n"
 
 
@@ -161,6 +162,43 @@ def test_dlq_requeue_at_a_rate_is_an_operation_in_the_log(on, dead):
     assert [row["action"] for row in log] == ["operations.end", "operations.start"]
     assert log[0]["operation"] == operation["id"]
     assert operation["id"] in on("dlq", "log")
+
+
+def test_dlq_requeue_to_another_topic_says_where_it_is(on, store, dead):
+    id_ = dead[0]["id"]
+    assert events("--redis", store.url, "dlq", "requeue", id_, "--to", "repair").returncode == 5
+    assert on("dlq", "requeue", id_, "--to", "repair", "--create", "--dry-run") == "would be requeued 1\n"
+    (result,) = json.loads(on("dlq", "requeue", id_, "--to", "repair", "--create", "--json"))["results"]
+    assert result["topic"] == "repair" and result["offset"]
+    assert len(entries(store, "repair")) == 1
+    assert "repair" in on("dlq", "show", id_, "--archived")
+
+
+def test_an_operation_whose_canary_nobody_handles_ends_with_1(store, dead):
+    done = events(
+        "--redis", store.url, "dlq", "requeue", "--all", "--to", "nobody", "--create", "--canary", "1",
+        "--outcome-timeout", "300",
+    )
+    assert done.returncode == 1 and "requeued 1 (stopped: " in done.stdout
+
+
+def test_dlq_export_and_import_carry_letters_over(on, store, dead, tmp_path):
+    on("dlq", "note", "see ticket 7", dead[0]["id"])
+    assert "see ticket 7" in on("dlq", "show", dead[0]["id"])
+    lines = on("dlq", "export")
+    assert len(lines.splitlines()) == 3
+    on("dlq", "purge", "--all")
+    file = tmp_path / "letters.jsonl"
+    file.write_bytes(b"no line\n" + lines.encode() + b"\xff\n")
+    done = events("--redis", store.url, "dlq", "import", file)
+    assert (done.returncode, done.stdout) == (1, "imported 3, failed 2\n")
+    assert "line 1: it is no JSON" in done.stderr and "line 5: it is not valid UTF-8" in done.stderr
+    letters = dead_letters(on)
+    assert [each["body"] for each in letters] == [each["body"] for each in dead]
+    assert letters[0]["note"]["text"] == "see ticket 7"
+    file.write_text(lines)
+    assert on("dlq", "import", str(file)) == "imported 0, already done 3\n"
+    assert on("dlq", "import", str(file), "--into-stream") == "imported 3\n"
 
 
 def test_an_interrupted_operation_is_aborted(on, store, dead):

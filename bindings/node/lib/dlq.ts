@@ -5,9 +5,9 @@
 import { ValidationError } from './errors.js';
 import { checkOptions, show } from './event.js';
 import type { EventHeader } from './message.js';
-import { Operations } from './operations.js';
-import type { ChangeOptions, StoreOptions } from './operations.js';
+import type { ChangeOptions, RedriveOptions, StoreOptions } from './operations.js';
 import type { Runtime } from './runtime.js';
+import { Transfer } from './transfer.js';
 
 /** What selects dead letters: all that is given must hold. */
 export interface DeadLetterFilter {
@@ -50,9 +50,7 @@ export interface Selection extends ChangeOptions {
   readonly limit?: number;
 }
 
-export interface RequeueOptions extends Selection {
-  /** Send the event to every group, not only to the one that failed. */
-  readonly allGroups?: boolean;
+export interface RequeueOptions extends Selection, RedriveOptions {
   /** Another body for the only one of `ids`: JSON text, or bytes. The original stays in the archive. */
   readonly edit?: string | Uint8Array;
 }
@@ -61,6 +59,8 @@ export interface DiscardOptions extends Selection {
   readonly reason?: string;
   /** For good, past the archive. */
   readonly purge?: boolean;
+  /** Only say what would be done. */
+  readonly dryRun?: boolean;
 }
 
 export interface DeadLetter {
@@ -77,6 +77,7 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly fingerprint: string;
   readonly requeueCount: number;
+  readonly note: { readonly text: string; readonly by: string; readonly at: number } | null;
   readonly [member: string]: unknown;
 }
 
@@ -113,10 +114,12 @@ export interface Settled {
   readonly outcome: string;
   readonly offset?: string;
   readonly newId?: string;
+  /** Where it is, when that is not its own topic. */
+  readonly topic?: string;
   readonly message?: string;
 }
 
-export class DeadLetters extends Operations {
+export class DeadLetters extends Transfer {
   /** Made by the system. */
   constructor(runtime: Runtime) {
     super(runtime);
@@ -145,13 +148,13 @@ export class DeadLetters extends Operations {
   }
 
   /** Sends dead letters back to the group that failed; the events keep their ids, attempts start anew. */
-  async requeue(options: RequeueOptions): Promise<{ requeued: number; results: Settled[] }> {
+  async requeue(options: RequeueOptions): Promise<{ requeued: number; wouldBe?: number; results: Settled[] }> {
     const { edit, ...rest } = selected(options) as RequeueOptions;
     return this.ask('dlq.requeue', edit === undefined ? rest : { ...rest, edit: editOf(edit) });
   }
 
   /** Moves dead letters to the archive, from where restore() brings them back; with `purge` for good. */
-  async discard(options: DiscardOptions): Promise<{ discarded: number; results: Settled[] }> {
+  async discard(options: DiscardOptions): Promise<{ discarded: number; wouldBe?: number; results: Settled[] }> {
     return this.ask('dlq.discard', selected(options));
   }
 

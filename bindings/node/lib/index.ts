@@ -48,7 +48,15 @@ export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
 export { Message, Metadata } from './message.js';
 export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
-export type { ChangeOptions, Operation, OperationChange, StartOptions, StoreOptions } from './operations.js';
+export type {
+  ChangeOptions,
+  Operation,
+  OperationChange,
+  RedriveOptions,
+  StartOptions,
+  StoreOptions,
+} from './operations.js';
+export type { ImportedLine, ImportOptions } from './transfer.js';
 export { EventPublisher } from './publisher.js';
 export type { BatchEvent } from './publisher.js';
 export {

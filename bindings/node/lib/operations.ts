@@ -21,21 +21,43 @@ export interface ChangeOptions extends StoreOptions {
 export interface Operation {
   readonly id: string;
   readonly kind: 'requeue' | 'discard' | 'restore';
-  readonly state: 'running' | 'paused' | 'done' | 'aborted';
+  /** `stopped`: by a rule of its own, which `stopped` names; `dry`: nothing was begun. */
+  readonly state: 'running' | 'paused' | 'done' | 'aborted' | 'stopped' | 'dry';
   readonly done: number;
   readonly skipped: number;
   readonly failed: number;
   readonly remaining: number | null;
+  /** Died again of what was requeued; null where nobody looks at it. */
+  readonly again: number | null;
+  readonly stopped: { readonly rule: 'canary' | 'outcomeTimeout' | 'share'; readonly message: string } | null;
   readonly [member: string]: unknown;
 }
 
-export interface StartOptions extends ChangeOptions {
+/** Whereto, and how often: of requeueing. */
+export interface RedriveOptions extends ChangeOptions {
+  /** Send the event to every group, not only to the one that failed. */
+  readonly allGroups?: boolean;
+  /** Another topic, or one of its partitions: `<topic>:<partition>`. */
+  readonly to?: string;
+  /** That topic may be new. */
+  readonly create?: boolean;
+  /** What came back so often is refused (10), unless with `force`. */
+  readonly maxRedrives?: number;
+  readonly force?: boolean;
+  /** Only say what would be done. */
+  readonly dryRun?: boolean;
+}
+
+export interface StartOptions extends RedriveOptions {
   /** Letters a second; absent: no limit. */
   readonly rate?: number;
   /** The same key is the same operation, whoever asks again. */
   readonly key?: string;
-  readonly allGroups?: boolean;
   readonly reason?: string;
+  /** The first ones have to succeed within `outcomeTimeout` milliseconds (60,000) before the rest goes. */
+  readonly canary?: { readonly count: number; readonly outcomeTimeout?: number };
+  /** It stops itself when more than this share of at least so many letters (20) dies again. */
+  readonly stop?: { readonly share: number; readonly least?: number };
 }
 
 export interface OperationChange extends ChangeOptions {

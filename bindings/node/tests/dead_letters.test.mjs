@@ -139,3 +139,38 @@ test('the fleet knows this system', async (t) => {
   );
   assert.equal(found.stats.service, 'in-the-fleet');
 });
+
+test('letters are noted, exported and imported', async (t) => {
+  const { dlq, ...system } = await openOnRedis(t, redis);
+  const topic = await bury({ dlq, ...system }, 'carried', 3);
+  const [{ id }] = (await dlq.list({ topic })).items;
+  assert.equal((await dlq.note([id], 'see ticket 7', { actor: 'ann' })).noted, 1);
+  assert.equal((await dlq.get(id)).note.text, 'see ticket 7');
+  const lines = [];
+  for await (const line of dlq.export({ topic })) lines.push(line);
+  assert.equal(lines.length, 3);
+  await dlq.discard({ filter: { topic }, purge: true });
+  const { imported, results } = await dlq.import(['no line', ...lines]);
+  assert.deepEqual([imported, results[0].message, results[3].line], [3, 'line 1: it is no JSON', 4]);
+  const letters = (await dlq.list({ topic })).items;
+  assert.deepEqual(letters.map(({ body }) => body), [0, 1, 2]);
+  assert.equal(letters[0].note.text, 'see ticket 7');
+  assert.equal((await dlq.import(lines)).imported, 0);
+});
+
+test('a dry run moves nothing, another topic is told, a canary stops', async (t) => {
+  const system = await openOnRedis(t, redis);
+  const topic = await bury(system, 'redriven', 3);
+  const dry = await system.dlq.requeue({ filter: { topic }, dryRun: true });
+  assert.deepEqual([dry.requeued, dry.wouldBe], [0, 3]);
+  const [{ id }] = (await system.dlq.list({ topic })).items;
+  await assert.rejects(system.dlq.requeue({ ids: [id], to: 'mended' }), NotFound);
+  const { results } = await system.dlq.requeue({ ids: [id], to: 'mended', create: true });
+  assert.equal(results[0].topic, 'mended');
+  const canary = { count: 1, outcomeTimeout: 300 };
+  const { id: operation } = await system.dlq.start('requeue', { topic }, { to: 'mended', canary });
+  for await (const { state, stopped } of system.dlq.watch(operation)) {
+    if (state !== 'running') assert.deepEqual([state, stopped.rule], ['stopped', 'outcomeTimeout']);
+  }
+  await assert.rejects(system.dlq.start('requeue', {}, { canary: { count: 0 } }), ({ path }) => path === '/canary/count');
+});

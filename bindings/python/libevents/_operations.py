@@ -61,19 +61,35 @@ class Operations:
         rate: Optional[int] = None,
         key: Optional[str] = None,
         all_groups: bool = False,
+        to: Optional[str] = None,
+        create: bool = False,
+        max_redrives: Optional[int] = None,
+        force: bool = False,
+        canary: Optional[Mapping[str, Any]] = None,
+        stop: Optional[Mapping[str, Any]] = None,
+        dry_run: bool = False,
         actor: Optional[str] = None,
         reason: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Operation:
         """Begins to "requeue", "discard" or "restore" all that the filter selects now, `rate` a second. It goes on
-        when this process ends, in any other that looks at operations. The same `key` is the same operation."""
+        when this process ends, in any other that looks at operations. The same `key` is the same operation.
+        With `canary={"count": n, "outcome_timeout": ms}` the first n have to succeed before it goes on; with
+        `stop={"share": 0.2}` it stops itself when more than that share dies again. A `dry_run` only counts."""
         params = given(
             kind=kind,
             filter=camel_keys(filter),
             rate=rate,
             key=key,
             allGroups=all_groups or None,
+            to=to,
+            create=create or None,
+            maxRedrives=max_redrives,
+            force=force or None,
+            canary=None if canary is None else camel_keys(canary),
+            stop=stop,
+            dryRun=dry_run or None,
             actor=actor,
             reason=reason,
             transport=transport,
@@ -145,19 +161,35 @@ class SyncOperations:
         rate: Optional[int] = None,
         key: Optional[str] = None,
         all_groups: bool = False,
+        to: Optional[str] = None,
+        create: bool = False,
+        max_redrives: Optional[int] = None,
+        force: bool = False,
+        canary: Optional[Mapping[str, Any]] = None,
+        stop: Optional[Mapping[str, Any]] = None,
+        dry_run: bool = False,
         actor: Optional[str] = None,
         reason: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Operation:
         """Begins to "requeue", "discard" or "restore" all that the filter selects now, `rate` a second. It goes on
-        when this process ends, in any other that looks at operations. The same `key` is the same operation."""
+        when this process ends, in any other that looks at operations. The same `key` is the same operation.
+        With `canary={"count": n, "outcome_timeout": ms}` the first n have to succeed before it goes on; with
+        `stop={"share": 0.2}` it stops itself when more than that share dies again. A `dry_run` only counts."""
         params = given(
             kind=kind,
             filter=camel_keys(filter),
             rate=rate,
             key=key,
             allGroups=all_groups or None,
+            to=to,
+            create=create or None,
+            maxRedrives=max_redrives,
+            force=force or None,
+            canary=None if canary is None else camel_keys(canary),
+            stop=stop,
+            dryRun=dry_run or None,
             actor=actor,
             reason=reason,
             transport=transport,

@@ -6,8 +6,9 @@ import base64
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
-from ._operations import AsyncAsk, Operations, SyncAsk, SyncOperations, given
+from ._operations import AsyncAsk, SyncAsk, given
 from ._options import camel_keys
+from ._transfer import SyncTransfer, Transfer
 from .errors import ValidationError
 
 DeadLetter = Dict[str, Any]
@@ -24,17 +25,20 @@ class Page(NamedTuple):
 
 
 class Requeued(NamedTuple):
-    """How many went back, and for each id what became of it: {"id": …, "outcome": …}."""
+    """How many went back, and for each id what became of it: {"id": …, "outcome": …}. In a dry run none did, and
+    `would_be` is how many it would have been."""
 
     requeued: int
     results: List[Dict[str, Any]]
+    would_be: int = 0
 
 
 class Discarded(NamedTuple):
-    """How many were thrown away, and for each id what became of it."""
+    """How many were thrown away, and for each id what became of it; `would_be` as in Requeued."""
 
     discarded: int
     results: List[Dict[str, Any]]
+    would_be: int = 0
 
 
 class Restored(NamedTuple):
@@ -101,12 +105,12 @@ def _letter(answer: str) -> DeadLetter:
 
 def _requeued(answer: str) -> Requeued:
     fields = json.loads(answer)
-    return Requeued(fields["requeued"], fields["results"])
+    return Requeued(fields["requeued"], fields["results"], fields.get("wouldBe", 0))
 
 
 def _discarded(answer: str) -> Discarded:
     fields = json.loads(answer)
-    return Discarded(fields["discarded"], fields["results"])
+    return Discarded(fields["discarded"], fields["results"], fields.get("wouldBe", 0))
 
 
 def _restored(answer: str) -> Restored:
@@ -119,7 +123,7 @@ def _groups(answer: str) -> Groups:
     return Groups(fields["groups"], fields["total"])
 
 
-class DeadLetters(Operations):
+class DeadLetters(Transfer):
     """`system.dlq` of the asyncio face."""
 
     def __init__(self, ask: AsyncAsk) -> None:
@@ -192,18 +196,29 @@ class DeadLetters(Operations):
         filter: Optional[Mapping[str, Any]] = None,
         all_groups: bool = False,
         edit: Union[str, bytes, None] = None,
+        to: Optional[str] = None,
+        create: bool = False,
+        max_redrives: Optional[int] = None,
+        force: bool = False,
+        dry_run: bool = False,
         limit: Optional[int] = None,
         actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Requeued:
         """Sends dead letters back to the group that failed, or with `all_groups` to every group. With `edit` the only
-        one gets another body, JSON text or bytes, and the original stays in the archive."""
+        one gets another body, JSON text or bytes, and the original stays in the archive. `to` is another topic, which
+        `create` may make. What came back `max_redrives` times (10) is refused, unless with `force`."""
         params = _selection(
             ids,
             filter,
             allGroups=all_groups or None,
             edit=_edit(edit),
+            to=to,
+            create=create or None,
+            maxRedrives=max_redrives,
+            force=force or None,
+            dryRun=dry_run or None,
             limit=limit,
             actor=actor,
             transport=transport,
@@ -217,13 +232,20 @@ class DeadLetters(Operations):
         filter: Optional[Mapping[str, Any]] = None,
         reason: Optional[str] = None,
         purge: bool = False,
+        dry_run: bool = False,
         actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Discarded:
         """Moves dead letters to the archive, from where `restore` brings them back; with `purge` for good."""
         params = _selection(
-            ids, filter, reason=reason, purge=purge or None, actor=actor, transport=transport
+            ids,
+            filter,
+            reason=reason,
+            purge=purge or None,
+            dryRun=dry_run or None,
+            actor=actor,
+            transport=transport,
         )
         return _discarded(await self._ask("dlq.discard", params, timeout))
 
@@ -254,7 +276,7 @@ class DeadLetters(Operations):
         return _restored(await self._ask("dlq.restore", params, timeout))
 
 
-class SyncDeadLetters(SyncOperations):
+class SyncDeadLetters(SyncTransfer):
     """`system.dlq` of the synchronous face; the same methods, waiting."""
 
     def __init__(self, ask: SyncAsk) -> None:
@@ -327,18 +349,29 @@ class SyncDeadLetters(SyncOperations):
         filter: Optional[Mapping[str, Any]] = None,
         all_groups: bool = False,
         edit: Union[str, bytes, None] = None,
+        to: Optional[str] = None,
+        create: bool = False,
+        max_redrives: Optional[int] = None,
+        force: bool = False,
+        dry_run: bool = False,
         limit: Optional[int] = None,
         actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Requeued:
         """Sends dead letters back to the group that failed, or with `all_groups` to every group. With `edit` the only
-        one gets another body, JSON text or bytes, and the original stays in the archive."""
+        one gets another body, JSON text or bytes, and the original stays in the archive. `to` is another topic, which
+        `create` may make. What came back `max_redrives` times (10) is refused, unless with `force`."""
         params = _selection(
             ids,
             filter,
             allGroups=all_groups or None,
             edit=_edit(edit),
+            to=to,
+            create=create or None,
+            maxRedrives=max_redrives,
+            force=force or None,
+            dryRun=dry_run or None,
             limit=limit,
             actor=actor,
             transport=transport,
@@ -352,13 +385,20 @@ class SyncDeadLetters(SyncOperations):
         filter: Optional[Mapping[str, Any]] = None,
         reason: Optional[str] = None,
         purge: bool = False,
+        dry_run: bool = False,
         actor: Optional[str] = None,
         transport: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Discarded:
         """Moves dead letters to the archive, from where `restore` brings them back; with `purge` for good."""
         params = _selection(
-            ids, filter, reason=reason, purge=purge or None, actor=actor, transport=transport
+            ids,
+            filter,
+            reason=reason,
+            purge=purge or None,
+            dryRun=dry_run or None,
+            actor=actor,
+            transport=transport,
         )
         return _discarded(self._ask("dlq.discard", params, timeout))
 

@@ -2,6 +2,7 @@
 """Dead letters of both faces: groups, counts, edit, archive, restore, operations, the log."""
 
 import asyncio
+import json
 
 import libevents
 import pytest
@@ -122,5 +123,55 @@ async def test_the_synchronous_face_does_the_same(redis_config):
             assert len(archive.items) == 3
             assert system.dlq.restore([archive.items[0]["id"]]).restored == 1
             assert system.dlq.log(limit=1).items[0]["action"] == "dlq.restore"
+            lines = list(system.dlq.export({"topic": topic}))
+            assert len(lines) == 1
+            assert system.dlq.note([json.loads(lines[0])["id"]], None).noted == 1
+            assert system.dlq.import_lines(["x", *lines]).imported == 1
 
     await asyncio.get_running_loop().run_in_executor(None, run)
+
+
+async def test_letters_are_noted_exported_and_imported(redis_config):
+    async with libevents.EventSystem(redis_config) as system:
+        topic = await bury(system, redis_config["service"], 3)
+        id_ = (await system.dlq.list(topic)).items[0]["id"]
+        assert (await system.dlq.note([id_], "see ticket 7", actor="ann")).noted == 1
+        assert (await system.dlq.get(id_))["note"]["text"] == "see ticket 7"
+        lines = [line async for line in system.dlq.export({"topic": topic})]
+        assert len(lines) == 3
+        await system.dlq.discard(filter={"topic": topic}, purge=True)
+
+        async def from_file():
+            for line in ["no line\n", *lines]:
+                yield line
+
+        answer = await system.dlq.import_lines(from_file())
+        assert answer.imported == 3
+        assert answer.results[0]["message"] == "line 1: it is no JSON"
+        letters = (await system.dlq.list(topic)).items
+        assert [letter["body"] for letter in letters] == [0, 1, 2]
+        assert letters[0]["note"]["text"] == "see ticket 7"
+        assert (await system.dlq.import_lines(from_file())).imported == 0
+
+
+async def test_a_dry_run_moves_nothing_another_topic_is_told_and_a_canary_stops(redis_config):
+    async with libevents.EventSystem(redis_config) as system:
+        topic = await bury(system, redis_config["service"], 3)
+        dry = await system.dlq.requeue(filter={"topic": topic}, dry_run=True)
+        assert (dry.requeued, dry.would_be) == (0, 3)
+        id_ = (await system.dlq.list(topic)).items[0]["id"]
+        target = topic + "-mended"
+        with pytest.raises(libevents.NotFound):
+            await system.dlq.requeue([id_], to=target)
+        answer = await system.dlq.requeue([id_], to=target, create=True)
+        assert answer.results[0]["topic"] == target
+        operation = await system.dlq.start(
+            "requeue", {"topic": topic}, to=topic + "-quiet", create=True, canary={"count": 1, "outcome_timeout": 300}
+        )
+        async for current in system.dlq.watch(operation["id"]):
+            pass
+        assert current["state"] == "stopped"
+        assert current["stopped"]["rule"] in ("canary", "outcomeTimeout")
+        with pytest.raises(libevents.ValidationError) as caught:
+            await system.dlq.start("requeue", {}, canary={"count": 0})
+        assert caught.value.path == "/canary/count"

@@ -35,19 +35,28 @@ static json_int_t number(const json_t *object, const char *name) {
   return json_integer_value(json_object_get(object, name));
 }
 
+/* What it looks at while it runs; absent where the core is older, or nothing was asked. */
+static json_t *with_rules(json_t *shown, const json_t *operation) {
+  static const char *const names[] = {"to", "canary", "stop", "stopped", "again"};
+  for (size_t i = 0; shown && i < sizeof names / sizeof names[0]; i++)
+    json_object_set_new(shown, names[i], evsd_member(operation, names[i]));
+  return shown;
+}
+
 /* An operation of the core as the interface shows it. */
 static json_t *operation_of(const json_t *operation) {
-  return json_pack(
-      "{s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:n}", "id",
-      evsd_member(operation, "id"), "kind", evsd_text(operation, "kind", "requeue"), "filter",
-      evsd_member(operation, "filter"), "snapshot", snapshot_of(operation), "rate",
-      evsd_member(operation, "rate"), "actor", evsd_text(operation, "actor", "?"), "state",
-      evsd_text(operation, "state", "running"), "done", number(operation, "done"), "skipped",
-      number(operation, "skipped"), "failed", number(operation, "failed"), "remaining",
-      evsd_member(operation, "remaining"), "errors", errors_of(operation), "lastError",
-      evsd_member(operation, "lastError"), "reason", evsd_member(operation, "reason"), "startedAt",
-      number(operation, "startedAt"), "updatedAt", number(operation, "updatedAt"), "endedAt",
-      evsd_member(operation, "endedAt"), "results");
+  json_t *shown =
+      json_pack("{s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:n}",
+                "id", evsd_member(operation, "id"), "kind", evsd_text(operation, "kind", "requeue"), "filter",
+                evsd_member(operation, "filter"), "snapshot", snapshot_of(operation), "rate",
+                evsd_member(operation, "rate"), "actor", evsd_text(operation, "actor", "?"), "state",
+                evsd_text(operation, "state", "running"), "done", number(operation, "done"), "skipped",
+                number(operation, "skipped"), "failed", number(operation, "failed"), "remaining",
+                evsd_member(operation, "remaining"), "errors", errors_of(operation), "lastError",
+                evsd_member(operation, "lastError"), "reason", evsd_member(operation, "reason"), "startedAt",
+                number(operation, "startedAt"), "updatedAt", number(operation, "updatedAt"), "endedAt",
+                evsd_member(operation, "endedAt"), "results");
+  return with_rules(shown, operation);
 }
 
 void evsd_get_operations(evsd_request *request) {
@@ -70,7 +79,7 @@ void evsd_get_operation(evsd_request *request) {
 }
 
 static json_t *result_of(const json_t *given) {
-  static const char *const optional[] = {"message", "offset", "newId"};
+  static const char *const optional[] = {"message", "offset", "newId", "topic"};
   const char *id = evsd_text(given, "id", "");
   char *key = evsd_key_of_id(id);
   json_t *result = json_pack("{s:s, s:s, s:s}", "id", id, "key", key ? key : "", "outcome",
@@ -92,7 +101,7 @@ static json_t *ended_operation(evsd_request *request, const char *kind, const js
   size_t i;
   json_array_foreach(json_object_get(answer, "results"), i, given) {
     const char *outcome = evsd_text(given, "outcome", "error");
-    bool is_error = strcmp(outcome, "error") == 0;
+    bool is_error = strcmp(outcome, "error") == 0 || strcmp(outcome, "too_often") == 0;
     bool is_done = strcmp(outcome, "requeued") == 0 || strcmp(outcome, "discarded") == 0 ||
                    strcmp(outcome, "restored") == 0;
     counts[is_done ? 0 : is_error ? 2 : 1]++;
@@ -102,12 +111,13 @@ static json_t *ended_operation(evsd_request *request, const char *kind, const js
     json_array_append_new(results, result_of(given));
   }
   json_t *reason = json_object_get(request->body, "reason");
-  return json_pack(
-      "{s:n, s:s, s:n, s:n, s:n, s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:n, s:O?, s:I, s:I, s:I, s:o}", "id",
-      "kind", kind, "filter", "snapshot", "rate", "actor", request->caller.name, "state", "done", "done",
-      counts[0], "skipped", counts[1], "failed", counts[2], "remaining", 0, "errors", errors, "lastError",
-      "reason", reason, "startedAt", started, "updatedAt", (json_int_t)evsd_wall_ms(), "endedAt",
-      (json_int_t)evsd_wall_ms(), "results", results);
+  json_t *shown =
+      json_pack("{s:n, s:s, s:n, s:n, s:n, s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:n, s:O?, s:I, s:I, s:I, s:o}",
+                "id", "kind", kind, "filter", "snapshot", "rate", "actor", request->caller.name, "state",
+                "done", "done", counts[0], "skipped", counts[1], "failed", counts[2], "remaining", 0,
+                "errors", errors, "lastError", "reason", reason, "startedAt", started, "updatedAt",
+                (json_int_t)evsd_wall_ms(), "endedAt", (json_int_t)evsd_wall_ms(), "results", results);
+  return with_rules(shown, request->body);
 }
 
 static void do_at_once(evsd_request *request, const char *kind, json_t *ids, json_t *params) {
@@ -138,8 +148,28 @@ static void start(evsd_request *request, const char *kind, json_t *filter, json_
   json_decref(answer);
 }
 
+/* The core checks these and names what is wrong with them. */
+static void add_redrive(const evsd_request *request, json_t *params) {
+  static const char *const names[] = {"to", "force", "canary", "stop"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    json_t *value = json_object_get(request->body, names[i]);
+    if (value)
+      json_object_set(params, names[i], value);
+  }
+}
+
+static bool has_rules(const evsd_request *request) {
+  return json_object_get(request->body, "canary") || json_object_get(request->body, "stop");
+}
+
+static void refuse_rules(evsd_request *request, json_t *params) {
+  json_decref(params);
+  evsd_problem(request, 400, "bad_body", "\"canary\" and \"stop\" are for a filter: keys are done at once.");
+}
+
 void evsd_post_operation(evsd_request *request) {
-  static const char *const known[] = {"kind", "scope", "rate", "reason", NULL};
+  static const char *const known[] = {"kind",  "scope",  "rate", "reason", "to",
+                                      "force", "canary", "stop", NULL};
   const char *reason = NULL, *kind = evsd_body_members(request, known) ? evsd_kind_read(request) : NULL;
   evsd_scope scope = {0};
   uint32_t rate = 0;
@@ -148,7 +178,10 @@ void evsd_post_operation(evsd_request *request) {
     json_t *params = evsd_actor_params(request);
     if (reason)
       json_object_set_new(params, "reason", json_string(reason));
-    if (scope.ids)
+    add_redrive(request, params);
+    if (scope.ids && has_rules(request))
+      refuse_rules(request, params);
+    else if (scope.ids)
       do_at_once(request, kind, scope.ids, params);
     else
       start(request, kind, scope.filter, params);

@@ -118,6 +118,11 @@ function startOperation({ kind, scope, rate }) {
   const common = {
     kind,
     rate: rate ?? null,
+    to: null,
+    canary: null,
+    stop: null,
+    stopped: null,
+    again: null,
     actor: 'ana',
     skipped: 0,
     failed: 0,

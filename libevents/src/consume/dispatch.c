@@ -84,7 +84,7 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
   }
 }
 
-static void match(evsi_entry *entry, evsi_outgoing *outgoing) {
+static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered = false;
   evsi_consume *consume = entry->group->consume;
@@ -105,23 +105,17 @@ static void match(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_dead(entry, "HashMismatch", "the body does not have the SHA-256 of header.hash", outgoing);
     return;
   }
-  requeue requeued = read_requeue(entry);
-  if (requeued.is_for_others) {
-    evsi_count(consume->setup.stats, EVSI_COUNT_ELSEWHERE, 1);
-    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
-    return;
-  }
   entry->deliveries = evsi_calloc(count, sizeof *entry->deliveries);
   if (!entry->deliveries) /* handed back: memory may be there when it comes again */
     evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
   else
-    queue_all(entry, numbers, count, requeued.subscriptions);
-  json_decref(requeued.subscriptions);
+    queue_all(entry, numbers, count, only);
   if (entry->deliveries && entry->open == 0)
     evsi_settle_entry(entry, outgoing); /* all its subscriptions were through before */
 }
 
-void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
+/* An entry of this group; only: the subscriptions that it is for, NULL: all. */
+static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   const char *error_class = NULL;
   if (entry->stored.flags & EVS_ENTRY_BATCH) {
     evsi_bundle_open(entry, outgoing);
@@ -145,7 +139,19 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
   }
   entry->type_label =
       evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, (size_t)size));
-  match(entry, outgoing);
+  match(entry, only, outgoing);
+}
+
+/* First of all: whose entry it is not must not judge it, or what came back would be dead in every group. */
+void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
+  requeue requeued = read_requeue(entry);
+  if (requeued.is_for_others) {
+    evsi_count(entry->group->consume->setup.stats, EVSI_COUNT_ELSEWHERE, 1);
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+    return;
+  }
+  dispatch(entry, requeued.subscriptions, outgoing);
+  json_decref(requeued.subscriptions);
 }
 
 void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,

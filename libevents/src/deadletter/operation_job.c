@@ -48,6 +48,7 @@ bool evsi_job_add(evsi_operations *operations, const json_t *document, json_int_
   job->version = version;
   job->id = evsi_strdup(text_of(document, "id"));
   job->errors = json_array();
+  job->again = -1;
   snprintf(job->owner, sizeof job->owner, "%s", owner);
   if (!job->document || !job->id || !job->errors || !add_streams(job)) {
     evsi_job_free(job);
@@ -69,19 +70,20 @@ void evsi_job_free(evsi_job *job) {
   evsi_free(job->id);
   evsi_free(job->last_error);
   json_decref(job->document);
+  json_decref(job->ending);
+  json_decref(job->stopped);
   json_decref(job->errors);
   evsi_free(job);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------- */
 
-static void ask(evsi_job *job, const char *method, json_t *params, evsi_answer_fn fn) {
+void evsi_job_ask(evsi_job *job, const char *method, json_t *params, evsi_job_answer_fn fn) {
   job->is_asking = true;
   evsi_operations_ask(job->operations, method, params, fn, job);
 }
 
-/* False: it failed, which passes or stays; then it is tried again, from what the store knows. */
-static bool is_answered(evsi_job *job, evs_status status, const char *message) {
+bool evsi_job_answered(evsi_job *job, evs_status status, const char *message) {
   job->is_asking = false;
   evsi_operations_wake(job->operations);
   if (status == EVS_OK)
@@ -117,7 +119,7 @@ static void set_position(evsi_job_stream *stream, const char *position) {
 
 static void on_entered(void *context, evs_status status, const json_t *answer, const char *message) {
   evsi_job *job = context;
-  if (!is_answered(job, status, message))
+  if (!evsi_job_answered(job, status, message))
     return;
   json_array_clear(job->errors);
   for (size_t i = 0; i < job->stream_count; i++) {
@@ -140,8 +142,8 @@ static void enter(evsi_job *job) {
   json_t *names = json_array();
   for (size_t i = 0; i < job->stream_count; i++)
     json_array_append_new(names, json_string(job->streams[i].name));
-  ask(job, "job.enter", json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "streams", names),
-      on_entered);
+  evsi_job_ask(job, "job.enter",
+               json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "streams", names), on_entered);
 }
 
 /* ---- beating ---------------------------------------------------------------------------------- */
@@ -160,10 +162,15 @@ static counts sum_up(const evsi_job *job) {
   return sum;
 }
 
+uint64_t evsi_job_done(const evsi_job *job) {
+  return sum_up(job).done;
+}
+
 static json_t *progress_of(const evsi_job *job) {
   counts sum = sum_up(job);
-  return json_pack("{s:I,s:I,s:I,s:O,s:I,s:o}", "done", (json_int_t)sum.done, "skipped",
-                   (json_int_t)sum.skipped, "failed", (json_int_t)sum.failed, "errors", job->errors,
+  return json_pack("{s:I,s:I,s:I,s:o,s:O,s:I,s:o}", "done", (json_int_t)sum.done, "skipped",
+                   (json_int_t)sum.skipped, "failed", (json_int_t)sum.failed, "again",
+                   job->again < 0 ? json_null() : json_integer(job->again), "errors", job->errors,
                    "updatedAt", (json_int_t)job->operations->setup.env->wall_ms(), "lastError",
                    job->last_error ? json_string(job->last_error) : json_null());
 }
@@ -171,7 +178,7 @@ static json_t *progress_of(const evsi_job *job) {
 static void on_beaten(void *context, evs_status status, const json_t *answer, const char *message) {
   evsi_job *job = context;
   const json_t *document = json_object_get(answer, "document");
-  if (!is_answered(job, status, message))
+  if (!evsi_job_answered(job, status, message))
     return;
   if (!json_is_true(json_object_get(answer, "isOwner")) || !json_is_object(document)) {
     lose(job);
@@ -188,9 +195,9 @@ static void beat(evsi_job *job, uint64_t now) {
   uint64_t usual = evsi_operation_is_state(job->document, "running") ? BEAT_MS : PAUSED_BEAT_MS;
   job->beat_ms = now + (third < usual ? third : usual);
   job->is_unwritten = false;
-  ask(job, "job.beat",
-      json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "progress", progress_of(job)),
-      on_beaten);
+  evsi_job_ask(job, "job.beat",
+               json_pack("{s:s,s:s,s:o}", "id", job->id, "owner", job->owner, "progress", progress_of(job)),
+               on_beaten);
 }
 
 /* ---- moving ----------------------------------------------------------------------------------- */
@@ -210,7 +217,7 @@ static void on_stepped(void *context, evs_status status, const json_t *answer, c
   evsi_job_stream *stream = &job->streams[job->at];
   json_t *each;
   size_t i;
-  if (!is_answered(job, status, message))
+  if (!evsi_job_answered(job, status, message))
     return;
   if (!json_is_true(json_object_get(answer, "isOwner"))) {
     lose(job);
@@ -233,16 +240,19 @@ static void on_stepped(void *context, evs_status status, const json_t *answer, c
 }
 
 static void step(evsi_job *job) {
-  static const char *const copied[] = {"kind", "filter", "allGroups", "actor", "address", "reason"};
+  static const char *const copied[] = {"kind",   "filter", "allGroups",   "actor", "address",
+                                       "reason", "to",     "maxRedrives", "force"};
   const evsi_job_stream *stream = &job->streams[job->at];
   uint64_t rate = number_of(job->document, "rate"), most = rate / STEPS_PER_SECOND;
+  uint64_t canary = evsi_job_canary_left(job);
   most = rate == 0 || most > STEP_MOST ? STEP_MOST : most > 0 ? most : 1;
-  json_t *params =
-      json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "id", job->id, "owner", job->owner, "stream", stream->name,
-                "position", stream->position, "bound", stream->bound, "limit", (json_int_t)most);
+  most = most < canary ? most : canary;
+  json_t *params = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "id", job->id, "owner", job->owner, "stream",
+                             stream->name, "position", stream->position, "bound", stream->bound, "limit",
+                             (json_int_t)most, "isCanary", canary != UINT64_MAX);
   for (size_t i = 0; params && i < sizeof copied / sizeof copied[0]; i++)
     json_object_set(params, copied[i], json_object_get(job->document, copied[i]));
-  ask(job, "job.step", params, on_stepped);
+  evsi_job_ask(job, "job.step", params, on_stepped);
 }
 
 /* ---- ending ----------------------------------------------------------------------------------- */
@@ -250,37 +260,52 @@ static void step(evsi_job *job) {
 static void on_logged(void *context, evs_status status, const json_t *answer, const char *message) {
   evsi_job *job = context;
   (void)answer;
-  if (is_answered(job, status, message))
+  if (evsi_job_answered(job, status, message))
     job->is_over = true;
 }
 
 static void on_ended(void *context, evs_status status, const json_t *answer, const char *message) {
   evsi_job *job = context;
-  if (!is_answered(job, status, message))
+  if (!evsi_job_answered(job, status, message))
     return;
   if (!json_is_true(json_object_get(answer, "isWritten"))) {
     job->beat_ms = 0; /* somebody changed it: read it anew, and decide anew */
     return;
   }
-  json_object_set_new(job->document, "state", json_string("done"));
-  ask(job, "job.audit", evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done),
-      on_logged);
+  json_decref(job->document);
+  job->document = job->ending;
+  job->ending = NULL;
+  evsi_job_ask(job, "job.audit",
+               evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done),
+               on_logged);
 }
 
+/* Done, or stopped by a rule of its own. */
 static void end(evsi_job *job) {
   json_int_t now = (json_int_t)job->operations->setup.env->wall_ms();
-  json_t *document = json_deep_copy(job->document);
-  json_object_set_new(document, "state", json_string("done"));
-  json_object_set_new(document, "endedAt", json_integer(now));
-  json_object_set_new(document, "updatedAt", json_integer(now));
-  ask(job, "job.write",
-      json_pack("{s:s,s:I,s:o}", "id", job->id, "version", job->version, "document", document), on_ended);
+  json_decref(job->ending);
+  job->ending = json_deep_copy(job->document);
+  json_object_set_new(job->ending, "state", json_string(job->stopped ? "stopped" : "done"));
+  if (job->stopped)
+    json_object_set(job->ending, "stopped", job->stopped);
+  json_object_set_new(job->ending, "endedAt", json_integer(now));
+  json_object_set_new(job->ending, "updatedAt", json_integer(now));
+  evsi_job_ask(job, "job.write",
+               json_pack("{s:s,s:I,s:O}", "id", job->id, "version", job->version, "document", job->ending),
+               on_ended);
 }
 
 static bool find_stream(evsi_job *job) {
   while (job->at < job->stream_count && job->streams[job->at].is_done)
     job->at++;
   return job->at < job->stream_count;
+}
+
+static uint64_t next_of(const evsi_job *job, bool may_step, bool is_watched) {
+  uint64_t next = job->beat_ms;
+  if (may_step && job->step_ms < next)
+    next = job->step_ms;
+  return is_watched && job->watch_ms < next ? job->watch_ms : next;
 }
 
 uint64_t evsi_job_turn(evsi_job *job, uint64_t now) {
@@ -295,16 +320,20 @@ uint64_t evsi_job_turn(evsi_job *job, uint64_t now) {
     enter(job);
     return 0;
   }
-  bool is_running = evsi_operation_is_state(job->document, "running");
-  bool has_more = find_stream(job);
-  if (now >= job->beat_ms || (is_running && !has_more && job->is_unwritten))
+  bool is_running = evsi_operation_is_state(job->document, "running"), has_more = find_stream(job);
+  bool is_watched = is_running && !job->stopped && evsi_job_is_watched(job);
+  bool is_held = evsi_job_canary_left(job) == 0 || (evsi_job_canary_left(job) != UINT64_MAX && !has_more);
+  bool is_at_end = is_running && (job->stopped || (!has_more && !is_held));
+  if (now >= job->beat_ms || (is_at_end && job->is_unwritten))
     beat(job, now);
-  else if (is_running && !has_more)
+  else if (is_watched && now >= job->watch_ms)
+    evsi_job_watch(job, has_more);
+  else if (is_at_end)
     end(job);
-  else if (is_running && now >= job->step_ms)
+  else if (is_running && !is_held && now >= job->step_ms)
     step(job);
   else
-    return is_running && job->step_ms < job->beat_ms ? job->step_ms : job->beat_ms;
+    return next_of(job, is_running && !is_held, is_watched);
   return 0;
 }
 

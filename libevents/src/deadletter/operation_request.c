@@ -22,14 +22,19 @@ typedef struct call {
 
 /* ---- ends ------------------------------------------------------------------------------------- */
 
-static void finish(call *made, evs_status status, const char *text) {
+static void refuse(call *made, evs_status status, evsi_refusal refusal) {
   evsi_operations *operations = made->operations;
-  operations->setup.answer(operations->setup.data, made->request, status,
-                           evsi_text(text ? text : "out of memory"));
+  const evsi_operations_answer answer = {status, refusal.path,
+                                         evsi_text(refusal.why ? refusal.why : "out of memory")};
+  operations->setup.answer(operations->setup.data, made->request, &answer);
   json_decref(made->params);
   json_decref(made->document);
   json_decref(made->progress);
   evsi_free(made);
+}
+
+static void finish(call *made, evs_status status, const char *text) {
+  refuse(made, status, (evsi_refusal){NULL, text});
 }
 
 static void finish_json(call *made, json_t *document) {
@@ -129,7 +134,14 @@ static void on_created(void *context, evs_status status, const json_t *answer, c
   }
 }
 
+/* A dry run ends here: what it would take is known, and nothing stands in the store. */
 static void create(call *made) {
+  if (json_is_true(json_object_get(made->params, "dryRun"))) {
+    json_object_set_new(made->document, "id", json_null());
+    json_object_set_new(made->document, "state", json_string("dry"));
+    finish_view(made);
+    return;
+  }
   json_t *key = json_object_get(made->document, "key");
   ask(made, "job.create",
       json_pack("{s:O,s:O,s:O,s:s}", "id", json_object_get(made->document, "id"), "key", key, "document",
@@ -169,21 +181,22 @@ static void on_bounds(void *context, evs_status status, const json_t *answer, co
 
 static void start(call *made) {
   enum { ID_DIGITS = 16 };
+  static const char *const needed[] = {"kind", "filter", "to", "create", "maxRedrives", "force"};
   char id[EVSI_JOB_OWNER_TEXT];
-  const char *why = "there are no random numbers for its id";
+  evsi_refusal refusal = {NULL, "there are no random numbers for its id"};
   if (evsi_operations_random_id(made->operations, id) &&
       evsi_operations_random_id(made->operations, made->owner)) {
     id[ID_DIGITS] = '\0';
-    made->document = evsi_operation_new(made->params, id, made->operations->setup.env->wall_ms(), &why);
+    made->document = evsi_operation_new(made->params, id, made->operations->setup.env->wall_ms(), &refusal);
   }
   if (!made->document) {
-    finish(made, EVS_VALIDATION, why);
+    refuse(made, EVS_VALIDATION, refusal);
     return;
   }
-  ask(made, "job.bounds",
-      json_pack("{s:O,s:O}", "kind", json_object_get(made->document, "kind"), "filter",
-                json_object_get(made->document, "filter")),
-      on_bounds);
+  json_t *asked = json_object();
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+    json_object_set(asked, needed[i], json_object_get(made->document, needed[i]));
+  ask(made, "job.bounds", asked, on_bounds);
 }
 
 /* ---- set -------------------------------------------------------------------------------------- */
@@ -193,7 +206,7 @@ static void look(call *made, evsi_answer_fn fn) {
   if (json_is_string(id))
     ask(made, "job.list", json_pack("{s:O}", "id", id), fn);
   else
-    finish(made, EVS_VALIDATION, "give the id of an operation, a text");
+    refuse(made, EVS_VALIDATION, (evsi_refusal){"/id", "give the id of an operation, a text"});
 }
 
 static void on_found(void *context, evs_status status, const json_t *answer, const char *message);
@@ -240,7 +253,8 @@ void evsi_operations_request(evsi_operations *operations, const char *method, co
                              uint64_t request) {
   call *made = evsi_calloc(1, sizeof *made);
   if (!made) {
-    operations->setup.answer(operations->setup.data, request, EVS_NOMEM, evsi_text("out of memory"));
+    const evsi_operations_answer answer = {EVS_NOMEM, NULL, evsi_text("out of memory")};
+    operations->setup.answer(operations->setup.data, request, &answer);
     return;
   }
   made->operations = operations;

@@ -14,6 +14,13 @@
 /* `answer` is borrowed, and NULL unless status is EVS_OK. */
 typedef void (*evsi_answer_fn)(void *context, evs_status status, const json_t *answer, const char *message);
 
+/* Of a host's request. */
+typedef struct evsi_operations_answer {
+  evs_status status;
+  const char *path; /* of a wrong argument, a JSON pointer, or NULL */
+  evs_bytes json_or_message;
+} evsi_operations_answer;
+
 typedef struct evsi_operations_setup {
   const evsi_env *env;
   evsi_loop *loop;
@@ -21,7 +28,7 @@ typedef struct evsi_operations_setup {
   /* Asks the transport; params is taken. fn is called exactly once, perhaps before this returns. */
   void (*ask)(void *data, const char *method, json_t *params, evsi_answer_fn fn, void *context);
   /* Answers a host's request. */
-  void (*answer)(void *data, uint64_t request, evs_status status, evs_bytes json_or_message);
+  void (*answer)(void *data, uint64_t request, const evsi_operations_answer *answer);
   void (*log)(void *data, int32_t level, const char *message);
 } evsi_operations_setup;
 

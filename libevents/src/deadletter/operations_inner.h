@@ -28,10 +28,13 @@ typedef struct evsi_job {
   json_int_t version;
   evsi_job_stream *streams;
   size_t stream_count, at;
+  json_t *ending;  /* the document of its end, being written, or NULL */
+  json_t *stopped; /* the rule that stops it, or NULL */
+  int64_t again;   /* died again of what it requeued; -1: not looked at */
   json_t *errors;
   char *last_error;
   bool is_asking, is_entered, is_unwritten, is_over;
-  uint64_t step_ms, beat_ms, retry_ms;
+  uint64_t step_ms, beat_ms, retry_ms, watch_ms, held_ms;
 } evsi_job;
 
 struct evsi_operations {
@@ -64,9 +67,30 @@ uint64_t evsi_job_turn(evsi_job *job, uint64_t now);
 void evsi_job_look(evsi_operations *operations, const char *id);
 void evsi_job_free(evsi_job *job);
 
+typedef void (*evsi_job_answer_fn)(void *job, evs_status status, const json_t *answer, const char *message);
+/* The job's only open question; params is taken. */
+void evsi_job_ask(evsi_job *job, const char *method, json_t *params, evsi_job_answer_fn fn);
+/* Takes an answer. False: it failed, which passes or stays; then the job goes on from what the store knows.
+ */
+bool evsi_job_answered(evsi_job *job, evs_status status, const char *message);
+/* What it moved so far. */
+uint64_t evsi_job_done(const evsi_job *job);
+
+/* ---- operation_watch.c ---- */
+/* Does it look at what becomes of the letters that it sent? */
+bool evsi_job_is_watched(const evsi_job *job);
+/* Letters that it may still move before it has to wait for their outcome; UINT64_MAX: any number. */
+uint64_t evsi_job_canary_left(const evsi_job *job);
+/* Asks for the outcomes and decides: goes on, waits, or sets `stopped`. has_more: there are letters left. */
+void evsi_job_watch(evsi_job *job, bool has_more);
+
 /* ---- operation_document.c ---- */
-/* A new operation from the arguments of operations.start; NULL and *out_why when they are wrong. */
-json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms, const char **out_why);
+/* What is wrong with arguments: which of them (a JSON pointer), and why. */
+typedef struct evsi_refusal {
+  const char *path, *why;
+} evsi_refusal;
+/* A new operation from the arguments of operations.start; NULL and *out_refusal when they are wrong. */
+json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms, evsi_refusal *out_refusal);
 /* As hosts see it: the document with its progress. */
 json_t *evsi_operation_view(const json_t *document, const json_t *progress);
 /* Applies state and rate of operations.set; NULL, or why not. */

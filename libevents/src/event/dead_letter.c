@@ -172,8 +172,8 @@ static void add_event(evsi_buf *out, const evsi_dead_letter *letter, const evsi_
 
 static void add_archive(evsi_buf *out, evs_bytes archive) {
   static const char *const names[][2] = {
-      {"archivedAt", "at"}, {"archivedBy", "by"}, {"address", "address"},    {"action", "action"},
-      {"copy", "copy"},     {"reason", "reason"}, {"operation", "operation"}};
+      {"archivedAt", "at"}, {"archivedBy", "by"}, {"address", "address"}, {"action", "action"},
+      {"copy", "copy"},     {"to", "to"},         {"reason", "reason"},   {"operation", "operation"}};
   json_t *root = load_record(archive);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     json_t *value = json_object_get(root, names[i][1]);
@@ -181,6 +181,16 @@ static void add_archive(evsi_buf *out, evs_bytes archive) {
     evsi_buf_addf(out, ",\"%s\":%s", names[i][0], text ? text : "null");
     evsi_free(text);
   }
+  json_decref(root);
+}
+
+/* One that is archived took its note along. */
+static void add_note(evsi_buf *out, const evsi_dead_letter *letter) {
+  json_t *root = load_record(letter->note.size > 0 ? letter->note : letter->archive);
+  const json_t *note = letter->note.size > 0 ? root : json_object_get(root, "note");
+  char *text = json_is_object(note) ? evsi_json_text(note) : NULL;
+  evsi_buf_addf(out, ",\"note\":%s", text ? text : "null");
+  evsi_free(text);
   json_decref(root);
 }
 
@@ -220,6 +230,7 @@ void evsi_dead_letter_json(const evsi_dead_letter *letter, const evsi_dead_view 
     evsi_buf_add(out, ",", 1);
     add_from(out, record, "history", "[]");
   }
+  add_note(out, letter);
   if (letter->archive.size > 0)
     add_archive(out, letter->archive);
   evsi_buf_add(out, "}", 1);

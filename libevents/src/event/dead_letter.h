@@ -21,6 +21,7 @@ typedef struct evsi_dead_letter {
   uint64_t data_size, raw_size;
   evs_bytes record;  /* JSON written when it died, or empty */
   evs_bytes archive; /* JSON written when it was archived, or empty */
+  evs_bytes note;    /* JSON {text, by, at} of what somebody noted on it, or empty */
 } evsi_dead_letter;
 
 /* How much of a letter is shown. */

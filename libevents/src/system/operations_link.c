@@ -49,9 +49,9 @@ static void ask(void *data, const char *method, json_t *params, evsi_answer_fn f
   evsi_request_inner(operations->system, operations->link, method, text, on_answer, asked);
 }
 
-static void answer(void *data, uint64_t request, evs_status status, evs_bytes json_or_message) {
+static void answer(void *data, uint64_t request, const evsi_operations_answer *answer) {
   struct evsi_operations_link *operations = data;
-  evsi_requests_answer(operations->system, request, status, json_or_message);
+  evsi_requests_refuse(operations->system, request, answer->status, answer->path, answer->json_or_message);
 }
 
 static void note(void *data, int32_t level, const char *message) {

@@ -35,15 +35,16 @@ struct evsi_request {
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
 static const char *const transport_methods[] = {
-    "groups",         "groups.pause",   "groups.resume", "fleet",       "topics",           "tail",
-    "delayed",        "delayed.cancel", "dlq.list",      "dlq.get",     "dlq.groups",       "dlq.count",
-    "dlq.requeue",    "dlq.discard",    "dlq.archive",   "dlq.restore", "operations.start", "operations.list",
-    "operations.get", "operations.set", "audit",         "doctor"};
+    "groups",          "groups.pause",   "groups.resume",  "fleet",          "topics",      "tail",
+    "delayed",         "delayed.cancel", "dlq.list",       "dlq.get",        "dlq.groups",  "dlq.count",
+    "dlq.requeue",     "dlq.discard",    "dlq.archive",    "dlq.restore",    "dlq.note",    "dlq.export",
+    "dlq.import",      "operations.start", "operations.list", "operations.get", "operations.set", "audit",
+    "doctor"};
 
 /* They note who asked. */
-static const char *const changing_methods[] = {"delayed.cancel",   "groups.pause",  "groups.resume",
-                                               "dlq.requeue",      "dlq.discard",   "dlq.restore",
-                                               "operations.start", "operations.set"};
+static const char *const changing_methods[] = {
+    "delayed.cancel", "groups.pause", "groups.resume", "dlq.requeue",      "dlq.discard",
+    "dlq.restore",    "dlq.note",     "dlq.import",    "operations.start", "operations.set"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -71,7 +72,7 @@ static void free_request(evsi_request *request) {
 }
 
 /* The only end of a request: whoever took it out of the slots calls this. */
-static void finish(evsi_request *request, evs_status status, evs_bytes json_or_message) {
+static void finish(evsi_request *request, evs_status status, const char *path, evs_bytes json_or_message) {
   evs_error *error = NULL;
   if (request->then) {
     request->then(request->then_data, status, json_or_message);
@@ -81,7 +82,7 @@ static void finish(evsi_request *request, evs_status status, evs_bytes json_or_m
   evs_report report = {
       .kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
   if (status != EVS_OK) {
-    evsi_error(&error, status, NULL, "%s: %.*s", request->method, (int)json_or_message.size,
+    evsi_error(&error, status, path, "%s: %.*s", request->method, (int)json_or_message.size,
                json_or_message.size ? json_or_message.data : "");
     report.message = evsi_text(evs_error_message(error));
     report.detail = evsi_text(evs_error_json(error));
@@ -101,12 +102,17 @@ static void finish(evsi_request *request, evs_status status, evs_bytes json_or_m
   free_request(request);
 }
 
-void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message) {
+void evsi_requests_refuse(evs_system *system, uint64_t id, evs_status status, const char *path,
+                          evs_bytes json_or_message) {
   pthread_mutex_lock(&system->lock);
   evsi_request *request = evsi_slots_remove(&system->requests, id);
   pthread_mutex_unlock(&system->lock);
   if (request)
-    finish(request, status, json_or_message);
+    finish(request, status, path, json_or_message);
+}
+
+void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message) {
+  evsi_requests_refuse(system, id, status, NULL, json_or_message);
 }
 
 /* Why the system is not connected yet; false when every transport is. */
@@ -238,7 +244,7 @@ static void run_request(evsi_task *task) {
   request->id = evsi_slots_add(&system->requests, request);
   pthread_mutex_unlock(&system->lock);
   if (request->id == 0) {
-    finish(request, EVS_NOMEM, evsi_text("out of memory"));
+    finish(request, EVS_NOMEM, NULL, evsi_text("out of memory"));
     return;
   }
   if (atomic_load(&system->state) >= EVSI_CLOSING) {

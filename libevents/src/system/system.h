@@ -106,6 +106,9 @@ evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes p
 /* Looks which requests can be answered now; @thread io. True while some wait. */
 bool evsi_requests_check(evs_system *system);
 void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message);
+/* The same for a failure that one of the arguments caused: path is a JSON pointer to it, or NULL. */
+void evsi_requests_refuse(evs_system *system, uint64_t id, evs_status status, const char *path,
+                          evs_bytes json_or_message);
 void evsi_requests_abort(evs_system *system);
 
 /* A question to a transport that no host made; params (from evsi_alloc) is taken. fn is called exactly once,

@@ -30,6 +30,7 @@ typedef struct engine {
   bool is_frozen, is_cut; /* its process stands still; its questions are not answered by the store */
   bool is_unheard;        /* nor are its looks at all operations, not even by a failure */
   evs_status status;      /* of the last answer to its host */
+  char path[64];          /* of its wrong argument */
   json_t *answer;
 } engine;
 
@@ -40,6 +41,7 @@ static struct {
   json_int_t version, beat;
   char owner[64], slot_owner[64];
   int position, done, moved[LETTERS], audits;
+  int again, handled; /* of what was moved: died again, and got through */
   engine engines[ENGINES];
   evsi_timer *next_timer;
 } world;
@@ -168,6 +170,8 @@ static json_t *answer_of(const char *method, const json_t *params) {
     return enter(params);
   if (strcmp(method, "job.step") == 0)
     return step(params);
+  if (strcmp(method, "job.outcomes") == 0)
+    return json_pack("{s:i,s:i}", "again", world.again, "waiting", world.done - world.again - world.handled);
   if (strcmp(method, "job.bounds") == 0)
     return json_pack("{s:{s:s}}", "bounds", "t", "1000");
   if (strcmp(method, "dlq.count") == 0)
@@ -193,12 +197,15 @@ static void ask(void *data, const char *method, json_t *params, evsi_answer_fn f
   json_decref(answer);
 }
 
-static void answer_host(void *data, uint64_t request, evs_status status, evs_bytes text) {
+static void answer_host(void *data, uint64_t request, const evsi_operations_answer *answer) {
   engine *asked = data;
   (void)request;
   json_decref(asked->answer);
-  asked->status = status;
-  asked->answer = status == EVS_OK ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  asked->status = answer->status;
+  snprintf(asked->path, sizeof asked->path, "%s", answer->path ? answer->path : "");
+  asked->answer = answer->status == EVS_OK
+                      ? json_loadb(answer->json_or_message.data, answer->json_or_message.size, 0, NULL)
+                      : NULL;
 }
 
 static void note(void *data, int32_t level, const char *message) {
@@ -372,6 +379,122 @@ static void a_stopped_engine_asks_nothing_more(void **state) {
   assert_int_equal(world.done, before);
 }
 
+/* ---- watching what becomes of the letters -------------------------------------------------------- */
+
+#define CANARY(more)                                                                                         \
+  "{\"kind\":\"requeue\",\"filter\":{},\"canary\":{\"count\":5,\"outcomeTimeout\":3000}" more "}"
+
+static const char *rule_of(void) {
+  return word(json_object_get(world.document, "stopped"), "rule");
+}
+
+static void a_canary_that_succeeds_lets_the_rest_go(void **state) {
+  (void)state;
+  request(0, "operations.start", CANARY(""));
+  run_for(2000);
+  assert_int_equal(world.done, 5);
+  world.handled = 4;
+  run_for(500);
+  assert_int_equal(world.done, 5);
+  world.handled = 5;
+  run_for(2000);
+  assert_each_moved_once();
+}
+
+static void a_canary_that_dies_again_stops_the_operation(void **state) {
+  (void)state;
+  request(0, "operations.start", CANARY(""));
+  run_for(1000);
+  world.again = 1;
+  run_for(2000);
+  assert_int_equal(world.done, 5);
+  assert_string_equal(word(world.document, "state"), "stopped");
+  assert_string_equal(rule_of(), "canary");
+  assert_int_equal(json_integer_value(json_object_get(world.progress, "again")), 1);
+  assert_int_equal(world.audits, 2);
+}
+
+static void a_canary_without_an_outcome_stops_the_operation_in_time(void **state) {
+  (void)state;
+  request(0, "operations.start", CANARY(""));
+  run_for(2500);
+  assert_string_equal(word(world.document, "state"), "running");
+  run_for(1500);
+  assert_string_equal(word(world.document, "state"), "stopped");
+  assert_string_equal(rule_of(), "outcomeTimeout");
+  assert_int_equal(world.done, 5);
+}
+
+static void a_canary_that_passed_is_not_held_again_by_another_owner(void **state) {
+  (void)state;
+  request(0, "operations.start", CANARY(",\"rate\":50"));
+  request(1, "operations.list", "{}");
+  world.handled = 5;
+  run_for(2000);
+  assert_in_range(world.done, 6, LETTERS - 1);
+  world.engines[0].is_frozen = true;
+  run_for(2 * TIMEOUT_MS + 20000);
+  assert_each_moved_once();
+}
+
+static void too_many_that_die_again_stop_the_operation(void **state) {
+  (void)state;
+  request(0, "operations.start",
+          "{\"kind\":\"requeue\",\"filter\":{},\"rate\":100,\"stop\":{\"share\":0.2,\"least\":50}}");
+  run_for(400);
+  world.again = world.done; /* all of them, but not enough to judge */
+  run_for(50);
+  assert_string_equal(word(world.document, "state"), "running");
+  run_for(1000);
+  assert_string_equal(word(world.document, "state"), "stopped");
+  assert_string_equal(rule_of(), "share");
+  assert_in_range(world.done, 50, 100);
+}
+
+static void a_share_below_the_limit_lets_it_go_on(void **state) {
+  (void)state;
+  world.again = 9;
+  request(0, "operations.start",
+          "{\"kind\":\"requeue\",\"filter\":{},\"rate\":200,\"stop\":{\"share\":0.2,\"least\":50}}");
+  run_for(10000);
+  assert_each_moved_once();
+  assert_int_equal(json_integer_value(json_object_get(world.progress, "again")), 9);
+}
+
+static void a_dry_run_counts_and_leaves_nothing(void **state) {
+  (void)state;
+  json_t *answer = request(0, "operations.start", "{\"kind\":\"requeue\",\"filter\":{},\"dryRun\":true}");
+  assert_string_equal(word(answer, "state"), "dry");
+  assert_true(json_is_null(json_object_get(answer, "id")));
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "snapshot"), "count")),
+                   LETTERS);
+  run_for(2000);
+  assert_null(world.document);
+  assert_int_equal(world.done + world.audits, 0);
+}
+
+static void a_wrong_argument_is_named_by_its_path(void **state) {
+  (void)state;
+  static const char *const wrong[][2] = {
+      {"\"kind\":\"burn\",\"filter\":{}", "/kind"},
+      {"\"kind\":\"requeue\"", "/filter"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"rate\":0", "/rate"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"canary\":5", "/canary"},
+      {"\"kind\":\"discard\",\"filter\":{},\"canary\":{\"count\":1}", "/canary"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"canary\":{}", "/canary/count"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"canary\":{\"count\":1,\"outcomeTimeout\":0}",
+       "/canary/outcomeTimeout"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"stop\":{\"share\":20}", "/stop/share"},
+      {"\"kind\":\"requeue\",\"filter\":{},\"stop\":{\"share\":1,\"least\":0}", "/stop/least"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    char params[256];
+    snprintf(params, sizeof params, "{%s}", wrong[i][0]);
+    evsi_operations_request(world.engines[0].operations, "operations.start", params, 1);
+    assert_int_equal(world.engines[0].status, EVS_VALIDATION);
+    assert_string_equal(world.engines[0].path, wrong[i][1]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(it_keeps_to_its_rate, setup, teardown),
@@ -383,6 +506,16 @@ int main(void) {
       cmocka_unit_test_setup_teardown(what_another_process_asks_is_done_by_the_owner, setup, teardown),
       cmocka_unit_test_setup_teardown(a_look_that_waits_for_its_answer_does_not_spin, setup, teardown),
       cmocka_unit_test_setup_teardown(a_stopped_engine_asks_nothing_more, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_canary_that_succeeds_lets_the_rest_go, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_canary_that_dies_again_stops_the_operation, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_canary_without_an_outcome_stops_the_operation_in_time, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_canary_that_passed_is_not_held_again_by_another_owner, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(too_many_that_die_again_stop_the_operation, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_share_below_the_limit_lets_it_go_on, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_dry_run_counts_and_leaves_nothing, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_wrong_argument_is_named_by_its_path, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -425,6 +425,16 @@ export type OperationRequest = {
   scope: Scope;
   rate?: number;
   reason?: string;
+  to?: string;
+  force?: boolean;
+  canary?: {
+    count: number;
+    outcomeTimeout?: number;
+  };
+  stop?: {
+    share: number;
+    least?: number;
+  };
 };
 
 export type OperationError = {
@@ -435,9 +445,10 @@ export type OperationError = {
 export type OperationResult = {
   id: string;
   key: string;
-  outcome: 'requeued' | 'discarded' | 'restored' | 'already_requeued' | 'already_discarded' | 'not_found' | 'not_restorable' | 'error';
+  outcome: 'requeued' | 'discarded' | 'restored' | 'already_requeued' | 'already_discarded' | 'not_found' | 'not_restorable' | 'too_often' | 'error';
   message?: string;
   offset?: string;
+  topic?: string;
   newId?: string;
 };
 
@@ -452,7 +463,22 @@ export type Operation = {
   } | null;
   rate: number | null;
   actor: string;
-  state: 'running' | 'paused' | 'done' | 'aborted';
+  state: 'running' | 'paused' | 'done' | 'aborted' | 'stopped';
+  to: string | null;
+  canary: {
+    count: number;
+    outcomeTimeout: number;
+    passedAt: number | null;
+  } | null;
+  stop: {
+    share: number;
+    least: number;
+  } | null;
+  stopped: {
+    rule: 'canary' | 'outcomeTimeout' | 'share';
+    message: string;
+  } | null;
+  again: number | null;
   done: number;
   skipped: number;
   failed: number;

@@ -88,6 +88,8 @@ function Progress({ operation }: { operation: Operation }) {
         {formatCount(operation.done)} done, {formatCount(operation.skipped)} skipped (no longer there),{' '}
         {formatCount(operation.failed)} failed
       </p>
+      {operation.again !== null && <p class="meta">{formatCount(operation.again)} died again</p>}
+      {operation.stopped && <Note tone="warn">It stopped itself: {operation.stopped.message}.</Note>}
       {operation.state === 'aborted' && <Note>Aborted: what had not been reached was left as it was.</Note>}
       {operation.lastError && operation.endedAt === null && (
         <Note tone="warn">The store refuses, it is tried again: {operation.lastError}</Note>

@@ -17,6 +17,7 @@ const TONES: Record<Operation['state'], Tone> = {
   paused: 'warn',
   done: 'ok',
   aborted: 'muted',
+  stopped: 'warn',
 };
 
 export function OperationState({ state }: { state: Operation['state'] }) {

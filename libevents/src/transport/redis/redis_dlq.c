@@ -47,14 +47,21 @@ static void on_letter(evsi_redis_request *request, uint64_t tag, const evsi_redi
   evsi_buf_free(&scratch);
 }
 
-/* Takes the key. */
-static void read_one(evsi_redis_request *request, char *key, evs_bytes entry) {
+/* Takes the key of the letters. */
+static void read_one(evsi_redis_request *request, char *key, evs_bytes name, evs_bytes entry) {
+  char *notes = evsi_redis_key(&request->transport->config.layout, EVSI_REDIS_NOTES, name, "");
   char id[EVSI_REDIS_ID_TEXT];
   snprintf(id, sizeof id, "%.*s", (int)entry.size, entry.data);
   uint64_t most = evsi_redis_request_number(request, "maxBody", 0, UINT32_MAX);
   bool is_limited = json_is_integer(json_object_get(request->params, "maxBody"));
-  const evsi_redis_page page = {key ? key : "", false, id, id, 1, is_limited ? most + ENVELOPE_BYTES : 0};
+  const evsi_redis_page page = {.key = key ? key : "",
+                                .notes = notes,
+                                .from = id,
+                                .to = id,
+                                .most = 1,
+                                .longest = is_limited ? most + ENVELOPE_BYTES : 0};
   evsi_redis_letters_read(request, &page, on_letter, 0);
+  evsi_free(notes);
   evsi_free(key);
 }
 
@@ -72,7 +79,8 @@ static void on_archived(evsi_redis_request *request, uint64_t tag, const evsi_re
     evsi_redis_request_answer(request, EVS_NOT_FOUND, evsi_text(text));
     return;
   }
-  read_one(request, evsi_redis_key(&request->transport->config.layout, EVSI_REDIS_ARCHIVE, name, ""), place);
+  read_one(request, evsi_redis_key(&request->transport->config.layout, EVSI_REDIS_ARCHIVE, name, ""), name,
+           place);
 }
 
 static void find_archived(evsi_redis_request *request, evs_bytes name, evs_bytes entry) {
@@ -95,5 +103,5 @@ void evsi_redis_request_dlq_get(evsi_redis_request *request) {
   else if (json_is_true(json_object_get(request->params, "archived")))
     find_archived(request, name, entry);
   else
-    read_one(request, evsi_redis_dlq_key(&request->transport->config.layout, name), entry);
+    read_one(request, evsi_redis_dlq_key(&request->transport->config.layout, name), name, entry);
 }

@@ -9,13 +9,15 @@
 #include "event/envelope_edit.h"
 #include "transport/redis/redis_audit.h"
 #include "transport/redis/redis_move.h"
+#include "transport/redis/redis_outbox.h"
 
 enum { LIMIT_DEFAULT = 10000, LIMIT_MOST = 1000000, RESULTS_MOST = 10000, SCOPE_IDS = 20 };
 
 typedef struct change {
   evsi_redis_move_kind kind;
-  char *note;
-  bool all_groups, is_edit;
+  char *note, *options;
+  bool is_edit, is_dry;
+  const char *to;  /* another topic, or NULL */
   json_t *ids;     /* given, or those of the page that is moved */
   json_t *results; /* the first ones; the counts go on */
   evsi_buf data, raw;
@@ -28,6 +30,7 @@ static void change_free(void *data) {
   if (!made)
     return;
   evsi_free(made->note);
+  evsi_free(made->options);
   evsi_free(made->bounds);
   evsi_buf_free(&made->data);
   evsi_buf_free(&made->raw);
@@ -40,8 +43,10 @@ static void change_free(void *data) {
 
 static void answer(evsi_redis_request *request) {
   const change *made = request->extra;
-  json_t *document = json_pack("{s:I,s:O}", evsi_redis_move_done(made->kind), (json_int_t)request->done,
-                               "results", made->results);
+  json_int_t done = made->is_dry ? 0 : (json_int_t)request->done;
+  json_t *document = json_pack("{s:I,s:O}", evsi_redis_move_done(made->kind), done, "results", made->results);
+  if (made->is_dry)
+    json_object_set_new(document, "wouldBe", json_integer((json_int_t)request->done));
   evsi_redis_request_json(request, document);
   json_decref(document);
 }
@@ -59,12 +64,43 @@ static json_t *scope_of(const evsi_redis_request *request) {
   return json_pack("{s:o,s:I}", "ids", some, "total", (json_int_t)json_array_size(ids));
 }
 
+/* What went to another topic: where it is there, or why it is not yet. */
+static void add_copies(evsi_redis_request *request) {
+  const change *made = request->extra;
+  size_t i;
+  json_t *result;
+  if (!made->to || made->is_dry)
+    return;
+  json_array_foreach(made->results, i, result) {
+    const char *id = json_string_value(json_object_get(result, "id"));
+    const char *outcome = json_string_value(json_object_get(result, "outcome"));
+    evs_bytes name, entry;
+    if (!id || !outcome || strcmp(outcome, "requeued") != 0 ||
+        !evsi_redis_letter_split(request->transport, id, &name, &entry))
+      continue;
+    char stream[EVSI_REDIS_NAME_MAX];
+    snprintf(stream, sizeof stream, "%.*s", (int)name.size, name.data);
+    const char *copy = evsi_redis_outbox_copy(request, stream, entry.data);
+    const char *why = evsi_redis_outbox_error(request);
+    json_object_set_new(result, "topic", json_string(made->to));
+    if (copy)
+      json_object_set_new(result, "offset", json_string(copy));
+    else if (why)
+      json_object_set_new(result, "message", json_sprintf("on its way, tried again: %s", why));
+  }
+}
+
 static void finish(evsi_redis_request *request) {
   static const char *const actions[] = {[EVSI_MOVE_REQUEUE] = "dlq.requeue",
                                         [EVSI_MOVE_DISCARD] = "dlq.discard",
                                         [EVSI_MOVE_PURGE] = "dlq.purge",
                                         [EVSI_MOVE_RESTORE] = "dlq.restore"};
   const change *made = request->extra;
+  add_copies(request);
+  if (made->is_dry) {
+    answer(request);
+    return;
+  }
   bool is_all = request->done == made->selected;
   const evsi_redis_audit_row row = {.action = made->is_edit ? "dlq.edit" : actions[made->kind],
                                     .scope = scope_of(request),
@@ -81,7 +117,7 @@ static void finish(evsi_redis_request *request) {
 static void add_result(evsi_redis_request *request, json_t *result) {
   change *made = request->extra;
   const char *outcome = json_string_value(json_object_get(result, "outcome"));
-  request->done += outcome && strcmp(outcome, evsi_redis_move_done(made->kind)) == 0;
+  request->done += outcome && evsi_redis_move_is_done(made->kind, outcome);
   if (json_array_size(made->results) < RESULTS_MOST)
     json_array_append(made->results, result);
   json_decref(result);
@@ -108,13 +144,21 @@ static void send(evsi_redis_request *request, evs_bytes name, size_t from, size_
   const evsi_redis_move move = {.kind = made->kind,
                                 .name = name,
                                 .note = made->note,
-                                .all_groups = made->all_groups,
+                                .options = made->options,
                                 .ids = made->ids,
                                 .from = from,
                                 .count = end - from,
                                 .data = evsi_bytes(made->data.data, made->data.size),
                                 .raw = evsi_bytes(made->raw.data, made->raw.size)};
-  evsi_redis_move_send(request, &move, on_moved, tag_of(from, end));
+  bool is_sent_elsewhere = made->to && !made->is_dry;
+  char stream[EVSI_REDIS_NAME_MAX];
+  snprintf(stream, sizeof stream, "%.*s", (int)name.size, name.data);
+  if (is_sent_elsewhere)
+    evsi_redis_outbox_mark(request, stream);
+  if (!request->is_answered)
+    evsi_redis_move_send(request, &move, on_moved, tag_of(from, end));
+  if (is_sent_elsewhere)
+    evsi_redis_outbox_send(request, stream, request->step);
 }
 
 /* ---- by ids ----------------------------------------------------------------------------------- */
@@ -294,8 +338,15 @@ static void begin_filter(evsi_redis_request *request, const json_t *filter) {
     evsi_redis_request_streams(request, find_bounds);
 }
 
-static void begin(evsi_redis_request *request, evsi_redis_move_kind kind) {
+static void select_letters(evsi_redis_request *request) {
   json_t *ids = json_object_get(request->params, "ids");
+  if (json_is_array(ids))
+    begin_ids(request, ids);
+  else
+    begin_filter(request, json_object_get(request->params, "filter"));
+}
+
+static void begin(evsi_redis_request *request, evsi_redis_move_kind kind) {
   change *made = evsi_calloc(1, sizeof *made);
   request->extra = made;
   request->extra_free = change_free;
@@ -304,15 +355,14 @@ static void begin(evsi_redis_request *request, evsi_redis_move_kind kind) {
     made->kind = kind;
     made->results = json_array();
     made->note = evsi_redis_move_note(request->params, NULL);
-    made->all_groups = json_is_true(json_object_get(request->params, "allGroups"));
+    made->is_dry = json_is_true(json_object_get(request->params, "dryRun"));
+    made->to = kind == EVSI_MOVE_REQUEUE ? evsi_redis_request_text(request, "to") : NULL;
     made->is_edit = kind == EVSI_MOVE_REQUEUE && json_object_get(request->params, "edit") != NULL;
   }
   if (!made || !made->results || !made->note)
     evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
-  else if (json_is_array(ids))
-    begin_ids(request, ids);
-  else
-    begin_filter(request, json_object_get(request->params, "filter"));
+  else if ((made->options = evsi_redis_move_options(request, false)))
+    evsi_redis_target_check(request, select_letters);
 }
 
 void evsi_redis_request_dlq_requeue(evsi_redis_request *request) {

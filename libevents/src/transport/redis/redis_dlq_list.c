@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * redis_dlq_list.c - the requests `dlq.list` and `dlq.archive`: letters of all topics in one order, by entry
- * id. Each stream is a lane that is read as far as needed; a letter is given once every lane is read past
- * its place, so that a page ends at a place in the whole order, which is its cursor. */
+ * redis_dlq_list.c - the requests `dlq.list`, `dlq.export` and `dlq.archive`: letters of all topics in one
+ * order, by entry id. Each stream is a lane that is read as far as needed; a letter is given once every lane
+ * is read past its place, so that a page ends at a place in the whole order, which is its cursor. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "transport/redis/redis_letters.h"
+#include "transport/redis/redis_line.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MOST = 500, PAGE_LEAST = 10, PAGE_MOST = 200, SCAN_MOST = 5000 };
 
@@ -29,7 +29,7 @@ typedef struct lane {
 
 typedef struct listing {
   bool is_archive;
-  bool is_newest_first;
+  bool is_newest_first, is_export;
   evsi_dead_view view;
   uint64_t longest, page;
   row *rows;
@@ -126,7 +126,8 @@ static void answer(evsi_redis_request *request) {
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-static void add_row(evsi_redis_request *request, place at, const evsi_dead_letter *letter) {
+static void add_row(evsi_redis_request *request, place at, const evsi_dead_letter *letter,
+                    const evsi_redis_reply *item) {
   listing *list = request->extra;
   if (list->row_count == list->row_capacity) {
     size_t capacity = list->row_capacity ? 2 * list->row_capacity : 64;
@@ -140,7 +141,10 @@ static void add_row(evsi_redis_request *request, place at, const evsi_dead_lette
   }
   row *added = &list->rows[list->row_count++];
   *added = (row){.at = at, .from = request->out.size};
-  evsi_dead_letter_json(letter, &list->view, &request->out);
+  if (list->is_export)
+    evsi_redis_line_write(letter, evsi_redis_item(item, 1), &request->out);
+  else
+    evsi_dead_letter_json(letter, &list->view, &request->out);
   added->size = request->out.size - added->from;
 }
 
@@ -160,7 +164,7 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
       continue;
     evsi_redis_letter_read(request->transport, name, item, &letter, &scratch);
     if (evsi_dead_filter_takes(&request->filter, &letter))
-      add_row(request, at, &letter);
+      add_row(request, at, &letter, item);
   }
   request->out.failed |= scratch.failed;
   evsi_buf_free(&scratch);
@@ -184,13 +188,16 @@ static void read_lane(evsi_redis_request *request, size_t index) {
   evs_bytes name = evsi_text(request->streams[index].name);
   char *key = list->is_archive ? evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, name, "")
                                : evsi_redis_dlq_key(layout, name);
+  char *notes = evsi_redis_key(layout, EVSI_REDIS_NOTES, name, "");
   const evsi_redis_page page = {.key = key ? key : "",
+                                .notes = notes,
                                 .is_newest_first = list->is_newest_first,
                                 .from = from,
                                 .to = list->is_newest_first ? "-" : "+",
                                 .most = each->is_begun ? PAGE_MOST : list->page,
                                 .longest = list->longest};
   evsi_redis_letters_read(request, &page, on_page, index);
+  evsi_free(notes);
   evsi_free(key);
 }
 
@@ -271,6 +278,14 @@ void evsi_redis_request_dlq_list(evsi_redis_request *request) {
     evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("order must be \"newest\" or \"oldest\""));
   else
     start(request, false, order && *order == 'n');
+}
+
+/* Whole and as it is stored, so that dlq.import makes the same of it. */
+void evsi_redis_request_dlq_export(evsi_redis_request *request) {
+  json_object_del(request->params, "body");
+  start(request, false, false);
+  if (request->extra)
+    ((listing *)request->extra)->is_export = true;
 }
 
 void evsi_redis_request_dlq_archive(evsi_redis_request *request) {

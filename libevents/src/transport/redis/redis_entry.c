@@ -10,7 +10,7 @@
 
 enum { DELIVER_AT_ONCE = 64 };
 
-static void add_text(evsi_buf *out, evs_bytes bytes) {
+void evsi_redis_value_json(evsi_buf *out, evs_bytes bytes) {
   if (evsi_utf8_valid(bytes.data, bytes.size)) {
     evsi_buf_add_json(out, bytes.data, bytes.size);
     return;
@@ -24,9 +24,9 @@ void evsi_redis_entry_as_json(const evsi_redis_reply *fields, evsi_buf *out) {
   evsi_buf_add_text(out, "{\"fields\":[");
   for (size_t i = 0; i + 1 < fields->count; i += 2) {
     evsi_buf_add_text(out, i > 0 ? ",[" : "[");
-    add_text(out, evsi_redis_text(evsi_redis_item(fields, i)));
+    evsi_redis_value_json(out, evsi_redis_text(evsi_redis_item(fields, i)));
     evsi_buf_add_text(out, ",");
-    add_text(out, evsi_redis_text(evsi_redis_item(fields, i + 1)));
+    evsi_redis_value_json(out, evsi_redis_text(evsi_redis_item(fields, i + 1)));
     evsi_buf_add_text(out, "]");
   }
   evsi_buf_add_text(out, "]}");

@@ -9,6 +9,8 @@
 
 /* Sets flags, data, raw and requeue from the field list of an entry; nil: its body was trimmed. */
 void evsi_redis_entry_read(const evsi_redis_reply *fields, evs_tp_entry *entry);
+/* Appends a value as JSON: a text, or {"base64": "…"} of what is no UTF-8. */
+void evsi_redis_value_json(evsi_buf *out, evs_bytes bytes);
 /* {"fields":[[name, value]…]}; what is no UTF-8 becomes {"base64": "…"}. */
 void evsi_redis_entry_as_json(const evsi_redis_reply *fields, evsi_buf *out);
 /* Value of a field, the last one of its name; or empty. */

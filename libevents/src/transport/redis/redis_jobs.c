@@ -7,6 +7,7 @@
 
 #include "transport/redis/redis_jobs.h"
 #include "transport/redis/redis_move.h"
+#include "transport/redis/redis_outbox.h"
 
 static const uint64_t progress_ms = 30ULL * 24 * 3600 * 1000;
 
@@ -50,10 +51,16 @@ static void find_bounds(evsi_redis_request *request) {
   }
 }
 
+static void list_streams(evsi_redis_request *request) {
+  evsi_redis_request_streams(request, find_bounds);
+}
+
 void evsi_redis_request_job_bounds(evsi_redis_request *request) {
   evsi_redis_move_kind kind;
-  if (load_kind(request, &kind))
-    evsi_redis_request_streams(request, find_bounds);
+  char *options = load_kind(request, &kind) ? evsi_redis_move_options(request, false) : NULL;
+  if (options)
+    evsi_redis_target_check(request, list_streams);
+  evsi_free(options);
 }
 
 /* ---- job.enter: a new owner, and how far the one before came ----------------------------------- */
@@ -68,12 +75,15 @@ static void on_owned(evsi_redis_request *request, uint64_t tag, const evsi_redis
   evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_PROGRESS);
 }
 
-static void add_error(const evsi_redis_request *request, json_t *row, const char *name, evs_bytes entry) {
+static void add_error(const evsi_redis_request *request, json_t *row, const char *name, evs_bytes entry,
+                      bool is_limit) {
   evsi_buf id = {0};
   evsi_redis_letter_id(request->transport, evsi_text(name), entry, &id);
   json_array_append_new(json_object_get(row, "errors"),
                         json_pack("{s:o,s:s}", "id", id.failed ? NULL : json_stringn(id.data, id.size),
-                                  "message", "nothing is left of it to requeue"));
+                                  "message",
+                                  is_limit ? "it came back too often: mend why, or use force"
+                                           : "nothing is left of it to requeue"));
   evsi_buf_free(&id);
 }
 
@@ -89,8 +99,10 @@ static void on_progress(evsi_redis_request *request, uint64_t tag, const evsi_re
     if (evsi_bytes_equal(field, evsi_text("position")))
       json_object_set_new(row, "position", json_stringn(text.data ? text.data : "", text.size));
     else if (field.size > 2 && memcmp(field.data, "e:", 2) == 0)
-      add_error(request, row, name, evsi_bytes(field.data + 2, field.size - 2));
-    else if (field.size > 0 && !evsi_bytes_equal(field, evsi_text("owner")))
+      add_error(request, row, name, evsi_bytes(field.data + 2, field.size - 2),
+                evsi_redis_is(value, "LIMIT"));
+    else if (field.size > 0 && !evsi_bytes_equal(field, evsi_text("owner")) &&
+             !evsi_bytes_equal(field, evsi_text("copies")))
       json_object_set_new(row, field.data, json_integer((json_int_t)evsi_redis_integer(value)));
   }
   json_object_set_new(request->result, name, row);
@@ -154,6 +166,20 @@ static void step_free(void *data) {
   evsi_free(made);
 }
 
+static bool is_sent_elsewhere(const evsi_redis_request *request) {
+  const job_step *made = request->extra;
+  return made->kind == EVSI_MOVE_REQUEUE && evsi_redis_request_text(request, "to");
+}
+
+/* What was moved is counted; that it did not all get to its topic is a failure which passes. */
+static void answer_step(evsi_redis_request *request) {
+  const char *why = evsi_redis_outbox_error(request);
+  if (why)
+    evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text(why));
+  else
+    evsi_redis_request_json(request, request->result);
+}
+
 static void on_moved(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   const job_step *made = request->extra;
   json_int_t done = 0, failed = 0, count = (json_int_t)json_array_size(made->ids);
@@ -169,38 +195,46 @@ static void on_moved(evsi_redis_request *request, uint64_t tag, const evsi_redis
     json_t *result =
         evsi_redis_move_result(request, made->kind, id ? id : "", evsi_redis_item(reply, (size_t)i));
     const char *outcome = json_string_value(json_object_get(result, "outcome"));
-    bool is_error = outcome && strcmp(outcome, "error") == 0;
-    done += outcome && strcmp(outcome, evsi_redis_move_done(made->kind)) == 0;
+    bool is_error = outcome && (strcmp(outcome, "error") == 0 || strcmp(outcome, "too_often") == 0);
+    done += outcome && evsi_redis_move_is_done(made->kind, outcome);
     failed += is_error;
     if (is_error)
       json_array_append(errors, result);
     json_decref(result);
   }
-  json_t *document = json_pack("{s:b,s:s,s:b,s:I,s:I,s:I,s:o}", "isOwner", is_owner, "position",
-                               made->position, "isEnd", made->is_end, "done", done, "failed", failed,
-                               "skipped", count - done - failed, "errors", errors);
-  evsi_redis_request_json(request, document);
-  json_decref(document);
+  request->result = json_pack("{s:b,s:s,s:b,s:I,s:I,s:I,s:o}", "isOwner", is_owner, "position",
+                              made->position, "isEnd", made->is_end, "done", done, "failed", failed,
+                              "skipped", count - done - failed, "errors", errors);
+  if (!is_sent_elsewhere(request))
+    answer_step(request);
 }
 
 /* Also where nothing is selected: the place that was looked at is kept. */
 static void move(evsi_redis_request *request) {
   const job_step *made = request->extra;
   const char *id = evsi_redis_request_text(request, "id"), *owner = evsi_redis_request_text(request, "owner");
+  const char *stream = evsi_redis_request_text(request, "stream");
+  bool is_canary = json_is_true(json_object_get(request->params, "isCanary"));
   char *note = evsi_redis_move_note(request->params, id);
+  char *options = note ? evsi_redis_move_options(request, is_canary) : NULL;
   const evsi_redis_move wanted = {.kind = made->kind,
-                                  .name = evsi_text(evsi_redis_request_text(request, "stream")),
+                                  .name = evsi_text(stream),
                                   .note = note,
-                                  .all_groups = json_is_true(json_object_get(request->params, "allGroups")),
+                                  .options = options,
                                   .ids = made->ids,
                                   .count = json_array_size(made->ids),
                                   .operation = id,
                                   .owner = owner,
                                   .position = made->position};
-  if (note)
+  if (options && is_sent_elsewhere(request)) {
+    evsi_redis_outbox_mark(request, stream);
+    evsi_redis_outbox_send(request, stream, answer_step);
+  }
+  if (options && !request->is_answered)
     evsi_redis_move_send(request, &wanted, on_moved, 0);
   else
     evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
+  evsi_free(options);
   evsi_free(note);
 }
 

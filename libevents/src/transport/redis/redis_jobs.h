@@ -18,5 +18,7 @@ void evsi_redis_request_job_audit(evsi_redis_request *request);
 void evsi_redis_request_job_bounds(evsi_redis_request *request);
 void evsi_redis_request_job_enter(evsi_redis_request *request);
 void evsi_redis_request_job_step(evsi_redis_request *request);
+/* ---- redis_job_outcomes.c ---- */
+void evsi_redis_request_job_outcomes(evsi_redis_request *request);
 
 #endif

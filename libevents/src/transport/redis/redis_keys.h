@@ -21,6 +21,9 @@
 #define EVSI_REDIS_IDS "evs:idem:"
 #define EVSI_REDIS_DELAY "evs:delay:"
 #define EVSI_REDIS_DELAYED "evs:delayed:"
+#define EVSI_REDIS_OUTBOX_KEY "evs:outbox:"
+#define EVSI_REDIS_SENT_KEY "evs:sent:"
+#define EVSI_REDIS_NOTES "evs:notes:"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;

@@ -10,8 +10,10 @@
 void evsi_redis_letters_read(evsi_redis_request *request, const evsi_redis_page *page,
                              evsi_redis_request_fn fn, uint64_t tag) {
   const evsi_dead_filter *filter = &request->filter;
-  evsi_redis_request_script call = {.script = EVSI_REDIS_LETTERS, .keys = 1};
+  evsi_redis_request_script call = {.script = EVSI_REDIS_LETTERS, .keys = page->notes ? 2 : 1};
   evsi_redis_arg_text(&call.args, page->key);
+  if (page->notes)
+    evsi_redis_arg_text(&call.args, page->notes);
   evsi_redis_arg_text(&call.args, page->is_newest_first ? "1" : "0");
   evsi_redis_arg_text(&call.args, page->from);
   evsi_redis_arg_text(&call.args, page->to);
@@ -113,6 +115,7 @@ void evsi_redis_letter_read(const evs_transport *transport, evs_bytes name, cons
   letter->raw_size = size_of(row, 3, stored.raw);
   letter->record = evsi_redis_field(fields, "dead");
   letter->archive = evsi_redis_field(fields, "archive");
+  letter->note = evsi_redis_text(evsi_redis_item(row, 4));
   letter->is_malformed = (stored.flags & EVS_ENTRY_MALFORMED) != 0;
   evsi_buf_clear(scratch);
   add_id(transport, name, letter->archive, evsi_redis_text(evsi_redis_item(row, 0)), scratch);

@@ -11,9 +11,14 @@ enum {
   EVSI_LETTERS_PAGE_BYTES = 8388608 /* of an answer; one letter may be larger */
 };
 
+/* The archive's bounds for each stream. */
+enum { EVSI_ARCHIVE_MOST = 1000000 };
+static const uint64_t evsi_archive_ms = 30ULL * 24 * 3600 * 1000;
+
 /* What to read of one stream of letters. */
 typedef struct evsi_redis_page {
   const char *key;
+  const char *notes; /* key of the notes beside them, or NULL */
   bool is_newest_first;
   const char *from, *to; /* ids, with a parenthesis for exclusive; "-" and "+" */
   uint64_t most;

@@ -8,8 +8,8 @@
 #include "base/json_text.h"
 #include "transport/redis/redis_error.h"
 
-/* The archive's bounds for each stream. */
-static const uint64_t archive_most = 1000000, archive_ms = 30ULL * 24 * 3600 * 1000;
+/* An event that came back so often and died each time is not sent again unless that is forced. */
+enum { REDRIVES_DEFAULT = 10, REDRIVES_MOST = 1000000 };
 
 static const struct {
   const char *word, *done;
@@ -18,8 +18,15 @@ static const struct {
              [EVSI_MOVE_PURGE] = {"purge", "discarded"},
              [EVSI_MOVE_RESTORE] = {"restore", "restored"}};
 
+static const char dry_prefix[] = "would_be_";
+
 const char *evsi_redis_move_done(evsi_redis_move_kind kind) {
   return kinds[kind].done;
+}
+
+bool evsi_redis_move_is_done(evsi_redis_move_kind kind, const char *outcome) {
+  size_t skipped = strncmp(outcome, dry_prefix, sizeof dry_prefix - 1) == 0 ? sizeof dry_prefix - 1 : 0;
+  return strcmp(outcome + skipped, kinds[kind].done) == 0;
 }
 
 bool evsi_redis_move_kind_of(const char *word, evsi_redis_move_kind *out) {
@@ -43,6 +50,36 @@ char *evsi_redis_move_note(const json_t *params, const char *operation) {
     json_object_set_new(note, "operation", json_string(operation));
   char *text = note ? evsi_json_text(note) : NULL;
   json_decref(note);
+  return text;
+}
+
+static char *refuse_options(evsi_redis_request *request, const char *why) {
+  evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text(why));
+  return NULL;
+}
+
+char *evsi_redis_move_options(evsi_redis_request *request, bool is_canary) {
+  static const char *const flags[] = {"allGroups", "dryRun"};
+  const json_t *redrives = json_object_get(request->params, "maxRedrives");
+  const char *to = evsi_redis_request_text(request, "to");
+  json_int_t most = REDRIVES_DEFAULT;
+  if (redrives && !json_is_null(redrives)) {
+    most = json_integer_value(redrives);
+    if (!json_is_integer(redrives) || most < 1 || most > REDRIVES_MOST)
+      return refuse_options(request, "maxRedrives must be 1 to 1000000; without a limit: force");
+  }
+  if (json_is_true(json_object_get(request->params, "force")))
+    most = 0;
+  json_t *options =
+      json_pack("{s:I,s:I,s:I,s:b,s:s*}", "maxRedrives", most, "most", (json_int_t)EVSI_ARCHIVE_MOST,
+                "longest", (json_int_t)evsi_archive_ms, "isCanary", is_canary, "to", to);
+  for (size_t i = 0; options && i < sizeof flags / sizeof flags[0]; i++)
+    json_object_set_new(options, flags[i],
+                        json_boolean(json_is_true(json_object_get(request->params, flags[i]))));
+  char *text = options ? evsi_json_text(options) : NULL;
+  json_decref(options);
+  if (!text)
+    evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
   return text;
 }
 
@@ -76,12 +113,13 @@ static void put_entries(evsi_redis_args *args, const evsi_redis_move *move) {
 static void put_restore(evsi_redis_request_script *call, const evsi_redis_layout *layout,
                         const evsi_redis_move *move) {
   call->script = EVSI_REDIS_RESTORE;
-  call->keys = 5;
+  call->keys = 6;
   evsi_redis_arg_key(&call->args, evsi_redis_dlq_key(layout, move->name));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
   put_progress(&call->args, layout, move);
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_NOTES, move->name, ""));
   put_job(&call->args, move);
 }
 
@@ -91,21 +129,21 @@ static void put_move(evsi_redis_request_script *call, const evs_transport *trans
   evsi_buf head = {0};
   evsi_redis_letter_id(transport, move->name, evsi_bytes(NULL, 0), &head);
   call->script = EVSI_REDIS_MOVE;
-  call->keys = 7;
+  call->keys = 9;
   evsi_redis_arg_key(&call->args, evsi_redis_dlq_key(layout, move->name));
   evsi_redis_arg_key(&call->args, evsi_redis_stream_key(layout, move->name));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVE, move->name, ""));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_ARCHIVED, move->name, ""));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_INDEX, move->name, ""));
   put_progress(&call->args, layout, move);
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_OUTBOX_KEY, move->name, ""));
+  evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_NOTES, move->name, ""));
   evsi_redis_arg_key(&call->args, evsi_redis_key(layout, EVSI_REDIS_IDS, move->name, ""));
   evsi_redis_arg_text(&call->args, kinds[move->kind].word);
   evsi_redis_arg_text(&call->args, move->note ? move->note : "{}");
   evsi_redis_arg(&call->args, head.data, head.size);
-  evsi_redis_arg_text(&call->args, move->all_groups ? "1" : "");
-  evsi_redis_arg_u64(&call->args, archive_most);
-  evsi_redis_arg_u64(&call->args, archive_ms);
   put_job(&call->args, move);
+  evsi_redis_arg_text(&call->args, move->options);
   evsi_redis_arg_u64(&call->args, transport->config.idempotent_ms);
   evsi_redis_arg_u64(&call->args, transport->config.idempotent_max);
   call->args.body.failed |= head.failed;
@@ -139,6 +177,13 @@ static json_t *error_result(const char *id, evs_bytes message) {
                    json_stringn(message.data ? message.data : "", message.size));
 }
 
+static json_t *limit_result(const char *id, int64_t count) {
+  return json_pack("{s:s,s:s,s:o}", "id", id, "outcome", "too_often", "message",
+                   json_sprintf("it came back %lld times and died each time: mend why, raise maxRedrives, or "
+                                "use force",
+                                (long long)count));
+}
+
 json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_move_kind kind, const char *id,
                                const evsi_redis_reply *outcome) {
   const evsi_redis_reply *word = evsi_redis_item(outcome, 0);
@@ -151,6 +196,10 @@ json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_mov
   if (evsi_redis_is(word, "EMPTY"))
     return error_result(
         id, evsi_text("its body was removed from the stream before it died: nothing is left to requeue"));
+  if (evsi_redis_is(word, "LIMIT"))
+    return limit_result(id, evsi_redis_integer(evsi_redis_item(outcome, 1)));
+  if (evsi_redis_is(word, "DRY"))
+    return json_pack("{s:s,s:o}", "id", id, "outcome", json_sprintf("%s%s", dry_prefix, kinds[kind].done));
   if (evsi_redis_is(word, "NONE"))
     return json_pack("{s:s,s:s}", "id", id, "outcome", "not_found");
   if (evsi_redis_is(word, "GONE"))
@@ -161,7 +210,7 @@ json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_mov
   if (!evsi_redis_is(word, "OK"))
     return error_result(id, evsi_text("the server gave an unexpected answer"));
   json_t *result = json_pack("{s:s,s:s}", "id", id, "outcome", kinds[kind].done);
-  if (kind == EVSI_MOVE_REQUEUE)
+  if (kind == EVSI_MOVE_REQUEUE && value.size > 0)
     json_object_set_new(result, "offset", json_stringn(value.data ? value.data : "", value.size));
   if (kind == EVSI_MOVE_RESTORE && evsi_redis_letter_split(request->transport, id, &name, &entry)) {
     evsi_buf text = {0};

@@ -18,9 +18,9 @@ enum { EVSI_MOVES_AT_ONCE = 100 };
 
 typedef struct evsi_redis_move {
   evsi_redis_move_kind kind;
-  evs_bytes name;   /* of the stream */
-  const char *note; /* JSON for the archive: by, address, reason, operation */
-  bool all_groups;
+  evs_bytes name;                           /* of the stream */
+  const char *note;                         /* JSON for the archive: by, address, reason, operation */
+  const char *options;                      /* of evsi_redis_move_options() */
   const json_t *ids;                        /* texts: whole ids of letters of that stream … */
   size_t from, count;                       /* … of which these are moved */
   evs_bytes data, raw;                      /* what is sent instead of the only one, or empty */
@@ -33,11 +33,17 @@ void evsi_redis_move_send(evsi_redis_request *request, const evsi_redis_move *mo
 /* What became of one: {"id", "outcome", "offset" | "newId" | "message"}. */
 json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_move_kind kind, const char *id,
                                const evsi_redis_reply *outcome);
+/* Is this the outcome of success, or in a dry run that of what would have been one? */
+bool evsi_redis_move_is_done(evsi_redis_move_kind kind, const char *outcome);
 /* The outcome of success, and the name of the count in an answer: "requeued", "discarded", "restored". */
 const char *evsi_redis_move_done(evsi_redis_move_kind kind);
 
 /* The note of the archive for a request: who, from where, why, in which operation. Freed with evsi_free(). */
 char *evsi_redis_move_note(const json_t *params, const char *operation);
+
+/* What a request says about how to move, as JSON for the script; is_canary: the copies are noted for the
+ * operation. Freed with evsi_free(); NULL: it was answered with what is wrong. */
+char *evsi_redis_move_options(evsi_redis_request *request, bool is_canary);
 
 /* Answers with what is wrong with `kind`, or sets it. */
 bool evsi_redis_move_kind_of(const char *word, evsi_redis_move_kind *out);

@@ -9,6 +9,7 @@
 #include "transport/redis/redis_audit.h"
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_jobs.h"
+#include "transport/redis/redis_outbox.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -24,6 +25,7 @@ static void request_free(evsi_redis_request *request) {
   json_decref(request->found);
   evsi_dead_filter_free(&request->filter);
   evsi_buf_free(&request->out);
+  evsi_redis_outbox_free(request->outbox);
   json_decref(request->result);
   json_decref(request->before);
   json_decref(request->params);
@@ -48,7 +50,8 @@ void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, e
   if (request->is_answered)
     return;
   request->is_answered = true;
-  transport->ops->replied(transport->host, request->token, status, json_or_message);
+  if (!request->is_own)
+    transport->ops->replied(transport->host, request->token, status, json_or_message);
 }
 
 void evsi_redis_request_json(evsi_redis_request *request, const json_t *document) {
@@ -104,6 +107,9 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"dlq.count", evsi_redis_request_dlq_count},
              {"dlq.requeue", evsi_redis_request_dlq_requeue},
              {"dlq.discard", evsi_redis_request_dlq_discard},
+             {"dlq.note", evsi_redis_request_dlq_note},
+             {"dlq.export", evsi_redis_request_dlq_export},
+             {"dlq.import", evsi_redis_request_dlq_import},
              {"dlq.archive", evsi_redis_request_dlq_archive},
              {"dlq.restore", evsi_redis_request_dlq_restore},
              {"audit", evsi_redis_request_audit},
@@ -116,7 +122,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"job.audit", evsi_redis_request_job_audit},
              {"job.bounds", evsi_redis_request_job_bounds},
              {"job.enter", evsi_redis_request_job_enter},
-             {"job.step", evsi_redis_request_job_step}};
+             {"job.step", evsi_redis_request_job_step},
+             {"job.outcomes", evsi_redis_request_job_outcomes}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
     transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));
@@ -142,6 +149,18 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              method);
     evsi_redis_request_answer(request, EVS_TRANSPORT, evsi_text(text));
   }
+  go_on(request);
+}
+
+void evsi_redis_request_own(evs_transport *transport, void (*step)(evsi_redis_request *request)) {
+  evsi_redis_request *request = evsi_calloc(1, sizeof *request);
+  if (!request)
+    return;
+  request->transport = transport;
+  request->params = json_object();
+  request->is_own = true;
+  request->step = step;
+  transport->requests++;
   go_on(request);
 }
 

@@ -37,10 +37,12 @@ struct evsi_redis_request {
   uint64_t now_ms; /* of the server, where it was asked */
   size_t at;
   bool has_filter;
-  json_t *result;                  /* document that grows */
-  json_t *before;                  /* what an earlier step brought */
-  void *extra;                     /* of the request */
-  void (*extra_free)(void *extra); /* evsi_free() unless set */
+  bool is_own;                      /* no host asked, nobody is answered */
+  struct evsi_redis_outbox *outbox; /* what it sends to other topics, or NULL */
+  json_t *result;                   /* document that grows */
+  json_t *before;                   /* what an earlier step brought */
+  void *extra;                      /* of the request */
+  void (*extra_free)(void *extra);  /* evsi_free() unless set */
 };
 
 typedef void (*evsi_redis_request_fn)(evsi_redis_request *request, uint64_t tag,
@@ -57,6 +59,8 @@ typedef struct evsi_redis_request_script {
 } evsi_redis_request_script;
 void evsi_redis_request_call(evsi_redis_request *request, evsi_redis_request_script *script,
                              evsi_redis_request_fn fn, uint64_t tag);
+/* A request that no host made. */
+void evsi_redis_request_own(evs_transport *transport, void (*step)(evsi_redis_request *request));
 /* The answer; nothing is sent afterwards. */
 void evsi_redis_request_answer(evsi_redis_request *request, evs_status status, evs_bytes json_or_message);
 void evsi_redis_request_json(evsi_redis_request *request, const json_t *document);
@@ -94,7 +98,12 @@ void evsi_redis_request_delayed(evsi_redis_request *request);
 void evsi_redis_request_delayed_cancel(evsi_redis_request *request);
 /* ---- redis_dlq_list.c ---- */
 void evsi_redis_request_dlq_list(evsi_redis_request *request);
+void evsi_redis_request_dlq_export(evsi_redis_request *request);
 void evsi_redis_request_dlq_archive(evsi_redis_request *request);
+/* ---- redis_dlq_note.c ---- */
+void evsi_redis_request_dlq_note(evsi_redis_request *request);
+/* ---- redis_dlq_import.c ---- */
+void evsi_redis_request_dlq_import(evsi_redis_request *request);
 /* ---- redis_dlq_groups.c ---- */
 void evsi_redis_request_dlq_groups(evsi_redis_request *request);
 /* ---- redis_dlq_count.c ---- */

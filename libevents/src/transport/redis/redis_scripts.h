@@ -13,21 +13,27 @@
   X(CLAIM)                                                                                                   \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
+  X(FATES)                                                                                                   \
   X(FETCH)                                                                                                   \
   X(FLEET)                                                                                                   \
   X(HAND)                                                                                                    \
   X(HEARTBEAT)                                                                                               \
+  X(IMPORT)                                                                                                  \
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
   X(LEAVE)                                                                                                   \
   X(LATER)                                                                                                   \
   X(LETTERS)                                                                                                 \
   X(MOVE)                                                                                                    \
+  X(NOTE)                                                                                                    \
+  X(OUTBOX)                                                                                                  \
   X(PARK)                                                                                                    \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
   X(RESTORE)                                                                                                 \
   X(RIPEN)                                                                                                   \
+  X(SEND)                                                                                                    \
+  X(SENT)                                                                                                    \
   X(STORE)                                                                                                   \
   X(SWEEP)                                                                                                   \
   X(WAITING)

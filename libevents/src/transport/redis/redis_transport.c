@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "transport/redis/redis_internal.h"
+#include "transport/redis/redis_outbox.h"
 
 enum { FIRST_LOOK_MS = 50 };
 
@@ -81,6 +81,7 @@ static void on_beat(void *data) {
 }
 
 static void on_discover(void *data) {
+  evsi_redis_outbox_replay(data);
   evsi_redis_topics_look(data);
 }
 
@@ -124,6 +125,7 @@ static void on_up(void *data) {
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
   evsi_redis_delay_look(transport);
+  evsi_redis_outbox_replay(transport);
   evsi_redis_work_later(transport);
 }
 

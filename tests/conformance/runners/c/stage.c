@@ -16,6 +16,7 @@ void stage_begin(test_stage *stage) {
   stage->runs = json_array();
   stage->reports = json_object();
   stage->listed = json_array();
+  stage->lines = json_array();
   stage->next_token = 1;
 }
 
@@ -39,6 +40,7 @@ void stage_end(test_stage *stage) {
   json_decref(stage->runs);
   json_decref(stage->reports);
   json_decref(stage->listed);
+  json_decref(stage->lines);
   json_decref(stage->operation);
 }
 

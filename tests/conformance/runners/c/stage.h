@@ -45,6 +45,7 @@ typedef struct test_stage {
   json_t *runs;      /* what handlers were given, in order */
   json_t *reports;   /* those that nobody has asked for yet */
   json_t *listed;    /* ids of the dead letters that were listed last */
+  json_t *lines;     /* of the dead letters that were exported last */
   json_t *operation; /* id of the one that was started last */
   uint64_t next_token;
 } test_stage;

@@ -302,7 +302,8 @@ static json_t *do_dead_letter_count(test_scene *scene, const json_t *step, json_
 }
 
 static json_t *change(test_scene *scene, const json_t *step, const char *method, json_t **out_error) {
-  static const char *const names[] = {"filter", "allGroups", "reason", "purge", "actor", NULL};
+  static const char *const names[] = {"filter", "allGroups",   "reason", "purge",  "actor", "to",
+                                      "create", "maxRedrives", "force",  "dryRun", NULL};
   json_t *params = members(step, names);
   if (get(step, "ids"))
     json_object_set_new(params, "ids", ids_of(scene, step));
@@ -323,6 +324,45 @@ static json_t *do_restore(test_scene *scene, const json_t *step, json_t **out_er
   return change(scene, step, "dlq.restore", out_error);
 }
 
+static json_t *do_note(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"note", "actor", NULL};
+  json_t *params = members(step, names);
+  json_object_set_new(params, "ids", ids_of(scene, step));
+  return ask_for(scene, "dlq.note", params, NULL, out_error);
+}
+
+/* Reads the answer itself: to a scenario numbers are reals, in a line they have to stay what they are. */
+static json_t *do_export_letters(test_scene *scene, const json_t *step, json_t **out_error) {
+  json_t *params = members(step, selection), *page = NULL, *item;
+  char *text = json_dumps(params, JSON_COMPACT), *answer = NULL;
+  evs_error *error = NULL;
+  size_t i;
+  if (evs_call(scene->at->system, "dlq.export", text, strlen(text), REQUEST_MS, &answer, &error) == EVS_OK)
+    page = json_loads(answer, 0, NULL);
+  else
+    *out_error = stage_error(error);
+  json_decref(scene->stage->lines);
+  scene->stage->lines = json_array();
+  json_array_foreach(json_object_get(page, "items"), i, item) {
+    char *line = json_dumps(item, JSON_COMPACT);
+    json_array_append_new(scene->stage->lines, json_string(line));
+    free(line);
+  }
+  json_t *items = json_incref(json_object_get(page, "items"));
+  evs_string_free(answer);
+  free(text);
+  json_decref(page);
+  json_decref(params);
+  return items;
+}
+
+static json_t *do_import_letters(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"into", "allGroups", "actor", NULL};
+  json_t *params = members(step, names);
+  json_object_set(params, "lines", scene->stage->lines);
+  return ask_for(scene, "dlq.import", params, NULL, out_error);
+}
+
 static json_t *do_archive(test_scene *scene, const json_t *step, json_t **out_error) {
   return ask_for(scene, "dlq.archive", members(step, selection), "items", out_error);
 }
@@ -330,7 +370,9 @@ static json_t *do_archive(test_scene *scene, const json_t *step, json_t **out_er
 /* ---- bulk changes and their log --------------------------------------------------------------- */
 
 static json_t *do_start_operation(test_scene *scene, const json_t *step, json_t **out_error) {
-  static const char *const names[] = {"kind", "filter", "rate", "key", "reason", "actor", NULL};
+  static const char *const names[] = {"kind",   "filter", "rate",      "key",         "reason",
+                                      "actor",  "to",     "create",    "maxRedrives", "force",
+                                      "dryRun", "canary", "allGroups", "stop",        NULL};
   json_t *started = ask_for(scene, "operations.start", members(step, names), NULL, out_error);
   json_decref(scene->stage->operation);
   scene->stage->operation = json_incref(json_object_get(started, "id"));
@@ -388,6 +430,9 @@ static const struct {
     {"discard", do_discard, 0},
     {"archive", do_archive, POLLED | WITHOUT_ORDER},
     {"restore", do_restore, 0},
+    {"note", do_note, 0},
+    {"exportLetters", do_export_letters, 0},
+    {"importLetters", do_import_letters, 0},
     {"startOperation", do_start_operation, 0},
     {"operation", do_operation, POLLED},
     {"changeOperation", do_change_operation, 0},

@@ -32,6 +32,7 @@ export class Stage {
   handlers = new Map();
   runs = [];
   listed = [];
+  lines = [];
   operation = '';
   #transport;
   #hasEnded = false;

@@ -55,6 +55,16 @@ const VERBS = {
   deadLetterCount: ({ system }, { filter }) => system.dlq.count(filter),
   requeue: ({ stage, system }, selection) => system.dlq.requeue(named(stage, selection)),
   discard: ({ stage, system }, selection) => system.dlq.discard(named(stage, selection)),
+  note: ({ stage, system }, { note, ...selection }) => {
+    const { ids, ...options } = named(stage, selection);
+    return system.dlq.note(ids, note, options);
+  },
+  async exportLetters({ stage, system }, selection) {
+    stage.lines = [];
+    for await (const line of system.dlq.export(selection)) stage.lines.push(line);
+    return stage.lines.map((line) => JSON.parse(line));
+  },
+  importLetters: ({ stage, system }, options) => system.dlq.import(stage.lines, options),
   archive: async ({ system }, selection) => (await system.dlq.archive(selection)).items,
   restore: ({ stage, system }, selection) => {
     const { ids, ...options } = named(stage, selection);

@@ -12,6 +12,7 @@ EVENT = {
     "headers": dict, "id": str, "timestamp": str, "version": str, "transport": str, "timeout": int,
     "delay": int, "acknowledgement": object,
 }
+REDRIVE = {"allGroups": bool, "to": str, "create": bool, "maxRedrives": int, "force": bool, "dryRun": bool}
 SELECTION = {
     "topic": str, "type": str, "group": str, "subscription": str, "text": str, "minAttempts": int, "requeued": bool,
 }
@@ -39,11 +40,17 @@ VERBS: dict[str, dict[str, type]] = {
     "deadLetter": {"id": str},
     "deadLetterGroups": {"topic": str},
     "deadLetterCount": {"filter": dict},
-    "requeue": {"ids": object, "filter": dict, "allGroups": bool, "edit": str, "actor": str},
+    "requeue": {"ids": object, "filter": dict, "edit": str, "actor": str, **REDRIVE},
+    "note": {"ids": object, "note": object, "actor": str},
+    "exportLetters": SELECTION,
+    "importLetters": {"into": str, "allGroups": bool, "actor": str},
     "discard": {"ids": object, "filter": dict, "reason": str, "purge": bool, "actor": str},
     "archive": {**SELECTION, "limit": int},
     "restore": {"ids": object, "actor": str},
-    "startOperation": {"kind": str, "filter": dict, "rate": int, "key": str, "reason": str, "actor": str},
+    "startOperation": {
+        **{"kind": str, "filter": dict, "rate": int, "key": str, "reason": str, "actor": str},
+        **{"canary": dict, "stop": dict, **REDRIVE},
+    },
     "operation": {},
     "changeOperation": {"state": str, "rate": int, "actor": str},
     "log": {"limit": int},

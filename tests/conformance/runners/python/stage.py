@@ -51,6 +51,7 @@ class Stage:
         self.handlers: dict[str, Handler] = {}
         self.runs: list[dict[str, Any]] = []
         self.listed: list[str] = []
+        self.lines: list[str] = []
         self.operation = ""
 
     def create(self, name: str, config: dict[str, Any], transports: dict[str, Any]) -> Any:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from typing import Any
 
 from form import SELECTION
@@ -115,13 +117,36 @@ async def _dead_letter_count(stage: Stage, step: dict[str, Any], at: str) -> Any
 
 
 async def _requeue(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    options = {"all_groups": step.get("allGroups", False), **_given(step, "edit", "actor")}
+    options = {**_redrive(step), **_given(step, "edit", "actor")}
     return (await result_of(stage.systems[at].dlq.requeue(**_selection(stage, step), **options)))._asdict()
 
 
 async def _discard(stage: Stage, step: dict[str, Any], at: str) -> Any:
     options = _given(step, "reason", "purge", "actor")
     return (await result_of(stage.systems[at].dlq.discard(**_selection(stage, step), **options)))._asdict()
+
+
+async def _note(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    ids = _ids(stage, step["ids"])
+    return (await result_of(stage.systems[at].dlq.note(ids, step["note"], **_given(step, "actor"))))._asdict()
+
+
+async def _export_letters(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    found = stage.systems[at].dlq.export(_given(step, *SELECTION))
+    stage.lines = [line async for line in found] if hasattr(found, "__aiter__") else list(found)
+    return [json.loads(line) for line in stage.lines]
+
+
+async def _import_letters(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    dlq = stage.systems[at].dlq
+    options = {"all_groups": step.get("allGroups", False), **_given(step, "into", "actor")}
+    lines = _one_by_one(stage.lines) if inspect.iscoroutinefunction(dlq.import_lines) else stage.lines
+    return (await result_of(dlq.import_lines(lines, **options)))._asdict()
+
+
+async def _one_by_one(lines: list[str]) -> Any:
+    for line in lines:
+        yield line
 
 
 async def _archive(stage: Stage, step: dict[str, Any], at: str) -> Any:
@@ -137,7 +162,7 @@ async def _restore(stage: Stage, step: dict[str, Any], at: str) -> Any:
 
 
 async def _start_operation(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    options = _given(step, "rate", "key", "reason", "actor")
+    options = {**_redrive(step), **_given(step, "rate", "key", "reason", "actor", "canary", "stop")}
     started = await result_of(stage.systems[at].dlq.start(step["kind"], step["filter"], **options))
     stage.operation = started["id"]
     return started
@@ -154,6 +179,12 @@ async def _change_operation(stage: Stage, step: dict[str, Any], at: str) -> Any:
 
 async def _log(stage: Stage, step: dict[str, Any], at: str) -> Any:
     return (await result_of(stage.systems[at].dlq.log(**_given(step, "limit")))).items
+
+
+def _redrive(step: dict[str, Any]) -> dict[str, Any]:
+    names = {"allGroups": "all_groups", "maxRedrives": "max_redrives", "dryRun": "dry_run"}
+    given = _given(step, "allGroups", "to", "create", "maxRedrives", "force", "dryRun")
+    return {names.get(name, name): value for name, value in given.items()}
 
 
 def _given(step: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -194,6 +225,9 @@ VERBS = {
     "discard": _discard,
     "archive": _archive,
     "restore": _restore,
+    "note": _note,
+    "exportLetters": _export_letters,
+    "importLetters": _import_letters,
     "startOperation": _start_operation,
     "operation": _operation,
     "changeOperation": _change_operation,

@@ -33,6 +33,7 @@ for at = 11, #ARGV, 2 do
   local event, record = {'data', ARGV[at]}, ARGV[at + 1]
   append(event, beside)
   write_letter(dlq, index, letter_head(stream, cjson.decode(record).originalId, record), event, record)
+  note_death(index, field(beside, 'requeue'))
 end
 
 if how ~= 'ack' and state ~= '' then

@@ -16,7 +16,9 @@ for at = 5, #ARGV, 2 do
   local outcome = 0
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then
-    write_letter(dlq, index, letter_head(stream, id, record), fields or {'data', ''}, record)
+    fields = fields or {'data', ''}
+    write_letter(dlq, index, letter_head(stream, id, record), fields, record)
+    note_death(index, field(fields, 'requeue'))
     redis.call('XACK', stream, group, id)
     redis.call('HDEL', meta, id)
     redis.call('ZREM', due, id)

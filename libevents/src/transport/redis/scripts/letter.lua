@@ -17,11 +17,17 @@ local function encode(value)
   return (string.gsub(cjson.encode(value), '\\/', '/'))
 end
 
+-- A JSON object of ours; what is none is an empty one.
+local function object(text)
+  local ok, value = pcall(cjson.decode, text or 'null')
+  return ok and type(value) == 'table' and value or {}
+end
+
 -- What the index keeps of a record: its fingerprint, the mark of the letter (the fingerprint, with an r for
 -- one that was requeued before) and a description; nil when the record has no fingerprint.
 local function describe(record)
-  local ok, about = pcall(cjson.decode, record)
-  if not ok or type(about) ~= 'table' or type(about.fingerprint) ~= 'string' then
+  local about = object(record)
+  if type(about.fingerprint) ~= 'string' then
     return nil
   end
   if #about.fingerprint > 16 or not string.find(about.fingerprint, '^%x+$') then
@@ -114,8 +120,7 @@ local function letter_head(stream, id, record)
   if string.sub(stream, -1) == '}' then
     return {}
   end
-  local ok, about = pcall(cjson.decode, record)
-  local failure = ok and type(about) == 'table' and about.error
+  local failure = object(record).error
   local message = type(failure) == 'table' and failure.message
   message = type(message) == 'string' and message or ''
   return {'originalId', id, 'originalStream', stream, 'error', message, 'timestamp', number(now_ms())}
@@ -152,6 +157,61 @@ local function split_letter(fields)
     last = last - 2
   end
   return slice(fields, head + 1, last), '', nil, slice(fields, 1, head)
+end
+
+-- Puts a letter into the archive, with what was done to it; `about` has its id.
+local function keep(archive, archived, fields, about)
+  local entry = {archive, '*', unpack(fields)}
+  entry[#entry + 1] = 'archive'
+  entry[#entry + 1] = encode(about)
+  redis.call('HSET', archived, about.id, redis.call('XADD', unpack(entry)))
+end
+
+-- The archive is bounded: its oldest go, a few more than came.
+local function trim(archive, archived, bounds, count)
+  for _ = 1, count + 10 do
+    local oldest = redis.call('XRANGE', archive, '-', '+', 'COUNT', 1)[1]
+    local at = oldest and tonumber(string.match(oldest[1], '^%d+'))
+    if not oldest or (redis.call('XLEN', archive) <= tonumber(bounds.most) and at >= bounds.since) then
+      return
+    end
+    local kept = object(field(oldest[2], 'archive'))
+    if type(kept.id) == 'string' then
+      redis.call('HDEL', archived, kept.id)
+    end
+    redis.call('XDEL', archive, oldest[1])
+  end
+end
+
+-- The type of an event as the registry names it; '' when it cannot be read.
+local function full_type(event)
+  local header = object(field(event, 'data')).header
+  if type(header) ~= 'table' or type(header.type) ~= 'string' then
+    return ''
+  end
+  local prefix = header.originPrefix
+  return type(prefix) == 'string' and prefix ~= '' and prefix .. '.' .. header.type or header.type
+end
+
+-- The key of an operation's progress beside another key of the same stream.
+local function progress_beside(key, operation)
+  return 'evs:op:' .. string.match(key, '{.*}') .. ':' .. operation
+end
+
+-- Whoever drives an operation sees that what it sent dies again.
+local function note_death(index, requeue)
+  local operation = object(requeue).operation
+  if type(operation) == 'string' and #operation <= 64 and string.find(operation, '^%x+$') then
+    local progress = progress_beside(index, operation)
+    redis.call('HINCRBY', progress, 'again', 1)
+    redis.call('PEXPIRE', progress, 30 * 24 * 3600 * 1000)
+  end
+end
+
+-- An operation waits for the outcome of its first copies: here it finds them.
+local function note_copy(progress, copy)
+  local known = redis.call('HGET', progress, 'copies')
+  redis.call('HSET', progress, 'copies', known and known .. ' ' .. copy or copy)
 end
 
 -- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.

@@ -1,9 +1,9 @@
--- Reads a page of dead letters or of the archive; writes nothing. KEYS: stream. ARGV: '1' newest first, first
+-- Reads a page of dead letters or of the archive; writes nothing. KEYS: stream, and where there may be some its notes. ARGV: '1' newest first, first
 -- id (exclusive with a parenthesis), last id, most entries to look at, most bytes to answer, longest value
 -- ('-1' any) of what came with the event, text that some value must contain or '', fingerprint or ''.
 -- Answers {last id looked at or '', entries looked at, 1 at the end, {{id, fields, size of data, size of
--- raw}…}}.
-local key = KEYS[1]
+-- raw, note or nil}…}}.
+local key, notes = KEYS[1], KEYS[2]
 local newest, from, to, most, budget, longest, text, fingerprint = unpack(ARGV)
 local command = newest == '1' and 'XREVRANGE' or 'XRANGE'
 most, budget, longest = tonumber(most), tonumber(budget), tonumber(longest)
@@ -41,7 +41,7 @@ local function shorten(id, fields)
     end
     bytes = bytes + #fields[i + 1]
   end
-  return {id, fields, sizes.data, sizes.raw}, bytes
+  return {id, fields, sizes.data, sizes.raw, notes and redis.call('HGET', notes, id) or nil}, bytes
 end
 
 local found, last, seen, read, sent, is_end = {}, '', 0, 0, 0, 0

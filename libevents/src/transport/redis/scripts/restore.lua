@@ -1,8 +1,8 @@
 -- Makes archived entries dead letters again, if they were discarded. KEYS: dead letters, archive, archived
--- ids, index, progress of an operation. ARGV: operation's owner or '', position of the operation, then the ids
--- that the dead letters had. Answers {'FENCED'} or for each {'OK', new id}, {'KEPT', what was done with it
--- instead} or {'NONE'}.
-local dlq, archive, archived, index, progress = unpack(KEYS)
+-- ids, index, progress of an operation, notes. ARGV: operation's owner or '', position of the operation, then
+-- the ids that the dead letters had. Answers {'FENCED'} or for each {'OK', new id}, {'KEPT', what was done with
+-- it instead} or {'NONE'}.
+local dlq, archive, archived, index, progress, notes = unpack(KEYS)
 local owner, position = unpack(ARGV)
 local first = 3
 if is_taken_over(progress, owner) then
@@ -15,13 +15,15 @@ local function restore(id)
   if not fields then
     return {'NONE'}
   end
-  local ok, note = pcall(cjson.decode, field(fields, 'archive') or 'null')
-  local action = ok and type(note) == 'table' and note.action or 'unknown'
-  if action ~= 'discarded' then
-    return {'KEPT', action}
+  local about = object(field(fields, 'archive'))
+  if about.action ~= 'discarded' then
+    return {'KEPT', about.action or 'unknown'}
   end
   local event, record, _, head = split_letter(fields)
   local letter = write_letter(dlq, index, head, event, record)
+  if type(about.note) == 'table' then
+    redis.call('HSET', notes, letter, encode(about.note))
+  end
   redis.call('HDEL', archived, id)
   redis.call('XDEL', archive, place)
   return {'OK', letter}
