@@ -91,7 +91,8 @@ AT(evs_tp_event, topic, 24);
 AT(evs_tp_event, full_type, 40);
 AT(evs_tp_event, data, 56);
 AT(evs_tp_event, raw, 72);
-SIZE(evs_tp_event, 88);
+AT(evs_tp_event, retention, 88);
+SIZE(evs_tp_event, 104);
 
 AT(evs_tp_outcome, struct_size, 0);
 AT(evs_tp_outcome, flags, 4);

@@ -64,8 +64,6 @@ const NOT_BUILT = {
   'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
   'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
-  'maxLen': redis({ maxLen: 5 }),
-  'trimStrategy': redis({ trimStrategy: 'MINID' }),
   'pollInterval': redis({ pollInterval: 5 }),
   'pipelining off': redis({ enablePipelining: false }),
   'pipelineSize': redis({ pipelineSize: 5 }),

@@ -31,6 +31,7 @@ typedef struct evsi_route {
   uint32_t partitions; /* 0: none */
   evsi_partitioning partitioning;
   evsi_ordering ordering;
+  char *retention_json; /* NULL: none of its own */
   bool enabled;
 } evsi_route;
 

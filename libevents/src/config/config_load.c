@@ -245,6 +245,7 @@ static void free_routing(evsi_config *config) {
     evsi_free(config->routing.routes[i].name);
     evsi_free(config->routing.routes[i].pattern);
     evsi_free(config->routing.routes[i].topic);
+    evsi_free(config->routing.routes[i].retention_json);
     evsi_free(config->routing.routes[i].transports);
   }
   for (uint32_t i = 0; i < config->routing.mapping_count; i++) {

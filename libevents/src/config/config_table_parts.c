@@ -63,6 +63,15 @@ static const evsi_key stale_keys[] = {
 static const evsi_section stale_section = {"staleConsumerDetection", "Detection of dead consumers.",
                                            EVSI_ROWS(stale_keys)};
 
+static const evsi_key dlq_retention_keys[] = {
+    EVSI_ROW_INT("maxMessages", 0, 1, INT64_C(1000000000000), "1000000", "dead letters of a topic"),
+    EVSI_ROW_INT("maxAge", 0, 1, INT64_C(3155760000000), "2592000000",
+                 "how long one is kept after it failed for good, ms; 30 days"),
+};
+static const evsi_section dlq_retention_section = {
+    "dlqRetention", "Dead letters beyond either limit are removed for good, the oldest first, and counted.",
+    EVSI_ROWS(dlq_retention_keys)};
+
 static const evsi_key redis_keys[] = {
     TRANSPORT_ROWS,
     EVSI_ROW_TEXT(
@@ -88,11 +97,15 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a read asks for"),
     EVSI_ROW_INT("discoverInterval", 0, 50, 3600000, "5000", "time between two looks at the topics, ms"),
     EVSI_ROW_OBJECT("reconnect", 0, &reconnect_section, "new attempts after a lost connection"),
+    EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention, "what streams keep"),
+    EVSI_ROW_ALSO("maxLen", "retention/maxMessages", NULL),
+    EVSI_ROW_CHOICE("trimStrategy", EVSI_KEY_NULLABLE, "MAXLEN|MINID", NULL, NULL,
+                    "accepted for compatibility: retention says how many entries are kept, and how long"),
+    EVSI_ROW_INT("retentionInterval", 0, 100, 3600000, "10000",
+                 "time between two looks at a stream that changed, ms; every stream is looked at after 60"),
+    EVSI_ROW_OBJECT("dlqRetention", EVSI_KEY_NULLABLE, &dlq_retention_section, "what dead letters are kept"),
     EVSI_ROW_LATER("keepAlive", "true", "leave it out: TCP keep-alive is always on"),
     EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
-    EVSI_ROW_LATER("maxLen", NULL, "leave it out: nothing is trimmed"),
-    EVSI_ROW_LATER("trimStrategy", "\"MAXLEN\"", "leave it out: nothing is trimmed"),
-    EVSI_ROW_LATER("retention", NULL, "leave it out: nothing is trimmed"),
     EVSI_ROW_LATER("pollInterval", "100", "use blockTime and discoverInterval"),
     EVSI_ROW_LATER("enablePipelining", "true", "leave it out: commands are always pipelined"),
     EVSI_ROW_LATER("pipelineSize", "100", "leave it out and bound publisher.maxInFlight"),

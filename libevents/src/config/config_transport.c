@@ -16,7 +16,7 @@ static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
   if (!transport->type || strcmp(transport->type, "redis-streams") != 0)
     return common_capabilities;
-  return common_capabilities | EVS_CAP_PERSISTENCE | (transport->enable_dlq ? EVS_CAP_DLQ : 0);
+  return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_RETENTION | (transport->enable_dlq ? EVS_CAP_DLQ : 0);
 }
 
 void evsi_build_urls(evsi_check *check, json_t *given) {
@@ -161,18 +161,25 @@ static void check_feature(evsi_build *build, const feature *asked, const uint32_
     evsi_check_problem(build->check, &problem);
 }
 
+static void check_route_feature(evsi_build *build, uint32_t index, const char *key, const feature *asked) {
+  const evsi_route *route = &build->config->routing.routes[index];
+  size_t mark = evsi_check_push_index(build->check, index);
+  evsi_check_push(build->check, key);
+  check_feature(build, asked, route->transports, route->transport_count);
+  evsi_check_pop(build->check, mark);
+}
+
 static void check_route_features(evsi_build *build) {
   static const feature partitioning = {"partitions", EVS_CAP_PARTITIONING};
+  static const feature retention = {"retention", EVS_CAP_RETENTION};
   size_t top = evsi_check_push(build->check, "routing");
   size_t list = evsi_check_push(build->check, "routes");
   for (uint32_t i = 0; i < build->config->routing.route_count; i++) {
     const evsi_route *route = &build->config->routing.routes[i];
-    if (route->partitions == 0)
-      continue;
-    size_t mark = evsi_check_push_index(build->check, i);
-    evsi_check_push(build->check, "partitions");
-    check_feature(build, &partitioning, route->transports, route->transport_count);
-    evsi_check_pop(build->check, mark);
+    if (route->partitions > 0)
+      check_route_feature(build, i, "partitions", &partitioning);
+    if (route->retention_json)
+      check_route_feature(build, i, "retention", &retention);
   }
   evsi_check_pop(build->check, list);
   evsi_check_pop(build->check, top);

@@ -114,6 +114,8 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   evs_tp_event stored = {.struct_size = sizeof stored,
                          .partition = draft->decision.partition,
                          .partitions = draft->decision.partitions};
+  if (draft->decision.route)
+    stored.retention = evsi_text(draft->decision.route->retention_json);
   stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
   stored.data = evsi_bytes_place(&at, evsi_bytes(draft->envelope.data, draft->envelope.size));

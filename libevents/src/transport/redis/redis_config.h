@@ -25,6 +25,9 @@ typedef struct evsi_redis_config {
   uint32_t batch_size;
   uint32_t discover_ms;
   evsi_retry_policy reconnect;
+  char *retention; /* JSON with at least one limit */
+  uint32_t retention_interval_ms;
+  uint64_t dlq_most, dlq_longest_ms;
 } evsi_redis_config;
 
 /* errors: EVS_CONFIG, EVS_NOMEM. On failure nothing is left to free. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 
 bool evsi_redis_stream_name(evs_bytes topic, int32_t partition, char *out) {
@@ -45,6 +46,13 @@ char *evsi_redis_key(const char *prefix, evs_bytes name, const char *suffix) {
   evsi_buf_add(&key, "}", 1);
   evsi_buf_add_text(&key, suffix);
   return evsi_buf_take(&key);
+}
+
+void evsi_redis_arg_key(evsi_redis_args *args, const char *prefix, evs_bytes name, const char *suffix) {
+  char *key = evsi_redis_key(prefix, name, suffix);
+  args->body.failed |= !key;
+  evsi_redis_arg_text(args, key ? key : "");
+  evsi_free(key);
 }
 
 evs_bytes evsi_redis_name_in_key(const char *prefix, evs_bytes key) {

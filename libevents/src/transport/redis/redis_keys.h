@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "libevents.h"
+#include "transport/redis/redis_command.h"
 
 #define EVSI_REDIS_REGISTRY "evs:topics"
 #define EVSI_REDIS_PAUSED "evs:paused"
@@ -16,6 +17,7 @@
 #define EVSI_REDIS_ARCHIVE "evs:archive:"
 #define EVSI_REDIS_ARCHIVED "evs:archived:"
 #define EVSI_REDIS_PROGRESS "evs:op:"
+#define EVSI_REDIS_RETENTION "evs:retention:"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;
@@ -29,6 +31,8 @@ bool evsi_redis_stream_name(evs_bytes topic, int32_t partition, char *out);
 void evsi_redis_split_name(evs_bytes name, evs_bytes *out_topic, int32_t *out_partition);
 /* prefix{name}suffix, or NULL when memory is short. */
 char *evsi_redis_key(const char *prefix, evs_bytes name, const char *suffix);
+/* The same as an argument. */
+void evsi_redis_arg_key(evsi_redis_args *args, const char *prefix, evs_bytes name, const char *suffix);
 /* The name in "<prefix>{name}", or empty. */
 evs_bytes evsi_redis_name_in_key(const char *prefix, evs_bytes key);
 

@@ -23,6 +23,7 @@ struct evsi_redis_topic {
   uint32_t partitions;
   bool has_any; /* more types than are told apart: registered as `*` */
   published_type *types;
+  evsi_redis_trim **trims; /* of its streams, by partition + 1, as far as they were published to */
 };
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
@@ -202,12 +203,26 @@ void evsi_redis_publish_free(evs_transport *transport) {
       evsi_free(type);
     }
     HASH_DEL(transport->topics, topic);
+    evsi_free(topic->trims);
     evsi_free(topic->name);
     evsi_free(topic);
   }
 }
 
 /* ---- sending ---------------------------------------------------------------------------------- */
+
+/* Without memory nothing is trimmed, which is no reason not to publish. */
+static void touch(evsi_redis_topic *topic, const evs_tp_event *event, const char *name) {
+  uint32_t at = (uint32_t)(event->partition + 1);
+  if (at > topic->partitions)
+    return;
+  if (!topic->trims)
+    topic->trims = evsi_calloc((size_t)topic->partitions + 1, sizeof *topic->trims);
+  if (topic->trims && !topic->trims[at])
+    topic->trims[at] = evsi_redis_retention_touch(topic->transport, name);
+  if (topic->trims && topic->trims[at])
+    evsi_redis_retention_published(topic->trims[at], event->retention);
+}
 
 /* Adds one XADD to the output. */
 static bool add_event(evsi_redis_topic *topic, const evs_tp_event *event) {
@@ -230,6 +245,7 @@ static bool add_event(evsi_redis_topic *topic, const evs_tp_event *event) {
     evsi_buf_add(out, "$3\r\nraw\r\n", 9);
     evsi_redis_put(out, event->raw.data, event->raw.size);
   }
+  touch(topic, event, name);
   transport->publishing++;
   evsi_redis_conn_expect(evsi_redis_conn_for_key(transport, name), on_added, topic, event->token);
   return true;

@@ -21,10 +21,12 @@
   X(LETTERS)                                                                                                 \
   X(MOVE)                                                                                                    \
   X(PARK)                                                                                                    \
+  X(PRUNE)                                                                                                   \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
   X(RESTORE)                                                                                                 \
-  X(SWEEP)
+  X(SWEEP)                                                                                                   \
+  X(TRIM)
 
 typedef enum evsi_redis_script {
 #define X(name) EVSI_REDIS_##name,

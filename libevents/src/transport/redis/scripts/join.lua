@@ -53,6 +53,7 @@ local is_new = redis.call('HGET', hb, 'e:' .. member) ~= epoch or redis.call('HG
 redis.call('HDEL', hb, '@none') -- a script that has written is not stopped by the memory limit any more
 redis.call('HSET', hb, 'e:' .. member, epoch, 'i:' .. member, info)
 redis.call('HSETNX', hb, 'c:' .. member, '0')
+redis.call('HSET', meta, '@seen', number(now_ms()))
 if is_new then
   raise_version(hb)
 end
