@@ -118,6 +118,8 @@ int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);
 int cmd_groups_pause(cli_call *cli);
 int cmd_groups_resume(cli_call *cli);
+int cmd_retention(cli_call *cli);
+int cmd_audit(cli_call *cli);
 int cmd_fleet(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 int cmd_serve(cli_call *cli);

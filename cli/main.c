@@ -103,6 +103,15 @@ static const cli_verb verbs[] = {
      "and who paused it.\v"
      "Example:\n  events groups --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_groups},
+    {"retention", "", "say what streams keep, and what holds it",
+     "For each topic: entries, how many are beyond its limits, which group holds them, and what was trimmed.\v"
+     "Example:\n  events retention --topic order-events",
+     CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_retention},
+    {"audit", "", "check that every event is accounted for",
+     "For each topic and group: is what was published acknowledged, dead, pending, unread or trimmed, to the "
+     "last event? Ends with 1 when it is not. May be asked at any time.\v"
+     "Example:\n  events audit --json | jq '.groups[] | select(.holds == false)'",
+     CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_audit},
     {"fleet", "", "list the systems that are connected",
      "List the systems that are connected to the store: where they run, since when, what they did, and by "
      "which configuration (equal where the configurations are).\v"

@@ -236,6 +236,21 @@ def test_groups_are_paused_and_resumed(on, store, consumer, dead):
     assert refused.returncode != 0 and "group" in refused.stderr
 
 
+def test_retention_says_what_streams_keep(on, store, consumer, dead):
+    row = json.loads(on("retention", "--topic", "order-events", "--json"))["streams"][0]
+    assert (row["entries"], row["beyond"], row["state"], row["trimmed"]) == (2, 0, "withinLimits", 0)
+    assert re.search(r"^order-events +2 +0 +withinLimits +- +0 +0 +0$", on("retention"), re.M)
+
+
+def test_audit_balances_and_ends_with_1_when_somebody_took_an_entry(on, store, consumer, dead):
+    row = json.loads(on("audit", "--topic", "order-events", "--json"))["groups"][0]
+    assert (row["group"], row["published"], row["dead"], row["unaccounted"]) == ("notifier", 2, 2, 0)
+    assert re.search(r"^order-events +notifier +2 +0 +2 +0 +0 +0 +0 +yes$", on("audit"), re.M)
+    store.cli("HINCRBY", "evs:meta:{order-events}:notifier", "@dead", "-1")
+    found = events("--redis", store.url, "audit")
+    assert found.returncode == 1 and re.search(r" 1 +NO$", found.stdout, re.M)
+
+
 def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path):
     path = tmp_path / "shop.json"
     path.write_text(json.dumps({"service": "shop", "transports": {"main": {"type": "redis-streams", "url": store.url}}}))

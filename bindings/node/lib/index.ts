@@ -86,7 +86,7 @@ export type {
 } from './stats.js';
 export { MessageStream } from './stream.js';
 export { EventSystem } from './system.js';
-export type { Paused } from './system.js';
+export type { Conservation, Paused } from './system.js';
 export {
   MemoryTransportPlugin,
   RedisStreamsPlugin,

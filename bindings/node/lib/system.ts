@@ -30,6 +30,14 @@ export interface Paused {
   readonly reason: string | null;
 }
 
+/** Answer of conservation(); the rows are as docs/requests.md says. */
+export interface Conservation {
+  /** Everything published to groups whose settlements are counted is accounted for. */
+  readonly holds: boolean;
+  readonly streams: readonly Record<string, unknown>[];
+  readonly groups: readonly Record<string, unknown>[];
+}
+
 export class EventSystem {
   readonly #runtime: Runtime;
   readonly publisher: EventPublisher;
@@ -123,6 +131,16 @@ export class EventSystem {
   /** Consumer groups with their members, pending messages and lag. */
   async groups(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
     return (await this.#ask<{ groups: Record<string, unknown>[] }>('groups', options)).groups;
+  }
+
+  /** What each stream keeps, which group holds what is beyond its limits, and what was trimmed. */
+  async retention(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
+    return (await this.#ask<{ streams: Record<string, unknown>[] }>('retention', options)).streams;
+  }
+
+  /** Is every event accounted for? {holds, streams, groups} of docs/requests.md. */
+  conservation(options: StoreOptions & { readonly topic?: string } = {}): Promise<Conservation> {
+    return this.#ask<Conservation>('conservation', options);
   }
 
   /** The topics that the store knows. */

@@ -427,6 +427,22 @@ class EventSystem:
         topics: List[Any] = json.loads(await self._ask("topics", params, timeout))["topics"]
         return topics
 
+    async def retention(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> List[Dict[str, Any]]:
+        """What each stream keeps, which group holds what is beyond its limits, and what was trimmed."""
+        params = _options.given(topic=topic, transport=transport)
+        streams: List[Dict[str, Any]] = json.loads(await self._ask("retention", params, timeout))["streams"]
+        return streams
+
+    async def conservation(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> Dict[str, Any]:
+        """Is every event accounted for? {holds, streams, groups} of docs/requests.md."""
+        params = _options.given(topic=topic, transport=transport)
+        answer: Dict[str, Any] = json.loads(await self._ask("conservation", params, timeout))
+        return answer
+
     async def pause_group(
         self,
         group: str,

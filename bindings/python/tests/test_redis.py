@@ -212,6 +212,20 @@ async def test_a_group_is_paused_and_resumed(redis_config):
         await eventually(lambda: seen == [1])
 
 
+async def test_every_event_is_accounted_for_and_what_is_kept_is_told(redis_config):
+    word = topic_word(redis_config)
+    async with libevents.EventSystem(redis_config) as system:
+        await system.subscribe(f"{word}.placed", lambda message, metadata: None)
+        for number in range(10):
+            await system.publish(f"{word}.placed", number)
+        await system.drain()
+        audit = await system.conservation(f"{word}-events")
+        assert audit["holds"]
+        assert [(row["group"], row["published"], row["unaccounted"]) for row in audit["groups"]] == [(word, 10, 0)]
+        (row,) = await system.retention(f"{word}-events")
+        assert (row["entries"], row["state"], row["limits"]["maxMessages"]) == (10, "withinLimits", 100000)
+
+
 async def test_the_fleet_shows_this_system_and_others(redis_config):
     other_config = {**redis_config, "service": redis_config["service"] + "x"}
     async with libevents.EventSystem(redis_config) as system, libevents.EventSystem(other_config) as other:

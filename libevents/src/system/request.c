@@ -38,7 +38,7 @@ static const char *const transport_methods[] = {
     "groups",      "groups.pause", "groups.resume",    "fleet",           "topics",         "tail",
     "dlq.list",    "dlq.get",      "dlq.groups",       "dlq.count",       "dlq.requeue",    "dlq.discard",
     "dlq.archive", "dlq.restore",  "operations.start", "operations.list", "operations.get", "operations.set",
-    "audit",       "retention"};
+    "audit",       "retention",     "conservation"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {"groups.pause",  "groups.resume", "dlq.requeue",

@@ -97,6 +97,7 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"fleet", evsi_redis_request_fleet},
              {"tail", evsi_redis_request_tail},
              {"retention", evsi_redis_request_retention},
+             {"conservation", evsi_redis_request_conservation},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},
              {"dlq.groups", evsi_redis_request_dlq_groups},

@@ -8,6 +8,7 @@
 
 #define EVSI_REDIS_SCRIPT_LIST(X)                                                                            \
   X(ACK)                                                                                                     \
+  X(AUDIT)                                                                                                   \
   X(CLAIM)                                                                                                   \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \

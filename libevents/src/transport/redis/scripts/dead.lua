@@ -37,6 +37,7 @@ for at = 5, #ARGV, 2 do
       index_add(index, about, letter)
     end
     redis.call('XACK', stream, group, id)
+    redis.call('HINCRBY', meta, '@dead', 1)
     redis.call('HDEL', meta, id)
     redis.call('ZREM', due, id)
     outcome = 1

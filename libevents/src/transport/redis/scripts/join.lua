@@ -9,7 +9,7 @@ if fresh ~= '1' and is_fenced(hb, member, epoch) then
   return {'FENCED'}
 end
 
-local found, last = false, nil
+local found, last, added = false, nil, nil
 if redis.call('EXISTS', stream) == 1 then
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     found = found or each[2] == group
@@ -18,6 +18,8 @@ if redis.call('EXISTS', stream) == 1 then
   for i = 1, #about, 2 do
     if about[i] == 'last-generated-id' then
       last = about[i + 1]
+    elseif about[i] == 'entries-added' then
+      added = about[i + 1]
     end
   end
 end
@@ -46,6 +48,8 @@ if not found then
   redis.call('DEL', meta, due)
   if from ~= '$' and from ~= '0' then
     redis.call('HSET', meta, '@low', from)
+  elseif added or not last then -- how many were added that this group never gets; Redis 6 does not tell
+    redis.call('HSET', meta, '@base', number((added or 0) - (from == '0' and redis.call('XLEN', stream) or 0)))
   end
 end
 
