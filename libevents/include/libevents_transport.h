@@ -141,6 +141,7 @@ typedef struct evs_tp_group {
   uint32_t from_new;       /* 1: a group that does not exist yet starts behind the newest entry */
   uint32_t prefetch;       /* most entries that this member holds */
   evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
+  evs_bytes replay;        /* id of the replay whose events it reads in place of the topics, or empty */
 } evs_tp_group;
 
 /* libevents' functions for a transport. */

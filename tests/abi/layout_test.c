@@ -140,7 +140,8 @@ AT(evs_tp_group, topic_count, 56);
 AT(evs_tp_group, from_new, 64);
 AT(evs_tp_group, prefetch, 68);
 AT(evs_tp_group, subscriptions, 72);
-SIZE(evs_tp_group, 88);
+AT(evs_tp_group, replay, 88);
+SIZE(evs_tp_group, 104);
 
 /* The tables begin with size and version, the functions follow in their order without a gap. */
 AT(evs_host_ops, struct_size, 0);

@@ -137,6 +137,7 @@ typedef struct evsi_subscription_options {
   char *name;         /* NULL: by default pattern#ordinal */
   char *consumer;     /* NULL: generated */
   uint32_t transport; /* index into config->transports */
+  char *replay;       /* NULL: what is published, not what a replay brings */
   char **topics;      /* overrides which topics are read */
   uint32_t topic_count;
   char **origins; /* folded */

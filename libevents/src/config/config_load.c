@@ -282,6 +282,7 @@ void evsi_subscription_options_free(evsi_subscription_options *options) {
   free_texts(options->topics, options->topic_count);
   free_texts(options->origins, options->origin_count);
   evsi_free(options->pattern);
+  evsi_free(options->replay);
   evsi_free(options->group);
   evsi_free(options->name);
   evsi_free(options->consumer);

@@ -155,6 +155,8 @@ static const evsi_key subscription_keys[] = {
     EVSI_ROW_TEXT("transport", EVSI_KEY_NULLABLE, 1, 64, NULL, "not given: the default transport"),
     EVSI_ROW_TEXTS("topics", EVSI_KEY_NULLABLE, 1, 1000,
                    "whole names of the topics to read; not given: all whose types can match"),
+    EVSI_ROW_TEXT("replay", EVSI_KEY_NULLABLE, 1, 64, NULL,
+                  "id of a replay: its events are received, and no others; group is that of the replay"),
     EVSI_ROW_CHOICE("from", EVSI_KEY_NULLABLE, "earliest|new", NULL, "\"earliest\"",
                     "where a new group begins"),
     EVSI_ROW_INT("concurrency", EVSI_KEY_NULLABLE, 1, 100000, NULL, "not given: consumer.concurrency"),

@@ -16,7 +16,8 @@ static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
   if (!transport->type || strcmp(transport->type, "redis-streams") != 0)
     return common_capabilities;
-  return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_RETENTION | (transport->enable_dlq ? EVS_CAP_DLQ : 0);
+  return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_RETENTION | EVS_CAP_REPLAY |
+         (transport->enable_dlq ? EVS_CAP_DLQ : 0);
 }
 
 void evsi_build_urls(evsi_check *check, json_t *given) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * operation_document.c - what is written about an operation: made from a request, changed by another, shown
  * to hosts. Its states: running, paused, and the ends done, aborted, failed. */
+#include <stdio.h>
 #include <string.h>
 
 #include "deadletter/operations_inner.h"
 
-enum { RATE_MOST = 100000, KEY_MOST = 200 };
+enum { RATE_MOST = 100000, KEY_MOST = 200, GROUP_MOST = 200 };
 
 static bool is_word(const json_t *value, const char *const *words) {
   for (; *words; words++) {
@@ -27,15 +28,33 @@ static void copy(json_t *to, const json_t *from, const char *name) {
   json_object_set_new(to, name, value ? json_incref(value) : json_null());
 }
 
+static bool is_group(const json_t *group) {
+  size_t size = json_string_length(group);
+  return !group || json_is_null(group) || (size >= 1 && size <= GROUP_MOST);
+}
+
+/* Without a name the replay is for a handler of its own. */
+static void set_group(json_t *document, json_t *group, const char *id) {
+  char own[80];
+  snprintf(own, sizeof own, "@replay-%.64s", id);
+  json_object_set_new(document, "group", json_is_string(group) ? json_incref(group) : json_string(own));
+}
+
+bool evsi_operation_is_replay(const json_t *document) {
+  const json_t *kind = json_object_get(document, "kind");
+  return json_is_string(kind) && strcmp(json_string_value(kind), "replay") == 0;
+}
+
 json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms, const char **out_why) {
-  static const char *const kinds[] = {"requeue", "discard", "restore", NULL};
+  static const char *const kinds[] = {"requeue", "discard", "restore", "replay", NULL};
   const json_t *kind = json_object_get(params, "kind"), *filter = json_object_get(params, "filter");
   const json_t *key = json_object_get(params, "key");
   *out_why =
-      !is_word(kind, kinds)     ? "kind must be \"requeue\", \"discard\" or \"restore\""
+      !is_word(kind, kinds)    ? "kind must be \"requeue\", \"discard\" or \"restore\""
       : !json_is_object(filter) ? "filter must be an object; {} selects everything"
       : key && !json_is_null(key) && (json_string_length(key) == 0 || json_string_length(key) > KEY_MOST)
           ? "key must be a text of 1 to 200 bytes"
+      : !is_group(json_object_get(params, "group")) ? "group must be a text of 1 to 200 bytes"
       : !is_rate(json_object_get(params, "rate")) ? rate_is_wrong
                                                   : NULL;
   if (*out_why)
@@ -47,7 +66,18 @@ json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms
     copy(document, params, copied[i]);
   json_object_set_new(document, "allGroups",
                       json_boolean(json_is_true(json_object_get(params, "allGroups"))));
+  if (evsi_operation_is_replay(document))
+    set_group(document, json_object_get(params, "group"), id);
   return document;
+}
+
+json_t *evsi_operation_streams(const json_t *document) {
+  json_t *names = json_array(), *bound;
+  const char *name;
+  json_object_foreach(json_object_get(json_object_get(document, "snapshot"), "bounds"), name, bound) {
+    json_array_append_new(names, json_string(name));
+  }
+  return names;
 }
 
 bool evsi_operation_is_state(const json_t *document, const char *state) {
@@ -103,9 +133,11 @@ const char *evsi_operation_change(json_t *document, const json_t *params, uint64
   return NULL;
 }
 
-json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *action, uint64_t count) {
+json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *what, uint64_t count) {
   static const char *const who[] = {"actor", "address", "reason"};
-  json_t *row = json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", action, "result",
+  char name[40];
+  snprintf(name, sizeof name, "%s.%s", evsi_operation_is_replay(document) ? "replay" : "operations", what);
+  json_t *row = json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", name, "result",
                           json_object_get(document, "state"), "count", (json_int_t)count, "operation",
                           json_object_get(document, "id"), "scope", "kind", json_object_get(document, "kind"),
                           "filter", json_object_get(document, "filter"));

@@ -7,7 +7,7 @@
 
 #include "deadletter/operations_inner.h"
 
-enum { STEP_MOST = 100, BEAT_MS = 250, PAUSED_BEAT_MS = 1000, STEPS_PER_SECOND = 5, RETRY_MS = 500 };
+enum { STEP_MOST = 100, BEAT_MS = 250, PAUSED_BEAT_MS = 1000, STEPS_PER_SECOND = 5, RETRY_MS = 500, FULL_MS = 100 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -230,10 +230,12 @@ static void on_stepped(void *context, evs_status status, const json_t *answer, c
   job->last_error = NULL;
   job->is_unwritten = true;
   pace(job, done + skipped + failed);
+  if (json_is_true(json_object_get(answer, "isFull")))
+    job->step_ms = evsi_operations_now(job->operations) + FULL_MS; /* who reads it has to catch up */
 }
 
 static void step(evsi_job *job) {
-  static const char *const copied[] = {"kind", "filter", "allGroups", "actor", "address", "reason"};
+  static const char *const copied[] = {"kind", "filter", "allGroups", "group", "actor", "address", "reason"};
   const evsi_job_stream *stream = &job->streams[job->at];
   uint64_t rate = number_of(job->document, "rate"), most = rate / STEPS_PER_SECOND;
   most = rate == 0 || most > STEP_MOST ? STEP_MOST : most > 0 ? most : 1;
@@ -263,7 +265,7 @@ static void on_ended(void *context, evs_status status, const json_t *answer, con
     return;
   }
   json_object_set_new(job->document, "state", json_string("done"));
-  ask(job, "job.audit", evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done),
+  ask(job, "job.audit", evsi_operation_row(job->document, job->document, "end", sum_up(job).done),
       on_logged);
 }
 

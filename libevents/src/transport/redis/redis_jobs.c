@@ -7,6 +7,7 @@
 
 #include "transport/redis/redis_jobs.h"
 #include "transport/redis/redis_move.h"
+#include "transport/redis/redis_replay.h"
 
 static const uint64_t progress_ms = 30ULL * 24 * 3600 * 1000;
 
@@ -15,6 +16,11 @@ static bool load_kind(evsi_redis_request *request, evsi_redis_move_kind *out) {
   if (!is_known)
     evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("there is no such kind of operation"));
   return is_known && evsi_redis_request_filter(request, json_object_get(request->params, "filter"), true);
+}
+
+static bool is_replay(const evsi_redis_request *request) {
+  const char *kind = evsi_redis_request_text(request, "kind");
+  return kind && strcmp(kind, "replay") == 0;
 }
 
 static const char *source_of(const evsi_redis_request *request, evsi_redis_move_kind kind) {
@@ -49,7 +55,9 @@ static void find_bounds(evsi_redis_request *request) {
 
 void evsi_redis_request_job_bounds(evsi_redis_request *request) {
   evsi_redis_move_kind kind;
-  if (load_kind(request, &kind))
+  if (is_replay(request))
+    evsi_redis_replay_bounds(request);
+  else if (load_kind(request, &kind))
     evsi_redis_request_streams(request, find_bounds);
 }
 
@@ -232,7 +240,7 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
   request->step = move;
 }
 
-void evsi_redis_request_job_step(evsi_redis_request *request) {
+static void begin_step(evsi_redis_request *request) {
   const char *stream = evsi_redis_request_text(request, "stream");
   const char *position = evsi_redis_request_text(request, "position");
   const char *bound = evsi_redis_request_text(request, "bound");
@@ -261,4 +269,11 @@ void evsi_redis_request_job_step(evsi_redis_request *request) {
                                 .longest = EVSI_LETTERS_ROW_BYTES};
   evsi_redis_letters_read(request, &page, on_page, 0);
   evsi_free(key);
+}
+
+void evsi_redis_request_job_step(evsi_redis_request *request) {
+  if (is_replay(request))
+    evsi_redis_replay_step(request);
+  else
+    begin_step(request);
 }

@@ -18,6 +18,9 @@
 #define EVSI_REDIS_ARCHIVED "evs:archived:"
 #define EVSI_REDIS_PROGRESS "evs:op:"
 #define EVSI_REDIS_RETENTION "evs:retention:"
+#define EVSI_REDIS_FEED "evs:replay:"
+/* Begins the group of a replay, and what the keys beside its feeds are named by. */
+#define EVSI_REDIS_REPLAY_GROUP "@replay-"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;

@@ -12,6 +12,7 @@
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_jobs.h"
+#include "transport/redis/redis_replay.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -116,7 +117,9 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"job.audit", evsi_redis_request_job_audit},
              {"job.bounds", evsi_redis_request_job_bounds},
              {"job.enter", evsi_redis_request_job_enter},
-             {"job.step", evsi_redis_request_job_step}};
+             {"job.step", evsi_redis_request_job_step},
+             {"job.left", evsi_redis_request_job_left},
+             {"job.gate", evsi_redis_request_job_gate}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
     transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));

@@ -40,7 +40,7 @@ static bool hash(const char *text, char out_hex[41]) {
 /* What stands before a script costs each call of it. */
 static bool is_about_letters(int script) {
   return script == EVSI_REDIS_DEAD || script == EVSI_REDIS_LETTERS || script == EVSI_REDIS_MOVE ||
-         script == EVSI_REDIS_PRUNE || script == EVSI_REDIS_RESTORE;
+         script == EVSI_REDIS_PRUNE || script == EVSI_REDIS_REPLAY || script == EVSI_REDIS_RESTORE;
 }
 
 bool evsi_redis_scripts_init(evsi_redis_scripts *scripts, evsi_redis_conn *conn) {

@@ -25,6 +25,7 @@
   X(PRUNE)                                                                                                   \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
+  X(REPLAY)                                                                                                  \
   X(RESTORE)                                                                                                 \
   X(SWEEP)                                                                                                   \
   X(TRIM)

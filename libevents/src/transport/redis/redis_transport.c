@@ -352,7 +352,7 @@ const evs_transport_ops evsi_redis_transport = {
     .type = "redis-streams",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
                     EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
-                    EVS_CAP_RETENTION,
+                    EVS_CAP_RETENTION | EVS_CAP_REPLAY,
     .create = redis_create,
     .connect = redis_connect,
     .close = redis_close,

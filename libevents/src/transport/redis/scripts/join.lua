@@ -61,4 +61,9 @@ redis.call('HSET', meta, '@seen', number(now_ms()))
 if is_new then
   raise_version(hb)
 end
+if string.sub(stream, 1, 11) == 'evs:replay:' then -- feeds and what is beside them end by themselves
+  for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, 604800000)
+  end
+end
 return {'OK', created, redis.call('HGET', hb, '@v'), redis.call('HGETALL', hb)}

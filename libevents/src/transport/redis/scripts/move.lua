@@ -3,7 +3,7 @@
 -- 'purge', note of the archive (JSON), head of ids as users see them, '1' for all groups, most archived,
 -- longest archived ms, operation's owner or '', position of the operation, then for
 -- each: id, edited data or '', edited raw. Answers {'FENCED'} or for each {'OK', new id}, {'GONE', note of the
--- archive}, {'NONE'} or {'EMPTY'}: its body was trimmed before.
+-- archive}, {'NONE'}, {'EMPTY'}: its body was trimmed before, or {'REPLAYED'}: it failed in a replay.
 local dlq, stream, archive, archived, index, progress = unpack(KEYS)
 local action, note, head, all_groups, most, longest, owner, position = unpack(ARGV)
 local first = 9
@@ -23,6 +23,12 @@ local function requeue_field(id, record)
     made.subscriptions = type(names) == 'table' and #names > 0 and names or nil
   end
   return encode(made)
+end
+
+-- The group of a replay is gone, or will be: nobody would ever take the copy.
+local function was_replayed(record)
+  local ok, letter = pcall(cjson.decode, record)
+  return ok and type(letter) == 'table' and string.sub(tostring(letter.group), 1, 8) == '@replay-'
 end
 
 -- Stores the event again; nil when there is nothing to store.
@@ -69,6 +75,9 @@ local function move(id, data, raw)
   end
   local event, record, mark = split_letter(fields)
   local copy
+  if action == 'requeue' and all_groups ~= '1' and was_replayed(record) then
+    return {'REPLAYED'}
+  end
   if action == 'requeue' then
     copy = send(event, requeue_field(id, record), data, raw)
     if not copy then
@@ -106,9 +115,9 @@ for at = first, #ARGV, 3 do
   local outcome = move(ARGV[at], ARGV[at + 1], ARGV[at + 2])
   if outcome[1] == 'OK' then
     counts.done = counts.done + 1
-  elseif outcome[1] == 'EMPTY' then
+  elseif outcome[1] == 'EMPTY' or outcome[1] == 'REPLAYED' then
     counts.failed = counts.failed + 1
-    note_error(progress, owner, ARGV[at], 'EMPTY')
+    note_error(progress, owner, ARGV[at], outcome[1])
   else
     counts.skipped = counts.skipped + 1
   end
