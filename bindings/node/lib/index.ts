@@ -9,6 +9,8 @@ export type { RetryOptions, SubscribeOptions, SubscriptionInfo } from './consume
 export { Dashboard } from './dashboard.js';
 export type { DashboardOptions } from './dashboard.js';
 export { DeadLetters } from './dlq.js';
+export { Replays } from './replays.js';
+export type { Replay, ReplayFilter, ReplayOptions } from './replays.js';
 export type {
   Count,
   DeadLetter,

@@ -6,6 +6,7 @@ import { EventConsumer } from './consumer.js';
 import { startDashboard } from './dashboard.js';
 import type { Dashboard, DashboardOptions } from './dashboard.js';
 import { DeadLetters } from './dlq.js';
+import { Replays } from './replays.js';
 import { EventPublisher } from './publisher.js';
 import { milliseconds } from './event.js';
 import { split } from './operations.js';
@@ -46,6 +47,7 @@ export class EventSystem {
   readonly validator: EventValidator = createEventValidator();
   readonly transports: ReadonlyMap<string, Transport>;
   readonly dlq: DeadLetters;
+  readonly replays: Replays;
 
   /** `config` is the document of docs/configuration.md. ConfigurationError lists every fault. */
   constructor(config: object, options: SystemOptions = {}) {
@@ -61,6 +63,7 @@ export class EventSystem {
     this.publisher = new EventPublisher(runtime, this);
     this.consumer = new EventConsumer(runtime, this.router, this);
     this.dlq = new DeadLetters(runtime);
+    this.replays = new Replays(runtime);
   }
 
   /**

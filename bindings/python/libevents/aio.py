@@ -33,6 +33,7 @@ from ._outbox import Batch, Outbox, Target
 from ._turn import Consumer, Handler, PoisonHandler, Turn
 from .dashboard import Dashboard, server_options
 from .dlq import DeadLetters
+from .replay import Replays
 from .errors import Closed, Error, Forked, ValidationError
 from .message import Message, Metadata, Receipt, Record
 from .router import Router
@@ -160,6 +161,7 @@ class EventSystem:
         self._closing: "Optional[asyncio.Task[None]]" = None
         self.router = Router(self._engine, self._normalized)
         self.dlq = DeadLetters(self._ask)
+        self.replays = Replays(self._ask)
 
     # ---- life ---------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from ._engine import Engine
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
 from .dashboard import SyncDashboard, server_options
 from .dlq import SyncDeadLetters
+from .replay import SyncReplays
 from .errors import Closed, Forked, ValidationError
 from .message import DELIVERY, Message, Metadata, Receipt, Record
 from .router import Router
@@ -137,6 +138,7 @@ class SyncEventSystem:
         self._pump = Pump(self._engine, poison_message_handler)
         self.router = Router(self._engine, self._normalized)
         self.dlq = SyncDeadLetters(self._ask)
+        self.replays = SyncReplays(self._ask)
 
     # ---- life ---------------------------------------------------------------------------------------
 
