@@ -34,9 +34,9 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(GROUP, "group", "GROUP", "only dead letters of this consumer group; of a replay: for this new one")      \
   X(TEXT, "text", "TEXT", "only dead letters whose event or error contains this text")                       \
   X(FINGERPRINT, "fingerprint", "HEX", "only dead letters of this kind of failure")                          \
-  X(SINCE, "since", "MS", "stored at or after this, milliseconds since 1970")                               \
-  X(UNTIL, "until", "MS", "stored at or before this, milliseconds since 1970")                              \
-  X(FROM_OFFSET, "from-offset", "OFFSET", "the first of a topic, as receipts have it")                      \
+  X(SINCE, "since", "MS", "stored at or after this, milliseconds since 1970")                                \
+  X(UNTIL, "until", "MS", "stored at or before this, milliseconds since 1970")                               \
+  X(FROM_OFFSET, "from-offset", "OFFSET", "the first of a topic, as receipts have it")                       \
   X(TO_OFFSET, "to-offset", "OFFSET", "the last one")                                                        \
   X(LIMIT, "limit", "N", "at most N dead letters")                                                           \
   X(CURSOR, "cursor", "CURSOR", "go on where the page before ended")                                         \

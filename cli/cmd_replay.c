@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cmd_replay.c - `events replay start`, `list`, `show`, `pause`, `resume` and `abort`. A replay is driven by any
- * process that looks at replays; its events go to subscriptions that name it. */
+ * cmd_replay.c - `events replay start`, `list`, `show`, `pause`, `resume` and `abort`. A replay is driven by
+ * any process that looks at replays; its events go to subscriptions that name it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -35,8 +35,8 @@ static void cell_holder(output_table *table, const json_t *row) {
 }
 
 static void print_retention(const json_t *answer) {
-  static const char *const titles[] = {"TOPIC", "ENTRIES", "BEYOND", "STATE", "HELD BY", "TRIMMED", "BY FORCE",
-                                       "DEAD LETTERS TRIMMED"};
+  static const char *const titles[] = {"TOPIC",   "ENTRIES", "BEYOND",   "STATE",
+                                       "HELD BY", "TRIMMED", "BY FORCE", "DEAD LETTERS TRIMMED"};
   const json_t *rows = json_object_get(answer, "streams");
   if (!json_array_size(rows)) {
     puts("no topics");

@@ -104,7 +104,8 @@ static const cli_verb verbs[] = {
      "Example:\n  events groups --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_groups},
     {"replay start", "", "bring stored events again",
-     "Replay stored events to subscriptions that name the replay, without the groups that had them noticing. It goes "
+     "Replay stored events to subscriptions that name the replay, without the groups that had them noticing. "
+     "It goes "
      "on in any process that looks at replays.\v"
      "Example:\n  events replay start --topic order-events --type 'order.*' --since 1763920000000 --rate 100",
      CLI_STORE | CLI_BIT(TOPIC) | CLI_BIT(TYPE) | CLI_BIT(SINCE) | CLI_BIT(UNTIL) | CLI_BIT(FROM_OFFSET) |
@@ -131,7 +132,8 @@ static const cli_verb verbs[] = {
      "Example:\n  events replay abort 4f6a9d21c08e7b35",
      CLI_STORE, 1, 1, cmd_replay_abort},
     {"retention", "", "say what streams keep, and what holds it",
-     "For each topic: entries, how many are beyond its limits, which group holds them, and what was trimmed.\v"
+     "For each topic: entries, how many are beyond its limits, which group holds them, and what was "
+     "trimmed.\v"
      "Example:\n  events retention --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_retention},
     {"audit", "", "check that every event is accounted for",

@@ -57,8 +57,8 @@ typedef struct evs_tp_event {
   evs_bytes full_type;
   evs_bytes data; /* the envelope as docs/wire-format.md has it */
   evs_bytes raw;  /* bytes of a body that is not JSON, else empty */
-  /* JSON {maxMessages, maxAge, maxSize, force} of the route that decided, or empty: the transport's own. Valid
-   * as long as the system is open. */
+  /* JSON {maxMessages, maxAge, maxSize, force} of the route that decided, or empty: the transport's own.
+   * Valid as long as the system is open. */
   evs_bytes retention;
 } evs_tp_event;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redis_replay_acceptance_test.c - what is stored comes again to one handler, at a rate, until it is paused, aborted
- * or through; the group that handled it before notices nothing; and a replay survives its process. */
+ * redis_replay_acceptance_test.c - what is stored comes again to one handler, at a rate, until it is paused,
+ * aborted or through; the group that handled it before notices nothing; and a replay survives its process. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -39,9 +39,10 @@ static int clear(void **state) {
 }
 
 static evs_system *connect_host(void) {
-  return host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-                      "\"sessionTimeout\":900,\"retry\":{\"maxRetries\":1,\"baseDelay\":5}}}}",
-                      server.url);
+  return host_connect(
+      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+      "\"sessionTimeout\":900,\"retry\":{\"maxRetries\":1,\"baseDelay\":5}}}}",
+      server.url);
 }
 
 /* Events e-1 to e-<count>, of two types in turn, and a live group that has not handled any of them. */
@@ -56,9 +57,10 @@ static evs_system *publish_some(int count) {
 
 /* Everything that the live group's state consists of. */
 static char *live_state(void) {
-  return redis_text(&server, "EVAL %s 1 stream:{" TOPIC "}",
-                    "return cjson.encode({redis.call('XINFO', 'GROUPS', KEYS[1]), "
-                    "redis.call('XPENDING', KEYS[1], 'live', '-', '+', 100)[1][4], redis.call('XLEN', KEYS[1])})");
+  return redis_text(
+      &server, "EVAL %s 1 stream:{" TOPIC "}",
+      "return cjson.encode({redis.call('XINFO', 'GROUPS', KEYS[1]), "
+      "redis.call('XPENDING', KEYS[1], 'live', '-', '+', 100)[1][4], redis.call('XLEN', KEYS[1])})");
 }
 
 static void start(evs_system *system, const char *params, char out_id[64]) {
@@ -242,8 +244,9 @@ static void a_replay_survives_kill_9_and_brings_each_event_once(void **state) {
     for (;;)
       pause();
   }
-  TEST_UNTIL(redis_number(&server, "EVAL %s 0", "local n = 0 for _, k in ipairs(redis.call('KEYS', 'evs:replay:*')) "
-                                                "do n = n + redis.call('XLEN', k) end return n") > 20);
+  TEST_UNTIL(redis_number(&server, "EVAL %s 0",
+                          "local n = 0 for _, k in ipairs(redis.call('KEYS', 'evs:replay:*')) "
+                          "do n = n + redis.call('XLEN', k) end return n") > 20);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   char id[64];
@@ -269,7 +272,8 @@ int main(void) {
       cmocka_unit_test_setup(by_type_by_offset_and_by_time, clear),
       cmocka_unit_test_setup(a_replay_keeps_its_rate_and_stops_when_it_is_told, clear),
       cmocka_unit_test_setup(a_feed_waits_for_who_reads_it, clear),
-      cmocka_unit_test_setup(what_fails_in_a_replay_is_a_dead_letter_that_cannot_be_requeued_to_nobody, clear),
+      cmocka_unit_test_setup(what_fails_in_a_replay_is_a_dead_letter_that_cannot_be_requeued_to_nobody,
+                             clear),
       cmocka_unit_test_setup(a_new_group_can_be_the_target_and_the_same_key_is_the_same_replay, clear),
       cmocka_unit_test_setup(a_replay_survives_kill_9_and_brings_each_event_once, clear),
   };

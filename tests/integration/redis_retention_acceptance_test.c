@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_retention_acceptance_test.c - streams are trimmed while events flow and nothing that a group still needs is
- * lost; what others trimmed becomes tombstones, as many as were pending; and the books balance throughout. */
+ * redis_retention_acceptance_test.c - streams are trimmed while events flow and nothing that a group still
+ * needs is lost; what others trimmed becomes tombstones, as many as were pending; and the books balance
+ * throughout. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,14 +32,15 @@ static int teardown(void **state) {
 }
 
 static evs_system *connect_host(const char *service, const char *options) {
-  return host_connect("{\"service\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-                      "\"retentionInterval\":100,\"sessionTimeout\":900%s}}}",
-                      service, server.url, options);
+  return host_connect(
+      "{\"service\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+      "\"retentionInterval\":100,\"sessionTimeout\":900%s}}}",
+      service, server.url, options);
 }
 
 static void subscribe(evs_system *system, const char *group, int prefetch) {
-  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"%s\",\"prefetch\":%d,\"concurrency\":1000}", group,
-                 prefetch);
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"%s\",\"prefetch\":%d,\"concurrency\":1000}",
+                 group, prefetch);
   host_ready(system);
 }
 
@@ -108,7 +110,8 @@ static void what_others_trim_becomes_as_many_tombstones_as_were_pending(void **s
   TEST_UNTIL(host_stat(system, "consumer", "lostToTrim") == EVENTS - KEPT);
   json_t *letters = host_call(system, "dlq.list", "{\"limit\":1}");
   json_t *letter = json_array_get(json_object_get(letters, "items"), 0);
-  assert_string_equal(json_string_value(json_object_get(json_object_get(letter, "error"), "class")), "LostToTrim");
+  assert_string_equal(json_string_value(json_object_get(json_object_get(letter, "error"), "class")),
+                      "LostToTrim");
   json_decref(letters);
   assert_int_equal(column(system, "shop", "dead"), EVENTS - KEPT);
   assert_true(holds(system));

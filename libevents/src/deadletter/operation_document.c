@@ -50,13 +50,13 @@ json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms
   const json_t *kind = json_object_get(params, "kind"), *filter = json_object_get(params, "filter");
   const json_t *key = json_object_get(params, "key");
   *out_why =
-      !is_word(kind, kinds)    ? "kind must be \"requeue\", \"discard\" or \"restore\""
+      !is_word(kind, kinds)     ? "kind must be \"requeue\", \"discard\" or \"restore\""
       : !json_is_object(filter) ? "filter must be an object; {} selects everything"
       : key && !json_is_null(key) && (json_string_length(key) == 0 || json_string_length(key) > KEY_MOST)
           ? "key must be a text of 1 to 200 bytes"
       : !is_group(json_object_get(params, "group")) ? "group must be a text of 1 to 200 bytes"
-      : !is_rate(json_object_get(params, "rate")) ? rate_is_wrong
-                                                  : NULL;
+      : !is_rate(json_object_get(params, "rate"))   ? rate_is_wrong
+                                                    : NULL;
   if (*out_why)
     return NULL;
   json_t *document = json_pack("{s:s,s:s,s:I,s:I,s:n}", "id", id, "state", "running", "startedAt",
@@ -137,10 +137,10 @@ json_t *evsi_operation_row(const json_t *document, const json_t *by, const char 
   static const char *const who[] = {"actor", "address", "reason"};
   char name[40];
   snprintf(name, sizeof name, "%s.%s", evsi_operation_is_replay(document) ? "replay" : "operations", what);
-  json_t *row = json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", name, "result",
-                          json_object_get(document, "state"), "count", (json_int_t)count, "operation",
-                          json_object_get(document, "id"), "scope", "kind", json_object_get(document, "kind"),
-                          "filter", json_object_get(document, "filter"));
+  json_t *row =
+      json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", name, "result", json_object_get(document, "state"),
+                "count", (json_int_t)count, "operation", json_object_get(document, "id"), "scope", "kind",
+                json_object_get(document, "kind"), "filter", json_object_get(document, "filter"));
   for (size_t i = 0; row && i < sizeof who / sizeof who[0]; i++)
     copy(row, by, who[i]);
   return row;

@@ -7,7 +7,14 @@
 
 #include "deadletter/operations_inner.h"
 
-enum { STEP_MOST = 100, BEAT_MS = 250, PAUSED_BEAT_MS = 1000, STEPS_PER_SECOND = 5, RETRY_MS = 500, FULL_MS = 100 };
+enum {
+  STEP_MOST = 100,
+  BEAT_MS = 250,
+  PAUSED_BEAT_MS = 1000,
+  STEPS_PER_SECOND = 5,
+  RETRY_MS = 500,
+  FULL_MS = 100
+};
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -265,8 +272,7 @@ static void on_ended(void *context, evs_status status, const json_t *answer, con
     return;
   }
   json_object_set_new(job->document, "state", json_string("done"));
-  ask(job, "job.audit", evsi_operation_row(job->document, job->document, "end", sum_up(job).done),
-      on_logged);
+  ask(job, "job.audit", evsi_operation_row(job->document, job->document, "end", sum_up(job).done), on_logged);
 }
 
 static void end(evsi_job *job) {

@@ -126,7 +126,8 @@ static void on_get(void *context, evs_status status, const json_t *answer, const
   if (evsi_operation_is_replay(made->document))
     ask(made, "job.left",
         json_pack("{s:O,s:O,s:o}", "id", json_object_get(made->document, "id"), "group",
-                  json_object_get(made->document, "group"), "streams", evsi_operation_streams(made->document)),
+                  json_object_get(made->document, "group"), "streams",
+                  evsi_operation_streams(made->document)),
         on_left);
   else
     finish_view(made);
@@ -144,8 +145,7 @@ static void on_created(void *context, evs_status status, const json_t *answer, c
   } else if (!evsi_job_add(made->operations, made->document, 1, made->owner)) {
     finish(made, EVS_NOMEM, NULL); /* it stands in the store: whoever sees no beat takes it over */
   } else {
-    ask(made, "job.audit", evsi_operation_row(made->document, made->params, "start", 0),
-        on_logged);
+    ask(made, "job.audit", evsi_operation_row(made->document, made->params, "start", 0), on_logged);
   }
 }
 

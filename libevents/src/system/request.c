@@ -38,13 +38,13 @@ static const char *const transport_methods[] = {
     "groups",      "groups.pause", "groups.resume",    "fleet",           "topics",         "tail",
     "dlq.list",    "dlq.get",      "dlq.groups",       "dlq.count",       "dlq.requeue",    "dlq.discard",
     "dlq.archive", "dlq.restore",  "operations.start", "operations.list", "operations.get", "operations.set",
-    "audit",       "retention",     "conservation",     "replay.start",
-    "replay.list", "replay.get",  "replay.set"};
+    "audit",       "retention",    "conservation",     "replay.start",    "replay.list",    "replay.get",
+    "replay.set"};
 
 /* They note who asked. */
-static const char *const changing_methods[] = {"groups.pause",  "groups.resume", "dlq.requeue",
-                                               "dlq.discard",   "dlq.restore",   "operations.start",
-                                               "operations.set", "replay.start", "replay.set"};
+static const char *const changing_methods[] = {"groups.pause",   "groups.resume", "dlq.requeue",
+                                               "dlq.discard",    "dlq.restore",   "operations.start",
+                                               "operations.set", "replay.start",  "replay.set"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redis_conservation_test.c - the request `conservation`: what was added for a group equals what became of it,
- * exactly, whatever happens to the entries, and it says so when something was taken behind our back. */
+ * redis_conservation_test.c - the request `conservation`: what was added for a group equals what became of
+ * it, exactly, whatever happens to the entries, and it says so when something was taken behind our back. */
 #include <jansson.h>
 
 #include "unit/transport/redis_fixture.h"
@@ -31,9 +31,12 @@ static void expect(evs_host *host, const char *group, const expected *numbers) {
   const struct {
     const char *name;
     long long number;
-  } all[] = {{"published", numbers->published}, {"acknowledged", numbers->acknowledged},
-             {"dead", numbers->dead},           {"pending", numbers->pending},
-             {"unread", numbers->unread},       {"trimmed", numbers->trimmed},
+  } all[] = {{"published", numbers->published},
+             {"acknowledged", numbers->acknowledged},
+             {"dead", numbers->dead},
+             {"pending", numbers->pending},
+             {"unread", numbers->unread},
+             {"trimmed", numbers->trimmed},
              {"unaccounted", numbers->unaccounted}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (json_integer_value(json_object_get(row, all[i].name)) != all[i].number ||
@@ -172,9 +175,12 @@ static void it_holds_while_events_come_and_go(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(each_way_an_entry_goes_is_counted),      TEST(a_group_counts_from_where_it_begins),
-      TEST(entries_trimmed_by_force_are_accounted_for), TEST(what_others_take_is_missed),
-      TEST(a_group_without_counters_is_counted_from_now_on), TEST(groups_of_others_have_no_counters),
+      TEST(each_way_an_entry_goes_is_counted),
+      TEST(a_group_counts_from_where_it_begins),
+      TEST(entries_trimmed_by_force_are_accounted_for),
+      TEST(what_others_take_is_missed),
+      TEST(a_group_without_counters_is_counted_from_now_on),
+      TEST(groups_of_others_have_no_counters),
       TEST(it_holds_while_events_come_and_go),
   };
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redis_retention_test.c - what is trimmed and what never is; dead letters that are too many or too old; and what
- * the request `retention` says about it. */
+ * redis_retention_test.c - what is trimmed and what never is; dead letters that are too many or too old; and
+ * what the request `retention` says about it. */
 #include <jansson.h>
 
 #include "unit/transport/redis_fixture.h"
@@ -101,8 +101,7 @@ static void a_pending_entry_holds_what_came_after_it(void **state) {
   wait_short(1400);
   let_it_look();
   assert_true(length() >= 1300);
-  char *first = redis_text(&server, "EVAL %s 1 stream:{t}",
-                           "return redis.call('XPENDING', KEYS[1], 'g')[2]");
+  char *first = redis_text(&server, "EVAL %s 1 stream:{t}", "return redis.call('XPENDING', KEYS[1], 'g')[2]");
   assert_string_equal(first, host->entries[700].offset);
   free(first);
   json_t *found = row(host), *holder = json_object_get(found, "heldBy");

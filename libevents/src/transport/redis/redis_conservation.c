@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * redis_conservation.c - the request `conservation`: is every event that was added for a group acknowledged, dead,
- * pending, unread, or trimmed by force? All counters of a stream are taken at one moment. Entries that are unread
- * at that moment cannot change but by trimming, so they are counted afterwards, page by page, and once more if
- * something unread was trimmed meanwhile: the numbers are exact on a live system. */
+ * redis_conservation.c - the request `conservation`: is every event that was added for a group acknowledged,
+ * dead, pending, unread, or trimmed by force? All counters of a stream are taken at one moment. Entries that
+ * are unread at that moment cannot change but by trimming, so they are counted afterwards, page by page, and
+ * once more if something unread was trimmed meanwhile: the numbers are exact on a live system. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,8 @@ static void copy_id(char *out, size_t size, const evsi_redis_reply *reply, const
 
 /* ---- calling the script ----------------------------------------------------------------------- */
 
-static evsi_redis_request_script begin(const evsi_redis_request *request, size_t stream, const json_t *groups) {
+static evsi_redis_request_script begin(const evsi_redis_request *request, size_t stream,
+                                       const json_t *groups) {
   evs_bytes name = evsi_text(request->streams[stream].name);
   evsi_redis_request_script call = {.script = EVSI_REDIS_AUDIT};
   char suffix[EVSI_REDIS_NAME_MAX];
@@ -97,10 +98,10 @@ static json_t *group_row(const evsi_redis_request *request, const group_counts *
   int64_t sum = group->acked + group->dead + group->pending + group->unread + group->trimmed;
   bool is_known = group->is_ours && group->has_base && added >= 0;
   int64_t missing = added - group->base - sum;
-  json_t *row = json_pack("{s:o,s:o,s:s,s:I,s:I}", "topic", json_stringn(known->topic.data, known->topic.size),
-                          "partition", number_or_null(known->partition != EVS_PARTITION_NONE, known->partition),
-                          "group", group->name, "pending", (json_int_t)group->pending, "unread",
-                          (json_int_t)group->unread);
+  json_t *row = json_pack(
+      "{s:o,s:o,s:s,s:I,s:I}", "topic", json_stringn(known->topic.data, known->topic.size), "partition",
+      number_or_null(known->partition != EVS_PARTITION_NONE, known->partition), "group", group->name,
+      "pending", (json_int_t)group->pending, "unread", (json_int_t)group->unread);
   json_object_set_new(row, "published", number_or_null(is_known, added - group->base));
   json_object_set_new(row, "acknowledged", number_or_null(group->is_ours, group->acked));
   json_object_set_new(row, "dead", number_or_null(group->is_ours, group->dead));
@@ -116,9 +117,10 @@ static json_t *stream_row(const evsi_redis_request *request, size_t at) {
   const evsi_redis_known *known = &request->streams[at];
   const stream_counts *stream = &of(request)->streams[at];
   int64_t others = stream->added - stream->length - stream->trimmed;
-  json_t *row = json_pack("{s:o,s:o,s:I,s:I}", "topic", json_stringn(known->topic.data, known->topic.size),
-                          "partition", number_or_null(known->partition != EVS_PARTITION_NONE, known->partition),
-                          "entries", (json_int_t)stream->length, "trimmed", (json_int_t)stream->trimmed);
+  json_t *row =
+      json_pack("{s:o,s:o,s:I,s:I}", "topic", json_stringn(known->topic.data, known->topic.size), "partition",
+                number_or_null(known->partition != EVS_PARTITION_NONE, known->partition), "entries",
+                (json_int_t)stream->length, "trimmed", (json_int_t)stream->trimmed);
   json_object_set_new(row, "added", number_or_null(stream->added >= 0, stream->added));
   json_object_set_new(row, "removedByOthers", number_or_null(stream->added >= 0 && others >= 0, others));
   return row;
@@ -180,8 +182,9 @@ static void decide(evsi_redis_request *request) {
     all->has_changed = all->has_changed || !all->groups[i].is_seen_again;
   if (!all->has_changed || ++all->tries >= TRIES_MOST) {
     if (all->has_changed)
-      evsi_redis_request_answer(request, EVS_AGAIN,
-                                evsi_text("unread entries are being trimmed, or groups come and go: ask again"));
+      evsi_redis_request_answer(
+          request, EVS_AGAIN,
+          evsi_text("unread entries are being trimmed, or groups come and go: ask again"));
     else
       begin_new(request);
     return;

@@ -78,7 +78,8 @@ static evsi_redis_group *group_new(evs_transport *transport, const evs_tp_group 
   group->timer = transport->world->env->io->timer_new(transport->world->loop, on_timer, group);
   evs_status status =
       evsi_redis_conn_init(&group->reader, transport->net, "reader", &evsi_redis_reader_events, group);
-  if (group->name && group->consumer && (group->replay || spec->replay.size == 0) && group->timer && status == EVS_OK && incarnate(group)) {
+  if (group->name && group->consumer && (group->replay || spec->replay.size == 0) && group->timer &&
+      status == EVS_OK && incarnate(group)) {
     HASH_ADD(hh, transport->groups, token, sizeof group->token, group);
     if (group->hh.tbl)
       return group;

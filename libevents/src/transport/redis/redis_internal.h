@@ -58,7 +58,8 @@ struct evs_transport {
 
   evsi_redis_group *groups;
   evsi_redis_outcomes settled;
-  evsi_timer *work_timer, *beat_timer, *discover_timer, *due_timer, *poke_timer, *retention_timer, *close_timer;
+  evsi_timer *work_timer, *beat_timer, *discover_timer, *due_timer, *poke_timer, *retention_timer,
+      *close_timer;
   bool work_due, is_working, is_beating, must_beat;
   uint64_t beat_sent_ms, due_ms;
   evsi_redis_poke pokes[EVSI_REDIS_POKES];

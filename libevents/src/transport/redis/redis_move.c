@@ -149,8 +149,9 @@ json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_mov
     return error_result(
         id, evsi_text("its body was removed from the stream before it died: nothing is left to requeue"));
   if (evsi_redis_is(word, "REPLAYED"))
-    return error_result(id, evsi_text("it failed in a replay, whose group is gone: replay it again, or requeue it "
-                                      "to all groups"));
+    return error_result(
+        id, evsi_text("it failed in a replay, whose group is gone: replay it again, or requeue it "
+                      "to all groups"));
   if (evsi_redis_is(word, "NONE"))
     return json_pack("{s:s,s:s}", "id", id, "outcome", "not_found");
   if (evsi_redis_is(word, "GONE"))

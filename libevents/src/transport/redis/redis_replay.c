@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_replay.c - what the operations engine asks for replays: the bounds of the streams that are meant, the next
- * entries of one of them, what is left to handle, and the end. A replay's entries are copied into a feed in the
- * slot of their stream, which only members with its id read. */
+ * redis_replay.c - what the operations engine asks for replays: the bounds of the streams that are meant, the
+ * next entries of one of them, what is left to handle, and the end. A replay's entries are copied into a feed
+ * in the slot of their stream, which only members with its id read. */
 #include "transport/redis/redis_replay.h"
 
 #include <stdio.h>
@@ -98,7 +98,8 @@ static bool load(evsi_redis_request *request) {
   }
   json_object_foreach(filter, name, value) {
     if (!is_member(name))
-      return refuse(request, "a filter of a replay has topic, type, since, until, fromOffset and toOffset only");
+      return refuse(request,
+                    "a filter of a replay has topic, type, since, until, fromOffset and toOffset only");
   }
   made->last = (evsi_redis_id){UINT64_MAX, UINT64_MAX};
   if (!take_number(filter, "since", &since) || !take_number(filter, "until", &until))
@@ -199,11 +200,11 @@ static void on_fed(evsi_redis_request *request, uint64_t tag, const evsi_redis_r
   (void)tag;
   if (evsi_redis_request_refused(request, reply, "replaying"))
     return;
-  json_t *document = json_pack(
-      "{s:b,s:s,s:b,s:b,s:I,s:I,s:i,s:[]}", "isOwner", !evsi_redis_is(word, "FENCED"), "position",
-      is_full ? (before ? before : "") : made->position, "isEnd", made->is_end && !is_full, "isFull", is_full,
-      "done", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)), "skipped",
-      (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 2)), "failed", 0, "errors");
+  json_t *document =
+      json_pack("{s:b,s:s,s:b,s:b,s:I,s:I,s:i,s:[]}", "isOwner", !evsi_redis_is(word, "FENCED"), "position",
+                is_full ? (before ? before : "") : made->position, "isEnd", made->is_end && !is_full,
+                "isFull", is_full, "done", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)),
+                "skipped", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 2)), "failed", 0, "errors");
   evsi_redis_request_json(request, document);
   json_decref(document);
 }
@@ -260,7 +261,8 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
 void evsi_redis_replay_step(evsi_redis_request *request) {
   const char *stream = evsi_redis_request_text(request, "stream");
   const char *position = evsi_redis_request_text(request, "position");
-  const char *bound = evsi_redis_request_text(request, "bound"), *owner = evsi_redis_request_text(request, "owner");
+  const char *bound = evsi_redis_request_text(request, "bound"),
+             *owner = evsi_redis_request_text(request, "owner");
   char first[EVSI_REDIS_ID_TEXT], from[EVSI_REDIS_ID_TEXT + 1];
   if (!load(request))
     return;
@@ -343,7 +345,8 @@ static void done(evsi_redis_request *request) {
 
 void evsi_redis_request_job_gate(evsi_redis_request *request) {
   const char *state = evsi_redis_request_text(request, "state"), *id = evsi_redis_request_text(request, "id");
-  bool is_running = state && strcmp(state, "running") == 0, is_aborted = state && strcmp(state, "aborted") == 0;
+  bool is_running = state && strcmp(state, "running") == 0,
+       is_aborted = state && strcmp(state, "aborted") == 0;
   char field[EVSI_REDIS_NAME_MAX];
   evsi_redis_args args = {0};
   request->step = done;

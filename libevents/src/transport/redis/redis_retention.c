@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_retention.c - keeps streams within their limits: now and then, those to which this process published or
- * in which it settled are trimmed by a script, as far as their groups allow. The store says whose turn it is, so
- * that many processes do the work of one. Nothing is decided here. */
+ * redis_retention.c - keeps streams within their limits: now and then, those to which this process published
+ * or in which it settled are trimmed by a script, as far as their groups allow. The store says whose turn it
+ * is, so that many processes do the work of one. Nothing is decided here. */
 #include "transport/redis/redis_retention.h"
 
 #include <stdio.h>
@@ -23,8 +23,9 @@ struct evsi_redis_trim {
   evs_transport *transport;
   char *name; /* topic or topic:partition */
   UT_hash_handle hh;
-  const char *limits; /* of its route, in JSON; "": its route has none; NULL: nothing is published to it here */
-  json_t *groups;     /* names as last seen */
+  const char
+      *limits;    /* of its route, in JSON; "": its route has none; NULL: nothing is published to it here */
+  json_t *groups; /* names as last seen */
   bool is_touched, is_asking, is_warned;
   uint32_t tries;
 };
@@ -166,14 +167,15 @@ static void warn(evsi_redis_trim *trim, const evsi_redis_reply *reply) {
   evs_bytes group = evsi_redis_text(evsi_redis_item(reply, 6));
   bool is_held = evsi_redis_integer(evsi_redis_item(reply, 4)) > 0 && evsi_redis_text(why).size > 0;
   if (is_held && !trim->is_warned && evsi_redis_is(why, "nobody"))
-    evsi_redis_log(trim->transport, 2,
-                   "%s is beyond its limits and has no consumer group: it is not trimmed unless retention.force "
-                   "is set",
-                   trim->name);
+    evsi_redis_log(
+        trim->transport, 2,
+        "%s is beyond its limits and has no consumer group: it is not trimmed unless retention.force "
+        "is set",
+        trim->name);
   else if (is_held && !trim->is_warned)
     evsi_redis_log(trim->transport, 2,
-                   "%s is beyond its limits and cannot be trimmed: group %.*s has %s entries there", trim->name,
-                   (int)group.size, group.size ? group.data : "", evsi_redis_text(why).data);
+                   "%s is beyond its limits and cannot be trimmed: group %.*s has %s entries there",
+                   trim->name, (int)group.size, group.size ? group.data : "", evsi_redis_text(why).data);
   trim->is_warned = is_held;
 }
 

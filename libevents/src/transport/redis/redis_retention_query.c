@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_retention_query.c - the request `retention`: for each stream how long it is, what bounds it, what holds
- * entries beyond that, and what was trimmed. Looks with the script that trims, which changes nothing then. */
+ * redis_retention_query.c - the request `retention`: for each stream how long it is, what bounds it, what
+ * holds entries beyond that, and what was trimmed. Looks with the script that trims, which changes nothing
+ * then. */
 #include <string.h>
 
 #include "transport/redis/redis_request.h"
@@ -76,8 +77,8 @@ static void set_state(json_t *row, const evsi_redis_reply *reply) {
   json_object_set_new(row, "state", json_string(state));
   json_t *holder = is_alone || reason.size == 0
                        ? json_null()
-                       : json_pack("{s:o,s:o,s:o}", "group", text_json(group), "why", text_json(reason), "since",
-                                   since > 0 ? json_integer(since) : json_null());
+                       : json_pack("{s:o,s:o,s:o}", "group", text_json(group), "why", text_json(reason),
+                                   "since", since > 0 ? json_integer(since) : json_null());
   json_object_set_new(row, "heldBy", holder);
 }
 

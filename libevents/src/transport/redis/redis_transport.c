@@ -160,12 +160,9 @@ static bool make_timers(evs_transport *transport) {
   struct {
     evsi_timer **timer;
     void (*fire)(void *data);
-  } all[] = {{&transport->work_timer, on_work},
-             {&transport->beat_timer, on_beat},
-             {&transport->discover_timer, on_discover},
-             {&transport->due_timer, on_due},
-             {&transport->poke_timer, on_poke},
-             {&transport->retention_timer, on_retention}};
+  } all[] = {{&transport->work_timer, on_work},         {&transport->beat_timer, on_beat},
+             {&transport->discover_timer, on_discover}, {&transport->due_timer, on_due},
+             {&transport->poke_timer, on_poke},         {&transport->retention_timer, on_retention}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     *all[i].timer = io_of(transport)->timer_new(transport->world->loop, all[i].fire, transport);
     if (!*all[i].timer)
@@ -175,8 +172,8 @@ static bool make_timers(evs_transport *transport) {
 }
 
 static void stop_timers(evs_transport *transport) {
-  evsi_timer *all[] = {transport->work_timer,  transport->beat_timer, transport->discover_timer,
-                       transport->due_timer,   transport->poke_timer, transport->retention_timer,
+  evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
+                       transport->due_timer,  transport->poke_timer, transport->retention_timer,
                        transport->close_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (all[i])
@@ -187,8 +184,8 @@ static void stop_timers(evs_transport *transport) {
 static void on_close_deadline(void *data);
 
 static void transport_free(evs_transport *transport) {
-  evsi_timer *all[] = {transport->work_timer,  transport->beat_timer, transport->discover_timer,
-                       transport->due_timer,   transport->poke_timer, transport->retention_timer,
+  evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
+                       transport->due_timer,  transport->poke_timer, transport->retention_timer,
                        transport->close_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     io_of(transport)->timer_free(all[i]);

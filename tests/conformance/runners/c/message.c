@@ -43,7 +43,8 @@ static void set_replay(json_t *run) {
   json_t *came = json_object_get(run, "requeue"), *id = json_object_get(came, "replay");
   if (!id)
     return;
-  json_object_set_new(run, "replay", json_pack("{s:O,s:O}", "id", id, "offset", json_object_get(came, "offset")));
+  json_object_set_new(run, "replay",
+                      json_pack("{s:O,s:O}", "id", id, "offset", json_object_get(came, "offset")));
   json_object_set_new(run, "requeue", json_null());
 }
 
