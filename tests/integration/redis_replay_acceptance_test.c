@@ -201,6 +201,13 @@ static void what_fails_in_a_replay_is_a_dead_letter_that_cannot_be_requeued_to_n
   for (int i = 0; i < 2; i++)
     host_fail(system, host_next(system).delivery, EVS_FAIL_RETRY, "Broken");
   TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  json_t *letters = host_call(system, "dlq.list", "{}");
+  json_t *letter = json_array_get(json_object_get(letters, "items"), 0);
+  char *stored = redis_text(&server, "EVAL %s 1 stream:{" TOPIC "}",
+                            "return redis.call('XRANGE', KEYS[1], '-', '+')[1][1]");
+  assert_string_equal(json_string_value(json_object_get(letter, "originalId")), stored);
+  free(stored);
+  json_decref(letters);
   json_t *answer = host_call(system, "dlq.requeue", "{\"filter\":{}}");
   json_t *result = json_array_get(json_object_get(answer, "results"), 0);
   assert_string_equal(json_string_value(json_object_get(result, "outcome")), "error");
