@@ -37,7 +37,6 @@ const NOT_BUILT = {
   // routes (EventRoute)
   'a partition of a route': route({ partition: 1 }),
   'ordering of a route': route({ ordering: 'strict' }),
-  'retention of a route': route({ retention: { maxAge: 1 } }),
   // options of publish (PublishOptions)
   'priority of an event': ({ publisher }) => publisher.publish('a.b', 1, { priority: 5 }),
   'time to live of an event': ({ publisher }) => publisher.publish('a.b', 1, { ttl: 5 }),
