@@ -22,7 +22,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(TRANSPORT, "transport", "NAME", "which transport of the configuration, by its name")                     \
   X(JSON, "json", NULL, "print JSON instead of columns")                                                     \
   X(TIMEOUT, "timeout", "MS", "how long to wait for the store, in milliseconds")                             \
-  X(KEY, "key", "KEY", "partition key")                                                                      \
+  X(KEY, "key", "KEY", "partition key; of a replay: the same key is the same replay")                        \
   X(HEADER, "header", "K=V", "header of the event; may be given many times")                                 \
   X(ID, "id", "ID", "own event id instead of a new UUIDv7")                                                  \
   X(VERSION, "version", "VERSION", "schema version of the body; default 1.0.0")                              \
@@ -32,17 +32,21 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(FROM_START, "from-start", NULL, "begin with the oldest stored event instead of the next one")            \
   X(COUNT, "count", "N", "end after N events")                                                               \
   X(TOPIC, "topic", "TOPIC", "only this topic")                                                              \
-  X(TYPE, "type", "TYPE", "only dead letters of this event type, or of a pattern")                           \
-  X(GROUP, "group", "GROUP", "only dead letters of this consumer group")                                     \
+  X(TYPE, "type", "TYPE", "only those of this event type, or of a pattern")                                  \
+  X(GROUP, "group", "GROUP", "only dead letters of this consumer group; of a replay: for this new one")      \
   X(TEXT, "text", "TEXT", "only dead letters whose event or error contains this text")                       \
   X(FINGERPRINT, "fingerprint", "HEX", "only dead letters of this kind of failure")                          \
+  X(SINCE, "since", "MS", "stored at or after this, milliseconds since 1970")                                \
+  X(UNTIL, "until", "MS", "stored at or before this, milliseconds since 1970")                               \
+  X(FROM_OFFSET, "from-offset", "OFFSET", "the first of a topic, as receipts have it")                       \
+  X(TO_OFFSET, "to-offset", "OFFSET", "the last one")                                                        \
   X(LIMIT, "limit", "N", "at most N dead letters")                                                           \
   X(CURSOR, "cursor", "CURSOR", "go on where the page before ended")                                         \
   X(ALL, "all", NULL, "all dead letters that the other options select")                                      \
   X(NEWEST, "newest", NULL, "the newest first")                                                              \
   X(ARCHIVED, "archived", NULL, "look into the archive")                                                     \
   X(EDIT, "edit", "FILE", "send with this body (JSON) instead; - reads it from stdin")                       \
-  X(RATE, "rate", "N", "at most N a second, as an operation that survives its process")                      \
+  X(RATE, "rate", "N", "at most N a second, by what survives its process")                                   \
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
   X(TO, "to", "TOPIC", "send to this topic instead of the event's own")                                      \
   X(CREATE, "create", NULL, "the topic of --to may be new")                                                  \
@@ -139,6 +143,14 @@ int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);
 int cmd_groups_pause(cli_call *cli);
 int cmd_groups_resume(cli_call *cli);
+int cmd_replay_start(cli_call *cli);
+int cmd_replay_list(cli_call *cli);
+int cmd_replay_show(cli_call *cli);
+int cmd_replay_pause(cli_call *cli);
+int cmd_replay_resume(cli_call *cli);
+int cmd_replay_abort(cli_call *cli);
+int cmd_retention(cli_call *cli);
+int cmd_audit(cli_call *cli);
 int cmd_fleet(cli_call *cli);
 int cmd_doctor(cli_call *cli);
 int cmd_config_check(cli_call *cli);

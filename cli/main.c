@@ -138,6 +138,44 @@ static const cli_verb verbs[] = {
      "and who paused it.\v"
      "Example:\n  events groups --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_groups},
+    {"replay start", "", "bring stored events again",
+     "Replay stored events to subscriptions that name the replay, without the groups that had them noticing. "
+     "It goes "
+     "on in any process that looks at replays.\v"
+     "Example:\n  events replay start --topic order-events --type 'order.*' --since 1763920000000 --rate 100",
+     CLI_STORE | CLI_BIT(TOPIC) | CLI_BIT(TYPE) | CLI_BIT(SINCE) | CLI_BIT(UNTIL) | CLI_BIT(FROM_OFFSET) |
+         CLI_BIT(TO_OFFSET) | CLI_BIT(GROUP) | CLI_BIT(RATE) | CLI_BIT(KEY) | CLI_BIT(REASON),
+     0, 0, cmd_replay_start},
+    {"replay list", "", "list replays",
+     "List replays and how far they are, the newest first.\v"
+     "Example:\n  events replay list",
+     CLI_STORE, 0, 0, cmd_replay_list},
+    {"replay show", "ID", "show one replay",
+     "Show a replay; with --json also what is brought and not handled yet.\v"
+     "Example:\n  events replay show 4f6a9d21c08e7b35 --json | jq .unhandled",
+     CLI_STORE, 1, 1, cmd_replay_show},
+    {"replay pause", "ID", "let a replay wait",
+     "Pause a replay: within a second its handlers get nothing more.\v"
+     "Example:\n  events replay pause 4f6a9d21c08e7b35",
+     CLI_STORE, 1, 1, cmd_replay_pause},
+    {"replay resume", "ID", "let a paused replay go on",
+     "Let a paused replay go on, with --rate at another rate.\v"
+     "Example:\n  events replay resume 4f6a9d21c08e7b35 --rate 10",
+     CLI_STORE | CLI_BIT(RATE), 1, 1, cmd_replay_resume},
+    {"replay abort", "ID", "end a replay",
+     "End a replay: within a second its handlers get nothing more, and the rest is not brought.\v"
+     "Example:\n  events replay abort 4f6a9d21c08e7b35",
+     CLI_STORE, 1, 1, cmd_replay_abort},
+    {"retention", "", "say what streams keep, and what holds it",
+     "For each topic: entries, how many are beyond its limits, which group holds them, and what was "
+     "trimmed.\v"
+     "Example:\n  events retention --topic order-events",
+     CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_retention},
+    {"audit", "", "check that every event is accounted for",
+     "For each topic and group: is what was published acknowledged, dead, pending, unread or trimmed, to the "
+     "last event? Ends with 1 when it is not. May be asked at any time.\v"
+     "Example:\n  events audit --json | jq '.groups[] | select(.holds == false)'",
+     CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_audit},
     {"fleet", "", "list the systems that are connected",
      "List the systems that are connected to the store: where they run, since when, what they did, and by "
      "which configuration (equal where the configurations are).\v"

@@ -246,7 +246,8 @@ typedef struct evs_message {
   evs_bytes group;
   evs_bytes consumer;
   evs_bytes pattern; /* of the subscription, as normalised */
-  evs_bytes requeue; /* JSON {group, from, count} when an operator requeued it, or empty */
+  evs_bytes requeue; /* JSON {group, from, count} when an operator requeued it, {replay, offset} of a replay,
+                        or empty */
 } evs_message;
 
 enum { EVS_POLL_MESSAGES = 1, EVS_POLL_REPORTS = 2 };

@@ -62,6 +62,9 @@ typedef struct evs_tp_event {
   uint64_t delay_ms;
   uint32_t replicas; /* as in evs_event */
   uint32_t acknowledge_timeout_ms;
+  /* JSON {maxMessages, maxAge, maxSize, force} of the route that decided, or empty: the transport's own.
+   * Valid as long as the system is open. */
+  evs_bytes retention;
 } evs_tp_event;
 
 enum {
@@ -160,6 +163,7 @@ typedef struct evs_tp_group {
   uint32_t from_new;       /* 1: a group that does not exist yet starts behind the newest entry */
   uint32_t prefetch;       /* most entries that this member holds */
   evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
+  evs_bytes replay;        /* id of the replay whose events it reads in place of the topics, or empty */
 } evs_tp_group;
 
 /* libevents' functions for a transport. */

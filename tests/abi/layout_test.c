@@ -99,7 +99,8 @@ AT(evs_tp_event, id, 88);
 AT(evs_tp_event, delay_ms, 104);
 AT(evs_tp_event, replicas, 112);
 AT(evs_tp_event, acknowledge_timeout_ms, 116);
-SIZE(evs_tp_event, 120);
+AT(evs_tp_event, retention, 120);
+SIZE(evs_tp_event, 136);
 
 AT(evs_tp_outcome, struct_size, 0);
 AT(evs_tp_outcome, flags, 4);
@@ -155,7 +156,8 @@ AT(evs_tp_group, topic_count, 56);
 AT(evs_tp_group, from_new, 64);
 AT(evs_tp_group, prefetch, 68);
 AT(evs_tp_group, subscriptions, 72);
-SIZE(evs_tp_group, 88);
+AT(evs_tp_group, replay, 88);
+SIZE(evs_tp_group, 104);
 
 /* The tables begin with size and version, the functions follow in their order without a gap. */
 AT(evs_host_ops, struct_size, 0);

@@ -274,6 +274,33 @@ def test_groups_are_paused_and_resumed(on, store, consumer, dead):
     assert refused.returncode != 0 and "group" in refused.stderr
 
 
+def test_a_replay_is_started_listed_paused_resumed_and_aborted(on, store, consumer, dead):
+    made = json.loads(on("replay", "start", "--topic", "order-events", "--rate", "1", "--json"))
+    assert made["group"] == f"@replay-{made['id']}" and made["snapshot"]["count"] == 2
+    assert re.search(rf"^{made['id']} +paused ", on("replay", "pause", made["id"]), re.M)
+    assert re.search(rf"^{made['id']} +running ", on("replay", "resume", made["id"], "--rate", "2"), re.M)
+    assert re.search(rf"^{made['id']} +aborted ", on("replay", "abort", made["id"]), re.M)
+    assert json.loads(on("replay", "list", "--json"))["replays"][0]["state"] == "aborted"
+    assert json.loads(on("replay", "show", made["id"], "--json"))["unhandled"] == 0
+    refused = events("--redis", store.url, "replay", "start", "--since", "yesterday")
+    assert refused.returncode == 2 and "milliseconds" in refused.stderr
+
+
+def test_retention_says_what_streams_keep(on, store, consumer, dead):
+    row = json.loads(on("retention", "--topic", "order-events", "--json"))["streams"][0]
+    assert (row["entries"], row["beyond"], row["state"], row["trimmed"]) == (2, 0, "withinLimits", 0)
+    assert re.search(r"^order-events +2 +0 +withinLimits +- +0 +0 +0$", on("retention"), re.M)
+
+
+def test_audit_balances_and_ends_with_1_when_somebody_took_an_entry(on, store, consumer, dead):
+    row = json.loads(on("audit", "--topic", "order-events", "--json"))["groups"][0]
+    assert (row["group"], row["published"], row["dead"], row["unaccounted"]) == ("notifier", 2, 2, 0)
+    assert re.search(r"^order-events +notifier +2 +0 +2 +0 +0 +0 +0 +yes$", on("audit"), re.M)
+    store.cli("HINCRBY", "evs:meta:{order-events}:notifier", "@dead", "-1")
+    found = events("--redis", store.url, "audit")
+    assert found.returncode == 1 and re.search(r" 1 +NO$", found.stdout, re.M)
+
+
 def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path):
     path = tmp_path / "shop.json"
     path.write_text(json.dumps({"service": "shop", "transports": {"main": {"type": "redis-streams", "url": store.url}}}))

@@ -58,7 +58,7 @@ const MEMORY: TransportCapabilities = {
 /** By type of transport. */
 export const CAPABILITIES: Readonly<Record<string, TransportCapabilities>> = {
   memory: MEMORY,
-  'redis-streams': { ...MEMORY, supportsDeadLetterQueues: true, supportsPersistence: true },
+  'redis-streams': { ...MEMORY, supportsDeadLetterQueues: true, supportsMessageRetention: true, supportsPersistence: true },
 };
 
 /** Names of features, as routing configurations and validateTransportFeatures() have them. */
@@ -67,4 +67,5 @@ export const FEATURES: Readonly<Record<string, keyof TransportCapabilities>> = {
   batching: 'supportsBatching',
   partitioning: 'supportsPartitioning',
   consumerGroups: 'supportsConsumerGroups',
+  retention: 'supportsMessageRetention',
 };

@@ -29,6 +29,8 @@ export interface SubscribeOptions {
   readonly name?: string;
   readonly transport?: string;
   readonly topics?: readonly string[];
+  /** Id of a replay: its events are received, and no others. */
+  readonly replay?: string;
   readonly from?: 'earliest' | 'new';
   readonly concurrency?: number;
   readonly prefetch?: number;

@@ -9,6 +9,8 @@ export type { RetryOptions, SubscribeOptions, SubscriptionInfo } from './consume
 export { Dashboard } from './dashboard.js';
 export type { DashboardOptions } from './dashboard.js';
 export { DeadLetters } from './dlq.js';
+export { Replays } from './replays.js';
+export type { Replay, ReplayFilter, ReplayOptions } from './replays.js';
 export type {
   Count,
   DeadLetter,
@@ -96,6 +98,7 @@ export { MessageStream } from './stream.js';
 export { EventSystem } from './system.js';
 export type {
   CancelledDelayed,
+  Conservation,
   DelayedEvent,
   DelayedPage,
   DoctorOptions,

@@ -237,8 +237,19 @@ export class Metadata {
   }
 
   get requeue(): Requeue | undefined {
+    const came = this.#cameAgain();
+    return came && 'replay' in came ? undefined : came;
+  }
+
+  /** Of an event that a replay brought: which, and where the event is stored. */
+  get replay(): { readonly id: string; readonly offset: string } | undefined {
+    const came = this.#cameAgain();
+    return came && 'replay' in came ? { id: came.replay, offset: came.offset } : undefined;
+  }
+
+  #cameAgain(): Requeue | { readonly replay: string; readonly offset: string } | undefined {
     const text = this.#delivery.text(Field.Requeue);
-    return text ? (JSON.parse(text) as Requeue) : undefined;
+    return text ? (JSON.parse(text) as Requeue | { replay: string; offset: string }) : undefined;
   }
 
   /** Aborted when the handler's time is up, and when closing has reached its deadline. */

@@ -6,6 +6,7 @@ import { EventConsumer } from './consumer.js';
 import { startDashboard } from './dashboard.js';
 import type { Dashboard, DashboardOptions } from './dashboard.js';
 import { DeadLetters } from './dlq.js';
+import { Replays } from './replays.js';
 import { EventPublisher } from './publisher.js';
 import { milliseconds } from './event.js';
 import { split } from './operations.js';
@@ -80,6 +81,14 @@ export interface CancelledDelayed {
   readonly results: readonly { readonly id: string; readonly outcome: 'cancelled' | 'not_found' }[];
 }
 
+/** Answer of conservation(); the rows are as docs/requests.md says. */
+export interface Conservation {
+  /** Everything published to groups whose settlements are counted is accounted for. */
+  readonly holds: boolean;
+  readonly streams: readonly Record<string, unknown>[];
+  readonly groups: readonly Record<string, unknown>[];
+}
+
 export class EventSystem {
   readonly #runtime: Runtime;
   readonly publisher: EventPublisher;
@@ -88,6 +97,7 @@ export class EventSystem {
   readonly validator: EventValidator = createEventValidator();
   readonly transports: ReadonlyMap<string, Transport>;
   readonly dlq: DeadLetters;
+  readonly replays: Replays;
 
   /** `config` is the document of docs/configuration.md. ConfigurationError lists every fault. */
   constructor(config: object, options: SystemOptions = {}) {
@@ -103,6 +113,7 @@ export class EventSystem {
     this.publisher = new EventPublisher(runtime, this);
     this.consumer = new EventConsumer(runtime, this.router, this);
     this.dlq = new DeadLetters(runtime);
+    this.replays = new Replays(runtime);
   }
 
   /**
@@ -173,6 +184,16 @@ export class EventSystem {
   /** Consumer groups with their members, pending messages and lag. */
   async groups(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
     return (await this.#ask<{ groups: Record<string, unknown>[] }>('groups', options)).groups;
+  }
+
+  /** What each stream keeps, which group holds what is beyond its limits, and what was trimmed. */
+  async retention(options: StoreOptions & { readonly topic?: string } = {}): Promise<Record<string, unknown>[]> {
+    return (await this.#ask<{ streams: Record<string, unknown>[] }>('retention', options)).streams;
+  }
+
+  /** Is every event accounted for? {holds, streams, groups} of docs/requests.md. */
+  conservation(options: StoreOptions & { readonly topic?: string } = {}): Promise<Conservation> {
+    return this.#ask<Conservation>('conservation', options);
   }
 
   /** The topics that the store knows. */

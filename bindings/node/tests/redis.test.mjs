@@ -44,6 +44,22 @@ test('events wait for a subscriber that comes later', async (t) => {
   assert.equal(seen[0].metadata.offset, receipt.offset);
 });
 
+test('a replay brings again what is stored, and the books balance', async (t) => {
+  const system = await openSystem(t);
+  await system.consumer.subscribe('again.*', () => {});
+  for (const body of [1, 2, 3]) await system.publisher.publish('again.placed', body);
+  await system.drain();
+  const { id, group } = await system.replays.start({ topic: 'again-events', type: '*.placed' }, { rate: 1000 });
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('again.*', handler, { replay: id });
+  await until(() => seen.length === 3, 'they came again');
+  assert.deepEqual(seen.map(({ metadata }) => [metadata.replay.id, metadata.group, metadata.requeue]), Array(3).fill([id, group, undefined]));
+  for await (const { state } of system.replays.watch(id)) if (state === 'done') break;
+  assert.equal((await system.replays.list())[0].done, 3);
+  assert.equal((await system.conservation({ topic: 'again-events' })).holds, true);
+  assert.equal((await system.retention({ topic: 'again-events' }))[0].state, 'withinLimits');
+});
+
 test('a dead letter keeps the error, is listed, requeued once, and discarded', async (t) => {
   const system = await openSystem(t, { consumer: { retry: { maxRetries: 1, baseDelay: 1 } } });
   let isBroken = true;

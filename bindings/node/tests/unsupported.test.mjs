@@ -36,7 +36,6 @@ const NOT_BUILT = {
   // routes (EventRoute)
   'a partition of a route': route({ partition: 1 }),
   'ordering of a route': route({ ordering: 'strict' }),
-  'retention of a route': route({ retention: { maxAge: 1 } }),
   // options of publish (PublishOptions)
   'priority of an event': ({ publisher }) => publisher.publish('a.b', 1, { priority: 5 }),
   'time to live of an event': ({ publisher }) => publisher.publish('a.b', 1, { ttl: 5 }),
@@ -62,8 +61,6 @@ const NOT_BUILT = {
   'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
   'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
-  'maxLen': redis({ maxLen: 5 }),
-  'trimStrategy': redis({ trimStrategy: 'MINID' }),
   'pollInterval': redis({ pollInterval: 5 }),
   'pipelining off': redis({ enablePipelining: false }),
   'pipelineSize': redis({ pipelineSize: 5 }),

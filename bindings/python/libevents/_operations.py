@@ -14,7 +14,7 @@ SyncAsk = Callable[[str, Dict[str, Any], Optional[float]], str]
 
 Operation = Dict[str, Any]
 
-_UNFINISHED = ("running", "paused")
+UNFINISHED = ("running", "paused")
 
 
 class LogPage(NamedTuple):
@@ -29,7 +29,7 @@ def given(**params: Any) -> Dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _change_params(
+def change_params(
     id: str, state: Optional[str], rate: Optional[int], actor: Optional[str], transport: Optional[str]
 ) -> Dict[str, Any]:
     params = given(id=id, state=state, actor=actor, transport=transport)
@@ -121,7 +121,7 @@ class Operations:
         timeout: Optional[float] = None,
     ) -> Operation:
         """Makes it "paused", "running" again or "aborted", or changes its rate; 0 is no limit."""
-        params = _change_params(id, state, rate, actor, transport)
+        params = change_params(id, state, rate, actor, transport)
         return _document(await self._ask("operations.set", params, timeout))
 
     async def watch(
@@ -131,7 +131,7 @@ class Operations:
         while True:
             current = await self.operation(id, transport=transport)
             yield current
-            if current["state"] not in _UNFINISHED:
+            if current["state"] not in UNFINISHED:
                 return
             await asyncio.sleep(interval)
 
@@ -221,7 +221,7 @@ class SyncOperations:
         timeout: Optional[float] = None,
     ) -> Operation:
         """Makes it "paused", "running" again or "aborted", or changes its rate; 0 is no limit."""
-        params = _change_params(id, state, rate, actor, transport)
+        params = change_params(id, state, rate, actor, transport)
         return _document(self._ask("operations.set", params, timeout))
 
     def watch(
@@ -231,7 +231,7 @@ class SyncOperations:
         while True:
             current = self.operation(id, transport=transport)
             yield current
-            if current["state"] not in _UNFINISHED:
+            if current["state"] not in UNFINISHED:
                 return
             time.sleep(interval)
 

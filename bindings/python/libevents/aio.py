@@ -33,6 +33,7 @@ from ._outbox import Batch, Outbox, Target
 from ._turn import Consumer, Handler, PoisonHandler, Turn
 from .dashboard import Dashboard, server_options
 from .dlq import DeadLetters
+from .replay import Replays
 from .errors import Closed, Error, Forked, ValidationError
 from .message import Message, Metadata, Receipt, Record
 from .router import Router
@@ -160,6 +161,7 @@ class EventSystem:
         self._closing: "Optional[asyncio.Task[None]]" = None
         self.router = Router(self._engine, self._normalized)
         self.dlq = DeadLetters(self._ask)
+        self.replays = Replays(self._ask)
 
     # ---- life ---------------------------------------------------------------------------------------
 
@@ -454,6 +456,22 @@ class EventSystem:
         """Takes back delayed events by the ids that `delayed` gives: {cancelled, results}."""
         params = _options.given(ids=list(ids), actor=actor, transport=transport)
         answer: Dict[str, Any] = json.loads(await self._ask("delayed.cancel", params, timeout))
+        return answer
+
+    async def retention(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> List[Dict[str, Any]]:
+        """What each stream keeps, which group holds what is beyond its limits, and what was trimmed."""
+        params = _options.given(topic=topic, transport=transport)
+        streams: List[Dict[str, Any]] = json.loads(await self._ask("retention", params, timeout))["streams"]
+        return streams
+
+    async def conservation(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> Dict[str, Any]:
+        """Is every event accounted for? {holds, streams, groups} of docs/requests.md."""
+        params = _options.given(topic=topic, transport=transport)
+        answer: Dict[str, Any] = json.loads(await self._ask("conservation", params, timeout))
         return answer
 
     async def pause_group(

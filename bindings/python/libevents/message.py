@@ -209,8 +209,19 @@ class Metadata:
     @property
     def requeue(self) -> Optional[Mapping[str, Any]]:
         """{group, from, count} when an operator requeued it."""
+        came = self._came_again()
+        return came if came and "replay" not in came else None
+
+    @property
+    def replay(self) -> Optional[Mapping[str, Any]]:
+        """{id, offset} when a replay brought it: which, and where the event is stored."""
+        came = self._came_again()
+        return {"id": came["replay"], "offset": came["offset"]} if came and "replay" in came else None
+
+    def _came_again(self) -> Optional[Dict[str, Any]]:
         text = self._record.bytes_of(_REQUEUE)
-        return json.loads(text) if text else None
+        found: Optional[Dict[str, Any]] = json.loads(text) if text else None
+        return found
 
     def __repr__(self) -> str:
         return f"<libevents.Metadata {self.topic} {self.offset} attempt {self.attempt}>"

@@ -18,6 +18,7 @@ from ._engine import Engine
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
 from .dashboard import SyncDashboard, server_options
 from .dlq import SyncDeadLetters
+from .replay import SyncReplays
 from .errors import Closed, Forked, ValidationError
 from .message import DELIVERY, Message, Metadata, Receipt, Record
 from .router import Router
@@ -137,6 +138,7 @@ class SyncEventSystem:
         self._pump = Pump(self._engine, poison_message_handler)
         self.router = Router(self._engine, self._normalized)
         self.dlq = SyncDeadLetters(self._ask)
+        self.replays = SyncReplays(self._ask)
 
     # ---- life ---------------------------------------------------------------------------------------
 
@@ -373,6 +375,22 @@ class SyncEventSystem:
         """Takes back delayed events by the ids that `delayed` gives: {cancelled, results}."""
         params = _options.given(ids=list(ids), actor=actor, transport=transport)
         answer: Dict[str, Any] = json.loads(self._ask("delayed.cancel", params, timeout))
+        return answer
+
+    def retention(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> List[Dict[str, Any]]:
+        """What each stream keeps, which group holds what is beyond its limits, and what was trimmed."""
+        params = _options.given(topic=topic, transport=transport)
+        streams: List[Dict[str, Any]] = json.loads(self._ask("retention", params, timeout))["streams"]
+        return streams
+
+    def conservation(
+        self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None
+    ) -> Dict[str, Any]:
+        """Is every event accounted for? {holds, streams, groups} of docs/requests.md."""
+        params = _options.given(topic=topic, transport=transport)
+        answer: Dict[str, Any] = json.loads(self._ask("conservation", params, timeout))
         return answer
 
     def pause_group(

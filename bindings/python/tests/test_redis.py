@@ -221,6 +221,44 @@ async def test_the_doctor_says_what_the_store_guarantees(redis_config):
             await system.doctor(role="owner")
 
 
+async def test_every_event_is_accounted_for_and_what_is_kept_is_told(redis_config):
+    word = topic_word(redis_config)
+    async with libevents.EventSystem(redis_config) as system:
+        await system.subscribe(f"{word}.placed", lambda message, metadata: None)
+        for number in range(10):
+            await system.publish(f"{word}.placed", number)
+        await system.drain()
+        audit = await system.conservation(f"{word}-events")
+        assert audit["holds"]
+        assert [(row["group"], row["published"], row["unaccounted"]) for row in audit["groups"]] == [(word, 10, 0)]
+        (row,) = await system.retention(f"{word}-events")
+        assert (row["entries"], row["state"], row["limits"]["maxMessages"]) == (10, "withinLimits", 100000)
+
+
+async def test_a_replay_brings_again_what_is_stored_and_says_so(redis_config):
+    word, live, again = topic_word(redis_config), [], []
+    async with libevents.EventSystem(redis_config) as system:
+        await system.subscribe(f"{word}.*", lambda message, metadata: live.append(metadata.replay))
+        for number in range(3):
+            await system.publish(f"{word}.placed", number)
+        await system.publish(f"{word}.paid", 3)
+        await system.drain()
+        replay = await system.replays.start({"topic": f"{word}-events", "type": f"{word}.placed"}, rate=1000)
+        await system.subscribe(
+            f"{word}.*", lambda message, metadata: again.append((message.body, metadata)), replay=replay["id"]
+        )
+        await eventually(lambda: len(again) == 3)
+        assert [body for body, _ in again] == [0, 1, 2]
+        assert {metadata.replay["id"] for _, metadata in again} == {replay["id"]}
+        assert again[0][1].requeue is None and again[0][1].group == replay["group"]
+        states = [step["state"] async for step in system.replays.watch(replay["id"])]
+        assert states[-1] == "done"
+        assert (await system.replays.list())[0]["done"] == 3
+        with pytest.raises(libevents.Conflict):
+            await system.replays.change(replay["id"], state="paused")
+        assert live == [None] * 4
+
+
 async def test_the_fleet_shows_this_system_and_others(redis_config):
     other_config = {**redis_config, "service": redis_config["service"] + "x"}
     async with libevents.EventSystem(redis_config) as system, libevents.EventSystem(other_config) as other:

@@ -31,6 +31,7 @@ typedef struct evsi_route {
   uint32_t partitions; /* 0: none */
   evsi_partitioning partitioning;
   evsi_ordering ordering;
+  char *retention_json; /* NULL: none of its own */
   bool enabled;
 } evsi_route;
 
@@ -138,6 +139,7 @@ typedef struct evsi_subscription_options {
   char *name;         /* NULL: by default pattern#ordinal */
   char *consumer;     /* NULL: generated */
   uint32_t transport; /* index into config->transports */
+  char *replay;       /* NULL: what is published, not what a replay brings */
   char **topics;      /* overrides which topics are read */
   uint32_t topic_count;
   char **origins; /* folded */

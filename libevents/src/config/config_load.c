@@ -246,6 +246,7 @@ static void free_routing(evsi_config *config) {
     evsi_free(config->routing.routes[i].name);
     evsi_free(config->routing.routes[i].pattern);
     evsi_free(config->routing.routes[i].topic);
+    evsi_free(config->routing.routes[i].retention_json);
     evsi_free(config->routing.routes[i].transports);
   }
   for (uint32_t i = 0; i < config->routing.mapping_count; i++) {
@@ -282,6 +283,7 @@ void evsi_subscription_options_free(evsi_subscription_options *options) {
   free_texts(options->topics, options->topic_count);
   free_texts(options->origins, options->origin_count);
   evsi_free(options->pattern);
+  evsi_free(options->replay);
   evsi_free(options->group);
   evsi_free(options->name);
   evsi_free(options->consumer);

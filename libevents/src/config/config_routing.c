@@ -170,6 +170,18 @@ static char *build_member(evsi_build *build, json_t *route, const char *key,
   return normal;
 }
 
+/* A limit, or being forced, makes it one of the route's own. */
+static char *retention_of(evsi_build *build, const json_t *route) {
+  static const char *const limits[] = {"maxMessages", "maxAge", "maxSize"};
+  const json_t *retention = json_object_get(route, "retention");
+  bool is_given = evsi_get_bool(retention, "force");
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+    is_given |= json_is_integer(json_object_get(retention, limits[i]));
+  char *text = is_given ? evsi_json_text(retention) : NULL;
+  build->check->nomem |= is_given && !text;
+  return text;
+}
+
 static void build_route(evsi_build *build, evsi_route *out, json_t *route) {
   out->name = evsi_build_text(build->check, evsi_get_text(route, "name"));
   out->pattern = build_member(build, route, "pattern", pattern_of);
@@ -181,6 +193,7 @@ static void build_route(evsi_build *build, evsi_route *out, json_t *route) {
       by && strcmp(by, "roundRobin") == 0 ? EVSI_PARTITION_ROUND_ROBIN : EVSI_PARTITION_BY_KEY;
   out->ordering = EVSI_ORDER_NONE;
   out->enabled = evsi_get_bool(route, "enabled");
+  out->retention_json = retention_of(build, route);
   build_route_transports(build, out, json_object_get(route, "transports"));
 }
 

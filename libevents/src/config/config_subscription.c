@@ -3,6 +3,7 @@
  * the pattern is checked where patterns are compiled. */
 #include "config/config_build.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -97,6 +98,15 @@ static void take_unmatched(evsi_check *check, const evsi_config *config, const j
   evsi_check_pop(check, mark);
 }
 
+static void check_replay(evsi_check *check, const evsi_transport_config *transport, const char *replay) {
+  if (!replay || (evsi_transport_capabilities(transport) & EVS_CAP_REPLAY))
+    return;
+  size_t mark = evsi_check_push(check, "replay");
+  evsi_check_problem(check, &(evsi_problem){.message = "asks for a replay, which the transport cannot do",
+                                            .expected = "another transport"});
+  evsi_check_pop(check, mark);
+}
+
 static void take(evsi_check *check, const evsi_config *config, json_t *given,
                  evsi_subscription_options *out) {
   int32_t index = choose_transport(check, config, given);
@@ -105,8 +115,12 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   const evsi_transport_config *transport = &config->transports[index];
   out->transport = (uint32_t)index;
   out->pattern = evsi_build_text(check, evsi_get_text(given, "pattern"));
+  const char *replay = evsi_get_text(given, "replay");
   const char *group = transport->group_id ? transport->group_id : config->service;
-  out->group = evsi_build_text(check, text_or(given, "group", group));
+  char own[80];
+  snprintf(own, sizeof own, "@replay-%.64s", replay ? replay : "");
+  out->group = evsi_build_text(check, text_or(given, "group", replay ? own : group));
+  out->replay = evsi_build_text(check, replay);
   out->name = evsi_build_text(check, evsi_get_text(given, "name"));
   out->consumer = evsi_build_text(check, text_or(given, "consumer", transport->consumer_id));
   out->from_new = strcmp(text_or(given, "from", transport->starts_new ? "new" : "earliest"), "new") == 0;
@@ -116,6 +130,7 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   out->retry = transport->retry;
   evsi_retry_override(&out->retry, json_object_get(given, "retry"));
   take_unmatched(check, config, given, out);
+  check_replay(check, transport, replay);
   take_topics(check, given, out);
   take_origins(check, config, given, out);
 }

@@ -40,6 +40,23 @@ const evsi_section evsi_section_retry_override = {
     "`consumer`, then in the transport, whose `retry` has the defaults.",
     EVSI_ROWS(retry_override_keys)};
 
+static const evsi_key retention_keys[] = {
+    EVSI_ROW_INT("maxMessages", EVSI_KEY_NULLABLE, 1, INT64_C(1000000000000), NULL,
+                 "entries of a stream that are kept; 100000 where no limit is given"),
+    EVSI_ROW_INT("maxAge", EVSI_KEY_NULLABLE, 1, INT64_C(3155760000000), NULL,
+                 "how long an entry is kept, by the server's clock, ms"),
+    EVSI_ROW_INT("maxSize", EVSI_KEY_NULLABLE, 1024, INT64_C(1099511627776), NULL,
+                 "memory that a stream may use in the store, bytes"),
+    EVSI_ROW_BOOL("force", 0, "false",
+                  "true: the limits hold even where entries are lost to groups that have not handled them"),
+};
+const evsi_section evsi_section_retention = {
+    "retention",
+    "How long a stream of a transport, or of a route's topic, keeps its entries. What is beyond any of the "
+    "limits is trimmed, about, as soon as every live group has acknowledged it; a group is live until 7 days "
+    "after its last member, and a stream without a group is not trimmed unless forced.",
+    EVSI_ROWS(retention_keys)};
+
 static const evsi_key batching_keys[] = {
     EVSI_ROW_BOOL("enabled", 0, "false", "batching on"),
     EVSI_ROW_CHOICE("strategy", 0, "time|size|partition", NULL, NULL, "what fills a batch"),
@@ -122,7 +139,8 @@ static const evsi_section consumer_section = {
       EVSI_ROW_CHOICE("ordering", 0, "none", "per-key|per-partition|strict", "\"none\"",                     \
                       "order of delivery"),                                                                  \
       EVSI_ROW_LATER("partition", NULL, "give the partition with each event"),                               \
-      EVSI_ROW_LATER("retention", NULL, "leave it out: nothing is trimmed")
+      EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention,                               \
+                      "of its topics; not given: the transport's")
 
 static const evsi_key route_option_keys[] = {ROUTE_OPTION_ROWS};
 static const evsi_section route_option_section = {

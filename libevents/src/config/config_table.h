@@ -62,6 +62,7 @@ struct evsi_section {
 extern const evsi_section evsi_section_system;
 extern const evsi_section evsi_section_subscription;
 extern const evsi_section evsi_section_retry;          /* with defaults */
+extern const evsi_section evsi_section_retention;      /* of streams */
 extern const evsi_section evsi_section_retry_override; /* not given: the farther level's */
 
 /* Section of a transport type, or NULL. */

@@ -104,6 +104,15 @@ static const evsi_section idempotent_section = {
     "again after a lost connection is stored once then.",
     EVSI_ROWS(idempotent_keys)};
 
+static const evsi_key dlq_retention_keys[] = {
+    EVSI_ROW_INT("maxMessages", 0, 1, INT64_C(1000000000000), "1000000", "dead letters of a topic"),
+    EVSI_ROW_INT("maxAge", 0, 1, INT64_C(3155760000000), "2592000000",
+                 "how long one is kept after it failed for good, ms; 30 days"),
+};
+static const evsi_section dlq_retention_section = {
+    "dlqRetention", "Dead letters beyond either limit are removed for good, the oldest first, and counted.",
+    EVSI_ROWS(dlq_retention_keys)};
+
 static const evsi_key redis_keys[] = {
     TRANSPORT_ROWS,
     EVSI_ROW_TEXT(
@@ -144,10 +153,14 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &acknowledgement_section, "\"stored\"",
                        "when an event counts as stored; each publish may ask for another level"),
     EVSI_ROW_BOOL_OR("idempotent", &idempotent_section, "false", "each id is stored once within a window"),
+    EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention, "what streams keep"),
+    EVSI_ROW_ALSO("maxLen", "retention/maxMessages", NULL),
+    EVSI_ROW_CHOICE("trimStrategy", EVSI_KEY_NULLABLE, "MAXLEN|MINID", NULL, NULL,
+                    "accepted for compatibility: retention says how many entries are kept, and how long"),
+    EVSI_ROW_INT("retentionInterval", 0, 100, 3600000, "10000",
+                 "time between two looks at a stream that changed, ms; every stream is looked at after 60"),
+    EVSI_ROW_OBJECT("dlqRetention", EVSI_KEY_NULLABLE, &dlq_retention_section, "what dead letters are kept"),
     EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
-    EVSI_ROW_LATER("maxLen", NULL, "leave it out: nothing is trimmed"),
-    EVSI_ROW_LATER("trimStrategy", "\"MAXLEN\"", "leave it out: nothing is trimmed"),
-    EVSI_ROW_LATER("retention", NULL, "leave it out: nothing is trimmed"),
     EVSI_ROW_LATER("pollInterval", "100", "use blockTime and discoverInterval"),
     EVSI_ROW_LATER("enablePipelining", "true", "leave it out: commands are always pipelined"),
     EVSI_ROW_LATER("pipelineSize", "100", "leave it out and bound publisher.maxInFlight"),
@@ -193,6 +206,8 @@ static const evsi_key subscription_keys[] = {
     EVSI_ROW_TEXT("transport", EVSI_KEY_NULLABLE, 1, 64, NULL, "not given: the default transport"),
     EVSI_ROW_TEXTS("topics", EVSI_KEY_NULLABLE, 1, 1000,
                    "whole names of the topics to read; not given: all whose types can match"),
+    EVSI_ROW_TEXT("replay", EVSI_KEY_NULLABLE, 1, 64, NULL,
+                  "id of a replay: its events are received, and no others; group is that of the replay"),
     EVSI_ROW_CHOICE("from", EVSI_KEY_NULLABLE, "earliest|new", NULL, NULL,
                     "where a new group begins; not given: earliest, with the transport's compat new"),
     EVSI_ROW_INT("concurrency", EVSI_KEY_NULLABLE, 1, 100000, NULL, "not given: consumer.concurrency"),

@@ -16,8 +16,8 @@ static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
   if (!transport->type || strcmp(transport->type, "redis-streams") != 0)
     return common_capabilities;
-  return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_DELAY | EVS_CAP_DURABILITY |
-         (transport->enable_dlq ? EVS_CAP_DLQ : 0);
+  return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION |
+         EVS_CAP_REPLAY | (transport->enable_dlq ? EVS_CAP_DLQ : 0);
 }
 
 void evsi_build_urls(evsi_check *check, json_t *given) {
@@ -195,18 +195,31 @@ static void check_layout(evsi_build *build, const evsi_route *route) {
   }
 }
 
-static void check_route_features(evsi_build *build) {
+static void check_partitions(evsi_build *build, const evsi_route *route) {
   static const feature partitioning = {"partitions", EVS_CAP_PARTITIONING};
+  size_t mark = evsi_check_push(build->check, "partitions");
+  check_feature(build, &partitioning, route->transports, route->transport_count);
+  check_layout(build, route);
+  evsi_check_pop(build->check, mark);
+}
+
+static void check_retention(evsi_build *build, const evsi_route *route) {
+  static const feature retention = {"retention", EVS_CAP_RETENTION};
+  size_t mark = evsi_check_push(build->check, "retention");
+  check_feature(build, &retention, route->transports, route->transport_count);
+  evsi_check_pop(build->check, mark);
+}
+
+static void check_route_features(evsi_build *build) {
   size_t top = evsi_check_push(build->check, "routing");
   size_t list = evsi_check_push(build->check, "routes");
   for (uint32_t i = 0; i < build->config->routing.route_count; i++) {
     const evsi_route *route = &build->config->routing.routes[i];
-    if (route->partitions == 0)
-      continue;
     size_t mark = evsi_check_push_index(build->check, i);
-    evsi_check_push(build->check, "partitions");
-    check_feature(build, &partitioning, route->transports, route->transport_count);
-    check_layout(build, route);
+    if (route->partitions > 0)
+      check_partitions(build, route);
+    if (route->retention_json)
+      check_retention(build, route);
     evsi_check_pop(build->check, mark);
   }
   evsi_check_pop(build->check, list);

@@ -142,6 +142,7 @@ struct evsi_group {
   evsi_link *link;
   uint64_t token;
   char *name;
+  char *replay; /* NULL: it takes what is published */
   char *consumer;
   evsi_matcher *matcher;
   evsi_subscription *subscriptions;

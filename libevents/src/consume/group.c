@@ -25,11 +25,16 @@ static char *default_consumer(const evsi_consume *consume) {
 
 static void on_group_task(evsi_task *task);
 
+static bool is_same(const char *a, const char *b) {
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_options *options,
                             evs_error **out_error) {
   evsi_link *link = &consume->setup.links[options->transport];
   for (evsi_group *group = consume->groups; group; group = group->next) {
-    if (group->link == link && !group->is_leaving && strcmp(group->name, options->group) == 0)
+    if (group->link == link && !group->is_leaving && strcmp(group->name, options->group) == 0 &&
+        is_same(group->replay, options->replay))
       return group;
   }
   evsi_group *group = evsi_calloc(1, sizeof *group);
@@ -38,11 +43,13 @@ evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_optio
     group->consume = consume;
     group->link = link;
     group->name = evsi_strdup(options->group);
+    group->replay = options->replay ? evsi_strdup(options->replay) : NULL;
     const char *consumer = options->consumer ? options->consumer : link->config->consumer_id;
     group->consumer = consumer ? evsi_strdup(consumer) : default_consumer(consume);
     group->matcher = evsi_matcher_new();
     group->token = evsi_slots_add(&consume->groups_by_token, group);
-    if (group->name && group->consumer && group->matcher && group->token) {
+    bool has_texts = group->name && group->consumer && (group->replay || !options->replay);
+    if (has_texts && group->matcher && group->token) {
       group->next = consume->groups;
       consume->groups = group;
       return group;
@@ -63,6 +70,7 @@ void evsi_group_free(evsi_group *group) {
   evsi_memberships_free(group);
   evsi_matcher_free(group->matcher);
   evsi_free(group->name);
+  evsi_free(group->replay);
   evsi_free(group->consumer);
   evsi_free(group);
 }
@@ -164,6 +172,7 @@ static bool build_spec(evsi_group *group, group_spec *out) {
   out->spec.group = group->token;
   out->spec.name = evsi_text(group->name);
   out->spec.consumer = evsi_text(group->consumer);
+  out->spec.replay = evsi_text(group->replay);
   out->spec.topics = out->topics;
   out->spec.subscriptions = evsi_text(out->subscriptions);
   fill_topics(group, out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * operation_document.c - what is written about an operation: made from a request, changed by another, shown
  * to hosts. Its states: running, paused, and the ends done, aborted and stopped (by a rule of its own). */
+#include <stdio.h>
 #include <string.h>
 
 #include "deadletter/operations_inner.h"
@@ -8,6 +9,7 @@
 enum {
   RATE_MOST = 100000,
   KEY_MOST = 200,
+  GROUP_MOST = 200,
   CANARY_MOST = 1000,
   OUTCOME_MS = 60000,
   OUTCOME_MS_MOST = 86400000,
@@ -43,15 +45,20 @@ static bool is_between(const json_t *value, json_int_t least, json_int_t most) {
          (json_is_integer(value) && json_integer_value(value) >= least && json_integer_value(value) <= most);
 }
 
+static bool is_text(const json_t *value, size_t most) {
+  return json_string_length(value) > 0 && json_string_length(value) <= most;
+}
+
 static bool is_share(const json_t *value) {
   return json_is_number(value) && json_number_value(value) > 0 && json_number_value(value) <= 1;
 }
 
 /* What is wrong with the arguments: where, and why; NULL: nothing. */
 static const char *refuse(const json_t *params, const char **out_path) {
-  static const char *const kinds[] = {"requeue", "discard", "restore", NULL};
+  static const char *const kinds[] = {"requeue", "discard", "restore", "replay", NULL};
   static const char *const requeue[] = {"requeue", NULL};
   const json_t *kind = json_object_get(params, "kind"), *key = json_object_get(params, "key");
+  const json_t *group = json_object_get(params, "group");
   const json_t *canary = json_object_get(params, "canary"), *stop = json_object_get(params, "stop");
   const struct {
     const char *path, *why;
@@ -60,8 +67,8 @@ static const char *refuse(const json_t *params, const char **out_path) {
       {"/kind", "kind must be \"requeue\", \"discard\" or \"restore\"", is_word(kind, kinds)},
       {"/filter", "filter must be an object; {} selects everything",
        json_is_object(json_object_get(params, "filter"))},
-      {"/key", "key must be a text of 1 to 200 bytes",
-       is_absent(key) || (json_string_length(key) > 0 && json_string_length(key) <= KEY_MOST)},
+      {"/key", "key must be a text of 1 to 200 bytes", is_absent(key) || is_text(key, KEY_MOST)},
+      {"/group", "group must be a text of 1 to 200 bytes", is_absent(group) || is_text(group, GROUP_MOST)},
       {"/rate", rate_is_wrong, is_rate(json_object_get(params, "rate"))},
       {"/canary", "canary is for kind \"requeue\": {\"count\", \"outcomeTimeout\"?}",
        is_absent(canary) || (json_is_object(canary) && is_word(kind, requeue))},
@@ -107,6 +114,18 @@ static void set_rules(json_t *document, const json_t *params) {
   json_object_set_new(document, "stopped", none);
 }
 
+/* Without a name the replay is for a handler of its own. */
+static void set_group(json_t *document, json_t *group, const char *id) {
+  char own[80];
+  snprintf(own, sizeof own, "@replay-%.64s", id);
+  json_object_set_new(document, "group", json_is_string(group) ? json_incref(group) : json_string(own));
+}
+
+bool evsi_operation_is_replay(const json_t *document) {
+  const json_t *kind = json_object_get(document, "kind");
+  return json_is_string(kind) && strcmp(json_string_value(kind), "replay") == 0;
+}
+
 json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms, evsi_refusal *out_refusal) {
   static const char *const copied[] = {"kind",    "filter", "rate", "key",         "actor",
                                        "address", "reason", "to",   "maxRedrives", "create"};
@@ -122,7 +141,18 @@ json_t *evsi_operation_new(const json_t *params, const char *id, uint64_t now_ms
   for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
     json_object_set_new(document, flags[i], json_boolean(json_is_true(json_object_get(params, flags[i]))));
   set_rules(document, params);
+  if (evsi_operation_is_replay(document))
+    set_group(document, json_object_get(params, "group"), id);
   return document;
+}
+
+json_t *evsi_operation_streams(const json_t *document) {
+  json_t *names = json_array(), *bound;
+  const char *name;
+  json_object_foreach(json_object_get(json_object_get(document, "snapshot"), "bounds"), name, bound) {
+    json_array_append_new(names, json_string(name));
+  }
+  return names;
 }
 
 bool evsi_operation_is_state(const json_t *document, const char *state) {
@@ -178,12 +208,14 @@ const char *evsi_operation_change(json_t *document, const json_t *params, uint64
   return NULL;
 }
 
-json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *action, uint64_t count) {
+json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *what, uint64_t count) {
   static const char *const who[] = {"actor", "address", "reason"};
-  json_t *row = json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", action, "result",
-                          json_object_get(document, "state"), "count", (json_int_t)count, "operation",
-                          json_object_get(document, "id"), "scope", "kind", json_object_get(document, "kind"),
-                          "filter", json_object_get(document, "filter"));
+  char name[40];
+  snprintf(name, sizeof name, "%s.%s", evsi_operation_is_replay(document) ? "replay" : "operations", what);
+  json_t *row =
+      json_pack("{s:s,s:O,s:I,s:O,s:{s:O,s:O}}", "action", name, "result", json_object_get(document, "state"),
+                "count", (json_int_t)count, "operation", json_object_get(document, "id"), "scope", "kind",
+                json_object_get(document, "kind"), "filter", json_object_get(document, "filter"));
   for (size_t i = 0; row && i < sizeof who / sizeof who[0]; i++)
     copy(row, by, who[i]);
   return row;

@@ -7,7 +7,14 @@
 
 #include "deadletter/operations_inner.h"
 
-enum { STEP_MOST = 100, BEAT_MS = 250, PAUSED_BEAT_MS = 1000, STEPS_PER_SECOND = 5, RETRY_MS = 500 };
+enum {
+  STEP_MOST = 100,
+  BEAT_MS = 250,
+  PAUSED_BEAT_MS = 1000,
+  STEPS_PER_SECOND = 5,
+  RETRY_MS = 500,
+  FULL_MS = 100
+};
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -237,11 +244,13 @@ static void on_stepped(void *context, evs_status status, const json_t *answer, c
   job->last_error = NULL;
   job->is_unwritten = true;
   pace(job, done + skipped + failed);
+  if (json_is_true(json_object_get(answer, "isFull")))
+    job->step_ms = evsi_operations_now(job->operations) + FULL_MS; /* who reads it has to catch up */
 }
 
 static void step(evsi_job *job) {
-  static const char *const copied[] = {"kind",   "filter", "allGroups",   "actor", "address",
-                                       "reason", "to",     "maxRedrives", "force"};
+  static const char *const copied[] = {"kind",    "filter", "allGroups", "group",       "actor",
+                                       "address", "reason", "to",        "maxRedrives", "force"};
   const evsi_job_stream *stream = &job->streams[job->at];
   uint64_t rate = number_of(job->document, "rate"), most = rate / STEPS_PER_SECOND;
   uint64_t canary = evsi_job_canary_left(job);
@@ -275,8 +284,7 @@ static void on_ended(void *context, evs_status status, const json_t *answer, con
   json_decref(job->document);
   job->document = job->ending;
   job->ending = NULL;
-  evsi_job_ask(job, "job.audit",
-               evsi_operation_row(job->document, job->document, "operations.end", sum_up(job).done),
+  evsi_job_ask(job, "job.audit", evsi_operation_row(job->document, job->document, "end", sum_up(job).done),
                on_logged);
 }
 

@@ -18,6 +18,7 @@ typedef struct call {
   json_int_t version;
   char owner[EVSI_JOB_OWNER_TEXT];
   int tries;
+  bool is_replay; /* one of the requests "replay." */
 } call;
 
 /* ---- ends ------------------------------------------------------------------------------------- */
@@ -100,11 +101,24 @@ static void on_list(void *context, evs_status status, const json_t *answer, cons
     views[i] = evsi_operation_view(json_object_get(row, "document"), json_object_get(row, "progress"));
   }
   qsort(views, count, sizeof *views, newest_first);
-  for (i = 0; i < count; i++)
-    json_array_append_new(list, views[i]);
+  for (i = 0; i < count; i++) {
+    if (evsi_operation_is_replay(views[i]) == made->is_replay)
+      json_array_append(list, views[i]);
+    json_decref(views[i]);
+  }
   evsi_free(views);
   evsi_operations_watch(made->operations, answer);
-  finish_json(made, json_pack("{s:o}", "operations", list));
+  finish_json(made, json_pack("{s:o}", made->is_replay ? "replays" : "operations", list));
+}
+
+/* What was fed and is not acknowledged yet. */
+static void on_left(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  json_t *view = evsi_operation_view(made->document, made->progress);
+  (void)message;
+  json_t *unhandled = status == EVS_OK ? json_object_get(answer, "unhandled") : NULL;
+  json_object_set_new(view, "unhandled", unhandled ? json_incref(unhandled) : json_null());
+  finish_json(made, view);
 }
 
 static void on_get(void *context, evs_status status, const json_t *answer, const char *message) {
@@ -114,7 +128,14 @@ static void on_get(void *context, evs_status status, const json_t *answer, const
   if (!evsi_operation_is_ended(made->document) && made->operations->watch_ms == 0)
     made->operations->watch_ms = evsi_operations_now(made->operations);
   evsi_operations_wake(made->operations);
-  finish_view(made);
+  if (evsi_operation_is_replay(made->document))
+    ask(made, "job.left",
+        json_pack("{s:O,s:O,s:o}", "id", json_object_get(made->document, "id"), "group",
+                  json_object_get(made->document, "group"), "streams",
+                  evsi_operation_streams(made->document)),
+        on_left);
+  else
+    finish_view(made);
 }
 
 /* ---- start ------------------------------------------------------------------------------------ */
@@ -129,8 +150,7 @@ static void on_created(void *context, evs_status status, const json_t *answer, c
   } else if (!evsi_job_add(made->operations, made->document, 1, made->owner)) {
     finish(made, EVS_NOMEM, NULL); /* it stands in the store: whoever sees no beat takes it over */
   } else {
-    ask(made, "job.audit", evsi_operation_row(made->document, made->params, "operations.start", 0),
-        on_logged);
+    ask(made, "job.audit", evsi_operation_row(made->document, made->params, "start", 0), on_logged);
   }
 }
 
@@ -172,11 +192,24 @@ static void on_bounds(void *context, evs_status status, const json_t *answer, co
   json_object_set_new(
       made->document, "snapshot",
       json_pack("{s:I,s:O,s:n}", "takenAt", now, "bounds", json_object_get(answer, "bounds"), "count"));
-  if (strcmp(kind, "restore") == 0)
+  json_t *count = json_object_get(answer, "count");
+  if (json_is_integer(count))
+    json_object_set(json_object_get(made->document, "snapshot"), "count", count);
+  if (strcmp(kind, "restore") == 0 || made->is_replay)
     create(made);
   else
     ask(made, "dlq.count", json_pack("{s:O}", "filter", json_object_get(made->document, "filter")),
         on_counted);
+}
+
+/* Replays are operations of a kind of their own, and no other request starts one. */
+static bool set_kind(call *made) {
+  const char *kind = json_string_value(json_object_get(made->params, "kind"));
+  if (!made->is_replay)
+    return !kind || strcmp(kind, "replay") != 0;
+  if (!json_object_get(made->params, "filter"))
+    json_object_set_new(made->params, "filter", json_object());
+  return json_object_set_new(made->params, "kind", json_string("replay")) == 0;
 }
 
 static void start(call *made) {
@@ -184,6 +217,10 @@ static void start(call *made) {
   static const char *const needed[] = {"kind", "filter", "to", "create", "maxRedrives", "force"};
   char id[EVSI_JOB_OWNER_TEXT];
   evsi_refusal refusal = {NULL, "there are no random numbers for its id"};
+  if (!set_kind(made)) {
+    refuse(made, EVS_VALIDATION, (evsi_refusal){"/kind", "a replay is started by replay.start"});
+    return;
+  }
   if (evsi_operations_random_id(made->operations, id) &&
       evsi_operations_random_id(made->operations, made->owner)) {
     id[ID_DIGITS] = '\0';
@@ -211,6 +248,23 @@ static void look(call *made, evsi_answer_fn fn) {
 
 static void on_found(void *context, evs_status status, const json_t *answer, const char *message);
 
+static void log_change(call *made) {
+  ask(made, "job.audit",
+      evsi_operation_row(made->document, made->params, "set",
+                         (uint64_t)json_integer_value(json_object_get(made->progress, "done"))),
+      on_logged);
+}
+
+/* The members of a replay were told; should the store refuse that, whoever asked can ask again. */
+static void on_gate(void *context, evs_status status, const json_t *answer, const char *message) {
+  call *made = context;
+  (void)answer;
+  if (status == EVS_OK)
+    log_change(made);
+  else
+    finish(made, status, message);
+}
+
 static void on_written(void *context, evs_status status, const json_t *answer, const char *message) {
   call *made = context;
   if (status != EVS_OK) {
@@ -219,10 +273,14 @@ static void on_written(void *context, evs_status status, const json_t *answer, c
   }
   if (json_is_true(json_object_get(answer, "isWritten"))) {
     evsi_job_look(made->operations, json_string_value(json_object_get(made->document, "id")));
-    ask(made, "job.audit",
-        evsi_operation_row(made->document, made->params, "operations.set",
-                           (uint64_t)json_integer_value(json_object_get(made->progress, "done"))),
-        on_logged);
+    if (evsi_operation_is_replay(made->document))
+      ask(made, "job.gate",
+          json_pack("{s:O,s:O,s:o}", "id", json_object_get(made->document, "id"), "state",
+                    json_object_get(made->document, "state"), "streams",
+                    evsi_operation_streams(made->document)),
+          on_gate);
+    else
+      log_change(made);
   } else if (++made->tries < CHANGES_MOST) {
     look(made, on_found); /* another change came first: this one is made on top of it */
   } else {
@@ -260,13 +318,15 @@ void evsi_operations_request(evsi_operations *operations, const char *method, co
   made->operations = operations;
   made->request = request;
   made->params = json_loads(params_json, 0, NULL);
+  made->is_replay = strncmp(method, "replay.", strlen("replay.")) == 0;
+  const char *verb = strchr(method, '.') + 1;
   if (!made->params)
     finish(made, EVS_NOMEM, NULL);
-  else if (strcmp(method, "operations.start") == 0)
+  else if (strcmp(verb, "start") == 0)
     start(made);
-  else if (strcmp(method, "operations.set") == 0)
+  else if (strcmp(verb, "set") == 0)
     look(made, on_found);
-  else if (strcmp(method, "operations.get") == 0)
+  else if (strcmp(verb, "get") == 0)
     look(made, on_get);
   else
     ask(made, "job.list", json_object(), on_list);

@@ -39,7 +39,8 @@ evsi_operations *evsi_operations_new(const evsi_operations_setup *setup);
 void evsi_operations_free(evsi_operations *operations); /* nothing is asked any more */
 /* From here on nothing new is begun: the system closes, and what is unfinished is left to others. */
 void evsi_operations_stop(evsi_operations *operations);
-/* "operations.start", "operations.list", "operations.get" or "operations.set" of a host. */
+/* "operations.start", "operations.list", "operations.get" or "operations.set" of a host, or the same of
+ * "replay.": a replay is an operation that copies what is stored into a feed of its own. */
 void evsi_operations_request(evsi_operations *operations, const char *method, const char *params_json,
                              uint64_t request);
 

@@ -97,7 +97,10 @@ json_t *evsi_operation_view(const json_t *document, const json_t *progress);
 const char *evsi_operation_change(json_t *document, const json_t *params, uint64_t now_ms);
 bool evsi_operation_is_state(const json_t *document, const char *state);
 bool evsi_operation_is_ended(const json_t *document);
-/* A row of the audit log about it, by whom `by` names. */
-json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *action, uint64_t count);
+bool evsi_operation_is_replay(const json_t *document);
+/* Names of the streams in its snapshot. */
+json_t *evsi_operation_streams(const json_t *document);
+/* A row of the audit log about it, by whom `by` names; what: "start", "set" or "end". */
+json_t *evsi_operation_row(const json_t *document, const json_t *by, const char *what, uint64_t count);
 
 #endif

@@ -155,6 +155,8 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
                          .replicas = event->replicas ? event->replicas : 1,
                          .acknowledge_timeout_ms = event->acknowledge_timeout_ms,
                          .id = job->id};
+  if (draft->decision.route)
+    stored.retention = evsi_text(draft->decision.route->retention_json);
   stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
   evs_bytes forms[EVSI_FORMS];

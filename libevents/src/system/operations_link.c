@@ -80,16 +80,23 @@ static evsi_operations *engine_of(evs_system *system, uint32_t link) {
   return operations->engine;
 }
 
+static bool is_replay_method(const char *method) {
+  return strncmp(method, "replay.", strlen("replay.")) == 0;
+}
+
 bool evsi_is_operations_method(const char *method) {
-  return strncmp(method, "operations.", strlen("operations.")) == 0;
+  return strncmp(method, "operations.", strlen("operations.")) == 0 || is_replay_method(method);
 }
 
 void evsi_operations_begin(evs_system *system, uint32_t link, const char *method, const char *params,
                            uint64_t request) {
-  if ((system->links[link].ops->capabilities & EVS_CAP_DLQ) == 0) {
-    evsi_requests_answer(
-        system, request, EVS_UNSUPPORTED,
-        evsi_text("this transport keeps no dead letters, so there are no operations on them"));
+  bool is_replay = is_replay_method(method);
+  uint64_t needed = is_replay ? EVS_CAP_REPLAY : EVS_CAP_DLQ;
+  if ((system->links[link].ops->capabilities & needed) == 0) {
+    evsi_requests_answer(system, request, EVS_UNSUPPORTED,
+                         evsi_text(is_replay ? "this transport keeps no events that could be replayed"
+                                             : "this transport keeps no dead letters, so there are no "
+                                               "operations on them"));
     return;
   }
   evsi_operations *engine = engine_of(system, link);

@@ -35,16 +35,17 @@ struct evsi_request {
 
 static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
 static const char *const transport_methods[] = {
-    "groups",          "groups.pause",   "groups.resume",  "fleet",          "topics",      "tail",
-    "delayed",         "delayed.cancel", "dlq.list",       "dlq.get",        "dlq.groups",  "dlq.count",
-    "dlq.requeue",     "dlq.discard",    "dlq.archive",    "dlq.restore",    "dlq.note",    "dlq.export",
-    "dlq.import",      "operations.start", "operations.list", "operations.get", "operations.set", "audit",
-    "doctor"};
+    "groups",      "groups.pause",     "groups.resume",   "fleet",          "topics",         "tail",
+    "delayed",     "delayed.cancel",   "dlq.list",        "dlq.get",        "dlq.groups",     "dlq.count",
+    "dlq.requeue", "dlq.discard",      "dlq.archive",     "dlq.restore",    "dlq.note",       "dlq.export",
+    "dlq.import",  "operations.start", "operations.list", "operations.get", "operations.set", "audit",
+    "doctor",      "retention",        "conservation",    "replay.start",   "replay.list",    "replay.get",
+    "replay.set"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {
-    "delayed.cancel", "groups.pause", "groups.resume", "dlq.requeue",      "dlq.discard",
-    "dlq.restore",    "dlq.note",     "dlq.import",    "operations.start", "operations.set"};
+    "delayed.cancel", "groups.pause", "groups.resume",    "dlq.requeue",    "dlq.discard",  "dlq.restore",
+    "dlq.note",       "dlq.import",   "operations.start", "operations.set", "replay.start", "replay.set"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {

@@ -114,6 +114,35 @@ static void what_is_handed_back_keeps_its_state_and_is_not_counted(void **state)
   host_close(host);
 }
 
+static void expect_books(evs_host *host, int published, int acknowledged, int pending) {
+  char expected[128];
+  const char *answer = request(host, "conservation", "{\"topic\":\"t\"}");
+  snprintf(expected, sizeof expected,
+           "\"pending\":%d,\"unread\":0,\"published\":%d,\"acknowledged\":%d,\"dead\":0,", pending, published,
+           acknowledged);
+  if (!strstr(answer, expected) || !strstr(answer, "\"unaccounted\":0,"))
+    fail_msg("%s", answer);
+}
+
+static void the_books_count_entries_whatever_becomes_of_their_events(void **state) {
+  (void)state;
+  evs_host *host = host_with_batch();
+  store_batch();
+  wait_count(&host->entry_count, 2);
+  evs_tp_settlement park = with_letters(host, EVS_SETTLE_PARK);
+  park.delay_ms = 120;
+  assert_int_equal(settle_one(host, &park)->status, EVS_OK);
+  expect_books(host, 2, 0, 2);
+  wait_count(&host->entry_count, 3);
+  evs_tp_settlement end = with_letters(host, EVS_SETTLE_ACK);
+  assert_int_equal(settle_one(host, &end)->status, EVS_OK);
+  expect_books(host, 2, 1, 1);
+  assert_int_equal(redis_dead(&server, "t"), 4);
+  assert_int_equal(settle_all(host, 1, 2, EVS_SETTLE_ACK), 1);
+  expect_books(host, 2, 2, 0);
+  host_close(host);
+}
+
 static bool is_member_known(void *data) {
   return strstr(((evs_host *)data)->members, "\"other#") != NULL;
 }
@@ -213,6 +242,7 @@ int main(void) {
       TEST(letters_are_written_and_the_entry_is_acknowledged_in_one_step),
       TEST(letters_are_written_and_the_rest_is_parked_with_its_state),
       TEST(what_is_handed_back_keeps_its_state_and_is_not_counted),
+      TEST(the_books_count_entries_whatever_becomes_of_their_events),
       TEST(the_rest_is_handed_to_a_member_that_lives_or_nothing_is_done),
       TEST(a_decision_about_former_members_writes_nothing),
       TEST(an_entry_that_somebody_else_has_gets_no_letters),

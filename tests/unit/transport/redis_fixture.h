@@ -50,6 +50,7 @@ struct evs_host {
   char message[512], last_log[512];
   char members[4096];
   uint64_t members_version, commands, reconnects, recreated, claimed, stale, reloaded;
+  uint64_t trimmed, trimmed_by_force, trimmed_letters;
   const char *wanted; /* full types that host->wants() takes; NULL: any */
   struct {
     uint64_t token;
@@ -214,6 +215,12 @@ static inline void on_count(evs_host *host, const char *counter, uint64_t amount
     host->reloaded += amount;
   else if (strcmp(counter, "commands") == 0)
     host->commands += amount;
+  else if (strcmp(counter, "trimmedMessages") == 0)
+    host->trimmed += amount;
+  else if (strcmp(counter, "trimmedByForce") == 0)
+    host->trimmed_by_force += amount;
+  else if (strcmp(counter, "trimmedDeadLetters") == 0)
+    host->trimmed_letters += amount;
   else
     fail_msg("unknown counter %s", counter);
 }

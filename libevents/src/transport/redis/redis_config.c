@@ -9,6 +9,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
+
+enum { RETENTION_DEFAULT = 100000 };
 
 static bool copy_text(const json_t *root, const char *key, const char *fallback, char **out) {
   const char *text = json_string_value(json_object_get(root, key));
@@ -55,8 +58,27 @@ static void fill_idempotent(evsi_redis_config *config, const json_t *given) {
   config->idempotent_max = number(given, "max", 100000, 1, 10000000);
 }
 
+static uint64_t large(const json_t *root, const char *key, uint64_t fallback) {
+  const json_t *value = json_object_get(root, key);
+  return json_is_integer(value) && json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value)
+                                                                 : fallback;
+}
+
+/* Something is always bounded: a stream that nobody bounds grows until the server is full. */
+static char *retention_of(const json_t *root) {
+  json_t *given = json_object_get(root, "retention");
+  json_t *retention = json_is_object(given) ? json_copy(given) : json_object();
+  if (large(retention, "maxMessages", 0) == 0 && large(retention, "maxAge", 0) == 0 &&
+      large(retention, "maxSize", 0) == 0)
+    json_object_set_new(retention, "maxMessages", json_integer(RETENTION_DEFAULT));
+  char *text = evsi_json_text(retention);
+  json_decref(retention);
+  return text;
+}
+
 static bool fill_in(evsi_redis_config *config, const json_t *root) {
   const json_t *reconnect = json_object_get(root, "reconnect");
+  const json_t *letters = json_object_get(root, "dlqRetention");
   const json_t *jitter = json_object_get(reconnect, "jitter");
   const char *layout = json_string_value(json_object_get(root, "keyLayout"));
   config->layout.is_plain = layout && strcmp(layout, "plain") == 0;
@@ -72,6 +94,9 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
   config->discover_ms = number(root, "discoverInterval", 5000, 50, 3600000);
   fill_acknowledgement(config, json_object_get(root, "acknowledgement"));
   fill_idempotent(config, json_object_get(root, "idempotent"));
+  config->dlq_most = large(letters, "maxMessages", 1000000);
+  config->dlq_longest_ms = large(letters, "maxAge", UINT64_C(2592000000));
+  config->retention_interval_ms = number(root, "retentionInterval", 10000, 100, 3600000);
   config->reconnect.strategy = EVS_BACKOFF_EXPONENTIAL;
   config->reconnect.base_delay_ms = number(reconnect, "baseDelay", 100, 1, 86400000);
   config->reconnect.max_delay_ms = number(reconnect, "maxDelay", 5000, 1, 86400000);
@@ -82,7 +107,7 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
          copy_text(root, "password", NULL, &config->password) &&
          copy_text(root, "streamPrefix", "stream:", &config->layout.stream_prefix) &&
          copy_text(root, "dlqStreamPrefix", "dlq:", &config->layout.dlq_prefix) &&
-         (config->shown = shown_address(config)) != NULL;
+         (config->retention = retention_of(root)) != NULL && (config->shown = shown_address(config)) != NULL;
 }
 
 static evs_status load_tls(evsi_redis_config *config, const json_t *tls, evs_error **out_error) {
@@ -130,6 +155,7 @@ void evsi_redis_config_free(evsi_redis_config *config) {
   evsi_free(config->layout.dlq_prefix);
   evsi_free(config->server_name);
   evsi_tls_free(config->tls);
+  evsi_free(config->retention);
   evsi_free(config->shown);
   memset(config, 0, sizeof *config);
 }

@@ -35,6 +35,9 @@ typedef struct evsi_redis_config {
   uint32_t acknowledge_timeout_ms;
   uint64_t idempotent_ms; /* how long ids are remembered; 0: they are not */
   uint32_t idempotent_max;
+  char *retention; /* JSON with at least one limit */
+  uint32_t retention_interval_ms;
+  uint64_t dlq_most, dlq_longest_ms;
 } evsi_redis_config;
 
 /* errors: EVS_CONFIG, EVS_NOMEM. On failure nothing is left to free. */

@@ -94,6 +94,7 @@ static void on_moved(void *data, uint64_t tag, const evsi_redis_reply *reply) {
     evsi_redis_count(transport, "delayedMoved", (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 0)));
     evsi_redis_delay_expect(transport, stream->name, evsi_redis_integer(evsi_redis_item(reply, 1)),
                             evsi_redis_text(evsi_redis_item(reply, 2)));
+    evsi_redis_retention_touch(transport, stream->name);
     return;
   }
   stream->due_ms = evsi_redis_now(transport) + RETRY_MS;

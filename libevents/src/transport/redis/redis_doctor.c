@@ -115,7 +115,10 @@ static const char *rule_of(const evsi_redis_need *need, const char *answer, char
     return need->rule;
   const evsi_redis_config *config = &transport->config;
   bool is_stream = strstr(need->command, "{s}") != NULL, is_dead = strstr(need->command, "{d}") != NULL;
-  snprintf(out, 96, "~%s*", is_stream ? config->layout.stream_prefix : is_dead ? config->layout.dlq_prefix : "evs:");
+  snprintf(out, 96, "~%s*",
+           is_stream ? config->layout.stream_prefix
+           : is_dead ? config->layout.dlq_prefix
+                     : "evs:");
   return out;
 }
 

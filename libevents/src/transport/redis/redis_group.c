@@ -34,6 +34,7 @@ void evsi_redis_group_free(evsi_redis_group *group) {
   evsi_free(group->read_set);
   evsi_free(group->name);
   evsi_free(group->consumer);
+  evsi_free(group->replay);
   evsi_free(group->subscriptions);
   evsi_free(group->member);
   evsi_free(group);
@@ -73,10 +74,12 @@ static evsi_redis_group *group_new(evs_transport *transport, const evs_tp_group 
   group->token = spec->group;
   group->name = evsi_strndup(spec->name.data, spec->name.size);
   group->consumer = evsi_strndup(spec->consumer.data, spec->consumer.size);
+  group->replay = spec->replay.size > 0 ? evsi_strndup(spec->replay.data, spec->replay.size) : NULL;
   group->timer = transport->world->env->io->timer_new(transport->world->loop, on_timer, group);
   evs_status status =
       evsi_redis_conn_init(&group->reader, transport->net, "reader", &evsi_redis_reader_events, group);
-  if (group->name && group->consumer && group->timer && status == EVS_OK && incarnate(group)) {
+  if (group->name && group->consumer && (group->replay || spec->replay.size == 0) && group->timer &&
+      status == EVS_OK && incarnate(group)) {
     HASH_ADD(hh, transport->groups, token, sizeof group->token, group);
     if (group->hh.tbl)
       return group;

@@ -101,6 +101,7 @@ struct evsi_redis_group {
   uint64_t token;
   UT_hash_handle hh;
   char *name, *consumer, *subscriptions;
+  char *replay; /* it reads the feeds of this replay, not the streams; NULL: a usual group */
   char *member; /* consumer#incarnation */
   char epoch[17];
   uint64_t generation; /* of the incarnation */

@@ -8,7 +8,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { BEATS_PER_SESSION = 3, SOON_MS = 20 };
+enum { BEATS_PER_SESSION = 3, SOON_MS = 20, REPLAY_BEAT_MS = 500 };
 
 /* Which streams a beat was for. */
 typedef struct beat {
@@ -122,9 +122,18 @@ static beat *collect(evs_transport *transport) {
   return sent;
 }
 
+/* Pausing and aborting a replay must be seen within a second. */
+static uint32_t interval_of(const evs_transport *transport) {
+  uint32_t third = transport->config.session_timeout_ms / BEATS_PER_SESSION;
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (group->replay && third > REPLAY_BEAT_MS)
+      return REPLAY_BEAT_MS;
+  }
+  return third;
+}
+
 void evsi_redis_beat(evs_transport *transport) {
-  transport->world->env->io->timer_start(transport->beat_timer,
-                                         transport->config.session_timeout_ms / BEATS_PER_SESSION);
+  transport->world->env->io->timer_start(transport->beat_timer, interval_of(transport));
   evsi_redis_pause_ask(transport); /* before the beat, whose answer may bring entries */
   if (!transport->command.is_up || transport->is_beating)
     return;

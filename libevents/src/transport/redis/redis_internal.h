@@ -16,6 +16,7 @@ typedef struct evsi_redis_topic evsi_redis_topic;
 typedef struct evsi_redis_wait evsi_redis_wait;
 typedef struct evsi_redis_store evsi_redis_store;
 typedef struct evsi_redis_delayed evsi_redis_delayed;
+typedef struct evsi_redis_trim evsi_redis_trim;
 
 /* Outcomes that go to the host together. */
 typedef struct evsi_redis_outcomes {
@@ -67,9 +68,15 @@ struct evs_transport {
   json_t *looked_at; /* topics that were looked for in the plain layout beside ours, or NULL */
   bool is_foreign_told;
 
+  evsi_redis_trim *trims; /* streams that are kept within their limits */
+  uint32_t trimming;      /* of them being looked at */
+  bool must_not_trim;     /* its user may not */
+  uint64_t retention_looks;
+
   evsi_redis_group *groups;
   evsi_redis_outcomes settled;
-  evsi_timer *work_timer, *beat_timer, *discover_timer, *due_timer, *poke_timer, *close_timer;
+  evsi_timer *work_timer, *beat_timer, *discover_timer, *due_timer, *poke_timer, *retention_timer,
+      *close_timer;
   bool work_due, is_working, is_beating, must_beat;
   uint64_t beat_sent_ms, due_ms;
   evsi_redis_poke pokes[EVSI_REDIS_POKES];
@@ -134,6 +141,14 @@ void evsi_redis_pause_ask(evs_transport *transport); /* which groups of this pro
 /* ---- redis_fleet.c ---- */
 void evsi_redis_announce(evs_transport *transport, evs_bytes service, evs_bytes instance, evs_bytes document,
                          uint32_t ttl_ms);
+
+/* ---- redis_retention.c ---- */
+void evsi_redis_retention_look(evs_transport *transport);
+/* Something happened in this stream. NULL when memory is short. */
+evsi_redis_trim *evsi_redis_retention_touch(evs_transport *transport, const char *name);
+/* An event was published to it, by a route with these limits. */
+void evsi_redis_retention_published(evsi_redis_trim *trim, evs_bytes limits);
+void evsi_redis_retention_free(evs_transport *transport);
 
 /* ---- redis_request.c ---- */
 void evsi_redis_request_start(evs_transport *transport, const char *method, const char *params_json,

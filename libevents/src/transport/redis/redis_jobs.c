@@ -8,6 +8,7 @@
 #include "transport/redis/redis_jobs.h"
 #include "transport/redis/redis_move.h"
 #include "transport/redis/redis_outbox.h"
+#include "transport/redis/redis_replay.h"
 
 static const uint64_t progress_ms = 30ULL * 24 * 3600 * 1000;
 
@@ -16,6 +17,11 @@ static bool load_kind(evsi_redis_request *request, evsi_redis_move_kind *out) {
   if (!is_known)
     evsi_redis_request_answer(request, EVS_VALIDATION, evsi_text("there is no such kind of operation"));
   return is_known && evsi_redis_request_filter(request, json_object_get(request->params, "filter"), true);
+}
+
+static bool is_replay(const evsi_redis_request *request) {
+  const char *kind = evsi_redis_request_text(request, "kind");
+  return kind && strcmp(kind, "replay") == 0;
 }
 
 /* Key of the letters that are moved. */
@@ -57,6 +63,10 @@ static void list_streams(evsi_redis_request *request) {
 
 void evsi_redis_request_job_bounds(evsi_redis_request *request) {
   evsi_redis_move_kind kind;
+  if (is_replay(request)) {
+    evsi_redis_replay_bounds(request);
+    return;
+  }
   char *options = load_kind(request, &kind) ? evsi_redis_move_options(request, false) : NULL;
   if (options)
     evsi_redis_target_check(request, list_streams);
@@ -75,15 +85,20 @@ static void on_owned(evsi_redis_request *request, uint64_t tag, const evsi_redis
   evsi_redis_request_refused(request, reply, "writing " EVSI_REDIS_PROGRESS);
 }
 
+static const char *why(const evsi_redis_reply *word) {
+  return evsi_redis_is(word, "LIMIT") ? "it came back too often: mend why, or use force"
+         : evsi_redis_is(word, "REPLAYED")
+             ? "it failed in a replay, whose group is gone: requeue it to all groups"
+             : "nothing is left of it to requeue";
+}
+
 static void add_error(const evsi_redis_request *request, json_t *row, const char *name, evs_bytes entry,
-                      bool is_limit) {
+                      const evsi_redis_reply *word) {
   evsi_buf id = {0};
   evsi_redis_letter_id(request->transport, evsi_text(name), entry, &id);
-  json_array_append_new(json_object_get(row, "errors"),
-                        json_pack("{s:o,s:s}", "id", id.failed ? NULL : json_stringn(id.data, id.size),
-                                  "message",
-                                  is_limit ? "it came back too often: mend why, or use force"
-                                           : "nothing is left of it to requeue"));
+  json_array_append_new(
+      json_object_get(row, "errors"),
+      json_pack("{s:o,s:s}", "id", id.failed ? NULL : json_stringn(id.data, id.size), "message", why(word)));
   evsi_buf_free(&id);
 }
 
@@ -99,8 +114,7 @@ static void on_progress(evsi_redis_request *request, uint64_t tag, const evsi_re
     if (evsi_bytes_equal(field, evsi_text("position")))
       json_object_set_new(row, "position", json_stringn(text.data ? text.data : "", text.size));
     else if (field.size > 2 && memcmp(field.data, "e:", 2) == 0)
-      add_error(request, row, name, evsi_bytes(field.data + 2, field.size - 2),
-                evsi_redis_is(value, "LIMIT"));
+      add_error(request, row, name, evsi_bytes(field.data + 2, field.size - 2), value);
     else if (field.size > 0 && !evsi_bytes_equal(field, evsi_text("owner")) &&
              !evsi_bytes_equal(field, evsi_text("copies")))
       json_object_set_new(row, field.data, json_integer((json_int_t)evsi_redis_integer(value)));
@@ -270,7 +284,7 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
   request->step = move;
 }
 
-void evsi_redis_request_job_step(evsi_redis_request *request) {
+static void begin_step(evsi_redis_request *request) {
   const char *stream = evsi_redis_request_text(request, "stream");
   const char *position = evsi_redis_request_text(request, "position");
   const char *bound = evsi_redis_request_text(request, "bound");
@@ -299,4 +313,11 @@ void evsi_redis_request_job_step(evsi_redis_request *request) {
                                 .longest = EVSI_LETTERS_ROW_BYTES};
   evsi_redis_letters_read(request, &page, on_page, 0);
   evsi_free(key);
+}
+
+void evsi_redis_request_job_step(evsi_redis_request *request) {
+  if (is_replay(request))
+    evsi_redis_replay_step(request);
+  else
+    begin_step(request);
 }

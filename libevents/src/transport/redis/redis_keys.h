@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "libevents.h"
+#include "transport/redis/redis_command.h"
 
 #define EVSI_REDIS_PAUSED "evs:paused"
 #define EVSI_REDIS_INDEX "evs:fp:"
@@ -24,6 +25,10 @@
 #define EVSI_REDIS_OUTBOX_KEY "evs:outbox:"
 #define EVSI_REDIS_SENT_KEY "evs:sent:"
 #define EVSI_REDIS_NOTES "evs:notes:"
+#define EVSI_REDIS_RETENTION "evs:retention:"
+#define EVSI_REDIS_FEED "evs:replay:"
+/* Begins the group of a replay, and what the keys beside its feeds are named by. */
+#define EVSI_REDIS_REPLAY_GROUP "@replay-"
 
 typedef struct evsi_redis_id {
   uint64_t ms, seq;

@@ -200,6 +200,10 @@ json_t *evsi_redis_move_result(const evsi_redis_request *request, evsi_redis_mov
     return limit_result(id, evsi_redis_integer(evsi_redis_item(outcome, 1)));
   if (evsi_redis_is(word, "DRY"))
     return json_pack("{s:s,s:o}", "id", id, "outcome", json_sprintf("%s%s", dry_prefix, kinds[kind].done));
+  if (evsi_redis_is(word, "REPLAYED"))
+    return error_result(
+        id, evsi_text("it failed in a replay, whose group is gone: replay it again, or requeue it "
+                      "to all groups"));
   if (evsi_redis_is(word, "NONE"))
     return json_pack("{s:s,s:s}", "id", id, "outcome", "not_found");
   if (evsi_redis_is(word, "GONE"))

@@ -151,6 +151,7 @@ static void on_sent(evsi_redis_request *request, uint64_t tag, const evsi_redis_
   (void)tag;
   if (is_refused(request, reply, "sending to another topic"))
     return;
+  evsi_redis_retention_touch(request->transport, box->rows[box->called[0]].target);
   for (size_t i = 0; i < box->called_count; i++) {
     row *each = &box->rows[box->called[i]];
     evs_bytes copy = evsi_redis_text(evsi_redis_item(evsi_redis_item(reply, i), 0));

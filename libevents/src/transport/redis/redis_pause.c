@@ -2,6 +2,8 @@
  * redis_pause.c - groups that an operator paused, a hash in the store: every member asks for its groups
  * with each beat, so that all follow, also those that come later. While a group is paused it has no
  * credits, and so nothing is read, claimed or taken back from its parking place. */
+#include <stdio.h>
+
 #include "base/json_text.h"
 #include "transport/pause.h"
 #include "transport/redis/redis_audit.h"
@@ -70,6 +72,7 @@ static void on_paused(void *data, uint64_t tag, const evsi_redis_reply *reply) {
 }
 
 void evsi_redis_pause_ask(evs_transport *transport) {
+  char field[EVSI_REDIS_NAME_MAX];
   evsi_redis_args args = {0};
   size_t count = 0;
   transport->must_ask_pause = transport->is_pause_asked;
@@ -79,7 +82,9 @@ void evsi_redis_pause_ask(evs_transport *transport) {
   evsi_redis_arg_text(&args, EVSI_REDIS_PAUSED);
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
     group->pause_asked = ++count;
-    evsi_redis_arg_text(&args, group->name);
+    snprintf(field, sizeof field, "%s%s", group->replay ? EVSI_REDIS_REPLAY_GROUP : "",
+             group->replay ? group->replay : group->name);
+    evsi_redis_arg_text(&args, field);
   }
   if (count > 0)
     transport->is_pause_asked = evsi_redis_conn_send(&transport->command, &args, 0, on_paused, transport, 0);

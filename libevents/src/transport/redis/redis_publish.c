@@ -269,6 +269,7 @@ void evsi_redis_publish_free(evs_transport *transport) {
       evsi_free(type);
     }
     HASH_DEL(transport->topics, topic);
+    evsi_free(topic->trims);
     evsi_free(topic->name);
     evsi_free(topic);
   }
@@ -282,6 +283,19 @@ static void put_published_fields(const evs_transport *transport, const evs_tp_ev
   evsi_redis_put_u64(out, transport->world->env->wall_ms());
   evsi_redis_put_text(out, "topic");
   evsi_redis_put(out, event->topic.data, event->topic.size);
+}
+
+/* Without memory nothing is trimmed, which is no reason not to publish. */
+static void touch(evsi_redis_topic *topic, const evs_tp_event *event, const char *name) {
+  uint32_t at = (uint32_t)(event->partition + 1);
+  if (at > topic->partitions)
+    return;
+  if (!topic->trims)
+    topic->trims = evsi_calloc((size_t)topic->partitions + 1, sizeof *topic->trims);
+  if (topic->trims && !topic->trims[at])
+    topic->trims[at] = evsi_redis_retention_touch(topic->transport, name);
+  if (topic->trims && topic->trims[at])
+    evsi_redis_retention_published(topic->trims[at], event->retention);
 }
 
 /* Adds one XADD to the output. */
@@ -320,6 +334,7 @@ static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
 
 static void send_event(evs_transport *transport, const evsi_redis_way *way, const evs_tp_event *event) {
   transport->publishing++;
+  touch(way->topic, event, way->name);
   if (evsi_redis_store_needed(transport, event)) {
     evsi_redis_store_add(transport, way, event);
     return;

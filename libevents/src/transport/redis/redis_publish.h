@@ -16,6 +16,7 @@ struct evsi_redis_topic {
   uint32_t partitions;
   bool has_any; /* more types than are told apart: registered as `*` */
   evsi_redis_published_type *types;
+  evsi_redis_trim **trims; /* of its streams, by partition + 1, as far as they were published to */
 };
 
 /* Where an event goes, and what must have happened before it counts as stored. */

@@ -10,6 +10,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_jobs.h"
 #include "transport/redis/redis_outbox.h"
+#include "transport/redis/redis_replay.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -101,6 +102,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"tail", evsi_redis_request_tail},
              {"delayed", evsi_redis_request_delayed},
              {"delayed.cancel", evsi_redis_request_delayed_cancel},
+             {"retention", evsi_redis_request_retention},
+             {"conservation", evsi_redis_request_conservation},
              {"dlq.list", evsi_redis_request_dlq_list},
              {"dlq.get", evsi_redis_request_dlq_get},
              {"dlq.groups", evsi_redis_request_dlq_groups},
@@ -123,7 +126,9 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"job.bounds", evsi_redis_request_job_bounds},
              {"job.enter", evsi_redis_request_job_enter},
              {"job.step", evsi_redis_request_job_step},
-             {"job.outcomes", evsi_redis_request_job_outcomes}};
+             {"job.outcomes", evsi_redis_request_job_outcomes},
+             {"job.left", evsi_redis_request_job_left},
+             {"job.gate", evsi_redis_request_job_gate}};
   evsi_redis_request *request = evsi_calloc(1, sizeof *request);
   if (!request) {
     transport->ops->replied(transport->host, token, EVS_NOMEM, evsi_text("out of memory"));

@@ -89,6 +89,10 @@ void evsi_redis_request_fleet(evsi_redis_request *request);
 void evsi_redis_request_doctor(evsi_redis_request *request);
 /* ---- redis_tail.c ---- */
 void evsi_redis_request_tail(evsi_redis_request *request);
+/* ---- redis_retention_query.c ---- */
+void evsi_redis_request_retention(evsi_redis_request *request);
+/* ---- redis_conservation.c ---- */
+void evsi_redis_request_conservation(evsi_redis_request *request);
 /* ---- redis_dlq.c ---- */
 void evsi_redis_request_dlq_get(evsi_redis_request *request);
 /* Loads the filter of the arguments, or answers why not; false then. */

@@ -8,6 +8,7 @@
 
 #define EVSI_REDIS_SCRIPT_LIST(X)                                                                            \
   X(ACK)                                                                                                     \
+  X(AUDIT)                                                                                                   \
   X(BUNDLE)                                                                                                  \
   X(CANCEL)                                                                                                  \
   X(CLAIM)                                                                                                   \
@@ -28,14 +29,17 @@
   X(NOTE)                                                                                                    \
   X(OUTBOX)                                                                                                  \
   X(PARK)                                                                                                    \
+  X(PRUNE)                                                                                                   \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
+  X(REPLAY)                                                                                                  \
   X(RESTORE)                                                                                                 \
   X(RIPEN)                                                                                                   \
   X(SEND)                                                                                                    \
   X(SENT)                                                                                                    \
   X(STORE)                                                                                                   \
   X(SWEEP)                                                                                                   \
+  X(TRIM)                                                                                                    \
   X(WAITING)
 
 typedef enum evsi_redis_script {

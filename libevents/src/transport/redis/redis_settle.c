@@ -159,6 +159,7 @@ static void on_settled(evsi_redis_stream *stream, void *context, uint64_t genera
                        const evsi_redis_reply *reply) {
   batch *sent = context;
   const evsi_redis_reply *first = evsi_redis_item(reply, 0);
+  evsi_redis_retention_touch(stream->group->transport, stream->name);
   if (reply->type != EVSI_REDIS_ARRAY || reply->count == 0) {
     note_failure(stream, sent, reply);
   } else if (evsi_redis_is(first, "FENCED")) {

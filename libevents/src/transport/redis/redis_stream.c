@@ -34,8 +34,12 @@ static bool make_keys(evsi_redis_stream *stream) {
   const evsi_redis_layout *layout = &group->transport->config.layout;
   evs_bytes name = evsi_text(stream->name);
   char suffix[EVSI_REDIS_NAME_MAX];
-  snprintf(suffix, sizeof suffix, ":%s", group->name);
-  stream->key = evsi_redis_stream_key(layout, name);
+  if (group->replay)
+    snprintf(suffix, sizeof suffix, ":%s", group->replay);
+  stream->key = group->replay ? evsi_redis_key(layout, EVSI_REDIS_FEED, name, suffix)
+                              : evsi_redis_stream_key(layout, name);
+  snprintf(suffix, sizeof suffix, ":%s%s", group->replay ? EVSI_REDIS_REPLAY_GROUP : "",
+           group->replay ? group->replay : group->name);
   stream->dlq = evsi_redis_dlq_key(layout, name);
   stream->index = evsi_redis_key(layout, EVSI_REDIS_INDEX, name, "");
   stream->hb = evsi_redis_key(layout, "evs:hb:", name, suffix);
@@ -203,8 +207,8 @@ static void note_created(evsi_redis_stream *stream, int64_t created) {
   /* Nothing is pending in a group that is new. What is held is kept: when it is read again it is known. */
   while ((flight = evsi_redis_flights_pop(&stream->owed)))
     evsi_redis_flight_remove(stream, flight);
-  if (created != 2 && !stream->was_live)
-    return;
+  if ((created != 2 && !stream->was_live) || stream->group->replay)
+    return; /* a feed ends */
   evsi_redis_count(transport, "groupsRecreated", 1);
   evsi_redis_log(transport, 2, "group %s on %s was gone and is created again; events may come twice",
                  stream->group->name, stream->key);
@@ -256,7 +260,7 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
 
 void evsi_redis_stream_join(evsi_redis_stream *stream) {
   const evsi_redis_group *group = stream->group;
-  bool at_end = group->from_new && !stream->was_live && !stream->starts_late;
+  bool at_end = !group->replay && group->from_new && !stream->was_live && !stream->starts_late;
   evsi_redis_args args = {0};
   add_info(group, &args);
   evsi_redis_arg_text(&args, at_end ? "$" : "0");

@@ -108,6 +108,10 @@ static void on_poke(void *data) {
   evsi_redis_poke_send(data);
 }
 
+static void on_retention(void *data) {
+  evsi_redis_retention_look(data);
+}
+
 /* ---- the command connection ------------------------------------------------------------------- */
 
 static void on_up(void *data) {
@@ -120,7 +124,7 @@ static void on_up(void *data) {
     group->is_pause_known = false;
     evsi_redis_group_resync(group);
   }
-  transport->is_pause_refused = transport->is_fleet_refused = false;
+  transport->is_pause_refused = transport->is_fleet_refused = transport->must_not_trim = false;
   evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
@@ -159,11 +163,9 @@ static bool make_timers(evs_transport *transport) {
   struct {
     evsi_timer **timer;
     void (*fire)(void *data);
-  } all[] = {{&transport->work_timer, on_work},
-             {&transport->beat_timer, on_beat},
-             {&transport->discover_timer, on_discover},
-             {&transport->due_timer, on_due},
-             {&transport->poke_timer, on_poke}};
+  } all[] = {{&transport->work_timer, on_work},         {&transport->beat_timer, on_beat},
+             {&transport->discover_timer, on_discover}, {&transport->due_timer, on_due},
+             {&transport->poke_timer, on_poke},         {&transport->retention_timer, on_retention}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     *all[i].timer = io_of(transport)->timer_new(transport->world->loop, all[i].fire, transport);
     if (!*all[i].timer)
@@ -173,9 +175,9 @@ static bool make_timers(evs_transport *transport) {
 }
 
 static void stop_timers(evs_transport *transport) {
-  evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
-                       transport->due_timer,  transport->poke_timer, transport->close_timer,
-                       transport->delay_timer};
+  evsi_timer *all[] = {transport->work_timer,  transport->beat_timer, transport->discover_timer,
+                       transport->due_timer,   transport->poke_timer, transport->retention_timer,
+                       transport->delay_timer, transport->close_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (all[i])
       io_of(transport)->timer_stop(all[i]);
@@ -186,11 +188,13 @@ static void on_close_deadline(void *data);
 
 static void transport_free(evs_transport *transport) {
   evsi_timer *all[] = {transport->work_timer, transport->beat_timer, transport->discover_timer,
-                       transport->due_timer,  transport->poke_timer, transport->close_timer};
+                       transport->due_timer,  transport->poke_timer, transport->retention_timer,
+                       transport->close_timer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     io_of(transport)->timer_free(all[i]);
   evsi_redis_publish_free(transport);
   evsi_redis_delay_free(transport);
+  evsi_redis_retention_free(transport);
   evsi_redis_scripts_free(&transport->scripts);
   evsi_redis_conn_free(&transport->command);
   evsi_redis_conn_free(&transport->durable);
@@ -258,6 +262,7 @@ static void redis_connect(evs_transport *transport) {
     evsi_redis_conn_start(&transport->durable);
   io_of(transport)->timer_start(transport->beat_timer, transport->config.session_timeout_ms / 3);
   io_of(transport)->timer_start(transport->discover_timer, FIRST_LOOK_MS);
+  io_of(transport)->timer_start(transport->retention_timer, transport->config.retention_interval_ms);
 }
 
 /* ---- closing ---------------------------------------------------------------------------------- */
@@ -355,7 +360,7 @@ const evs_transport_ops evsi_redis_transport = {
     .type = "redis-streams",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
                     EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
-                    EVS_CAP_DELAY | EVS_CAP_DURABILITY,
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY,
     .create = redis_create,
     .connect = redis_connect,
     .close = redis_close,

@@ -38,6 +38,16 @@ static json_t *partition_json(int32_t partition) {
   return partition == EVS_PARTITION_NONE ? json_null() : json_integer(partition);
 }
 
+/* What a replay brought was not requeued: the two look alike in the store only. */
+static void set_replay(json_t *run) {
+  json_t *came = json_object_get(run, "requeue"), *id = json_object_get(came, "replay");
+  if (!id)
+    return;
+  json_object_set_new(run, "replay",
+                      json_pack("{s:O,s:O}", "id", id, "offset", json_object_get(came, "offset")));
+  json_object_set_new(run, "requeue", json_null());
+}
+
 json_t *message_json(const evs_message *message) {
   json_t *run = json_pack(
       "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
@@ -49,6 +59,7 @@ json_t *message_json(const evs_message *message) {
       text_json(message->topic), "partition", partition_json(message->partition), "group",
       text_json(message->group), "pattern", text_json(message->pattern), "requeue", parsed(message->requeue));
   test_require(run != NULL, "a message is UTF-8");
+  set_replay(run);
   if (message->content_type.size) {
     json_object_set_new(run, "contentType", text_json(message->content_type));
     json_object_set_new(run, "bytes", hex_json(message->body));

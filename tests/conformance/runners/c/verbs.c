@@ -112,6 +112,8 @@ static json_t *do_subscribe(test_scene *scene, const json_t *step, json_t **out_
   const json_t *given = get(step, "options"), *handler = get(step, "handler"), *plan = get(step, "plan");
   json_t *options = given ? json_copy((json_t *)given) : json_object();
   json_object_set(options, "pattern", json_object_get(step, "pattern"));
+  if (json_is_true(get(step, "replayed")))
+    json_object_set(options, "replay", scene->stage->operation);
   json_t *words = plan ? json_incref((json_t *)plan) : json_array();
   test_handler made = {.name = json_string_value(handler ? handler : get(step, "pattern")), .plan = words};
   *out_error = stage_subscribe(scene->stage, scene->at, options, made);
@@ -255,6 +257,16 @@ static json_t *do_topics(test_scene *scene, const json_t *step, json_t **out_err
   return ask_for(scene, "topics", json_object(), "topics", out_error);
 }
 
+static json_t *do_retention(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"topic", NULL};
+  return ask_for(scene, "retention", members(step, names), "streams", out_error);
+}
+
+static json_t *do_conservation(test_scene *scene, const json_t *step, json_t **out_error) {
+  static const char *const names[] = {"topic", NULL};
+  return ask_for(scene, "conservation", members(step, names), NULL, out_error);
+}
+
 static json_t *do_pause(test_scene *scene, const json_t *step, json_t **out_error) {
   static const char *const names[] = {"group", "reason", "actor", NULL};
   return ask_for(scene, "groups.pause", members(step, names), "paused", out_error);
@@ -369,27 +381,46 @@ static json_t *do_archive(test_scene *scene, const json_t *step, json_t **out_er
 
 /* ---- bulk changes and their log --------------------------------------------------------------- */
 
-static json_t *do_start_operation(test_scene *scene, const json_t *step, json_t **out_error) {
-  static const char *const names[] = {"kind",   "filter", "rate",      "key",         "reason",
-                                      "actor",  "to",     "create",    "maxRedrives", "force",
-                                      "dryRun", "canary", "allGroups", "stop",        NULL};
-  json_t *started = ask_for(scene, "operations.start", members(step, names), NULL, out_error);
+static json_t *start(test_scene *scene, const json_t *step, const char *method, json_t **out_error) {
+  static const char *const names[] = {"kind",   "filter",    "group",  "rate",        "key",   "reason",
+                                      "actor",  "to",        "create", "maxRedrives", "force", "dryRun",
+                                      "canary", "allGroups", "stop",   NULL};
+  json_t *started = ask_for(scene, method, members(step, names), NULL, out_error);
   json_decref(scene->stage->operation);
   scene->stage->operation = json_incref(json_object_get(started, "id"));
   return started;
 }
 
-static json_t *do_operation(test_scene *scene, const json_t *step, json_t **out_error) {
-  (void)step;
-  json_t *params = json_pack("{s:O}", "id", scene->stage->operation);
-  return ask_for(scene, "operations.get", params, NULL, out_error);
-}
-
-static json_t *do_change_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+/* About the one that was started last. */
+static json_t *about(test_scene *scene, const json_t *step, const char *method, json_t **out_error) {
   static const char *const names[] = {"state", "rate", "actor", NULL};
   json_t *params = members(step, names);
   json_object_set(params, "id", scene->stage->operation);
-  return ask_for(scene, "operations.set", params, NULL, out_error);
+  return ask_for(scene, method, params, NULL, out_error);
+}
+
+static json_t *do_start_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+  return start(scene, step, "operations.start", out_error);
+}
+
+static json_t *do_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+  return about(scene, step, "operations.get", out_error);
+}
+
+static json_t *do_change_operation(test_scene *scene, const json_t *step, json_t **out_error) {
+  return about(scene, step, "operations.set", out_error);
+}
+
+static json_t *do_start_replay(test_scene *scene, const json_t *step, json_t **out_error) {
+  return start(scene, step, "replay.start", out_error);
+}
+
+static json_t *do_replay(test_scene *scene, const json_t *step, json_t **out_error) {
+  return about(scene, step, "replay.get", out_error);
+}
+
+static json_t *do_change_replay(test_scene *scene, const json_t *step, json_t **out_error) {
+  return about(scene, step, "replay.set", out_error);
 }
 
 static json_t *do_log(test_scene *scene, const json_t *step, json_t **out_error) {
@@ -437,6 +468,11 @@ static const struct {
     {"operation", do_operation, POLLED},
     {"changeOperation", do_change_operation, 0},
     {"log", do_log, POLLED},
+    {"retention", do_retention, POLLED | WITHOUT_ORDER},
+    {"conservation", do_conservation, POLLED},
+    {"startReplay", do_start_replay, 0},
+    {"replay", do_replay, POLLED},
+    {"changeReplay", do_change_replay, 0},
 };
 enum { VERB_COUNT = sizeof table / sizeof *table };
 

@@ -107,7 +107,7 @@ function perform(word) {
 /** Everything that a handler was given. */
 export function runOf(message, metadata) {
   const { id, type, header, headers, contentType } = message;
-  const { attempt, transport, topic, partition, group, requeue, matchedPattern: pattern } = metadata;
+  const { attempt, transport, topic, partition, group, requeue, replay, matchedPattern: pattern } = metadata;
   const { origin, originPrefix, timestamp, version, hash } = header; // hash: '' where there is none
   const isJson = contentType === 'application/json';
   const content = isJson
@@ -116,7 +116,7 @@ export function runOf(message, metadata) {
   return {
     ...content,
     ...{ id, type, origin, originPrefix, timestamp, version, hash: hash || null, headers, contentType },
-    ...{ attempt, transport, topic, partition, group, requeue, pattern },
+    ...{ attempt, transport, topic, partition, group, requeue, replay, pattern },
   };
 }
 

@@ -7,10 +7,10 @@ import { eventOf, receiptOf } from './stage.mjs';
 /** Verbs whose result is looked at until it is as expected. */
 export const POLLED = new Set([
   ...['handled', 'stats', 'groups', 'topics', 'deadLetters', 'deadLetterGroups', 'deadLetterCount', 'archive'],
-  ...['operation', 'log'],
+  ...['operation', 'log', 'retention', 'conservation', 'replay'],
 ]);
 /** Verbs that give a list without an order. */
-export const WITHOUT_ORDER = new Set(['handled', 'groups', 'topics', 'deadLetters', 'archive']);
+export const WITHOUT_ORDER = new Set(['handled', 'groups', 'topics', 'retention', 'deadLetters', 'archive']);
 
 const CONNECT_MS = 30_000;
 
@@ -21,8 +21,8 @@ const VERBS = {
   },
   connect: ({ system }) => system.connect({ timeout: CONNECT_MS }),
   close: ({ system }, { deadline = 10_000 }) => system.close(deadline),
-  subscribe: ({ stage, at }, { pattern, handler, plan, options }) =>
-    stage.subscribe(at, pattern, { name: handler, plan, options }),
+  subscribe: ({ stage, at }, { pattern, handler, plan, options, replayed }) =>
+    stage.subscribe(at, pattern, { name: handler, plan, options: replayed ? { ...options, replay: stage.operation } : options }),
   async unsubscribe({ stage }, { handler }) {
     const { subscription } = stage.handlers.get(handler);
     subscription.unsubscribe();
@@ -78,6 +78,15 @@ const VERBS = {
   operation: ({ stage, system }) => system.dlq.operation(stage.operation),
   changeOperation: ({ stage, system }, change) => system.dlq.changeOperation(stage.operation, change),
   log: async ({ system }, options) => (await system.dlq.log(options)).items,
+  retention: ({ system }, options) => system.retention(options),
+  conservation: ({ system }, options) => system.conservation(options),
+  async startReplay({ stage, system }, { filter, ...options }) {
+    const started = await system.replays.start(filter, options);
+    stage.operation = started.id;
+    return started;
+  },
+  replay: ({ stage, system }) => system.replays.get(stage.operation),
+  changeReplay: ({ stage, system }, change) => system.replays.change(stage.operation, change),
 };
 
 /** `listed`: those that the last step `deadLetters` listed. */

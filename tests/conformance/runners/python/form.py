@@ -23,7 +23,7 @@ VERBS: dict[str, dict[str, type]] = {
     "open": {"config": dict, "transports": dict, "connect": bool},
     "connect": {},
     "close": {"deadline": int},
-    "subscribe": {"pattern": str, "options": dict, "handler": str, "plan": object},
+    "subscribe": {"pattern": str, "options": dict, "handler": str, "plan": object, "replayed": bool},
     "unsubscribe": {"handler": str},
     "publish": EVENT,
     "publishBatch": {"events": list},
@@ -54,6 +54,11 @@ VERBS: dict[str, dict[str, type]] = {
     "operation": {},
     "changeOperation": {"state": str, "rate": int, "actor": str},
     "log": {"limit": int},
+    "retention": {"topic": str},
+    "conservation": {"topic": str},
+    "startReplay": {"filter": dict, "group": str, "rate": int, "key": str, "reason": str, "actor": str},
+    "replay": {},
+    "changeReplay": {"state": str, "rate": int, "actor": str},
 }
 WORDS = {"succeed", "fail", "hang"}
 WORDS_WITH = {"fail": dict, "reject": str, "later": int}

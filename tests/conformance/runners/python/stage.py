@@ -152,6 +152,7 @@ def run_of(message: libevents.Message, metadata: libevents.Metadata) -> dict[str
         "group": metadata.group,
         "pattern": metadata.pattern,
         "requeue": metadata.requeue,
+        "replay": metadata.replay,
     }
 
 

@@ -13,11 +13,12 @@ from stage import Handler, Stage, event_of, receipt_of, result_of
 
 # Verbs whose result is looked at until it is as expected.
 POLLED = {
-    "handled", "stats", "groups", "topics", "deadLetters", "deadLetterGroups", "deadLetterCount", "archive", "operation",
+    "handled", "stats", "groups", "topics", "deadLetters", "deadLetterGroups", "deadLetterCount", "archive", "operation", "retention",
+    "conservation", "replay",
     "log",
 }
 # Verbs that give a list without an order.
-WITHOUT_ORDER = {"handled", "groups", "topics", "deadLetters", "archive"}
+WITHOUT_ORDER = {"handled", "groups", "topics", "retention", "deadLetters", "archive"}
 
 
 async def play(stage: Stage, step: dict[str, Any]) -> Any:
@@ -41,7 +42,8 @@ async def _close(stage: Stage, step: dict[str, Any], at: str) -> None:
 
 async def _subscribe(stage: Stage, step: dict[str, Any], at: str) -> None:
     handler = Handler(step.get("handler", step["pattern"]), step.get("plan", ["succeed"]))
-    await stage.subscribe(at, step["pattern"], handler, step.get("options", {}))
+    replay = {"replay": stage.operation} if step.get("replayed") else {}
+    await stage.subscribe(at, step["pattern"], handler, {**step.get("options", {}), **replay})
 
 
 async def _unsubscribe(stage: Stage, step: dict[str, Any], at: str) -> None:
@@ -187,6 +189,29 @@ def _redrive(step: dict[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in given.items()}
 
 
+async def _retention(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].retention(step.get("topic")))
+
+
+async def _conservation(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].conservation(step.get("topic")))
+
+
+async def _start_replay(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    options = _given(step, "group", "rate", "key", "reason", "actor")
+    started = await result_of(stage.systems[at].replays.start(step.get("filter"), **options))
+    stage.operation = started["id"]
+    return started
+
+
+async def _replay(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].replays.get(stage.operation))
+
+
+async def _change_replay(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].replays.change(stage.operation, **_given(step, "state", "rate", "actor")))
+
+
 def _given(step: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: step[name] for name in names if name in step}
 
@@ -232,4 +257,9 @@ VERBS = {
     "operation": _operation,
     "changeOperation": _change_operation,
     "log": _log,
+    "retention": _retention,
+    "conservation": _conservation,
+    "startReplay": _start_replay,
+    "replay": _replay,
+    "changeReplay": _change_replay,
 }

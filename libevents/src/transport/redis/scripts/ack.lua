@@ -8,6 +8,9 @@ if has_moved(hb, ARGV[4]) then
   return moved(hb)
 end
 local count = redis.call('XACK', stream, ARGV[1], unpack(ARGV, 6))
+if count > 0 then
+  redis.call('HINCRBY', meta, '@acked', count)
+end
 local kept = tonumber(ARGV[5])
 if kept > 0 then
   redis.call('HDEL', meta, unpack(ARGV, 6, 5 + kept))

@@ -32,7 +32,7 @@ end
 for at = 11, #ARGV, 2 do
   local event, record = {'data', ARGV[at]}, ARGV[at + 1]
   append(event, beside)
-  write_letter(dlq, index, letter_head(stream, cjson.decode(record).originalId, record), event, record)
+  write_letter(dlq, index, letter_head(stream, dlq, id, record), event, record)
   note_death(index, field(beside, 'requeue'))
 end
 
@@ -48,8 +48,10 @@ if how == 'park' then
   redis.call('XCLAIM', stream, group, '@retry', 0, id, 'RETRYCOUNT', count, 'JUSTID')
 elseif how == 'hand' then
   redis.call('XCLAIM', stream, group, target, 0, id, 'JUSTID')
+  redis.call('HINCRBY', meta, '@handed', 1)
 else
-  redis.call('XACK', stream, group, id)
+  -- Entries are counted, not events: this one is through, whatever became of its events.
+  redis.call('HINCRBY', meta, '@acked', redis.call('XACK', stream, group, id))
   redis.call('HDEL', meta, id)
   redis.call('ZREM', due, id)
 end

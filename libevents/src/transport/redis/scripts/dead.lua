@@ -17,9 +17,10 @@ for at = 5, #ARGV, 2 do
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then
     fields = fields or {'data', ''}
-    write_letter(dlq, index, letter_head(stream, id, record), fields, record)
+    write_letter(dlq, index, letter_head(stream, dlq, id, record), fields, record)
     note_death(index, field(fields, 'requeue'))
     redis.call('XACK', stream, group, id)
+    redis.call('HINCRBY', meta, '@dead', 1)
     redis.call('HDEL', meta, id)
     redis.call('ZREM', due, id)
     outcome = 1

@@ -27,6 +27,7 @@ for at = 5, #ARGV, 3 do
       redis.call('HSET', meta, id, state)
     end
     redis.call('XCLAIM', stream, group, target, 0, id, 'JUSTID')
+    redis.call('HINCRBY', meta, '@handed', 1)
     outcome = 1
   end
   answer[#answer + 1] = outcome

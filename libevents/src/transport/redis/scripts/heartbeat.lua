@@ -60,6 +60,7 @@ local function beat(stream, hb, meta, due, group, member, epoch, version)
   if redis.call('HGET', meta, '@low') ~= low then
     redis.call('HSET', meta, '@low', low)
   end
+  redis.call('HSET', meta, '@seen', number(now)) -- what holds back trimming: a group that somebody reads
   local fields = redis.call('HGETALL', hb)
   local members, known = members_of(fields)
   local own, parked, strangers = 0, 0, {}

@@ -9,7 +9,7 @@ if fresh ~= '1' and is_fenced(hb, member, epoch) then
   return {'FENCED'}
 end
 
-local found, last = false, nil
+local found, last, added = false, nil, nil
 if redis.call('EXISTS', stream) == 1 then
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     found = found or each[2] == group
@@ -18,6 +18,8 @@ if redis.call('EXISTS', stream) == 1 then
   for i = 1, #about, 2 do
     if about[i] == 'last-generated-id' then
       last = about[i + 1]
+    elseif about[i] == 'entries-added' then
+      added = about[i + 1]
     end
   end
 end
@@ -46,6 +48,8 @@ if not found then
   redis.call('DEL', meta, due)
   if from ~= '$' and from ~= '0' then
     redis.call('HSET', meta, '@low', from)
+  elseif added or not last then -- how many were added that this group never gets; Redis 6 does not tell
+    redis.call('HSET', meta, '@base', number((added or 0) - (from == '0' and redis.call('XLEN', stream) or 0)))
   end
 end
 
@@ -53,7 +57,13 @@ local is_new = redis.call('HGET', hb, 'e:' .. member) ~= epoch or redis.call('HG
 redis.call('HDEL', hb, '@none') -- a script that has written is not stopped by the memory limit any more
 redis.call('HSET', hb, 'e:' .. member, epoch, 'i:' .. member, info)
 redis.call('HSETNX', hb, 'c:' .. member, '0')
+redis.call('HSET', meta, '@seen', number(now_ms()))
 if is_new then
   raise_version(hb)
+end
+if string.sub(stream, 1, 11) == 'evs:replay:' then -- feeds and what is beside them end by themselves
+  for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, 604800000)
+  end
 end
 return {'OK', created, redis.call('HGET', hb, '@v'), redis.call('HGETALL', hb)}

@@ -115,15 +115,18 @@ end
 -- The published library's fields before those of the event.
 local head_names = {'originalId', 'originalStream', 'error', 'timestamp'}
 
--- What leads a letter in the plain layout, which a stream without a hash tag has; else nothing.
-local function letter_head(stream, id, record)
-  if string.sub(stream, -1) == '}' then
+-- What leads a letter in the plain layout, whose dead letters have no hash tag; else nothing. What failed in a
+-- replay is from the stream that its feed was filled from.
+local function letter_head(stream, dlq, id, record)
+  if string.sub(dlq, -1) == '}' then
     return {}
   end
-  local failure = object(record).error
-  local message = type(failure) == 'table' and failure.message
+  stream = string.match(stream, '^evs:replay:{(.*)}') or stream
+  local about = object(record)
+  local original = type(about.originalId) == 'string' and about.originalId or id
+  local message = type(about.error) == 'table' and about.error.message
   message = type(message) == 'string' and message or ''
-  return {'originalId', id, 'originalStream', stream, 'error', message, 'timestamp', number(now_ms())}
+  return {'originalId', original, 'originalStream', stream, 'error', message, 'timestamp', number(now_ms())}
 end
 
 local function head_size(fields)

@@ -5,7 +5,7 @@
 -- options (JSON: allGroups, most and longest of the archive, maxRedrives or 0, dryRun, to, isCanary), how long
 -- ids are remembered in ms ('0': they are not), most ids, then for each: id, edited data or '', edited raw.
 -- Answers {'FENCED'} or for each {'OK', new id or ''}, {'DRY'}, {'LIMIT', how often it came back}, {'GONE', note
--- of the archive}, {'NONE'} or {'EMPTY'}: its body was trimmed before.
+-- of the archive}, {'NONE'}, {'EMPTY'}: its body was trimmed before, or {'REPLAYED'}: it failed in a replay.
 local dlq, stream, archive, archived, index, progress, outbox, notes, ids = unpack(KEYS)
 local action, note, head, owner, position = unpack(ARGV)
 local options = cjson.decode(ARGV[6])
@@ -31,6 +31,11 @@ local function requeue_field(id, letter, count)
     made.subscriptions = type(names) == 'table' and #names > 0 and names or nil
   end
   return encode(made)
+end
+
+-- The group of a replay is gone, or will be: nobody would ever take the copy.
+local function was_replayed(letter)
+  return string.sub(tostring(letter.group), 1, 8) == '@replay-'
 end
 
 -- The fields of the event as they are stored again; nil when there is nothing to store.
@@ -107,6 +112,9 @@ local function move(id, data, raw)
   local letter = object(record)
   local count, entry = tonumber(letter.requeueCount) or 0, nil
   if action == 'requeue' then
+    if not options.allGroups and not options.to and was_replayed(letter) then
+      return {'REPLAYED'}
+    end
     if options.maxRedrives > 0 and count >= options.maxRedrives then
       return {'LIMIT', count}
     end
@@ -142,7 +150,7 @@ for at = first, #ARGV, 3 do
   local outcome = move(ARGV[at], ARGV[at + 1], ARGV[at + 2])
   if outcome[1] == 'OK' then
     counts.done = counts.done + 1
-  elseif outcome[1] == 'EMPTY' or outcome[1] == 'LIMIT' then
+  elseif outcome[1] == 'EMPTY' or outcome[1] == 'LIMIT' or outcome[1] == 'REPLAYED' then
     counts.failed = counts.failed + 1
     note_error(progress, owner, ARGV[at], outcome[1])
   else
