@@ -90,9 +90,10 @@ static void a_target_that_cannot_be_one_is_refused_before_anything_moves(void **
 
 /* From here on the server refuses keys that begin so: a step that needs them does not happen. */
 static void forbid(const char *keys) {
-  static const char *const all[] = {
-      "stream:*",    "dlq:*",     "evs:topics",    "evs:outboxes", "evs:hb:*",   "evs:fp:*",      "evs:op:*",
-      "evs:notes:*", "evs:audit", "evs:archive:*", "evs:outbox:*", "evs:sent:*", "evs:archived:*"};
+  static const char *const all[] = {"stream:*",       "dlq:*",         "evs:topics",   "evs:outboxes",
+                                    "evs:hb:*",       "evs:fp:*",      "evs:op:*",     "evs:notes:*",
+                                    "evs:audit",      "evs:archive:*", "evs:outbox:*", "evs:sent:*",
+                                    "evs:archived:*", "evs:idem:*",    "evs:delays"};
   enum { KEYS = sizeof all / sizeof all[0] };
   const char *words[KEYS + 4] = {"ACL", "SETUSER", "default", "resetkeys"};
   char patterns[KEYS][32];
