@@ -106,11 +106,12 @@ static void requeue_all(evs_system *system, const char *group, int expected) {
   json_decref(answer);
 }
 
+/* Fields that begin with @ are the group's own. */
 static long long kept_states(const char *group) {
-  char *low = redis_text(&server, "HGET evs:meta:{" TOPIC "}:%s @low", group);
-  long long marks = low[0] ? 1 : 0;
-  free(low);
-  return redis_number(&server, "HLEN evs:meta:{" TOPIC "}:%s", group) - marks;
+  return redis_number(&server, "EVAL %s 1 evs:meta:{" TOPIC "}:%s",
+                      "local n = 0 for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do "
+                      "if string.sub(name, 1, 1) ~= '@' then n = n + 1 end end return n",
+                      group);
 }
 
 /* ---- tests ------------------------------------------------------------------------------------ */
