@@ -285,13 +285,13 @@ static void requeued_and_edited_events_pass_the_check_of_their_hash(void **state
 
 static void a_group_that_it_is_not_for_does_not_judge_what_came_back(void **state) {
   (void)state;
+  redis_number(&server, "HSETNX evs:topics " TOPIC " %s", "{\"partitions\":0,\"types\":[\"order.paid\"]}");
   evs_system *system = connect_host();
   host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"shipping\"}");
   host_ready(system);
   static const char wrong[] =
       "{\"v\":1,\"header\":{\"id\":\"e-1\",\"type\":\"order.paid\",\"hash\":\"00\"},\"body\":7}";
   static const char *const data[] = {wrong, "no envelope"};
-  redis_number(&server, "HSETNX evs:topics " TOPIC " %s", "{\"partitions\":0,\"types\":[\"order.paid\"]}");
   for (size_t i = 0; i < 2; i++)
     redis_number(&server, "XADD stream:{" TOPIC "} * data %s requeue %s", data[i],
                  "{\"group\":\"billing\",\"from\":\"main/" TOPIC "/1-0\",\"count\":1}");
