@@ -57,7 +57,7 @@ static void ask_counters(evsi_redis_request *request) {
 
 /* ---- looking ---------------------------------------------------------------------------------- */
 
-static void look(evsi_redis_request *request, size_t at, const json_t *groups);
+static void look(evsi_redis_request *request, size_t tag, const json_t *groups);
 
 static void set_limits(json_t *row, evs_bytes text) {
   json_t *limits = json_loadb(text.data ? text.data : "", text.size, 0, NULL);
