@@ -9,7 +9,7 @@ import { createEventSystemBuilder } from 'libevents/logistically';
 
 import { PublishedService } from './support/published_service.mjs';
 import { startRedis } from './support/redis.mjs';
-import { recorder } from './support/systems.mjs';
+import { openSnippet, recorder } from './support/systems.mjs';
 import { until } from './support/until.mjs';
 
 let redis;
@@ -28,16 +28,7 @@ async function open(t, service, options = {}) {
 }
 
 test('the snippet of the published architecture runs as printed, with its keys, group and dead letters', async (t) => {
-  const eventSystem = createEventSystemBuilder()
-    .withService('my-service')
-    .withRedisTransport(redis.url, {
-      enableDLQ: true,
-      dlqStreamPrefix: 'dlq:',
-      maxRetriesBeforeDLQ: 3
-    })
-    .build();
-  t.after(() => eventSystem.close(0));
-  await eventSystem.connect();
+  const eventSystem = await openSnippet(t, createEventSystemBuilder, redis);
   const { seen, handler } = recorder(() => {
     throw new Error('no such mailbox');
   });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { EventsError, NotFound, TransportError, createEventSystem, createEventSystemBuilder } from 'libevents';
 
 import { run } from './support/program.mjs';
-import { openOnRedis, recorder } from './support/systems.mjs';
+import { openOnRedis, openSnippet, recorder } from './support/systems.mjs';
 import { startRedis } from './support/redis.mjs';
 import { until } from './support/until.mjs';
 
@@ -19,16 +19,7 @@ after(() => redis.stop());
 const openSystem = (t, options) => openOnRedis(t, redis, options);
 
 test('the snippet of the published architecture runs as printed', async (t) => {
-  const eventSystem = createEventSystemBuilder()
-    .withService('my-service')
-    .withRedisTransport(redis.url, {
-      enableDLQ: true,
-      dlqStreamPrefix: 'dlq:',
-      maxRetriesBeforeDLQ: 3
-    })
-    .build();
-  t.after(() => eventSystem.close(0));
-  await eventSystem.connect();
+  const eventSystem = await openSnippet(t, createEventSystemBuilder, redis);
   assert.equal((await eventSystem.publisher.publish('user.created', { id: 1 })).transport, 'redis');
 });
 

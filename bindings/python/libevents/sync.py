@@ -27,6 +27,7 @@ AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
 
 _REQUEST_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
+_NOTICE_SECONDS = 1.0
 _CLOSE_GRACE_SECONDS = 5.0
 _STOP_SECONDS = 5.0
 
@@ -167,7 +168,9 @@ class SyncEventSystem:
         """Waits until the system is closed by another thread, or Ctrl-C raises KeyboardInterrupt."""
         self._check_open()
         self._pump.start()
-        self._pump.closed.wait()
+        # A signal that comes just before a wait begins is noticed when it ends, so it ends now and then.
+        while not self._pump.closed.wait(_NOTICE_SECONDS):
+            pass
 
     def close(self, deadline: Optional[float] = None) -> None:
         """Lets handlers end, hands the rest back, and frees everything.

@@ -36,3 +36,18 @@ export function openOnRedis(t, redis, { service = `shop${++services}`, transport
   const store = { type: 'redis-streams', url: redis.url, discoverInterval: 50, ...transport };
   return openSystem(t, { service, transport: store, ...config });
 }
+
+/** The snippet of the published architecture as it is printed, but for the server. */
+export async function openSnippet(t, createEventSystemBuilder, redis) {
+  const eventSystem = createEventSystemBuilder()
+    .withService('my-service')
+    .withRedisTransport(redis.url, {
+      enableDLQ: true,
+      dlqStreamPrefix: 'dlq:',
+      maxRetriesBeforeDLQ: 3
+    })
+    .build();
+  t.after(() => eventSystem.close(0));
+  await eventSystem.connect();
+  return eventSystem;
+}

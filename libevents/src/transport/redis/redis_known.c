@@ -41,10 +41,14 @@ static int by_name(const void *a, const void *b) {
   return strcmp(((const evsi_redis_known *)a)->name, ((const evsi_redis_known *)b)->name);
 }
 
+/* The one topic that the request is about, or NULL. */
+static const char *only_topic(const evsi_redis_request *request) {
+  return request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+}
+
 static bool is_asked_for(const evsi_redis_request *request, const char *topic) {
   const json_t *topics = json_object_get(request->params, "topics");
-  const char *only =
-      request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+  const char *only = only_topic(request);
   size_t i;
   json_t *each;
   if (only)
@@ -78,8 +82,7 @@ static bool add_registered(evsi_redis_request *request, const evsi_redis_reply *
 }
 
 static bool is_about_all(const evsi_redis_request *request) {
-  return !request->filter.topic && !evsi_redis_request_text(request, "topic") &&
-         json_array_size(json_object_get(request->params, "topics")) == 0;
+  return !only_topic(request) && json_array_size(json_object_get(request->params, "topics")) == 0;
 }
 
 static bool add_found(evsi_redis_request *request) {
@@ -97,8 +100,7 @@ static bool add_found(evsi_redis_request *request) {
 /* What nobody registered is known by those who read it, or by name. */
 static bool add_others(evsi_redis_request *request, const evsi_redis_reply *fields) {
   const json_t *topics = json_object_get(request->params, "topics");
-  const char *only =
-      request->filter.topic ? request->filter.topic : evsi_redis_request_text(request, "topic");
+  const char *only = only_topic(request);
   bool ok = true;
   size_t i;
   json_t *each;
