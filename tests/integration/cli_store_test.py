@@ -74,7 +74,7 @@ def test_dlq_show_tells_everything_about_one(on, dead):
     assert item["error"] == {"class": "WebhookError", "message": "webhook down: 503", "stack": "forward\n  at line 7"}
     text = on("dlq", "show", dead[0]["id"])
     assert re.search(r"^attempts +1$", text, re.M)
-    assert re.search(r'^body +\{"id": [12]\}$', text, re.M)
+    assert re.search(rf'^body +{re.escape(json.dumps(item["body"]))}$', text, re.M)
     for said in (dead[0]["id"], "WebhookError: webhook down: 503", "forward", "at line 7", "notifier", "correlationId"):
         assert said in text
 
