@@ -23,6 +23,7 @@
 #define EVSI_REDIS_DELAY "evs:delay:"
 #define EVSI_REDIS_DELAYED "evs:delayed:"
 #define EVSI_REDIS_OUTBOX_KEY "evs:outbox:"
+#define EVSI_REDIS_OUTBOXES "evs:outboxes" /* names of streams whose outboxes were used */
 #define EVSI_REDIS_SENT_KEY "evs:sent:"
 #define EVSI_REDIS_NOTES "evs:notes:"
 #define EVSI_REDIS_RETENTION "evs:retention:"

@@ -23,8 +23,8 @@
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
   X(LEAVE)                                                                                                   \
-  X(LATER)                                                                                                   \
   X(LETTERS)                                                                                                 \
+  X(LOOK)                                                                                                    \
   X(MOVE)                                                                                                    \
   X(NOTE)                                                                                                    \
   X(OUTBOX)                                                                                                  \

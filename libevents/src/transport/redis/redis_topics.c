@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_topics.c - which streams a group reads: topics that it names, and those of the registry that can
- * hold a type it wants. A cheap look tells whether the registry changed; streams that nobody registered are
- * found by a slow scan. */
+ * hold a type it wants; it is read again when its version changed. Streams that nobody registered are found by
+ * a slow scan. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -201,22 +201,6 @@ void evsi_redis_topics_read(evs_transport *transport) {
   evsi_redis_args_free(&args);
 }
 
-/* ---- the cheap look --------------------------------------------------------------------------- */
-
-static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
-  evs_transport *transport = data;
-  (void)tag;
-  if (reply->type != EVSI_REDIS_ARRAY)
-    return;
-  const evsi_redis_reply *id = evsi_redis_item(reply, 0);
-  bool is_same = evsi_redis_is(id, transport->registry_id) &&
-                 evsi_redis_is(evsi_redis_item(reply, 1), transport->registry_version);
-  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
-    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
-  if (!is_same)
-    evsi_redis_topics_read(transport);
-}
-
 /* ---- streams that nobody registered ----------------------------------------------------------- */
 
 static void note_found(evs_transport *transport, evs_bytes key) {
@@ -287,20 +271,14 @@ bool evsi_redis_topics_awaited(const evsi_redis_group *group) {
          wants_found(group, evsi_bytes(NULL, 0));
 }
 
-void evsi_redis_topics_look(evs_transport *transport) {
-  evsi_redis_args args = {0};
-  transport->world->env->io->timer_start(transport->discover_timer, transport->config.discover_ms);
-  if (!transport->command.is_up)
-    return;
-  evsi_redis_delay_look(transport);
-  if (!transport->groups && !transport->published_since_look)
-    return;
-  transport->published_since_look = false;
-  evsi_redis_arg_text(&args, "HMGET");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
-  evsi_redis_arg_text(&args, "@id");
-  evsi_redis_arg_text(&args, "@version");
-  evsi_redis_conn_send(&transport->command, &args, 0, on_look, transport, 0);
-  evsi_redis_args_free(&args);
-  scan_if_due(transport);
+void evsi_redis_topics_seen(evs_transport *transport, const evsi_redis_reply *registry) {
+  const evsi_redis_reply *id = evsi_redis_item(registry, 0);
+  bool is_same = evsi_redis_is(id, transport->registry_id) &&
+                 evsi_redis_is(evsi_redis_item(registry, 1), transport->registry_version);
+  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
+    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
+  if (!is_same)
+    evsi_redis_topics_read(transport);
+  else
+    scan_if_due(transport);
 }
