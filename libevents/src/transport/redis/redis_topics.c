@@ -10,6 +10,7 @@
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_internal.h"
 
+/* A pass over all keys comes as seldom as there are many of them: one page in SCAN_PAGE_MS on average. */
 enum { SCAN_EVERY_MS = 60000, SCAN_PAGE_MS = 1000, PARTITIONS_MAX = 65536 };
 
 static void copy_text(char *out, size_t size, evs_bytes text) {
@@ -222,7 +223,8 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   evs_transport *transport = data;
   evs_bytes cursor = evsi_redis_text(evsi_redis_item(reply, 0));
   const evsi_redis_reply *keys = evsi_redis_item(reply, 1);
-  uint64_t pages = tag + 1, until_next = SCAN_EVERY_MS;
+  uint64_t pages = tag + 1, least = transport->config.layout.is_plain ? 0 : SCAN_EVERY_MS;
+  uint64_t until_next = pages * SCAN_PAGE_MS > least ? pages * SCAN_PAGE_MS : least;
   transport->is_scanning = false;
   if (reply->type == EVSI_REDIS_LOST) {
     transport->scan_ms = 0;
@@ -230,8 +232,6 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   }
   for (size_t i = 0; i < keys->count; i++)
     note_found(transport, evsi_redis_text(evsi_redis_item(keys, i)));
-  if (transport->config.layout.is_plain && pages * SCAN_PAGE_MS < until_next)
-    until_next = pages * SCAN_PAGE_MS; /* as often as the number of keys allows */
   transport->scan_ms = evsi_redis_now(transport) + until_next;
   if (cursor.size > 0 && !evsi_bytes_equal(cursor, evsi_text("0")))
     scan(transport, cursor, pages);
