@@ -41,7 +41,7 @@ static int clear(void **state) {
 static evs_system *connect_host(void) {
   return host_connect(
       "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-      "\"sessionTimeout\":900,\"retry\":{\"maxRetries\":1,\"baseDelay\":5}}}}",
+      "\"sessionTimeout\":900,\"retry\":{\"maxRetries\":1,\"baseDelay\":60000}}}}",
       server.url);
 }
 
@@ -184,19 +184,37 @@ static void a_wrong_requeue_field_does_no_harm(void **state) {
 static void a_wrong_state_beside_a_parked_entry_does_no_harm(void **state) {
   (void)state;
   evs_system *system = connect_host();
-  host_subscribe(system, "{\"pattern\":\"order.*\",\"concurrency\":100}");
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"topics\":[\"" TOPIC "\"]}");
   host_ready(system);
-  for (size_t i = 0; i < sizeof wrong_objects / sizeof wrong_objects[0]; i++) {
-    add_right((int)i);
+  int count = sizeof wrong_objects / sizeof wrong_objects[0];
+  for (int i = 0; i < count; i++) {
+    add_right(i);
     host_message message = host_next(system);
-    assert_true(redis_number(&server, "HSET evs:meta:{" TOPIC "}:shop %s %s", message.offset, wrong_objects[i]) >= 0);
     host_fail(system, message.delivery, EVS_FAIL_RETRY, "Broken");
-    message = host_next(system);
-    assert_string_equal(message.id + 6, message.body);
-    host_ack(system, message.delivery);
+    TEST_UNTIL(redis_number(&server, "ZCARD evs:due:{" TOPIC "}:shop") == i + 1);
+    redis_number(&server, "HSET evs:meta:{" TOPIC "}:shop %s %s", message.offset, wrong_objects[i]);
   }
+  redis_number(&server, "EVAL %s 1 evs:due:{" TOPIC "}:shop",
+               "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 0, id) end");
+  take_right(system, count);
   expect_all_through(system);
   host_close(system, 1000);
+}
+
+/* As it stands: numbers and texts of letters are given as they were stored, and not every reader takes them. */
+static char *answer_of(evs_system *system, const char *method, const char *params) {
+  char *answer = NULL;
+  evs_error *error = NULL;
+  if (evs_call(system, method, params, strlen(params), 20000, &answer, &error) != EVS_OK)
+    fail_msg("%s: %s", method, evs_error_json(error));
+  return answer;
+}
+
+static size_t count_of(const char *text, const char *part) {
+  size_t count = 0;
+  for (const char *at = text; (at = strstr(at, part)); at++)
+    count++;
+  return count;
 }
 
 static void letters_of_every_wrong_form_are_listed_and_go_when_they_are_discarded(void **state) {
@@ -210,16 +228,16 @@ static void letters_of_every_wrong_form_are_listed_and_go_when_they_are_discarde
     redis_number(&server, "XADD dlq:{" TOPIC "} * data %s dead %s fp %s", wrong_data[i],
                  "{\"group\":\"shop\",\"error\":{\"class\":7,\"message\":[]},\"history\":7,\"attempts\":\"x\"}", "zz");
   evs_system *system = connect_host();
-  json_t *letters = host_call(system, "dlq.list", "{\"limit\":500}");
-  assert_int_equal(json_array_size(json_object_get(letters, "items")), objects + datas);
-  json_decref(letters);
+  char *letters = answer_of(system, "dlq.list", "{\"limit\":500}");
+  assert_int_equal(count_of(letters, "\"attempts\":"), objects + datas);
+  evs_string_free(letters);
+  evs_string_free(answer_of(system, "dlq.export", "{\"limit\":500}"));
   json_decref(host_call(system, "dlq.groups", "{}"));
   json_decref(host_call(system, "dlq.count", "{\"filter\":{}}"));
-  json_decref(host_call(system, "dlq.export", "{}"));
   json_decref(host_call(system, "dlq.requeue", "{\"filter\":{},\"dryRun\":true}"));
   json_decref(host_call(system, "dlq.discard", "{\"filter\":{}}"));
   assert_int_equal(redis_dead(&server, TOPIC), 0);
-  json_decref(host_call(system, "dlq.archive", "{}"));
+  evs_string_free(answer_of(system, "dlq.archive", "{\"limit\":500}"));
   host_close(system, 1000);
 }
 

@@ -9,7 +9,7 @@
 #include "transport/redis/redis_line.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MOST = 500, PAGE_LEAST = 10, PAGE_MOST = 200 };
-enum { SCAN_MOST = 3000 /* letters that one page looks at: about 40 ms */ };
+enum { SCAN_MOST = 2000 /* letters that one page looks at, which takes about 25 ms */ };
 
 /* A place in the order; lanes are in the order of their names. */
 typedef struct place {
