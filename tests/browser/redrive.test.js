@@ -41,7 +41,7 @@ test("a note is written on the page, and shown there, in the list, and after it 
   await main(page).getByText("the gateway was down, see 42").waitFor();
   const [, kept] = await store.call("HGETALL", "evs:notes:{order-events}");
   assert.equal(JSON.parse(kept).text, "the gateway was down, see 42");
-  const list = await visit("dlq/entries?topic=order-events&text=0000000000");
+  const list = await visit("dlq/entries?text=for%20order%200000000000");
   await main(list).getByText("noted").first().waitFor();
   await leave(list);
   await button(main(page), "Note").click();
