@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 
+import { AxeBuilder } from "@axe-core/playwright";
+
 import { keyOf } from "./support/api.js";
 import { Browser, leave } from "./support/browser.js";
 import { Host, Serve } from "./support/dashboard.js";
@@ -56,6 +58,7 @@ test("the dialog tells what a dry run finds, and a topic that is not there befor
   const page = await visit("dlq", { refusals: true });
   await button(main(page), /^Requeue 30 entries/).click();
   await dialog(page).getByText("30 would be requeued").waitFor();
+  assert.deepEqual((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id), []);
   const target = dialog(page).getByRole("textbox", { name: /another topic/ });
   await target.fill("nowhere-events");
   await dialog(page).getByText(/nowhere-events/).first().waitFor();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_guarded_acceptance_test.c - where ids are remembered (idempotent) and hashes are checked (verifyHash), what
- * an operator sends again passes both: requeued, edited, restored, imported and replayed events are handled, each
- * once, while the event itself cannot be published a second time. */
+ * redis_guarded_acceptance_test.c - where ids are remembered (idempotent) and hashes are checked
+ * (verifyHash), what an operator sends again passes both: requeued, edited, restored, imported and replayed
+ * events are handled, each once, while the event itself cannot be published a second time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,9 +36,10 @@ static int clear(void **state) {
 }
 
 static evs_system *connect_host(void) {
-  return host_connect("{\"service\":\"shop\",\"consumer\":{\"verifyHash\":true},\"transports\":{\"main\":{\"type\":"
-                      "\"redis-streams\",\"url\":\"%s\",\"idempotent\":true,\"retry\":{\"maxRetries\":0}}}}",
-                      server.url);
+  return host_connect(
+      "{\"service\":\"shop\",\"consumer\":{\"verifyHash\":true},\"transports\":{\"main\":{\"type\":"
+      "\"redis-streams\",\"url\":\"%s\",\"idempotent\":true,\"retry\":{\"maxRetries\":0}}}}",
+      server.url);
 }
 
 static host_report publish(evs_system *system, const char *id) {
@@ -47,7 +48,8 @@ static host_report publish(evs_system *system, const char *id) {
   return host_try(system, &event);
 }
 
-/* Events e-1 to e-<count>, all of them dead letters of the group billing; and that group, which is well now. */
+/* Events e-1 to e-<count>, all of them dead letters of the group billing; and that group, which is well now.
+ */
 static evs_system *bury(int count) {
   evs_system *system = connect_host();
   host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"billing\"}");
@@ -108,8 +110,8 @@ static void an_edited_event_passes_with_its_new_hash(void **state) {
   (void)state;
   evs_system *system = bury(1);
   char *id = letter_id(system, 0);
-  json_decref(host_call(system, "dlq.requeue",
-                        "{\"ids\":[\"%s\"],\"edit\":{\"body\":\"{\\\"amount\\\": 1}\"}}", id));
+  json_decref(
+      host_call(system, "dlq.requeue", "{\"ids\":[\"%s\"],\"edit\":{\"body\":\"{\\\"amount\\\": 1}\"}}", id));
   expect(system, "e-1", "{\"amount\": 1}");
   assert_int_equal(redis_dead(&server, TOPIC), 0);
   free(id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_hand_written_acceptance_test.c - entries, dead letters and what stands beside them, written by hand and wrong
- * in every way: each entry ends handled or as a dead letter with its bytes, nothing stays, nobody crashes, and what
- * is right between them arrives. */
+ * redis_hand_written_acceptance_test.c - entries, dead letters and what stands beside them, written by hand
+ * and wrong in every way: each entry ends handled or as a dead letter with its bytes, nothing stays, nobody
+ * crashes, and what is right between them arrives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,7 +51,8 @@ static void add(const char *field, const char *value) {
 
 static void add_right(int n) {
   char data[128];
-  snprintf(data, sizeof data, "{\"v\":1,\"header\":{\"id\":\"right-%d\",\"type\":\"order.paid\"},\"body\":%d}", n, n);
+  snprintf(data, sizeof data,
+           "{\"v\":1,\"header\":{\"id\":\"right-%d\",\"type\":\"order.paid\"},\"body\":%d}", n, n);
   add("data", data);
 }
 
@@ -92,12 +93,29 @@ static void expect_all_through(evs_system *system) {
 }
 
 static const char *const wrong_data[] = {
-    "", " ", "null", "true", "7", "\"text\"", "[]", "{}", "{", "}", "{}{}", "nan", "-", "\\", "\xef\xbb\xbf{}",
-    "{\"header\":null,\"body\":1}", "{\"header\":[],\"body\":1}", "{\"header\":{},\"body\":1}",
+    "",
+    " ",
+    "null",
+    "true",
+    "7",
+    "\"text\"",
+    "[]",
+    "{}",
+    "{",
+    "}",
+    "{}{}",
+    "nan",
+    "-",
+    "\\",
+    "\xef\xbb\xbf{}",
+    "{\"header\":null,\"body\":1}",
+    "{\"header\":[],\"body\":1}",
+    "{\"header\":{},\"body\":1}",
     "{\"header\":{\"id\":null,\"type\":\"order.paid\"},\"body\":1}",
     "{\"header\":{\"id\":7,\"type\":\"order.paid\"},\"body\":1}",
     "{\"header\":{\"id\":\"\",\"type\":\"order.paid\"},\"body\":1}",
-    "{\"header\":{\"id\":\"x\",\"type\":7},\"body\":1}", "{\"header\":{\"id\":\"x\",\"type\":\"\"},\"body\":1}",
+    "{\"header\":{\"id\":\"x\",\"type\":7},\"body\":1}",
+    "{\"header\":{\"id\":\"x\",\"type\":\"\"},\"body\":1}",
     "{\"header\":{\"id\":\"x\",\"type\":\"order\"},\"body\":1}",
     "{\"header\":{\"id\":\"x\",\"type\":\"order.*\"},\"body\":1}",
     "{\"header\":{\"id\":\"x\",\"type\":\"order paid.\\n\"},\"body\":1}",
@@ -138,20 +156,24 @@ static void entries_of_every_wrong_form_end_and_their_neighbours_arrive(void **s
 static void entries_without_measure_end_too(void **state) {
   (void)state;
   static const char head[] = "{\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"body\":";
-  char *large[] = {repeat(head, "[", DEEP, ""), repeat("", "[", DEEP, ""), repeat("{\"header\":", "{\"a\":", DEEP, ""),
-                   repeat(head, "1", LONG_TEXT, "}"), repeat("{\"header\":{\"id\":\"", "x", LONG_TEXT, "\"}}"),
+  char *large[] = {repeat(head, "[", DEEP, ""),
+                   repeat("", "[", DEEP, ""),
+                   repeat("{\"header\":", "{\"a\":", DEEP, ""),
+                   repeat(head, "1", LONG_TEXT, "}"),
+                   repeat("{\"header\":{\"id\":\"", "x", LONG_TEXT, "\"}}"),
                    repeat("{\"header\":{\"id\":\"x\",\"type\":\"order.", "p", LONG_TEXT, "\"},\"body\":1}"),
-                   repeat("{\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"headers\":{\"a\":\"1\"", ",\"b\":\"2\"",
-                          WIDE, "},\"body\":1}")};
+                   repeat("{\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"headers\":{\"a\":\"1\"",
+                          ",\"b\":\"2\"", WIDE, "},\"body\":1}")};
   evs_system *system = connect_host();
   for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
     add("data", large[i]);
     add_right((int)i);
     free(large[i]);
   }
-  assert_true(redis_number(&server, "EVAL %s 1 " STREAM,
-                           "local fields = {} for i = 1, 3000 do fields[2 * i - 1] = 'f' .. i fields[2 * i] = 'x' end "
-                           "redis.call('XADD', KEYS[1], '*', unpack(fields)) return 1") == 1);
+  assert_true(redis_number(
+                  &server, "EVAL %s 1 " STREAM,
+                  "local fields = {} for i = 1, 3000 do fields[2 * i - 1] = 'f' .. i fields[2 * i] = 'x' end "
+                  "redis.call('XADD', KEYS[1], '*', unpack(fields)) return 1") == 1);
   host_subscribe(system, "{\"pattern\":\"order.*\",\"concurrency\":100}");
   host_ready(system);
   take_right(system, (int)(sizeof large / sizeof large[0]));
@@ -159,11 +181,22 @@ static void entries_without_measure_end_too(void **state) {
   host_close(system, 1000);
 }
 
-static const char *const wrong_objects[] = {
-    "", "null", "7", "[]", "{", "not json", "{\"group\":7}", "{\"group\":\"\",\"count\":-1}", "{\"count\":1e300}",
-    "{\"from\":7,\"subscriptions\":7}", "{\"subscriptions\":[7,null,{}]}", "{\"operation\":\"../../x\"}",
-    "{\"replay\":7,\"offset\":{}}", "{\"group\":\"shop\",\"group\":\"other\"}", "\xff\xfe",
-    "{\"editedBy\":\"x\",\"count\":99999999999999999999}"};
+static const char *const wrong_objects[] = {"",
+                                            "null",
+                                            "7",
+                                            "[]",
+                                            "{",
+                                            "not json",
+                                            "{\"group\":7}",
+                                            "{\"group\":\"\",\"count\":-1}",
+                                            "{\"count\":1e300}",
+                                            "{\"from\":7,\"subscriptions\":7}",
+                                            "{\"subscriptions\":[7,null,{}]}",
+                                            "{\"operation\":\"../../x\"}",
+                                            "{\"replay\":7,\"offset\":{}}",
+                                            "{\"group\":\"shop\",\"group\":\"other\"}",
+                                            "\xff\xfe",
+                                            "{\"editedBy\":\"x\",\"count\":99999999999999999999}"};
 
 static void a_wrong_requeue_field_does_no_harm(void **state) {
   (void)state;
@@ -194,14 +227,16 @@ static void a_wrong_state_beside_a_parked_entry_does_no_harm(void **state) {
     TEST_UNTIL(redis_number(&server, "ZCARD evs:due:{" TOPIC "}:shop") == i + 1);
     redis_number(&server, "HSET evs:meta:{" TOPIC "}:shop %s %s", message.offset, wrong_objects[i]);
   }
-  redis_number(&server, "EVAL %s 1 evs:due:{" TOPIC "}:shop",
-               "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 0, id) end");
+  redis_number(
+      &server, "EVAL %s 1 evs:due:{" TOPIC "}:shop",
+      "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 0, id) end");
   take_right(system, count);
   expect_all_through(system);
   host_close(system, 1000);
 }
 
-/* As it stands: numbers and texts of letters are given as they were stored, and not every reader takes them. */
+/* As it stands: numbers and texts of letters are given as they were stored, and not every reader takes them.
+ */
 static char *answer_of(evs_system *system, const char *method, const char *params) {
   char *answer = NULL;
   evs_error *error = NULL;
@@ -219,14 +254,17 @@ static size_t count_of(const char *text, const char *part) {
 
 static void letters_of_every_wrong_form_are_listed_and_go_when_they_are_discarded(void **state) {
   (void)state;
-  size_t objects = sizeof wrong_objects / sizeof wrong_objects[0], datas = sizeof wrong_data / sizeof wrong_data[0];
+  size_t objects = sizeof wrong_objects / sizeof wrong_objects[0],
+         datas = sizeof wrong_data / sizeof wrong_data[0];
   redis_number(&server, "HSETNX evs:topics " TOPIC " %s", "{\"partitions\":0,\"types\":[\"order.paid\"]}");
   for (size_t i = 0; i < objects; i++)
     redis_number(&server, "XADD dlq:{" TOPIC "} * data %s dead %s fp %s",
-                 "{\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"body\":1}", wrong_objects[i], wrong_objects[i]);
+                 "{\"header\":{\"id\":\"x\",\"type\":\"order.paid\"},\"body\":1}", wrong_objects[i],
+                 wrong_objects[i]);
   for (size_t i = 0; i < datas; i++)
-    redis_number(&server, "XADD dlq:{" TOPIC "} * data %s dead %s fp %s", wrong_data[i],
-                 "{\"group\":\"shop\",\"error\":{\"class\":7,\"message\":[]},\"history\":7,\"attempts\":\"x\"}", "zz");
+    redis_number(
+        &server, "XADD dlq:{" TOPIC "} * data %s dead %s fp %s", wrong_data[i],
+        "{\"group\":\"shop\",\"error\":{\"class\":7,\"message\":[]},\"history\":7,\"attempts\":\"x\"}", "zz");
   evs_system *system = connect_host();
   char *letters = answer_of(system, "dlq.list", "{\"limit\":500}");
   assert_int_equal(count_of(letters, "\"attempts\":"), objects + datas);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_replay_sets_acceptance_test.c - a replay brings exactly what its filter selects, each event once and in
- * order, by every selector and by several together; however many there are, and whatever they look like. The
- * group that handles them meanwhile keeps its pending list and its counters. */
+ * redis_replay_sets_acceptance_test.c - a replay brings exactly what its filter selects, each event once and
+ * in order, by every selector and by several together; however many there are, and whatever they look like.
+ * The group that handles them meanwhile keeps its pending list and its counters. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,15 +17,16 @@
 
 #define TOPIC "order-events"
 
-/* Event n of so many is the entry n-0, so that n is its offset and its time; types come in turn, and one of ten has
- * its header behind a body that looks like a header. */
+/* Event n of so many is the entry n-0, so that n is its offset and its time; types come in turn, and one of
+ * ten has its header behind a body that looks like a header. */
 enum { TYPES = 4, AT_ONCE = 10000 };
 static const char fill_script[] =
     "local types = {'order.paid', 'order.placed', 'order.sent', 'refund.sent'} "
     "for n = tonumber(ARGV[1]), tonumber(ARGV[2]) do "
     "local header = '\"header\":{\"id\":\"e-' .. n .. '\",\"type\":\"' .. types[n % 4 + 1] .. '\"}' "
     "local body = '\"body\":{\"header\":{\"type\":\"order.paid\"},\"n\":' .. n .. '}' "
-    "redis.call('XADD', KEYS[1], n .. '-0', 'data', n % 10 == 3 and '{\"v\":1,' .. body .. ',' .. header .. '}' "
+    "redis.call('XADD', KEYS[1], n .. '-0', 'data', n % 10 == 3 and '{\"v\":1,' .. body .. ',' .. header .. "
+    "'}' "
     "or '{\"v\":1,' .. header .. ',' .. body .. '}') end return 1";
 
 static redis_server server;
@@ -35,11 +36,13 @@ static int setup(void **state) {
   (void)state;
   redis_server_start(&server, NULL);
   events = test_count("replayed_events");
-  redis_number(&server, "HSETNX evs:topics " TOPIC " %s",
-               "{\"partitions\":0,\"types\":[\"order.paid\",\"order.placed\",\"order.sent\",\"refund.sent\"]}");
+  redis_number(
+      &server, "HSETNX evs:topics " TOPIC " %s",
+      "{\"partitions\":0,\"types\":[\"order.paid\",\"order.placed\",\"order.sent\",\"refund.sent\"]}");
   for (int from = 1; from <= events; from += AT_ONCE) {
     int to = from + AT_ONCE - 1 < events ? from + AT_ONCE - 1 : events;
-    test_require(redis_number(&server, "EVAL %s 1 stream:{" TOPIC "} %d %d", fill_script, from, to) == 1, "fill");
+    test_require(redis_number(&server, "EVAL %s 1 stream:{" TOPIC "} %d %d", fill_script, from, to) == 1,
+                 "fill");
   }
   redis_number(&server, "XGROUP CREATE stream:{" TOPIC "} live 0");
   redis_number(&server, "XREADGROUP GROUP live c COUNT 100 STREAMS stream:{" TOPIC "} >");
@@ -64,8 +67,9 @@ static char *live_state(void) {
 }
 
 static evs_system *connect_host(void) {
-  return host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
-                      server.url);
+  return host_connect(
+      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
+      server.url);
 }
 
 typedef bool selects(int event);

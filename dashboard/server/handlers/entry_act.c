@@ -155,8 +155,8 @@ void evsd_post_entry_restore(evsd_request *request) {
 /* The text of the body as dlq.note takes it: null takes the note away. False after a problem. */
 static bool note_read(evsd_request *request, json_t *params) {
   json_t *text = json_object_get(request->body, "text");
-  if (!json_is_null(text) && (!json_is_string(text) || json_string_length(text) == 0 ||
-                              json_string_length(text) > NOTE_MAX)) {
+  if (!json_is_null(text) &&
+      (!json_is_string(text) || json_string_length(text) == 0 || json_string_length(text) > NOTE_MAX)) {
     evsd_problem(request, 400, "bad_body", "\"text\" must be a text of 1 to 2000 bytes, or null for none.");
     return false;
   }
@@ -168,7 +168,8 @@ void evsd_post_entry_note(evsd_request *request) {
   static const char *const known[] = {"text", NULL};
   char *id = evsd_body_members(request, known) ? evsd_entry_id(request) : NULL;
   json_t *params = id ? evsd_actor_params(request) : NULL;
-  json_t *result = params && note_read(request, params) ? act(request, "dlq.note", id, json_incref(params)) : NULL;
+  json_t *result =
+      params && note_read(request, params) ? act(request, "dlq.note", id, json_incref(params)) : NULL;
   if (result && strcmp(evsd_text(result, "outcome", ""), "noted") == 0)
     evsd_reply_json(request, 200, json_pack("{s:s}", "outcome", "noted"));
   else if (result)

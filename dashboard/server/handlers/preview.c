@@ -180,7 +180,8 @@ static json_t *dry_run_of(const json_t *answer) {
   if (!results)
     return json_pack("{s:o, s:n}", "count", evsd_member(json_object_get(answer, "snapshot"), "count"),
                      "refused");
-  json_array_foreach(results, i, result) refused += strcmp(evsd_text(result, "outcome", ""), "too_often") == 0;
+  json_array_foreach(results, i, result) refused +=
+      strcmp(evsd_text(result, "outcome", ""), "too_often") == 0;
   return json_pack("{s:o, s:I}", "count", evsd_member(answer, "wouldBe"), "refused", refused);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_hostile_test.c - a server that says anything: the connection is dropped with a word that says why, tried again
- * at most once a second, and every publish gets its outcome. What single answers may look like is fuzzed besides. */
+ * redis_hostile_test.c - a server that says anything: the connection is dropped with a word that says why,
+ * tried again at most once a second, and every publish gets its outcome. What single answers may look like is
+ * fuzzed besides. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -87,8 +88,8 @@ static void hostile_stop(hostile *teller) {
 
 static bool is_told(void *data) {
   const evs_host *host = data;
-  return strstr(host->message, "does not answer like a Redis") || strstr(host->message, "without a command") ||
-         strstr(host->message, "did not answer within");
+  return strstr(host->message, "does not answer like a Redis") ||
+         strstr(host->message, "without a command") || strstr(host->message, "did not answer within");
 }
 
 static bool has_outcome(void *data) {
@@ -118,8 +119,8 @@ static void expect_dropped(const char *text, int times) {
 
 static void answers_that_are_no_answers_end_the_connection(void **state) {
   (void)state;
-  static const char *const texts[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "$-5\r\n", "*2147483648\r\n", ":seven\r\n",
-                                      "$99999999999999999999\r\n"};
+  static const char *const texts[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "$-5\r\n", "*2147483648\r\n",
+                                      ":seven\r\n", "$99999999999999999999\r\n"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
     expect_dropped(texts[i], 1);
 }

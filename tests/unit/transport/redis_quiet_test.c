@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * redis_quiet_test.c - there is no state in which the transport spins: whatever keeps it from working, it asks the
- * server a few things a second, as few as when all is well. */
+ * redis_quiet_test.c - there is no state in which the transport spins: whatever keeps it from working, it
+ * asks the server a few things a second, as few as when all is well. */
 #include "unit/transport/redis_fixture.h"
 
-/* Beats and questions about pauses come every 200 ms here, looks every 100 ms, reads block for 5 s. Twice what
- * that is; a loop without a pause would be thousands. */
+/* Beats and questions about pauses come every 200 ms here, looks every 100 ms, reads block for 5 s. Twice
+ * what that is; a loop without a pause would be thousands. */
 enum { SETTLED_MS = 300, WATCHED_MS = 600, COMMANDS_MOST = 30 };
 
 static void expect_quiet(evs_host *host, const char *state) {
@@ -132,11 +132,11 @@ static void a_user_whose_rights_were_taken_away(void **state) {
 /* Whoever put something else where a key of ours should be: that is told, and others go on. */
 static void keys_of_another_type(void **state) {
   (void)state;
-  static const char *const keys[] = {"evs:hb:{t}:g",     "evs:meta:{t}:g", "evs:due:{t}:g", "evs:retention:{t}",
-                                     "evs:topics",       "evs:delays",     "evs:outboxes",  "evs:paused",
-                                     "evs:delayed:{t}",  "evs:fleet",      "evs:idem:{t}",  "evs:operations",
-                                     "evs:delay:{t}",    "evs:fp:{t}",     "dlq:{t}",       "stream:{t}",
-                                     "evs:archive:{t}"};
+  static const char *const keys[] = {
+      "evs:hb:{t}:g", "evs:meta:{t}:g", "evs:due:{t}:g", "evs:retention:{t}", "evs:topics",
+      "evs:delays",   "evs:outboxes",   "evs:paused",    "evs:delayed:{t}",   "evs:fleet",
+      "evs:idem:{t}", "evs:operations", "evs:delay:{t}", "evs:fp:{t}",        "dlq:{t}",
+      "stream:{t}",   "evs:archive:{t}"};
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     evs_host *host = host_of_two();
     publish_and_wait(host, "t", "a.b", 1);

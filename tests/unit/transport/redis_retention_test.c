@@ -92,13 +92,14 @@ static void what_a_live_group_has_not_acknowledged_stays(void **state) {
 
 /* Entries of an hour ago, by their ids: the server's clock decides what is old. */
 static void store_an_hour_ago(int count) {
-  assert_int_equal(redis_number(&server, "EVAL %s 1 stream:{t} %d",
-                                "local now = redis.call('TIME')[1] * 1000 for i = 1, ARGV[1] do "
-                                "redis.call('XADD', KEYS[1], string.format('%.0f-0', now - 3600000 + i), 'data', "
-                                "'{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"a.b\"},\"body\":1}') end "
-                                "return 1",
-                                count),
-                   1);
+  assert_int_equal(
+      redis_number(&server, "EVAL %s 1 stream:{t} %d",
+                   "local now = redis.call('TIME')[1] * 1000 for i = 1, ARGV[1] do "
+                   "redis.call('XADD', KEYS[1], string.format('%.0f-0', now - 3600000 + i), 'data', "
+                   "'{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"a.b\"},\"body\":1}') end "
+                   "return 1",
+                   count),
+      1);
 }
 
 static void a_group_that_is_an_hour_behind_loses_nothing_by_any_limit(void **state) {

@@ -83,10 +83,11 @@ struct evs_transport {
 
   uint32_t requests; /* without an answer; what announces this system counts too */
   bool is_pause_asked, must_ask_pause;
-  bool is_pause_refused, is_fleet_refused, is_look_refused; /* the server does not let us; told once a connection */
-  bool is_looking;   /* for what others changed */
-  json_t *outboxes;  /* names of streams, while what is in their outboxes begins to be sent */
-  bool is_replaying; /* looks into outboxes that others left behind */
+  bool is_pause_refused, is_fleet_refused,
+      is_look_refused; /* the server does not let us; told once a connection */
+  bool is_looking;     /* for what others changed */
+  json_t *outboxes;    /* names of streams, while what is in their outboxes begins to be sent */
+  bool is_replaying;   /* looks into outboxes that others left behind */
   bool is_connected, is_closing, is_finished, is_closed_told;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * redis_look.c - one call every discoverInterval, all that an idle system asks for beside its heartbeat: did the
- * registry of topics change, which delayed events are due soon, which outboxes are in use. What follows from
- * that is the business of others. With several servers it becomes one call for each that has one of the keys. */
+ * redis_look.c - one call every discoverInterval, all that an idle system asks for beside its heartbeat: did
+ * the registry of topics change, which delayed events are due soon, which outboxes are in use. What follows
+ * from that is the business of others. With several servers it becomes one call for each that has one of the
+ * keys. */
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 #include "transport/redis/redis_outbox.h"

@@ -213,9 +213,12 @@ static void on_fed(evsi_redis_request *request, uint64_t tag, const evsi_redis_r
   set_position(made, evsi_redis_text(evsi_redis_item(reply, 3)));
   json_t *document =
       json_pack("{s:b,s:s,s:b,s:b,s:I,s:I,s:i,s:[]}", "isOwner", !evsi_redis_is(word, "FENCED"), "position",
-                is_fed ? made->position : before ? before : "", "isEnd", made->is_end && is_all,
-                "isFull", is_full, "done", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)),
-                "skipped", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 2)), "failed", 0, "errors");
+                is_fed   ? made->position
+                : before ? before
+                         : "",
+                "isEnd", made->is_end && is_all, "isFull", is_full, "done",
+                (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)), "skipped",
+                (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 2)), "failed", 0, "errors");
   evsi_redis_request_json(request, document);
   json_decref(document);
 }

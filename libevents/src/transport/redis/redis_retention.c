@@ -232,8 +232,8 @@ static void ask(evsi_redis_trim *trim) {
 
 /* ---- now and then ----------------------------------------------------------------------------- */
 
-/* What is quiet grows old, too; a few of those streams have their turn with each look, since all at once would
- * be a burst in a system that is idle. */
+/* What is quiet grows old, too; a few of those streams have their turn with each look, since all at once
+ * would be a burst in a system that is idle. */
 static void touch_some(evs_transport *transport) {
   uint64_t turn = transport->retention_looks++ % QUIET_LOOKS, at = 0;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {

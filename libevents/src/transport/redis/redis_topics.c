@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_topics.c - which streams a group reads: topics that it names, and those of the registry that can
- * hold a type it wants; it is read again when its version changed. Streams that nobody registered are found by
- * a slow scan. */
+ * hold a type it wants; it is read again when its version changed. Streams that nobody registered are found
+ * by a slow scan. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
