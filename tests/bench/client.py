@@ -145,7 +145,18 @@ def replay(url: str, rate: int) -> dict[str, float]:
     return {"off": off, "late": late}
 
 
-ROLES = {"idle": idle, "letters": letters, "pending": pending, "replay": replay}
+def keep(url: str, most: int) -> dict[str, float]:
+    """Audits a stream of which nothing was read, then has it trimmed to `most` entries."""
+    with system(url, retention={"maxMessages": most, "force": True}, retentionInterval=100) as made:
+        begun = time.monotonic()
+        books = made.conservation()
+        audited = time.monotonic() - begun
+        made.publish("bulk.done", {"number": -1})  # where something happens it looks at once
+        until(lambda: made.retention()[0]["entries"] < 1.1 * most)
+        return {"audited": audited, "wrong": sum(row["holds"] is False for row in books["groups"]), "mib": peak_mib()}
+
+
+ROLES = {"idle": idle, "letters": letters, "pending": pending, "replay": replay, "keep": keep}
 
 if __name__ == "__main__":
     print(json.dumps(ROLES[sys.argv[1]](sys.argv[2], int(sys.argv[3]))))

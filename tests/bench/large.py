@@ -19,6 +19,7 @@ IDLE_TOPICS = 100
 REQUEUED = 100_000  # of the million letters: enough to tell a rate
 HANDLED = 200_000  # of the million pending entries
 REPLAY_RATE = 2000
+KEPT = 100_000  # of a million, by retention
 SLOW_MICROSECONDS = 5000  # what the server notes down, and so the least that can be told
 
 Measured = Iterator[tuple[str, float, str, float]]  # what, measured, unit, limit
@@ -88,6 +89,17 @@ def replays() -> Measured:
     yield "replay of 1,000,000: slowest command", slowest, "ms", 50
 
 
+def keeping() -> Measured:
+    with RedisServer() as server:
+        stores.fill(server.url, stores.unread(MILLION))
+        watch(server)
+        found = client("keep", server, KEPT)
+        slowest = slowest_ms(server)
+    yield "audit of 1,000,000 unread entries", found["audited"], "s", 10
+    yield "audit of 1,000,000: groups that do not add up", found["wrong"], "events", 0
+    yield "audit and trimming of 1,000,000: slowest command", slowest, "ms", 50
+
+
 def all_of_it() -> Measured:
-    for part in (idle, letters, pending, replays):
+    for part in (idle, letters, pending, replays, keeping):
         yield from part()

@@ -53,6 +53,12 @@ def pending(count: int) -> Iterator[bytes]:
         yield command("EVAL", TAKE, 1, stream(), AT_ONCE, GROUP, MEMBER)
 
 
+def unread(count: int) -> Iterator[bytes]:
+    """The same, and a group that has read none of them."""
+    yield from events(count)
+    yield command("XGROUP", "CREATE", stream(), GROUP, "0")
+
+
 def letters(count: int) -> Iterator[bytes]:
     """`count` dead letters in two topics and three fingerprints."""
     return sets.dead(count)
