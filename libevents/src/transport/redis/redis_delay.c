@@ -7,14 +7,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_publish.h"
 
-enum {
-  MOVE_MOST = 500,
-  MOVE_BYTES = 4 << 20,
-  IDLE_MS = 3600000,
-  RETRY_MS = 1000,
-  HORIZON = 2,
-  REFUSED_MS = 600000
-};
+enum { MOVE_MOST = 500, MOVE_BYTES = 4 << 20, IDLE_MS = 3600000, RETRY_MS = 1000, REFUSED_MS = 600000 };
 
 /* A stream that has, or had, delayed events. */
 struct evsi_redis_delayed {
@@ -156,30 +149,17 @@ static void on_timer(void *data) {
 
 /* ---- what others stored ----------------------------------------------------------------------- */
 
-static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
-  evs_transport *transport = data;
+void evsi_redis_delay_seen(evs_transport *transport, const evsi_redis_reply *streams) {
   uint64_t now = evsi_redis_now(transport);
-  (void)tag;
-  transport->is_looking_for_delayed = false;
-  for (size_t i = 0; reply->type == EVSI_REDIS_ARRAY && i + 1 < reply->count; i += 2) {
-    evsi_redis_delayed *stream = find(transport, evsi_redis_text(evsi_redis_item(reply, i)));
-    uint64_t due = now + (uint64_t)evsi_redis_integer(evsi_redis_item(reply, i + 1));
+  if (now < transport->delay_again_ms)
+    return;
+  for (size_t i = 0; i + 1 < streams->count; i += 2) {
+    evsi_redis_delayed *stream = find(transport, evsi_redis_text(evsi_redis_item(streams, i)));
+    uint64_t due = now + (uint64_t)evsi_redis_integer(evsi_redis_item(streams, i + 1));
     if (stream && (stream->due_ms == 0 || due < stream->due_ms))
       stream->due_ms = due;
   }
   set_timer(transport);
-}
-
-void evsi_redis_delay_look(evs_transport *transport) {
-  evsi_redis_args args = {0};
-  if (transport->is_looking_for_delayed || transport->is_closing ||
-      evsi_redis_now(transport) < transport->delay_again_ms)
-    return;
-  evsi_redis_arg_text(&args, transport->config.layout.delays);
-  evsi_redis_arg_u64(&args, HORIZON * (uint64_t)transport->config.discover_ms);
-  transport->is_looking_for_delayed =
-      evsi_redis_script_call(&transport->scripts, EVSI_REDIS_LATER, 1, &args, on_look, transport, 0);
-  evsi_redis_args_free(&args);
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */

@@ -57,7 +57,7 @@ const evsi_redis_need evsi_redis_needs[] = {
     {"+xinfo|groups", "cov", "XINFO GROUPS {s}"},
     {"+xinfo|stream", "cov", "XINFO STREAM {s}"},
     {"+zcount", "cov", "ZCOUNT {e} 0 1"},
-    {"+hlen", "o", "HLEN {e}"},
+    {"+hlen", "co", "HLEN {e}"},
     {"+zscore", "o", "ZSCORE {e} m"},
     {"+xrevrange", "ov", "XREVRANGE {d} + -"},
     {"+zrank", "ov", "ZRANK {e} m"},

@@ -88,6 +88,8 @@ struct evsi_redis_stream {
   evsi_redis_flight *flights;
   evsi_redis_flights owed, queued;
   bool is_fetching, recovering_former;
+  size_t owed_known; /* as the last recovery found them */
+  bool is_more_owed; /* than those: the others are looked for once they are fetched */
   uint64_t settle_retry_ms;
   uint32_t settle_failures;
 

@@ -31,7 +31,7 @@ static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer)
     evsi_redis_members_update(stream, version, fields);
   evsi_redis_members_beat(stream, evsi_redis_item(answer, 6));
   /* More than we know of: given to us by another member, or lost on the way with a connection. */
-  if (own > (int64_t)HASH_COUNT(stream->flights))
+  if (own > (int64_t)HASH_COUNT(stream->flights) && !stream->is_more_owed)
     stream->needs_recovery = true;
   if (evsi_redis_integer(evsi_redis_item(answer, 5)) == 1)
     stream->must_repair_due = true;

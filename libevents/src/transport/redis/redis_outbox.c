@@ -8,7 +8,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_letters.h"
 
-enum { PAGE_BYTES = 4194304, ROWS_MOST = 100, COPIES_MOST = 10000, STREAMS_MOST = 1000 };
+enum { PAGE_BYTES = 4194304, ROWS_MOST = 100, COPIES_MOST = 10000 };
 
 /* How long after its last use an empty one is forgotten: longer than any step that may still fill it. */
 static const uint64_t unused_ms = 3600 * 1000;
@@ -348,36 +348,37 @@ static void replay_next(evsi_redis_request *request) {
   json_array_remove(box->streams, left - 1);
 }
 
-static void on_streams(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
-  outbox *box = outbox_of(request);
-  (void)tag;
-  if (!box || !(box->streams = json_array()))
-    return;
-  for (size_t i = 0; i < reply->count && reply->type == EVSI_REDIS_ARRAY; i++) {
-    evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
-    if (name.size > 0)
-      json_array_append_new(box->streams, json_stringn(name.data, name.size));
-  }
-  request->step = replay_next;
-}
-
 static void end_replay(void *transport) {
   ((evs_transport *)transport)->is_replaying = false;
 }
 
-static void find_streams(evsi_redis_request *request) {
-  evsi_redis_args args = {0};
+static void begin_replay(evsi_redis_request *request) {
+  outbox *box = outbox_of(request);
   request->transport->is_replaying = true;
   request->extra = request->transport;
   request->extra_free = end_replay;
-  evsi_redis_arg_text(&args, "ZRANGE"); /* those that were used the longest ago */
-  evsi_redis_arg_text(&args, request->transport->config.layout.outboxes);
-  evsi_redis_arg_u64(&args, 0);
-  evsi_redis_arg_u64(&args, STREAMS_MOST - 1);
-  evsi_redis_request_send(request, &args, on_streams, 0);
+  if (!box)
+    return;
+  box->streams = json_incref(request->transport->outboxes);
+  request->step = replay_next;
 }
 
-void evsi_redis_outbox_replay(evs_transport *transport) {
-  if (transport->command.is_up && !transport->is_closing && !transport->is_replaying)
-    evsi_redis_request_own(transport, find_streams);
+static json_t *names_of(const evsi_redis_reply *reply) {
+  json_t *names = json_array();
+  for (size_t i = 0; i < reply->count; i++) {
+    evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
+    if (name.size > 0)
+      json_array_append_new(names, json_stringn(name.data, name.size));
+  }
+  return names;
+}
+
+void evsi_redis_outbox_seen(evs_transport *transport, const evsi_redis_reply *names) {
+  if (names->count == 0 || !transport->command.is_up || transport->is_closing || transport->is_replaying)
+    return;
+  transport->outboxes = names_of(names);
+  if (transport->outboxes)
+    evsi_redis_request_own(transport, begin_replay);
+  json_decref(transport->outboxes);
+  transport->outboxes = NULL;
 }

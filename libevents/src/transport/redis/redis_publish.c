@@ -392,7 +392,6 @@ static void publish_one(evs_transport *transport, const evs_tp_event *event) {
 }
 
 void evsi_redis_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
-  transport->published_since_look = true;
   for (size_t i = 0; i < count; i++)
     publish_one(transport, &events[i]);
   evsi_redis_store_flush(transport);

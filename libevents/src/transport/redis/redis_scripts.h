@@ -25,8 +25,8 @@
   X(JOIN)                                                                                                    \
   X(KEEP)                                                                                                    \
   X(LEAVE)                                                                                                   \
-  X(LATER)                                                                                                   \
   X(LETTERS)                                                                                                 \
+  X(LOOK)                                                                                                    \
   X(MARK)                                                                                                    \
   X(MOVE)                                                                                                    \
   X(NOTE)                                                                                                    \
