@@ -41,6 +41,7 @@ static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer)
     evsi_redis_due_in(stream, (uint64_t)next);
   evsi_redis_claim_dead(stream);
   evsi_redis_claim_strangers(stream, evsi_redis_item(answer, 7));
+  evsi_redis_claim_reap(stream);
 }
 
 static void read_answer(evsi_redis_stream *stream, uint64_t generation, const evsi_redis_reply *answer) {

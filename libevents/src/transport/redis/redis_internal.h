@@ -53,6 +53,8 @@ struct evs_transport {
 
   evsi_redis_delayed *delayed; /* streams with entries that are due later, as far as is known */
   evsi_timer *delay_timer;
+  bool is_delay_refused;   /* this user may not move them; told once a connection */
+  uint64_t delay_again_ms; /* when it is tried again */
 
   char registry_id[64]; /* identity and version of the registry as last read */
   char registry_version[32];
@@ -87,6 +89,7 @@ struct evs_transport {
       is_look_refused; /* the server does not let us; told once a connection */
   bool is_looking;     /* for what others changed */
   json_t *outboxes;    /* names of streams, while what is in their outboxes begins to be sent */
+  bool uses_outboxes;  /* sent dead letters to another topic */
   bool is_replaying;   /* looks into outboxes that others left behind */
   bool is_connected, is_closing, is_finished, is_closed_told;
 };

@@ -43,9 +43,9 @@ void evsi_redis_look(evs_transport *transport) {
   evsi_redis_args args = {0};
   if (transport->is_looking || transport->is_closing || !transport->command.is_up)
     return;
-  evsi_redis_arg_text(&args, evsi_redis_registry(layout));
-  evsi_redis_arg_text(&args, evsi_redis_delays(layout));
-  evsi_redis_arg_text(&args, EVSI_REDIS_OUTBOXES);
+  evsi_redis_arg_text(&args, layout->registry);
+  evsi_redis_arg_text(&args, layout->delays);
+  evsi_redis_arg_text(&args, layout->outboxes);
   evsi_redis_arg_u64(&args, HORIZON * (uint64_t)transport->config.discover_ms);
   evsi_redis_arg_text(&args, "topics");
   evsi_redis_arg_text(&args, "delayed");

@@ -41,7 +41,8 @@ static void give_up_unseen(evsi_redis_stream *stream) {
     if (flight->state == EVSI_FLIGHT_QUEUED) {
       evsi_redis_flights_drop(&stream->queued, flight);
       /* Gone after a settlement without an answer: that settlement was carried out. */
-      evsi_redis_settle_answer(stream, flight, flight->is_uncertain ? EVS_OK : EVS_CONFLICT, 0, NULL);
+      bool is_done = flight->is_uncertain && flight->settlement.kind != EVS_SETTLE_KEEP;
+      evsi_redis_settle_answer(stream, flight, is_done ? EVS_OK : EVS_CONFLICT, 0, NULL);
       continue;
     }
     if (flight->state == EVSI_FLIGHT_OWED)

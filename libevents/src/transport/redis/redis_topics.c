@@ -27,8 +27,15 @@ typedef struct registered {
   bool is_late; /* it was not there when the registry was read before */
 } registered;
 
+static bool reads_partition(const evsi_redis_group *group, int32_t partition) {
+  bool reads = !group->partitions || partition == EVS_PARTITION_NONE;
+  for (size_t i = 0; i < group->partition_count && !reads; i++)
+    reads = group->partitions[i] == partition;
+  return reads;
+}
+
 static void add_stream(evsi_redis_group *group, evs_bytes topic, int32_t partition, bool is_late) {
-  if (evsi_redis_stream_find(group, topic, partition))
+  if (evsi_redis_stream_find(group, topic, partition) || !reads_partition(group, partition))
     return;
   evsi_redis_stream *stream = evsi_redis_stream_add(group, topic, partition);
   if (!stream) {
@@ -195,7 +202,7 @@ void evsi_redis_topics_read(evs_transport *transport) {
   if (transport->is_reading_registry || !transport->command.is_up || !transport->groups)
     return;
   evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
+  evsi_redis_arg_text(&args, transport->config.layout.registry);
   transport->is_reading_registry = true;
   if (!evsi_redis_conn_send(&transport->command, &args, 0, on_registry, transport, 0))
     transport->is_reading_registry = false;

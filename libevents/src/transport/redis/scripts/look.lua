@@ -18,7 +18,7 @@ function kinds.delayed(key)
 end
 
 function kinds.outboxes(key)
-  return redis.pcall('SMEMBERS', key)
+  return redis.pcall('ZRANGE', key, 0, 999) -- those that were used the longest ago
 end
 
 for i, key in ipairs(KEYS) do
