@@ -290,9 +290,9 @@ static void what_else_stands_in_the_store_does_no_harm(void **state) {
     redis_number(&server, "HSET evs:hb:{" TOPIC "}:shop c:x %s i:x %s e:x %s", value, value, value);
     redis_number(&server, "ZADD evs:fleet 99999999999999 %s", value);
     redis_number(&server, "XADD evs:audit * row %s", value);
-    redis_number(&server, "SADD evs:outboxes %s", value);
+    redis_number(&server, "ZADD evs:outboxes 1 %s", value);
     redis_number(&server, "HSET evs:outbox:{" TOPIC "} 1-0 %s", value);
-    redis_number(&server, "SADD evs:outboxes " TOPIC);
+    redis_number(&server, "ZADD evs:outboxes 2 " TOPIC);
     redis_number(&server, "ZADD evs:delays 0 %s", value);
     evs_system *system = connect_host();
     host_subscribe(system, "{\"pattern\":\"order.*\",\"topics\":[\"" TOPIC "\"]}");

@@ -152,7 +152,7 @@ static void on_timer(void *data) {
 void evsi_redis_delay_seen(evs_transport *transport, const evsi_redis_reply *streams) {
   uint64_t now = evsi_redis_now(transport);
   if (now < transport->delay_again_ms)
-    return;
+    return; /* this user may not move them */
   for (size_t i = 0; i + 1 < streams->count; i += 2) {
     evsi_redis_delayed *stream = find(transport, evsi_redis_text(evsi_redis_item(streams, i)));
     uint64_t due = now + (uint64_t)evsi_redis_integer(evsi_redis_item(streams, i + 1));

@@ -126,7 +126,7 @@ static void on_up(void *data) {
     evsi_redis_group_resync(group);
   }
   transport->is_pause_refused = transport->is_fleet_refused = transport->must_not_trim = false;
-  transport->is_delay_refused = false;
+  transport->is_delay_refused = transport->is_look_refused = false;
   transport->delay_again_ms = 0;
   evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
