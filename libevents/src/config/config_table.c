@@ -122,7 +122,6 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("validationMode", EVSI_KEY_NULLABLE, mode_choices, NULL, NULL,
                     "of received events; not given: the top level's"),
     EVSI_ROW_LATER("poisonMessageHandler", NULL, "set the handler in the program, not in the document"),
-    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set concurrency to 1"),
     EVSI_ROW_LATER("requireSchema", "false", "leave it out and check bodies in the handler"),
     EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
 };
@@ -130,14 +129,20 @@ static const evsi_section consumer_section = {
     "consumer", "How events are received; every subscription may override most of it.",
     EVSI_ROWS(consumer_keys)};
 
+const char evsi_ordering_choices[] = "none|per-key|per-partition|strict";
+const char evsi_on_dead_letter_choices[] = "block|skip|park-key";
+
 #define ROUTE_OPTION_ROWS                                                                                    \
   EVSI_ROW_TEXT("topic", EVSI_KEY_NULLABLE, 1, 200, NULL,                                                    \
                 "topic word; the suffix is added unless it is there"),                                       \
       EVSI_ROW_INT("partitions", 0, 0, 1024, "0", "partitions of the topic; 0: none"),                       \
       EVSI_ROW_CHOICE("partitionKey", 0, "keyed|roundRobin", NULL, "\"keyed\"",                              \
                       "partition by the event's key, or in turn"),                                           \
-      EVSI_ROW_CHOICE("ordering", 0, "none", "per-key|per-partition|strict", "\"none\"",                     \
-                      "order of delivery"),                                                                  \
+      EVSI_ROW_CHOICE("ordering", 0, evsi_ordering_choices, NULL, "\"none\"",                                \
+                      "order in which the events of its topics are handled"),                                \
+      EVSI_ROW_CHOICE("onDeadLetter", 0, evsi_on_dead_letter_choices, NULL, "\"skip\"",                      \
+                      "what a dead letter of an ordered topic means for the events behind it: nothing, they "\
+                      "wait until it is requeued or discarded, or those with its key do"),                   \
       EVSI_ROW_LATER("partition", NULL, "give the partition with each event"),                               \
       EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention,                               \
                       "of its topics; not given: the transport's")

@@ -21,7 +21,9 @@ const char evsi_transport_types_later[] = "file";
                       "retries of handlers, unless a nearer level says so"),                                 \
       EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),                                                 \
       EVSI_ROW_ALSO("maxRetriesBeforeDLQ", "retry/maxRetries", NULL),                                        \
-      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL)
+      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL),                                                  \
+      EVSI_ROW_CHOICE("ordering", 0, evsi_ordering_choices, NULL, "\"none\"",                                \
+                      "order of the topics that go there, where a route asks for none")
 
 static const evsi_key memory_keys[] = {
     TRANSPORT_ROWS,
@@ -170,7 +172,6 @@ static const evsi_key redis_keys[] = {
                           "leave it out: one pipelined connection publishes"),
     EVSI_ROW_LATER_OBJECT("staleConsumerDetection", &stale_section,
                           "leave it out: dead members are always found, see sessionTimeout"),
-    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set the subscription's concurrency to 1"),
     EVSI_ROW_LATER("partitioning", NULL, "use partitions of a route"),
     EVSI_ROW_LATER("schema", NULL, "leave it out"),
     EVSI_ROW_LATER("replay", NULL, "leave it out: a new group reads from the beginning"),
@@ -222,8 +223,11 @@ static const evsi_key subscription_keys[] = {
                     "not given: consumer.onUnmatched"),
     EVSI_ROW_CHOICE("ack", EVSI_KEY_NULLABLE, "auto|manual", NULL, "\"auto\"",
                     "who settles: the binding after the handler, or the program"),
-    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, "none", "per-key|per-partition|strict", "\"none\"",
-                    "order of delivery"),
+    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+                    "none: does without the order of the topic, as all of the group must; else it must be that "
+                    "of the topic; not given: the topic's"),
+    EVSI_ROW_CHOICE("onDeadLetter", EVSI_KEY_NULLABLE, evsi_on_dead_letter_choices, NULL, NULL,
+                    "of this handler, where the topic is ordered; not given: the route's"),
     EVSI_ROW_LATER("filter", NULL, "test the header in the handler"),
     EVSI_ROW_LATER("batch", "false", "leave it out: the handler gets one event at a time"),
     EVSI_ROW_LATER("partition", NULL, "leave it out: all partitions are read"),

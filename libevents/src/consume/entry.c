@@ -55,6 +55,7 @@ evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kep
   int length = snprintf(event->bytes, size, "%.*s/%u", (int)carrier->stored.offset.size,
                         carrier->stored.offset.data, index);
   event->group = carrier->group;
+  event->order = carrier->order;
   event->carrier = carrier;
   event->index = index;
   event->stored = carrier->stored;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * entry_state.c - what an entry carries from one attempt to the next, as short JSON that the transport
  * keeps beside it: {"a":attempts,"l":deferrals,"f":first failure,"t":last failure,"u":unmatched since,
- * "ok":[names],"dead":[names],"h":[history],"e":{class,message,stack}}. docs/wire-format.md names it. */
+ * "x":what became of its dead letter,"ok":[names],"dead":[names],"h":[history],"e":{class,message,stack}}. docs/wire-format.md names it. */
 #include <string.h>
 
 #include "consume/engine.h"
@@ -27,6 +27,7 @@ void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept) {
   state->first_failure_ms = number(root, "f");
   state->last_failure_ms = number(root, "t");
   state->unmatched_since_ms = number(root, "u");
+  state->letter = (uint32_t)number(root, "x");
   state->done = list(root, "ok");
   state->exhausted = list(root, "dead");
   state->history = list(root, "h");

@@ -68,6 +68,7 @@ void evsi_group_free(evsi_group *group) {
     evsi_subscription_free(subscription);
   }
   evsi_memberships_free(group);
+  evsi_orders_free(group);
   evsi_matcher_free(group->matcher);
   evsi_free(group->name);
   evsi_free(group->replay);
@@ -175,6 +176,7 @@ static bool build_spec(evsi_group *group, group_spec *out) {
   out->spec.replay = evsi_text(group->replay);
   out->spec.topics = out->topics;
   out->spec.subscriptions = evsi_text(out->subscriptions);
+  out->spec.is_relaxed = group->is_relaxed;
   fill_topics(group, out);
   return true;
 }
@@ -212,6 +214,7 @@ void evsi_group_apply(evsi_group *group) {
     group->is_leaving = true;
   }
   pthread_mutex_unlock(&consume->lock);
+  evsi_orders_recall(group);
   if (must_leave)
     group->link->ops->leave(group->link->transport, group->token);
   else if (must_join)
@@ -252,6 +255,8 @@ void evsi_entry_finished(evsi_entry *entry) {
     group->must_resume = true;
     evsi_tasks_post(consume->setup.tasks, &group->task);
   }
+  if (entry->lane)
+    evsi_order_forget(entry);
   forget_deliveries(entry);
   for (uint32_t i = 0; entry->bundle && i < entry->bundle->count; i++) {
     if (entry->bundle->parts[i].event)
@@ -267,6 +272,13 @@ uint32_t evsi_group_prefetch(const evsi_group *group) {
       prefetch = each->options.prefetch;
   }
   return prefetch;
+}
+
+bool evsi_group_may_begin(const evsi_group *group) {
+  bool any = false;
+  for (const evsi_subscription *each = group->subscriptions; each && !any; each = each->next)
+    any = !each->is_closing;
+  return any && !group->consume->stopping && !group->is_leaving && !group->is_paused;
 }
 
 uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token) {
