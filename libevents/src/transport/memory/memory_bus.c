@@ -48,6 +48,7 @@ static void free_group(memory_group *group) {
     group->members = member->next;
     evsi_free(member);
   }
+  evsi_memory_order_free(group);
   evsi_free(group->topics);
   evsi_free(group->paused);
   evsi_free(group->name);
@@ -156,7 +157,7 @@ uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms) {
     while (group->parked && group->parked->due_ms <= now_ms) {
       memory_entry *entry = group->parked;
       group->parked = entry->next;
-      evsi_memory_queue(group, entry, false);
+      evsi_memory_queue(group, entry, entry->event->ordering != EVS_ORDER_NONE);
     }
     if (group->parked && (next == 0 || group->parked->due_ms < next))
       next = group->parked->due_ms;

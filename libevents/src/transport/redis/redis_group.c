@@ -122,6 +122,7 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   group->subscriptions = subscriptions;
   group->discover = spec->discover != 0;
   group->from_new = spec->from_new != 0;
+  group->is_relaxed = spec->is_relaxed != 0;
   group->is_joined_told = false;
   group->is_registry_seen = false;
   if (is_changed)
@@ -173,6 +174,7 @@ void evsi_redis_group_fenced(evsi_redis_group *group, uint64_t generation) {
     evsi_redis_stream *stream = group->streams[i];
     if (stream->state == EVSI_STREAM_LEFT)
       continue;
+    evsi_redis_order_lost(stream);
     if (!stream->is_fresh && !stream->former)
       stream->former = evsi_strdup(old);
     stream->is_fresh = true;
@@ -250,6 +252,8 @@ static uint64_t pump_stream(evsi_redis_stream *stream, uint64_t now) {
   if (stream->state != EVSI_STREAM_LIVE)
     return 0;
   evsi_redis_settle_flush(stream);
+  if (stream->ordering != EVS_ORDER_NONE)
+    evsi_redis_order_pump(stream);
   if (!group->is_leaving) {
     evsi_redis_stream_fetch(stream);
     evsi_redis_claim_due(stream);
@@ -276,6 +280,7 @@ void evsi_redis_group_pump(evsi_redis_group *group) {
     again = sooner(again, pump_stream(stream, now));
     is_ready = is_ready && (stream->state == EVSI_STREAM_LIVE || stream->is_broken);
   }
+  evsi_redis_balance(group);
   if (is_ready && !group->is_joined_told && !group->is_leaving) {
     group->is_joined_told = true;
     transport->ops->joined(transport->host, group->token);

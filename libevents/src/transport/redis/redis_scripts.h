@@ -22,6 +22,7 @@
   X(IMPORT)                                                                                                  \
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
+  X(LEASE)                                                                                                   \
   X(LEAVE)                                                                                                   \
   X(LATER)                                                                                                   \
   X(LETTERS)                                                                                                 \
@@ -30,6 +31,7 @@
   X(OUTBOX)                                                                                                  \
   X(PARK)                                                                                                    \
   X(PRUNE)                                                                                                   \
+  X(READY)                                                                                                   \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
   X(REPLAY)                                                                                                  \
