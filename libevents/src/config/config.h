@@ -96,6 +96,8 @@ typedef struct evsi_config {
     uint32_t max_deferrals;
     uint32_t close_deadline_ms;
     evsi_on_unmatched on_unmatched;
+    bool has_ordering; /* else that of each topic holds */
+    evsi_ordering ordering;
     evsi_validation_mode validation_mode;
     bool verify_hash;
   } consumer;

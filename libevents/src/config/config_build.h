@@ -31,10 +31,11 @@ uint64_t evsi_transport_capabilities(const evsi_transport_config *transport);
 
 /* ---- config_ordering.c ---- */
 void evsi_build_ordering(evsi_build *build, evsi_route *out, const json_t *route);
+evsi_ordering evsi_transport_ordering(const json_t *transport);
 /* At the route's place, when the transports are known. */
 void evsi_check_route_ordering(evsi_build *build, const evsi_route *route);
-void evsi_subscription_ordering(evsi_check *check, const evsi_transport_config *transport,
-                                const json_t *given, evsi_subscription_options *out);
+void evsi_subscription_ordering(evsi_check *check, const evsi_config *config, const json_t *given,
+                                evsi_subscription_options *out);
 
 /* Index of a transport, or -1 and a problem at the reader's place. */
 int32_t evsi_transport_index(evsi_check *check, const evsi_config *config, const char *name);

@@ -83,12 +83,21 @@ void evsi_check_route_ordering(evsi_build *build, const evsi_route *route) {
     check_dead_letters(build, route);
 }
 
-void evsi_subscription_ordering(evsi_check *check, const evsi_transport_config *transport,
-                                const json_t *given, evsi_subscription_options *out) {
+evsi_ordering evsi_transport_ordering(const json_t *transport) {
+  const json_t *block = json_object_get(transport, "ordering");
+  if (!json_is_object(block))
+    return evsi_ordering_of(json_string_value(block));
+  return evsi_get_bool(block, "enabled") ? evsi_ordering_of(evsi_get_text(block, "strategy"))
+                                         : EVSI_ORDER_NONE;
+}
+
+void evsi_subscription_ordering(evsi_check *check, const evsi_config *config, const json_t *given,
+                                evsi_subscription_options *out) {
+  const evsi_transport_config *transport = &config->transports[out->transport];
   const char *ordering = evsi_get_text(given, "ordering");
   const char *policy = evsi_get_text(given, "onDeadLetter");
-  out->has_ordering = ordering != NULL;
-  out->ordering = evsi_ordering_of(ordering);
+  out->has_ordering = ordering || config->consumer.has_ordering;
+  out->ordering = ordering ? evsi_ordering_of(ordering) : config->consumer.ordering;
   out->has_on_dead_letter = policy != NULL;
   out->on_dead_letter = evsi_on_dead_letter_of(policy);
   if (out->on_dead_letter != EVSI_DEAD_LETTER_SKIP && !(evsi_transport_capabilities(transport) & EVS_CAP_DLQ))

@@ -102,6 +102,9 @@ static const evsi_key publisher_keys[] = {
 static const evsi_section publisher_section = {"publisher", "How events are published.",
                                                EVSI_ROWS(publisher_keys)};
 
+const char evsi_ordering_choices[] = "none|per-key|per-partition|strict";
+const char evsi_on_dead_letter_choices[] = "block|skip|park-key";
+
 static const evsi_key consumer_keys[] = {
     EVSI_ROW_OBJECT("retry", 0, &evsi_section_retry_override, "retries of failed handlers"),
     EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),
@@ -115,6 +118,8 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("onUnmatched", 0, "ack|dlq", NULL, "\"ack\"", "what becomes of it then"),
     EVSI_ROW_INT("maxDeferrals", 0, 0, 1000000, "100",
                  "how often a handler may ask for an event again later"),
+    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+                    "of subscriptions that say nothing: none does without the order of topics"),
     EVSI_ROW_BOOL("verifyHash", 0, "true", "check the body against the header's hash"),
     EVSI_ROW_INT("closeDeadline", 0, 0, DAY_MS, "10000", "how long closing waits for handlers, ms"),
     EVSI_ROW_BOOL("enablePatternRouting", 0, "true", "accepted for compatibility: patterns always work"),
@@ -128,9 +133,6 @@ static const evsi_key consumer_keys[] = {
 static const evsi_section consumer_section = {
     "consumer", "How events are received; every subscription may override most of it.",
     EVSI_ROWS(consumer_keys)};
-
-const char evsi_ordering_choices[] = "none|per-key|per-partition|strict";
-const char evsi_on_dead_letter_choices[] = "block|skip|park-key";
 
 #define ROUTE_OPTION_ROWS                                                                                    \
   EVSI_ROW_TEXT("topic", EVSI_KEY_NULLABLE, 1, 200, NULL,                                                    \

@@ -10,6 +10,13 @@
 const char evsi_transport_types[] = "memory|redis-streams";
 const char evsi_transport_types_later[] = "file";
 
+static const evsi_key ordering_keys[] = {
+    EVSI_ROW_BOOL("enabled", 0, "false", "false: none"),
+    EVSI_ROW_CHOICE("strategy", 0, evsi_ordering_choices, NULL, "\"per-partition\"", "which"),
+};
+static const evsi_section ordering_section = {"ordering", "The published shape of a transport's order.",
+                                              EVSI_ROWS(ordering_keys)};
+
 /* What every transport has. */
 #define TRANSPORT_ROWS                                                                                       \
   EVSI_ROW_CHOICE("type", EVSI_KEY_REQUIRED, evsi_transport_types, evsi_transport_types_later, NULL,         \
@@ -22,8 +29,8 @@ const char evsi_transport_types_later[] = "file";
       EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),                                                 \
       EVSI_ROW_ALSO("maxRetriesBeforeDLQ", "retry/maxRetries", NULL),                                        \
       EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL),                                                  \
-      EVSI_ROW_CHOICE("ordering", 0, evsi_ordering_choices, NULL, "\"none\"",                                \
-                      "order of the topics that go there, where a route asks for none")
+      EVSI_ROW_CHOICE_OR("ordering", evsi_ordering_choices, &ordering_section, "\"none\"",                   \
+                         "order of the topics that go there, where a route asks for none")
 
 static const evsi_key memory_keys[] = {
     TRANSPORT_ROWS,

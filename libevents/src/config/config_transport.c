@@ -92,7 +92,7 @@ static void build_one(evsi_build *build, evsi_transport_config *out, json_t *ful
   const char *layout = evsi_get_text(full, "keyLayout");
   out->is_plain = layout && strcmp(layout, "plain") == 0;
   out->starts_new = evsi_get_text(full, "compat") != NULL;
-  out->ordering = evsi_ordering_of(evsi_get_text(full, "ordering"));
+  out->ordering = evsi_transport_ordering(full);
   evsi_retry_override(&out->retry, json_object_get(full, "retry"));
   evsi_retry_override(&out->retry, json_object_get(json_object_get(build->given, "consumer"), "retry"));
   check_prefixes(check, full);

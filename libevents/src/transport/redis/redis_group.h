@@ -111,7 +111,7 @@ struct evsi_redis_stream {
 
   /* of an ordered stream, see redis_order.c */
   uint32_t ordering, on_dead_letter; /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
-  bool is_order_known;               /* the registry, or that it says nothing, was read after its first entry */
+  bool is_order_known, is_order_asked; /* known: the registry was read after its first entry, and says so */
   char *lease, *owner, *heir;
   evsi_redis_hold hold;
   bool is_confirming;   /* it was ours before a loss: is it still? */
@@ -240,6 +240,7 @@ bool evsi_redis_order_may_deliver(const evsi_redis_stream *stream);
 bool evsi_redis_order_may_read(const evsi_redis_stream *stream);
 /* Entries came before it was known whether they are ordered: they are fetched again when it is. */
 void evsi_redis_order_owe(evsi_redis_stream *stream, const evsi_redis_reply *entries);
+void evsi_redis_order_ask(evsi_redis_stream *stream);
 /* Asks for the stream; after a loss, whether it is still ours. */
 void evsi_redis_order_take(evsi_redis_stream *stream);
 /* Gives it up as soon as nothing of it is being handled; to: a member that is to have it, or NULL. */
@@ -256,8 +257,8 @@ bool evsi_redis_order_settle(evsi_redis_stream *stream, evsi_redis_flight *fligh
                              evs_tp_settlement *settlement);
 /* A settlement was carried out; true: the entry stays with this member. */
 bool evsi_redis_order_kept(evsi_redis_stream *stream, evsi_redis_flight *flight);
-/* How many of the list's first flights count as delivered once more; with out of which list is fetched. */
-evsi_redis_flight *evsi_redis_order_next(evsi_redis_stream *stream);
+/* Where fetching goes on, or NULL. */
+evsi_redis_flight *evsi_redis_order_next(const evsi_redis_stream *stream);
 
 /* ---- redis_balance.c ---- */
 /* Takes ordered streams that are free and due to this member, or gives one up that is due to another. */

@@ -102,6 +102,13 @@ void evsi_redis_order_owe(evsi_redis_stream *stream, const evsi_redis_reply *ent
     flight->deliveries = 1;
     evsi_redis_flights_push(&stream->owed, flight);
   }
+  evsi_redis_order_ask(stream);
+}
+
+void evsi_redis_order_ask(evsi_redis_stream *stream) {
+  if (stream->is_order_asked)
+    return;
+  stream->is_order_asked = true;
   evsi_redis_topics_read(stream->group->transport);
 }
 
@@ -453,7 +460,7 @@ static void ask_ready(evsi_redis_stream *stream) {
 
 /* ---- in its turn ------------------------------------------------------------------------------ */
 
-evsi_redis_flight *evsi_redis_order_next(evsi_redis_stream *stream) {
+evsi_redis_flight *evsi_redis_order_next(const evsi_redis_stream *stream) {
   if (!is_valid(stream))
     return NULL;
   if (stream->recalled.first)

@@ -121,9 +121,11 @@ static void on_fetched(evsi_redis_stream *stream, void *context, uint64_t genera
 }
 
 /* Where fetching begins: in order, or what is owed. */
-static evsi_redis_flight *first_owed(const evsi_redis_stream *stream) {
+static evsi_redis_flight *first_owed(evsi_redis_stream *stream) {
   if (stream->ordering != EVS_ORDER_NONE)
     return evsi_redis_order_next(stream);
+  if (!stream->is_order_known && stream->owed.first)
+    evsi_redis_order_ask(stream);
   return stream->is_order_known ? stream->owed.first : NULL;
 }
 

@@ -175,7 +175,7 @@ static void settle_unregistered(evs_transport *transport) {
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
     for (size_t i = 0; i < group->stream_count; i++) {
       evsi_redis_stream *stream = group->streams[i];
-      stream->is_order_known = stream->is_order_known || stream->owed.first;
+      stream->is_order_known = stream->is_order_known || stream->is_order_asked;
     }
   }
 }
