@@ -27,6 +27,7 @@ struct evsi_order_lane {
   evsi_entry *first, *last;
   evsi_order_place *aside_first, *aside_last;
   evsi_order_place *parked; /* comes before all of these */
+  uint32_t recalled;        /* of those aside, asked for and not there yet */
   UT_hash_handle hh;
   uint64_t key_size;
   char key[];
@@ -185,6 +186,20 @@ static bool is_recalled(const evsi_order_lane *lane, const evsi_entry *entry) {
   return lane && lane->aside_first && lane->aside_first->is_recalled && is_at(lane->aside_first, entry);
 }
 
+/* One that was asked for comes when others have gone before it: it is kept where it is. */
+static bool comes_too_early(evsi_order_lane *lane, const evsi_entry *entry) {
+  uint32_t left = lane->recalled;
+  for (evsi_order_place *place = lane->aside_first; place && left > 0; place = place->next) {
+    left -= place->is_recalled;
+    if (!place->is_recalled || !is_at(place, entry))
+      continue;
+    place->is_recalled = false;
+    lane->recalled--;
+    return true;
+  }
+  return false;
+}
+
 static void add_aside(evsi_order_lane *lane, evsi_order_place *place, evsi_order_place *after) {
   place->is_recalled = false;
   place->next = after ? after->next : lane->aside_first;
@@ -198,6 +213,7 @@ static evsi_order_place *take_aside(evsi_order_lane *lane) {
   lane->aside_first = place->next;
   if (!lane->aside_first)
     lane->aside_last = NULL;
+  lane->recalled -= place->is_recalled;
   place->next = NULL;
   return place;
 }
@@ -255,8 +271,8 @@ static void set_aside(evsi_order_lane *lane, evsi_outgoing *outgoing) {
 
 /* ---- beginning -------------------------------------------------------------------------------- */
 
-static void ask_for(evsi_order *order, evsi_order_place *place) {
-  evsi_group *group = order->group;
+static void ask_for(evsi_order_lane *lane, evsi_order_place *place) {
+  evsi_group *group = lane->order->group;
   evsi_recall *recall = evsi_calloc(1, sizeof *recall + place->size);
   if (!recall) {
     group->consume->setup.log(group->consume->setup.data, 3, "consume",
@@ -264,7 +280,8 @@ static void ask_for(evsi_order *order, evsi_order_place *place) {
     return;
   }
   place->is_recalled = true;
-  recall->order = order;
+  lane->recalled++;
+  recall->order = lane->order;
   recall->size = place->size;
   memcpy(recall->offset, place->offset, place->size);
   *(group->recalls_last ? &group->recalls_last->next : &group->recalls_first) = recall;
@@ -276,7 +293,7 @@ static void recall(evsi_order_lane *lane, uint32_t most) {
   evsi_order_place *place = lane->parked ? NULL : lane->aside_first;
   for (uint32_t i = 0; place && i < most; i++, place = place->next) {
     if (!place->is_recalled)
-      ask_for(lane->order, place);
+      ask_for(lane, place);
   }
 }
 
@@ -313,9 +330,7 @@ static bool wait_at_gate(evsi_entry *entry, evsi_outgoing *outgoing) {
   } else if (!gate->parked && is_recalled(gate, entry)) {
     gate->parked = take_aside(gate);
     return false;
-  } else if (is_recalled(gate, entry)) {
-    gate->aside_first->is_recalled = false;
-  } else {
+  } else if (!comes_too_early(gate, entry)) {
     add_aside(gate, take_place(entry), gate->aside_last);
   }
   unlink_first(entry->lane);
@@ -340,6 +355,7 @@ static void start(evsi_order_lane *lane, evsi_outgoing *outgoing) {
       return;
     }
     entry->has_begun = true;
+    entry->group->consume->wake_host = true;
     evsi_begin(entry, outgoing);
     return;
   }
@@ -373,7 +389,8 @@ static void enter(evsi_order_lane *lane, evsi_entry *entry, evsi_outgoing *outgo
   } else if (opens_gate(lane->order, entry)) {
     put_early(lane, entry);
   } else if (lane->parked || lane->aside_first) {
-    add_aside(lane, take_place(entry), lane->aside_last);
+    if (!comes_too_early(lane, entry))
+      add_aside(lane, take_place(entry), lane->aside_last);
     evsi_settle_as(entry, EVS_SETTLE_ASIDE, 0, outgoing);
     return;
   } else {

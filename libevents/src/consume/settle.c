@@ -406,6 +406,10 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
       evsi_order_settled(entry, &outgoing);
     evsi_entry_finished(entry);
   }
+  bool wake_host = consume->wake_host;
+  consume->wake_host = false;
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
+  if (wake_host)
+    evsi_wake_signal(consume->setup.wake);
 }

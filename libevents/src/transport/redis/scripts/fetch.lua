@@ -12,9 +12,11 @@ for i = 5, #ARGV do
   local fields = body(stream, id)
   if fields and i - 4 <= tonumber(counting) then
     redis.call('XCLAIM', stream, group, member, 0, id)
-    redis.call('ZREM', due, id)
   end
   local at = lease and redis.call('ZSCORE', due, id)
+  if at and tonumber(at) <= now then
+    redis.call('ZREM', due, id)
+  end
   fields = fields and lease and replaced(meta, id) or fields
   entries[i - 4] = {id, fields or false, 0, redis.call('HGET', meta, id), at and math.max(0, at - now) or 0}
 end

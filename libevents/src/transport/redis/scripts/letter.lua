@@ -217,6 +217,32 @@ local function note_copy(progress, copy)
   redis.call('HSET', progress, 'copies', known and known .. ' ' .. copy or copy)
 end
 
+-- The entry of an ordered stream that stays behind its letter and holds up others, until somebody has dealt with
+-- the letter; nil when this letter holds up nothing. beside: a key of the same stream.
+local function held_entry(stream, beside, record)
+  local letter = string.find(record, '"holds"', 1, true) and object(record) or {}
+  local id, group = letter.originalId, letter.group
+  if type(letter.holds) ~= 'string' or type(id) ~= 'string' or type(group) ~= 'string' then
+    return nil
+  end
+  local tag = string.match(beside, '{.*}') .. ':' .. group
+  local held = {id = id, meta = 'evs:meta:' .. tag, due = 'evs:due:' .. tag, lease = 'evs:lease:' .. tag}
+  local state = object(redis.call('HGET', held.meta, id) or 'null')
+  local waits = state.x == 1 or state.x == 3
+  return waits and pending(stream, group, id) and held or nil
+end
+
+-- It goes on: with these fields in its old place, or nil, and is let go by. Its member hears of it as of one that
+-- is due.
+local function let_go(held, fields)
+  if fields then
+    redis.call('HSET', held.meta, 'f:' .. held.id, cmsgpack.pack(fields))
+  end
+  redis.call('HSET', held.meta, held.id, fields and '{"x":0}' or '{"x":2}')
+  redis.call('ZADD', held.due, number(now_ms()), held.id)
+  redis.call('HDEL', held.lease, 'b:' .. held.id)
+end
+
 -- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.
 local function is_taken_over(progress, owner)
   return owner ~= '' and redis.call('HGET', progress, 'owner') ~= owner

@@ -10,12 +10,13 @@ if is_fenced(hb, member, epoch, lease) then
 end
 local page = from == '' and redis.call('XPENDING', stream, group, start, '+', page_size) or
   redis.call('XPENDING', stream, group, start, '+', page_size, from)
-local found, ids = {}, {}
+local found, ids, now = {}, {}, now_ms()
 for _, each in ipairs(page) do
   local is_others = each[2] ~= member
+  local at = lease and redis.call('ZSCORE', due, each[1])
   found[#found + 1] = each[1]
   found[#found + 1] = each[4]
-  found[#found + 1] = lease and is_others and not redis.call('ZSCORE', due, each[1]) and 1 or 0
+  found[#found + 1] = lease and is_others and (not at or tonumber(at) <= now) and 1 or 0
   if is_others and body(stream, each[1]) then
     ids[#ids + 1] = each[1]
   end
