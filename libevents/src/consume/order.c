@@ -432,7 +432,7 @@ void evsi_order_decided(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_order_lane *lane = entry->lane;
   if (!comes_again(&entry->settlement))
     return;
-  if (entry->state.letter != EVSI_LETTER_HOLDS_KEY) {
+  if (entry->state.letter != EVSI_LETTER_HOLDS_KEY || entry->stored.ordering == EVS_ORDER_PER_KEY) {
     park(lane, outgoing);
     return;
   }
