@@ -142,8 +142,9 @@ enum {
 enum {
   EVS_SETTLE_CHECK_MEMBERS = 1, /* only if members_version is still current (else EVS_TP_MEMBERS_MOVED) */
   EVS_SETTLE_HAS_STATE = 2,     /* the entry had kept state, to be forgotten on acknowledgement */
-  EVS_SETTLE_STAYS = 4 /* of a dead letter: the entry stays pending, aside, and comes again with the state
-                          {"x": 1} (waits for the letter), {"x": 0} (it was requeued) or {"x": 2} (discarded) */
+  EVS_SETTLE_STAYS =
+      4 /* of a dead letter: the entry stays pending, aside, and comes again with the state
+           {"x": 1} (waits for the letter), {"x": 0} (it was requeued) or {"x": 2} (discarded) */
 };
 
 /* One of several events of an entry that goes to the dead letters by itself. */
@@ -238,8 +239,8 @@ typedef struct evs_host_ops {
   void (*paused)(evs_host *host, uint64_t group, int32_t paused);
   /* of an ordered stream: handlers may begin its entries until this time of the monotonic clock (ms), which a
    * transport moves on as long as nobody else may take the stream. 0: it is given up, or was lost. What no
-   * handler has then comes back as released settlements, and what was set aside is forgotten. A transport that
-   * never calls it holds its streams for ever. */
+   * handler has then comes back as released settlements, and what was set aside is forgotten. A transport
+   * that never calls it holds its streams for ever. */
   void (*lease)(evs_host *host, const evs_tp_place *stream, uint64_t until_ms);
 } evs_host_ops;
 

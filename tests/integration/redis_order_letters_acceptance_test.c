@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * redis_order_letters_acceptance_test.c - what a dead letter of an ordered topic means for the events behind it:
- * nothing, all of them wait, or those of its key do, until it is requeued or discarded. */
+ * redis_order_letters_acceptance_test.c - what a dead letter of an ordered topic means for the events behind
+ * it: nothing, all of them wait, or those of its key do, until it is requeued or discarded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,7 +103,8 @@ static void expect_quiet(evs_system *system) {
 static char *only_letter(evs_system *system) {
   TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
   json_t *list = host_call(system, "dlq.list", "{\"topic\":\"" TOPIC "\"}");
-  char *id = strdup(json_string_value(json_object_get(json_array_get(json_object_get(list, "items"), 0), "id")));
+  char *id =
+      strdup(json_string_value(json_object_get(json_array_get(json_object_get(list, "items"), 0), "id")));
   json_decref(list);
   return id;
 }

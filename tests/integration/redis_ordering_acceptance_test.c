@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_ordering_acceptance_test.c - the order of keys and partitions, in several processes and through
- * retries, handing over, being stopped and being killed. Judged by the ledger that the members share, in which
- * a line stands for each run of a handler, in the order in which they ended. */
+ * retries, handing over, being stopped and being killed. Judged by the ledger that the members share, in
+ * which a line stands for each run of a handler, in the order in which they ended. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -40,16 +40,17 @@ static int teardown(void **state) {
 }
 
 static evs_system *connect_publisher(const char *ordering, int partitions) {
-  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                      "\"url\":\"%s\"}},\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\","
-                      "\"ordering\":\"%s\",\"partitions\":%d}]}}",
-                      server.url, ordering, partitions);
+  return host_connect(
+      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+      "\"url\":\"%s\"}},\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\","
+      "\"ordering\":\"%s\",\"partitions\":%d}]}}",
+      server.url, ordering, partitions);
 }
 
 static pid_t start_member(const char *name, const char *const *more) {
-  const char *words[40] = {"--url", server.url, "--group",     GROUP,     "--consumer",        name,
-                           "--subscribe", "order.*",   "--session-timeout", "1000",
-                           "--discover-interval", "200"};
+  const char *words[40] = {
+      "--url",       server.url, "--group",           GROUP,  "--consumer",          name,
+      "--subscribe", "order.*",  "--session-timeout", "1000", "--discover-interval", "200"};
   int count = 12;
   for (int i = 0; more && more[i]; i++)
     words[count++] = more[i];

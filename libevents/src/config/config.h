@@ -18,11 +18,7 @@ typedef enum {
   EVSI_ORDER_PER_PARTITION,
   EVSI_ORDER_STRICT
 } evsi_ordering;
-typedef enum {
-  EVSI_DEAD_LETTER_SKIP,
-  EVSI_DEAD_LETTER_BLOCK,
-  EVSI_DEAD_LETTER_PARK_KEY
-} evsi_on_dead_letter;
+typedef enum { EVSI_DEAD_LETTER_SKIP, EVSI_DEAD_LETTER_BLOCK, EVSI_DEAD_LETTER_PARK_KEY } evsi_on_dead_letter;
 typedef enum { EVSI_PARTITION_BY_KEY, EVSI_PARTITION_ROUND_ROBIN } evsi_partitioning;
 typedef enum { EVSI_UNMATCHED_ACK, EVSI_UNMATCHED_DLQ } evsi_on_unmatched;
 
@@ -55,8 +51,8 @@ typedef struct evsi_transport_config {
   evsi_retry_policy
       retry; /* of handlers: each value from consumer.retry, else the transport's, else default */
   bool enable_dlq;
-  bool is_plain;   /* stores entries in the published form, and a topic in one stream */
-  bool starts_new; /* new groups start at the newest event, unless a subscription says otherwise */
+  bool is_plain;          /* stores entries in the published form, and a topic in one stream */
+  bool starts_new;        /* new groups start at the newest event, unless a subscription says otherwise */
   evsi_ordering ordering; /* of topics whose routes ask for none */
 } evsi_transport_config;
 

@@ -57,8 +57,8 @@ void evsi_build_ordering(evsi_build *build, evsi_route *out, const json_t *route
                            .expected = "per-partition, or at most one partition"});
 }
 
-/* An order among things that are stored apart cannot be kept; what a group without dead letters would wait for
- * never comes. */
+/* An order among things that are stored apart cannot be kept; what a group without dead letters would wait
+ * for never comes. */
 static void check_dead_letters(evsi_build *build, const evsi_route *route) {
   if (route->on_dead_letter == EVSI_DEAD_LETTER_SKIP)
     return;

@@ -142,9 +142,10 @@ static const evsi_section consumer_section = {
                       "partition by the event's key, or in turn"),                                           \
       EVSI_ROW_CHOICE("ordering", 0, evsi_ordering_choices, NULL, "\"none\"",                                \
                       "order in which the events of its topics are handled"),                                \
-      EVSI_ROW_CHOICE("onDeadLetter", 0, evsi_on_dead_letter_choices, NULL, "\"skip\"",                      \
-                      "what a dead letter of an ordered topic means for the events behind it: nothing, they "\
-                      "wait until it is requeued or discarded, or those with its key do"),                   \
+      EVSI_ROW_CHOICE(                                                                                       \
+          "onDeadLetter", 0, evsi_on_dead_letter_choices, NULL, "\"skip\"",                                  \
+          "what a dead letter of an ordered topic means for the events behind it: nothing, they "            \
+          "wait until it is requeued or discarded, or those with its key do"),                               \
       EVSI_ROW_LATER("partition", NULL, "give the partition with each event"),                               \
       EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention,                               \
                       "of its topics; not given: the transport's")

@@ -230,9 +230,10 @@ static const evsi_key subscription_keys[] = {
                     "not given: consumer.onUnmatched"),
     EVSI_ROW_CHOICE("ack", EVSI_KEY_NULLABLE, "auto|manual", NULL, "\"auto\"",
                     "who settles: the binding after the handler, or the program"),
-    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
-                    "none: does without the order of the topic, as all of the group must; else it must be that "
-                    "of the topic; not given: the topic's"),
+    EVSI_ROW_CHOICE(
+        "ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+        "none: does without the order of the topic, as all of the group must; else it must be that "
+        "of the topic; not given: the topic's"),
     EVSI_ROW_CHOICE("onDeadLetter", EVSI_KEY_NULLABLE, evsi_on_dead_letter_choices, NULL, NULL,
                     "of this handler, where the topic is ordered; not given: the route's"),
     EVSI_ROW_LATER("filter", NULL, "test the header in the handler"),

@@ -19,8 +19,7 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
     return "the body was removed from the store before the event was handled";
   }
   *out_class = "MalformedEntry";
-  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED
-                        ? "the entry has no field that holds an event"
+  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED ? "the entry has no field that holds an event"
                     : entry->envelope.id.size > 0 /* read before, for its key */
                         ? NULL
                         : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);

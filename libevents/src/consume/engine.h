@@ -116,8 +116,8 @@ struct evsi_bundle {
   evs_tp_letter *letters;
   bool is_decided; /* all of them are */
   uint32_t count;
-  uint32_t begun; /* the first so many */
-  uint32_t open;  /* begun and not decided */
+  uint32_t begun;  /* the first so many */
+  uint32_t open;   /* begun and not decided */
   bool is_held_up; /* one of an ordered entry comes again: those behind it wait for it */
   evsi_part parts[];
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * entry_state.c - what an entry carries from one attempt to the next, as short JSON that the transport
  * keeps beside it: {"a":attempts,"l":deferrals,"f":first failure,"t":last failure,"u":unmatched since,
- * "x":what became of its dead letter,"ok":[names],"dead":[names],"h":[history],"e":{class,message,stack}}. docs/wire-format.md names it. */
+ * "x":what became of its dead letter,"ok":[names],"dead":[names],"h":[history],"e":{class,message,stack}}.
+ * docs/wire-format.md names it. */
 #include <string.h>
 
 #include "consume/engine.h"

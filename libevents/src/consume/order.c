@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * order.c - ordered streams: the events of a lane (a key, a partition) are handled one after the other, and
  * the next begins only when the transport has settled the one before it for good. What comes again (a retry,
- * something handed back) holds up its lane; those behind it are set aside in the transport, where they cost no
- * memory here, and asked for when it is their turn. A dead letter may hold up a lane or, by a gate, one key of
- * it. Nothing here is kept: whoever gets the stream next builds the same from what is pending, in order. */
+ * something handed back) holds up its lane; those behind it are set aside in the transport, where they cost
+ * no memory here, and asked for when it is their turn. A dead letter may hold up a lane or, by a gate, one
+ * key of it. Nothing here is kept: whoever gets the stream next builds the same from what is pending, in
+ * order. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,8 @@ struct evsi_order_place {
   char offset[];
 };
 
-/* A lane has what is held, of which the first one has begun, and behind that what was set aside. A gate has no
- * held ones: its entries pass a lane, and it is closed to all but the one that closed it. */
+/* A lane has what is held, of which the first one has begun, and behind that what was set aside. A gate has
+ * no held ones: its entries pass a lane, and it is closed to all but the one that closed it. */
 struct evsi_order_lane {
   evsi_order *order;
   evsi_entry *first, *last;
@@ -275,8 +276,9 @@ static void ask_for(evsi_order_lane *lane, evsi_order_place *place) {
   evsi_group *group = lane->order->group;
   evsi_recall *recall = evsi_calloc(1, sizeof *recall + place->size);
   if (!recall) {
-    group->consume->setup.log(group->consume->setup.data, 3, "consume",
-                              "out of memory: an ordered stream waits until the next of its entries is settled");
+    group->consume->setup.log(
+        group->consume->setup.data, 3, "consume",
+        "out of memory: an ordered stream waits until the next of its entries is settled");
     return;
   }
   place->is_recalled = true;

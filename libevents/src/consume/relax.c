@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * relax.c - what subscriptions may make of the order of a topic: do without it, all of a group together, since
- * what one handler may begin out of order another cannot get in order. */
+ * relax.c - what subscriptions may make of the order of a topic: do without it, all of a group together,
+ * since what one handler may begin out of order another cannot get in order. */
 #include "base/error.h"
 #include "consume/engine.h"
 

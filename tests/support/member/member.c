@@ -135,9 +135,8 @@ static void settle(member_program *member, const evs_message *message) {
                          .stack = {"member.c: settle", 16}};
   if (member->options.fail_class)
     failure.error_class = (evs_bytes){member->options.fail_class, strlen(member->options.fail_class)};
-  evs_status status = fails(member, message)
-                          ? evs_fail(member->system, &failure, 1, NULL, &error)
-                          : evs_ack(member->system, &message->delivery, 1, NULL, &error);
+  evs_status status = fails(member, message) ? evs_fail(member->system, &failure, 1, NULL, &error)
+                                             : evs_ack(member->system, &message->delivery, 1, NULL, &error);
   if (status != EVS_OK)
     fail("settle", error);
 }

@@ -114,7 +114,8 @@ memory_member *evsi_memory_untold(memory_bus *bus, bool *out_paused);
 
 /* ---- memory_order.c ---- @locks bus */
 /* The member that takes an entry of an ordered stream now, or NULL; chosen: who would without an order. */
-memory_member *evsi_memory_order_choose(memory_group *group, const memory_event *event, memory_member *chosen);
+memory_member *evsi_memory_order_choose(memory_group *group, const memory_event *event,
+                                        memory_member *chosen);
 /* A member is gone, and what it had is in the queue: the next one gets what is parked, too. */
 void evsi_memory_order_disown(memory_group *group, const evs_transport *transport);
 void evsi_memory_order_aside(memory_group *group, memory_entry *entry, uint64_t now_ms);

@@ -518,8 +518,7 @@ const evs_transport_ops evsi_memory_transport = {
     .abi = EVS_TRANSPORT_ABI,
     .type = "memory",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
-                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_DIRECT |
-                    EVS_CAP_ORDERING,
+                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_DIRECT | EVS_CAP_ORDERING,
     .create = create,
     .connect = connect_bus,
     .close = close_bus,

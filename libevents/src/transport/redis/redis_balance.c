@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * redis_balance.c - which member of a group is to have which ordered stream. All members come to the same from
- * the list of members: of each topic everybody gets as many partitions as everybody else, and those that are
- * left over go to different members for different topics. Who has too many gives up one at a time; who has too
- * few takes what is free and due to it. Two that see different lists meet at the lease. */
+ * redis_balance.c - which member of a group is to have which ordered stream. All members come to the same
+ * from the list of members: of each topic everybody gets as many partitions as everybody else, and those that
+ * are left over go to different members for different topics. Who has too many gives up one at a time; who
+ * has too few takes what is free and due to it. Two that see different lists meet at the lease. */
 #include <stdlib.h>
 #include <string.h>
 

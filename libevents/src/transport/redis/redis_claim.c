@@ -163,8 +163,8 @@ static void on_due(evsi_redis_stream *stream, void *context, uint64_t generation
 }
 
 void evsi_redis_claim_due(evsi_redis_stream *stream) {
-  if (!can_take(stream) || stream->ordering != EVS_ORDER_NONE || stream->is_taking_due || stream->due_ms == 0 ||
-      evsi_redis_now(stream->group->transport) < stream->due_ms)
+  if (!can_take(stream) || stream->ordering != EVS_ORDER_NONE || stream->is_taking_due ||
+      stream->due_ms == 0 || evsi_redis_now(stream->group->transport) < stream->due_ms)
     return;
   uint32_t credits = credits_of(stream);
   evsi_redis_args args = {0};

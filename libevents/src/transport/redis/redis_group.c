@@ -251,9 +251,9 @@ static uint64_t pump_stream(evsi_redis_stream *stream, uint64_t now) {
     evsi_redis_stream_recover(stream);
   if (stream->state != EVSI_STREAM_LIVE)
     return 0;
-  evsi_redis_settle_flush(stream);
   if (stream->ordering != EVS_ORDER_NONE)
     evsi_redis_order_pump(stream);
+  evsi_redis_settle_flush(stream);
   if (!group->is_leaving) {
     evsi_redis_stream_fetch(stream);
     evsi_redis_claim_due(stream);

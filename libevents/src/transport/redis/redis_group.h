@@ -110,7 +110,7 @@ struct evsi_redis_stream {
   bool is_in_read; /* the read that is on its way asks for it */
 
   /* of an ordered stream, see redis_order.c */
-  uint32_t ordering, on_dead_letter; /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
+  uint32_t ordering, on_dead_letter;   /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
   bool is_order_known, is_order_asked; /* known: the registry was read after its first entry, and says so */
   char *lease, *owner, *heir;
   evsi_redis_hold hold;
@@ -119,7 +119,7 @@ struct evsi_redis_stream {
   bool was_asked;       /* what comes of it is about the fetch on its way */
   uint64_t alive_ms;    /* when we proved to live the last time */
   uint64_t joined_ms;
-  uint64_t free_ms;     /* since when nobody alive has it */
+  uint64_t free_ms; /* since when nobody alive has it */
   evsi_redis_flights recalled;
   size_t aside;
 };
@@ -131,8 +131,8 @@ struct evsi_redis_group {
   char *name, *consumer, *subscriptions;
   bool is_relaxed;   /* does without the order of topics */
   bool must_balance; /* who is there, or who has what, has changed */
-  char *replay; /* it reads the feeds of this replay, not the streams; NULL: a usual group */
-  char *member; /* consumer#incarnation */
+  char *replay;      /* it reads the feeds of this replay, not the streams; NULL: a usual group */
+  char *member;      /* consumer#incarnation */
   char epoch[17];
   uint64_t generation; /* of the incarnation */
   bool discover, from_new, is_leaving, was_asked_to_leave, is_registry_seen, is_joined_told;
@@ -251,8 +251,8 @@ void evsi_redis_order_beat(evsi_redis_stream *stream, const evsi_redis_reply *an
 /* Does what can be done now, in its turn of the group. */
 void evsi_redis_order_pump(evsi_redis_stream *stream);
 void evsi_redis_order_recall(evs_transport *transport, const evs_tp_place *places, size_t count);
-/* A settlement that is a matter of this member alone was dealt with; false: the server has to know of it, in the
- * form that it has now. */
+/* A settlement that is a matter of this member alone was dealt with; false: the server has to know of it, in
+ * the form that it has now. */
 bool evsi_redis_order_settle(evsi_redis_stream *stream, evsi_redis_flight *flight,
                              evs_tp_settlement *settlement);
 /* A settlement was carried out; true: the entry stays with this member. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * redis_order.c - ordered streams: one member of a group handles one at a time, by a lease that has no time
- * limit in the server: it is given up, or lost with the heartbeat. Whoever takes it first goes through all that
- * is pending in the group, in order, and reads new entries behind that. Parked entries stay with it. What
- * waits for what is the host's business; who is to have which stream is redis_balance.c's. */
+ * limit in the server: it is given up, or lost with the heartbeat. Whoever takes it first goes through all
+ * that is pending in the group, in order, and reads new entries behind that. Parked entries stay with it.
+ * What waits for what is the host's business; who is to have which stream is redis_balance.c's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -59,8 +59,8 @@ bool evsi_redis_order_may_deliver(const evsi_redis_stream *stream) {
 bool evsi_redis_order_may_read(const evsi_redis_stream *stream) {
   if (stream->state != EVSI_STREAM_LIVE)
     return false;
-  if (stream->ordering == EVS_ORDER_NONE)
-    return true;
+  if (stream->ordering == EVS_ORDER_NONE) /* what came before its order was known goes first */
+    return !stream->is_order_asked || !stream->owed.first;
   /* What is pending comes before what is new. */
   return is_valid(stream) && !stream->owed.first && stream->aside < ASIDE_MOST;
 }
@@ -130,15 +130,20 @@ static bool is_idle(const evsi_redis_stream *stream) {
          !(stream->group->is_reading && stream->is_in_read);
 }
 
-void evsi_redis_order_lost(evsi_redis_stream *stream) {
+/* What a handler decided of a stream that is not ours any more: others have it. */
+static void refuse_queued(evsi_redis_stream *stream) {
   evsi_redis_flight *flight;
+  while ((flight = evsi_redis_flights_pop(&stream->queued)))
+    evsi_redis_settle_answer(stream, flight, EVS_CONFLICT, 0, NULL);
+}
+
+void evsi_redis_order_lost(evsi_redis_stream *stream) {
   if (stream->ordering == EVS_ORDER_NONE || stream->hold == EVSI_HOLD_NONE)
     return;
   stream->hold = EVSI_HOLD_NONE;
   stream->is_confirming = false;
   drop_waiting(stream);
-  while ((flight = evsi_redis_flights_pop(&stream->queued)))
-    evsi_redis_settle_answer(stream, flight, EVS_CONFLICT, 0, NULL);
+  refuse_queued(stream);
   stream->group->must_balance = true;
   tell_host(stream, 0);
 }
@@ -196,31 +201,17 @@ static void on_woken(void *data, uint64_t client_id, const evsi_redis_reply *rep
   (void)reply;
 }
 
-static void on_killed(void *data, uint64_t client_id, const evsi_redis_reply *reply) {
-  evs_transport *transport = data;
-  evsi_redis_args args = {0};
-  if (reply->type != EVSI_REDIS_ERROR)
-    return;
-  /* We may not: a read that waits in the server is ended at least. */
-  evsi_redis_arg_text(&args, "CLIENT");
-  evsi_redis_arg_text(&args, "UNBLOCK");
-  evsi_redis_arg_u64(&args, client_id);
-  evsi_redis_conn_send(&transport->command, &args, 0, on_woken, NULL, 0);
-  evsi_redis_args_free(&args);
-}
-
-/* A dead member's read may wait in the server, which would give it what is new. */
-static void cut_off(evsi_redis_stream *stream, evs_bytes reader) {
+/* A dead member's read may wait in the server, which would give it what is new. What reaches it all the same,
+ * on a slow network, shows with the next beat as pending under its name. */
+static void end_read(evsi_redis_stream *stream, evs_bytes reader) {
   evs_transport *transport = stream->group->transport;
   evsi_redis_args args = {0};
-  uint64_t client_id = reader.size > 0 ? strtoull(reader.data, NULL, 10) : 0;
-  if (client_id == 0)
+  if (reader.size == 0)
     return;
   evsi_redis_arg_text(&args, "CLIENT");
-  evsi_redis_arg_text(&args, "KILL");
-  evsi_redis_arg_text(&args, "ID");
-  evsi_redis_arg_u64(&args, client_id);
-  evsi_redis_conn_send(&transport->command, &args, 0, on_killed, transport, client_id);
+  evsi_redis_arg_text(&args, "UNBLOCK");
+  evsi_redis_arg_bytes(&args, reader);
+  evsi_redis_conn_send(&transport->command, &args, 0, on_woken, NULL, 0);
   evsi_redis_args_free(&args);
 }
 
@@ -260,7 +251,7 @@ static void on_taken(evsi_redis_stream *stream, void *context, uint64_t generati
   }
   evs_bytes before = evsi_redis_text(evsi_redis_item(reply, 2));
   if (before.size > 0 && !evsi_bytes_equal(before, evsi_text(group->member)))
-    cut_off(stream, evsi_redis_text(evsi_redis_item(reply, 3)));
+    end_read(stream, evsi_redis_text(evsi_redis_item(reply, 3)));
   set_owner(stream, evsi_text(group->member));
   stream->hold = EVSI_HOLD_OWNED;
   if (stream->state == EVSI_STREAM_LIVE)
@@ -470,6 +461,8 @@ evsi_redis_flight *evsi_redis_order_next(const evsi_redis_stream *stream) {
 
 void evsi_redis_order_pump(evsi_redis_stream *stream) {
   const evsi_redis_group *group = stream->group;
+  if (stream->hold != EVSI_HOLD_OWNED && stream->hold != EVSI_HOLD_YIELDING)
+    refuse_queued(stream);
   if (stream->hold == EVSI_HOLD_YIELDING && is_idle(stream))
     give(stream);
   if (stream->hold == EVSI_HOLD_YIELDING && group->is_reading && stream->is_in_read)

@@ -204,7 +204,8 @@ static void note_order(evs_transport *transport, uint32_t asked, evs_bytes regis
   const char *word = evsi_redis_order_word(asked);
   if (!*word || evsi_bytes_equal(registered, evsi_text(word)))
     return;
-  evsi_redis_log(transport, 2, "a topic is registered with ordering %.*s, a route here asks for %s: the former holds",
+  evsi_redis_log(transport, 2,
+                 "a topic is registered with ordering %.*s, a route here asks for %s: the former holds",
                  (int)registered.size, registered.size ? registered.data : "", word);
 }
 

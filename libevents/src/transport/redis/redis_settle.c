@@ -287,7 +287,8 @@ static void put_other(const batch *made, const evsi_redis_flight *flight, evsi_r
   put_id(args, flight);
   if (made->script == EVSI_REDIS_DEAD) {
     evsi_redis_arg_bytes(args, settlement->record);
-    evsi_redis_arg_bytes(args, settlement->flags & EVS_SETTLE_STAYS ? settlement->state : evsi_bytes(NULL, 0));
+    evsi_redis_arg_bytes(args,
+                         settlement->flags & EVS_SETTLE_STAYS ? settlement->state : evsi_bytes(NULL, 0));
   } else if (made->script == EVSI_REDIS_HAND) {
     evsi_redis_arg_bytes(args, settlement->member);
     evsi_redis_arg_bytes(args, settlement->state);

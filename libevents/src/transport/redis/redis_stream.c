@@ -48,7 +48,8 @@ static bool make_keys(evsi_redis_stream *stream) {
   stream->meta = evsi_redis_key(layout, "evs:meta:", name, suffix);
   stream->due = evsi_redis_key(layout, "evs:due:", name, suffix);
   stream->lease = evsi_redis_key(layout, EVSI_REDIS_LEASE_KEY, name, suffix);
-  return stream->lease && stream->key && stream->dlq && stream->index && stream->hb && stream->meta && stream->due;
+  return stream->lease && stream->key && stream->dlq && stream->index && stream->hb && stream->meta &&
+         stream->due;
 }
 
 static bool reserve(evsi_redis_group *group) {
@@ -203,8 +204,7 @@ static void add_info(const evsi_redis_group *group, evsi_redis_args *args) {
   evsi_buf_add_text(&info, "{\"host\":");
   evsi_buf_add_json(&info, host, strlen(host));
   evsi_buf_addf(&info, ",\"pid\":%d,\"clientId\":%" PRId64 "%s,\"subscriptions\":%s}", (int)getpid(),
-                group->reader.client_id, group->is_relaxed ? ",\"relaxed\":true" : "",
-                group->subscriptions);
+                group->reader.client_id, group->is_relaxed ? ",\"relaxed\":true" : "", group->subscriptions);
   evsi_redis_arg(args, info.data, info.size);
   args->body.failed |= info.failed;
   evsi_buf_free(&info);
