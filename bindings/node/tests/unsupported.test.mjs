@@ -35,11 +35,9 @@ const NOT_BUILT = {
   'a file transport': () => libevents.createEventSystem({ service: 'x', transports: { f: { type: 'file', path: '/x' } } }),
   // routes (EventRoute)
   'a partition of a route': route({ partition: 1 }),
-  'ordering of a route': route({ ordering: 'strict' }),
   // options of publish (PublishOptions)
   'priority of an event': ({ publisher }) => publisher.publish('a.b', 1, { priority: 5 }),
   'time to live of an event': ({ publisher }) => publisher.publish('a.b', 1, { ttl: 5 }),
-  'ordering of an event': ({ publisher }) => publisher.publish('a.b', 1, { ordering: 'strict' }),
   'batch key of an event': ({ publisher }) => publisher.publish('a.b', 1, { batchKey: 'k' }),
   // options of subscribe (SubscribeOptions; consumer.subscribe with `partition: 1`)
   'a partition of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { partition: 1 }),
@@ -49,7 +47,6 @@ const NOT_BUILT = {
   'heartbeatInterval of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { heartbeatInterval: 5 }),
   'autoCommitInterval': ({ consumer }) => consumer.subscribe('a.b', () => 1, { autoCommitInterval: 1 }),
   'a filter of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { filter: { a: 1 } }),
-  'ordering of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { ordering: 'strict' }),
   'subscribing by regular expression': ({ consumer }) => consumer.subscribe(/a\..*/, () => 1),
   // the validator (EventValidator with Zod)
   'schemas': ({ validator }) => validator.registerSchema('a.b', {}),
@@ -68,7 +65,6 @@ const NOT_BUILT = {
   'metrics off': redis({ enableMetrics: false }),
   'a connection pool': redis({ connectionPool: { enabled: true, size: 5 } }),
   'staleConsumerDetection': redis({ staleConsumerDetection: { enabled: true } }),
-  'ordering of the transport': redis({ ordering: 'strict' }),
   'partitioning of the transport': redis({ partitioning: { enabled: true } }),
   'schemas of the transport': redis({ schema: { enabled: true } }),
   'replay of the transport': redis({ replay: { enabled: true } }),
