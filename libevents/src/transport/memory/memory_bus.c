@@ -115,6 +115,13 @@ bool evsi_memory_group_reads(const memory_group *group, const memory_event *even
   return false;
 }
 
+uint64_t evsi_memory_sequence(evs_bytes offset) {
+  uint64_t sequence = 0;
+  for (uint64_t i = 0; i < offset.size && offset.data[i] >= '0' && offset.data[i] <= '9'; i++)
+    sequence = sequence * 10 + (uint64_t)(offset.data[i] - '0');
+  return sequence;
+}
+
 void evsi_memory_event_drop(memory_event *event) {
   if (--event->holders == 0)
     evsi_free(event);

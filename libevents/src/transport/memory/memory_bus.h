@@ -103,6 +103,7 @@ void evsi_memory_bus_drop(memory_bus *bus);
 memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create);
 memory_member *evsi_memory_member(memory_group *group, const evs_transport *transport, uint64_t token);
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event);
+uint64_t evsi_memory_sequence(evs_bytes offset);
 void evsi_memory_event_drop(memory_event *event);
 void evsi_memory_entry_free(memory_entry *entry);
 void evsi_memory_park(memory_group *group, memory_entry *entry);

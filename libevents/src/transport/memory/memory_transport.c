@@ -416,7 +416,7 @@ static void resume(evs_transport *transport, uint64_t token) {
 
 /* @locks bus. Carries out one settlement; gives EVS_CONFLICT when the entry is not held. */
 static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *settlement, bool *out_left) {
-  uint64_t sequence = strtoull(settlement->offset.data, NULL, 10);
+  uint64_t sequence = evsi_memory_sequence(settlement->offset);
   memory_group *group = group_of(transport->bus, transport, settlement->group);
   memory_entry *entry = NULL;
   if (group)
@@ -507,7 +507,7 @@ static void recall(evs_transport *transport, const evs_tp_place *places, size_t 
   for (size_t i = 0; i < count; i++) {
     memory_group *group = group_of(transport->bus, transport, places[i].group);
     if (group)
-      evsi_memory_order_recall(group, strtoull(places[i].offset.data, NULL, 10));
+      evsi_memory_order_recall(group, evsi_memory_sequence(places[i].offset));
   }
   pthread_mutex_unlock(&transport->bus->lock);
   evsi_memory_pump(transport->bus);

@@ -75,18 +75,6 @@ static void tell_host(const evsi_redis_stream *stream, uint64_t until_ms) {
   transport->ops->lease(transport->host, &place, until_ms);
 }
 
-void evsi_redis_order_set(evsi_redis_stream *stream, uint32_t ordering, uint32_t on_dead_letter) {
-  bool is_relaxed = stream->group->is_relaxed || stream->group->replay;
-  stream->is_order_known = true;
-  stream->on_dead_letter = on_dead_letter;
-  if (is_relaxed || ordering == stream->ordering)
-    return;
-  stream->ordering = ordering;
-  stream->group->must_balance = true;
-  evsi_redis_reader_wake(stream->group); /* it may have to do without this stream */
-  evsi_redis_beat_soon(stream->group->transport);
-}
-
 void evsi_redis_order_owe(evsi_redis_stream *stream, const evsi_redis_reply *entries) {
   if (stream->ordering != EVS_ORDER_NONE)
     return; /* whoever has the stream finds them pending */
@@ -123,6 +111,19 @@ static void drop_waiting(evsi_redis_stream *stream) {
   }
   stream->owed = stream->recalled = (evsi_redis_flights){NULL, NULL};
   stream->aside = 0;
+}
+
+void evsi_redis_order_set(evsi_redis_stream *stream, uint32_t ordering, uint32_t on_dead_letter) {
+  bool is_relaxed = stream->group->is_relaxed || stream->group->replay;
+  stream->is_order_known = true;
+  stream->on_dead_letter = on_dead_letter;
+  if (is_relaxed || ordering == stream->ordering)
+    return;
+  stream->ordering = ordering;
+  drop_waiting(stream); /* whoever takes it finds all of it pending */
+  stream->group->must_balance = true;
+  evsi_redis_reader_wake(stream->group); /* it may have to do without this stream */
+  evsi_redis_beat_soon(stream->group->transport);
 }
 
 static bool is_idle(const evsi_redis_stream *stream) {
