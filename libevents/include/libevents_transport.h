@@ -121,7 +121,7 @@ typedef struct evs_tp_entry {
   evs_bytes data;
   evs_bytes raw;
   evs_bytes requeue; /* JSON written by a requeue, else empty */
-  evs_bytes state;   /* what the last EVS_SETTLE_PARK or _HAND_OVER kept, else empty */
+  evs_bytes state;   /* what the last settlement kept, else empty */
   /* of its topic: EVS_ORDER_…, EVS_DEAD_LETTER_…. Entries of an ordered stream are given to one member of the
    * group only, in the order of the stream; those that were pending before any that were not */
   uint32_t ordering;
@@ -136,7 +136,9 @@ enum {
   EVS_SETTLE_RELEASE = 4,     /* hand back: another member gets it at once, nothing is counted; with `state`,
                                  where there is one, else what was kept stays */
   EVS_SETTLE_HAND_OVER = 5,   /* give to `member`, with `state` */
-  EVS_SETTLE_ASIDE = 6        /* keep it for this member, until recall() asks for it or it is due */
+  EVS_SETTLE_KEEP = 6,        /* keep `state` and go on: the entry is still held, and settled later. Asked for
+                                 only where a process may end without its transport (EVS_CAP_PERSISTENCE) */
+  EVS_SETTLE_ASIDE = 7        /* keep it for this member, until recall() asks for it or it is due */
 };
 
 enum {
@@ -144,7 +146,7 @@ enum {
   EVS_SETTLE_HAS_STATE = 2,     /* the entry had kept state, to be forgotten on acknowledgement */
   EVS_SETTLE_STAYS =
       4 /* of a dead letter: the entry stays pending, aside, and comes again with the state
-           {"x": 1} (waits for the letter), {"x": 0} (it was requeued) or {"x": 2} (discarded) */
+           {"d": 1} (waits for the letter), {"d": 0} (it was requeued) or {"d": 2} (discarded) */
 };
 
 /* One of several events of an entry that goes to the dead letters by itself. */
@@ -199,7 +201,11 @@ typedef struct evs_tp_group {
   uint32_t prefetch;       /* most entries that this member holds */
   evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
   evs_bytes replay;        /* id of the replay whose events it reads in place of the topics, or empty */
-  uint32_t is_relaxed;     /* 1: it does without the order of topics */
+  evs_bytes from;          /* where a group that does not exist yet starts: an offset, or digits: a time in ms
+                              since 1970; empty: as from_new says */
+  const int32_t *partitions; /* of topics that have partitions it reads these; NULL: all */
+  uint64_t partition_count;
+  uint32_t is_relaxed; /* 1: it does without the order of topics */
   uint32_t reserved;
 } evs_tp_group;
 

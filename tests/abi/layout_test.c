@@ -162,9 +162,12 @@ AT(evs_tp_group, from_new, 64);
 AT(evs_tp_group, prefetch, 68);
 AT(evs_tp_group, subscriptions, 72);
 AT(evs_tp_group, replay, 88);
-AT(evs_tp_group, is_relaxed, 104);
-AT(evs_tp_group, reserved, 108);
-SIZE(evs_tp_group, 112);
+AT(evs_tp_group, from, 104);
+AT(evs_tp_group, partitions, 120);
+AT(evs_tp_group, partition_count, 128);
+AT(evs_tp_group, is_relaxed, 136);
+AT(evs_tp_group, reserved, 140);
+SIZE(evs_tp_group, 144);
 
 AT(evs_tp_place, struct_size, 0);
 AT(evs_tp_place, partition, 4);

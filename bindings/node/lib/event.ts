@@ -44,9 +44,10 @@ export interface PublishOptions {
   readonly ordering?: Ordering;
   /** Gives up waiting; an event that was handed over may be stored all the same. */
   readonly signal?: AbortSignal;
-  /** Known from the published library, not built yet: refused as unsupported. */
+  /** Accepted for programs that come from the published library, where these have no effect either. */
   readonly priority?: number;
   readonly ttl?: number;
+  /** Known from the published library, not built yet: refused as unsupported. */
   readonly batchKey?: string;
 }
 
@@ -85,14 +86,14 @@ const KNOWN = new Set([
   'acknowledgement',
   'ordering',
   'signal',
+  'priority',
+  'ttl',
 ]);
 
 const ORDERINGS = new Set(['none', 'per-key', 'per-partition', 'strict']);
 
 /** Options that the published library has and this one does not do yet: name and the value that asks for nothing. */
 const NOT_BUILT: Readonly<Record<string, unknown>> = {
-  priority: 0,
-  ttl: 0,
   batchKey: '',
 };
 

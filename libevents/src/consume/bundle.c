@@ -258,10 +258,11 @@ static json_t *state_of(const evsi_entry *carrier, uint32_t index, uint64_t dela
   return state;
 }
 
-/* {"b":{index: state}} of the events that go on; NULL when memory is short. */
+/* The carrier's own state, and in it {"b":{index: state}} of the events that go on; NULL when memory is
+ * short. */
 static char *keep_state(const evsi_entry *carrier, uint64_t delay_ms, bool is_short) {
-  json_t *states = json_object(), *root = json_pack("{s:o}", "b", states);
-  bool is_whole = root != NULL;
+  json_t *states = json_object(), *root = evsi_entry_state_json(&carrier->state);
+  bool is_whole = json_object_set_new(root, "b", states) == 0;
   for (uint32_t i = 0; is_whole && i < carrier->bundle->count; i++) {
     char text[INDEX_TEXT];
     if (goes_on_by(&carrier->bundle->parts[i]) != 0)
@@ -291,7 +292,8 @@ static bool write_letters(evsi_entry *carrier, uint32_t count) {
   return true;
 }
 
-static bool write_state(evsi_entry *carrier, uint64_t delay_ms) {
+static bool write_state(evsi_entry *carrier, uint32_t kind, uint64_t delay_ms) {
+  evsi_settle_account(carrier, kind);
   char *state = keep_state(carrier, delay_ms, false);
   if (state && strlen(state) > STATE_MAX) { /* thousands of stacks: attempts count, stories do not */
     evsi_free(state);
@@ -322,7 +324,8 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
   carrier->settlement = (evs_tp_settlement){0};
   decide_unmatched(carrier, outgoing);
   bundle_sum sum = sum_up(carrier);
-  if (sum.released == carrier->events) { /* nothing happened: what was kept stays as it is */
+  if (sum.released == carrier->events &&
+      carrier->state.alone == 0) { /* nothing happened: what was kept stays as it is */
     evsi_settle_as(carrier, EVS_SETTLE_RELEASE, 0, outgoing);
     return;
   }
@@ -333,7 +336,8 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
   if (kind == EVS_SETTLE_PARK && sum.soonest_ms == UINT64_MAX)
     kind = EVS_SETTLE_RELEASE; /* held up before any of them failed */
   uint64_t delay = kind == EVS_SETTLE_PARK ? common_delay(carrier, sum.soonest_ms) : 0;
-  if (!write_letters(carrier, sum.letters) || (kind != EVS_SETTLE_ACK && !write_state(carrier, delay))) {
+  if (!write_letters(carrier, sum.letters) ||
+      (kind != EVS_SETTLE_ACK && !write_state(carrier, kind, delay))) {
     carrier->settlement = (evs_tp_settlement){0}; /* memory is short: all of it comes again */
     kind = EVS_SETTLE_RELEASE;
   }

@@ -494,7 +494,8 @@ static void give_up(evsi_order *order, evsi_outgoing *outgoing) {
     next = entry->all_next;
     if (entry->order != order || entry->token != 0)
       continue;
-    if (!entry->has_begun) {
+    if (!entry->has_begun || entry->suspicion == EVSI_SUSPECT_WAITS) {
+      evsi_suspect_forget(entry);
       evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
       continue;
     }

@@ -216,12 +216,12 @@ static void a_letter_that_blocks_leaves_its_entry_where_it_is(void **state) {
   const settled *dead = last(2);
   assert_int_equal(dead->kind, EVS_SETTLE_DEAD_LETTER);
   assert_true(dead->flags & EVS_SETTLE_STAYS);
-  assert_int_equal(json_integer_value(json_object_get(dead->state, "x")), 1);
+  assert_int_equal(json_integer_value(json_object_get(dead->state, "d")), 1);
   assert_string_equal(json_string_value(json_object_get(dead->record, "holds")), "lane");
   answer_with(&world.settled[0], 0);
   answer_with(dead, 0);
   assert_string_equal(taken_now(got), "");
-  come("1", "a", "{\"x\":2}"); /* somebody discarded it */
+  come("1", "a", "{\"d\":2}"); /* somebody discarded it */
   assert_int_equal(last(3)->kind, EVS_SETTLE_ACK);
   answer_with(last(3), 0);
   assert_string_equal(recalled_now(), "2 ");

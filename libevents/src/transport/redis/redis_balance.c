@@ -66,20 +66,23 @@ static bool list_members(sharing *all, const evsi_redis_stream *stream) {
   return all->own != NULL;
 }
 
-static bool list_streams(sharing *all, evsi_redis_stream *head) {
-  if (head->partition == EVS_PARTITION_NONE) {
-    all->streams[all->stream_count++] = head;
-    return head->state == EVSI_STREAM_LIVE;
-  }
-  for (int32_t i = 0;; i++) {
-    evsi_redis_stream *stream = evsi_redis_stream_find(all->group, head->topic, i);
-    if (!stream)
-      return true;
-    if (stream->state != EVSI_STREAM_LIVE && stream->state != EVSI_STREAM_RECOVER &&
-        stream->state != EVSI_STREAM_RECOVERING)
-      return false; /* when all are there */
+static bool is_joined(const evsi_redis_stream *stream) {
+  return stream->state == EVSI_STREAM_LIVE || stream->state == EVSI_STREAM_RECOVER ||
+         stream->state == EVSI_STREAM_RECOVERING;
+}
+
+/* Those of the topic, from the first one on; false: not all of them are joined yet. */
+static bool list_streams(sharing *all, const evsi_redis_stream *first) {
+  evsi_redis_group *group = all->group;
+  for (size_t i = 0; i < group->stream_count; i++) {
+    evsi_redis_stream *stream = group->streams[i];
+    if (!evsi_bytes_equal(stream->topic, first->topic))
+      continue;
+    if (!is_joined(stream))
+      return false;
     all->streams[all->stream_count++] = stream;
   }
+  return true;
 }
 
 static bool is_free(const evsi_redis_stream *stream) {
@@ -157,13 +160,21 @@ static void balance_topic(evsi_redis_group *group, evsi_redis_stream *head) {
   evsi_free(all.members);
 }
 
+/* Is it the first one of its topic? */
+static bool is_first(const evsi_redis_group *group, size_t index) {
+  for (size_t i = 0; i < index; i++) {
+    if (evsi_bytes_equal(group->streams[i]->topic, group->streams[index]->topic))
+      return false;
+  }
+  return true;
+}
+
 void evsi_redis_balance(evsi_redis_group *group) {
   if (!group->must_balance || group->is_leaving)
     return;
   group->must_balance = false;
   for (size_t i = 0; i < group->stream_count; i++) {
-    evsi_redis_stream *stream = group->streams[i];
-    if (stream->ordering != EVS_ORDER_NONE && stream->partition <= 0)
-      balance_topic(group, stream);
+    if (group->streams[i]->ordering != EVS_ORDER_NONE && is_first(group, i))
+      balance_topic(group, group->streams[i]);
   }
 }

@@ -62,7 +62,7 @@ bool evsi_redis_order_may_read(const evsi_redis_stream *stream) {
   if (stream->ordering == EVS_ORDER_NONE) /* what came before its order was known goes first */
     return !stream->is_order_asked || !stream->owed.first;
   /* What is pending comes before what is new. */
-  return is_valid(stream) && !stream->owed.first && stream->aside < ASIDE_MOST;
+  return is_valid(stream) && !stream->owed.first && !stream->is_more_owed && stream->aside < ASIDE_MOST;
 }
 
 static void tell_host(const evsi_redis_stream *stream, uint64_t until_ms) {
@@ -111,6 +111,7 @@ static void drop_waiting(evsi_redis_stream *stream) {
   }
   stream->owed = stream->recalled = (evsi_redis_flights){NULL, NULL};
   stream->aside = 0;
+  stream->is_more_owed = false;
 }
 
 void evsi_redis_order_set(evsi_redis_stream *stream, uint32_t ordering, uint32_t on_dead_letter) {
@@ -292,7 +293,8 @@ void evsi_redis_order_beat(evsi_redis_stream *stream, const evsi_redis_reply *an
   if (stream->hold != EVSI_HOLD_OWNED)
     return;
   tell_host(stream, until_of(stream));
-  if (others > 0 || evsi_redis_integer(evsi_redis_item(answer, 2)) > (int64_t)HASH_COUNT(stream->flights))
+  bool is_more = evsi_redis_integer(evsi_redis_item(answer, 2)) > (int64_t)HASH_COUNT(stream->flights);
+  if (others > 0 || (is_more && !stream->is_more_owed))
     stream->needs_recovery = true; /* something went to another member after all, or got lost on its way */
   if (evsi_redis_integer(evsi_redis_item(answer, 3)) > 0)
     evsi_redis_due_in(stream, 0);
