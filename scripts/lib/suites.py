@@ -29,6 +29,7 @@ SUPPRESSIONS = ROOT / "tests/support"
 PROCESSORS = os.cpu_count() or 1
 # Tests that own what they talk to: while one waits for a server or a deadline, others can work.
 AT_ONCE = 2 * PROCESSORS
+FAULT_SHARES = 3  # rows beside each other: they mostly wait
 NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
@@ -145,6 +146,9 @@ def table(long: bool) -> list[Suite]:
         Suite("integration", "C and Python against redis-server",
               (build(), (ctest("integration"), pytest("tests/integration", "--ignore-glob=*/cli_*_test.py",
                                                       "--ignore=tests/integration/cli_test.py")))),
+        Suite("faults", "what is killed, frozen, cut, filled up or deleted loses nothing; with --long writes docs/fault-report.md",
+              (build(), tuple(pytest("tests/fault", f"--share={n}/{FAULT_SHARES}") for n in range(1, FAULT_SHARES + 1)),
+               *((sh("python3", "tests/fault/report.py"),) if long else ())), packages=("TEST", "NODE")),
         Suite("dashboard", "the dashboard's server, held to its OpenAPI document", (build(), pytest("tests/dashboard")),
               packages=("TEST", "DASHBOARD")),
         Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs")),

@@ -44,6 +44,16 @@ class RedisServer:
                 self.process.wait()
         self.folder.cleanup()
 
+    def kill(self) -> None:
+        """Ends the process by SIGKILL and keeps port and folder."""
+        self.process.kill()
+        self.process.wait()
+
+    def again(self) -> None:
+        """Starts it again on the same port and folder, and waits until it answers."""
+        if not self._start():
+            raise RuntimeError("redis-server did not start again")
+
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
