@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -150,6 +150,20 @@ test('refuse resets new connections only', async (t) => {
   proxy.refuse();
   const second = await open(t, proxy);
   await until(() => second.isGone, 'the connection ended');
+  first.socket.write(PING);
+  await says(first, PONG);
+});
+
+test('redirect leads new connections to another server', async (t) => {
+  const proxy = await startProxy(t);
+  const other = createServer((socket) => socket.end('+other\r\n')).listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const first = await open(t, proxy);
+  first.socket.write(PING);
+  await says(first, PONG);
+  proxy.redirect(`redis://127.0.0.1:${other.address().port}`);
+  await says(await open(t, proxy), '+other\r\n');
   first.socket.write(PING);
   await says(first, PONG);
 });

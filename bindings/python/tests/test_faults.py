@@ -185,6 +185,22 @@ def test_refuse_resets_new_connections_only(proxy):
         assert read(third, len(PONG)) == PONG
 
 
+def test_redirect_leads_new_connections_to_another_server(proxy, redis_url):
+    with socket.socket() as other, connection(proxy) as first:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        first.sendall(PING)
+        assert read(first, len(PONG)) == PONG
+        proxy.redirect(f"redis://127.0.0.1:{other.getsockname()[1]}")
+        with connection(proxy) as second:
+            second.sendall(b"+hello\r\n")
+            accepted, _ = other.accept()
+            with accepted:
+                assert read(accepted, 8) == b"+hello\r\n"
+        first.sendall(PING)
+        assert read(first, len(PONG)) == PONG
+
+
 def test_delay_makes_late_and_keeps_the_order(proxy):
     proxy.delay(0.1, jitter=0.05)
     with connection(proxy) as opened:

@@ -143,7 +143,8 @@ class Link {
 }
 
 export class FaultProxy {
-  readonly #target: URL;
+  readonly #url: URL;
+  #target: URL;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #cuts: Cut[] = [];
@@ -160,16 +161,14 @@ export class FaultProxy {
   /** What was done to the connections, oldest first. */
   readonly record: Incident[] = [];
 
-  private constructor(target: URL) {
-    this.#target = target;
+  private constructor(url: URL) {
+    this.#url = this.#target = url;
     this.#server = createServer((client) => this.#serve(client));
   }
 
   /** A proxy in front of the server of this URL, on a free port of loopback. */
   static async start(url: string): Promise<FaultProxy> {
-    const target = new URL(url);
-    if (target.hostname === '') throw new TypeError(`a URL with a host is needed, such as redis://localhost:6379, got ${url}`);
-    const proxy = new FaultProxy(target);
+    const proxy = new FaultProxy(address(url));
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once('error', reject).listen(0, '127.0.0.1', resolve);
     });
@@ -193,7 +192,7 @@ export class FaultProxy {
 
   /** The URL of the server, by way of the proxy. */
   get url(): string {
-    const url = new URL(this.#target.href);
+    const url = new URL(this.#url.href);
     url.host = `127.0.0.1:${this.port}`;
     return url.href;
   }
@@ -234,6 +233,12 @@ export class FaultProxy {
   refuse(): void {
     this.#isRefusing = true;
     this.note('refuse', 'new connections');
+  }
+
+  /** New connections go to that server, as after a failover; those that are open stay. */
+  redirect(url: string): void {
+    this.#target = address(url);
+    this.note('redirect', `to ${this.#target.host}`);
   }
 
   /** Every piece of data takes so long, plus or minus `jitterMs`, in each direction; the order stays. */
@@ -342,6 +347,12 @@ export class FaultProxy {
       if (rate !== undefined) await sleep((piece.length / rate) * 1000);
     }
   }
+}
+
+function address(text: string): URL {
+  const url = new URL(text);
+  if (url.hostname === '') throw new TypeError(`a URL with a host is needed, such as redis://localhost:6379, got ${text}`);
+  return url;
 }
 
 function nameOf(words: readonly Buffer[]): string {

@@ -136,11 +136,8 @@ class FaultProxy:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.hostname is None:
-            raise ValueError(f"a URL with a host is needed, such as redis://localhost:6379, got {url!r}")
-        self._parts = parts
-        self._target = (parts.hostname, parts.port or 6379)
+        self._target = _address(url)
+        self._parts = urlsplit(url)
         self._loop: asyncio.AbstractEventLoop
         self._thread: Optional[threading.Thread] = None
         self._links: Set[_Link] = set()
@@ -225,6 +222,10 @@ class FaultProxy:
     def delay(self, seconds: float, jitter: float = 0.0) -> None:
         """Every piece of data takes so long, plus or minus `jitter`, in each direction; the order stays."""
         self._call(self._now(lambda: self._set_delay(seconds, jitter)))
+
+    def redirect(self, url: str) -> None:
+        """New connections go to that server, as after a failover; those that are open stay."""
+        self._call(self._now(lambda: self._set_target(url)))
 
     def throttle(self, bytes_per_second: Optional[float]) -> None:
         """No direction of a connection carries more than that. None: no limit."""
@@ -361,6 +362,10 @@ class FaultProxy:
         self._is_refusing = is_refusing
         self.note("refuse", "new connections" if is_refusing else "no more")
 
+    def _set_target(self, url: str) -> None:
+        self._target = _address(url)
+        self.note("redirect", f"to {self._target[0]}:{self._target[1]}")
+
     def _set_delay(self, seconds: float, jitter: float) -> None:
         self._delay, self._jitter = seconds, jitter
         self.note("delay", f"{seconds} s, jitter {jitter} s")
@@ -377,6 +382,13 @@ class FaultProxy:
         self._is_refusing, self._delay, self._jitter, self._rate = False, 0.0, 0.0, None
         self._open.set()
         self.note("heal", f"{len(self._links)} connections")
+
+
+def _address(url: str) -> Tuple[str, int]:
+    parts = urlsplit(url)
+    if parts.hostname is None:
+        raise ValueError(f"a URL with a host is needed, such as redis://localhost:6379, got {url!r}")
+    return parts.hostname, parts.port or 6379
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
