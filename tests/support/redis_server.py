@@ -19,6 +19,7 @@ class RedisServer:
 
     def __init__(self, *options: str) -> None:
         self.options = options
+        self.environment: dict[str, str] = {}  # more for the server's process, from its next start on
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> RedisServer:
@@ -65,7 +66,8 @@ class RedisServer:
     def _start(self) -> bool:
         command = ("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder.name,
                    "--save", "", "--appendonly", "no", *self.options)
-        self.process = subprocess.Popen(command, env=plain_environment(), stdin=subprocess.DEVNULL,
+        environment = {**plain_environment(), **self.environment}
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:

@@ -18,6 +18,8 @@ PAGE = 1000
 class Store:
     def __init__(self, url: str) -> None:
         self.url = url
+        # Of entries whose bodies went, or never were events: names for what becomes of them.
+        self.known: dict[str, str] = {}
 
     def ask(self, *words: str | int):
         with Connection(self.url) as connection:
@@ -44,7 +46,7 @@ class Store:
 
     def events(self, key: str = STREAM) -> list[str]:
         """Ids of the events in a stream, as often as they are there; an entry that is no event has its own id."""
-        return [event_id(fields) or entry for entry, fields in self.entries(key)]
+        return [event_id(fields) or self.known.get(original_id(fields)) or entry for entry, fields in self.entries(key)]
 
     # ---- the group ------------------------------------------------------------------------------------
 
@@ -95,6 +97,14 @@ class Store:
 def event_id(fields: dict[str, str]) -> str | None:
     try:
         return json.loads(fields["data"])["header"]["id"]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def original_id(letter: dict[str, str]) -> str | None:
+    """Which entry a dead letter was."""
+    try:
+        return json.loads(letter["dead"])["originalId"]
     except (KeyError, TypeError, ValueError):
         return None
 
