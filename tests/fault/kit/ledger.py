@@ -21,7 +21,8 @@ class Published:
     key: str
     seq: int
     body: str
-    outcomes: list[str] = dataclasses.field(default_factory=list)  # one for each time that it was sent
+    outcomes: list[str] = dataclasses.field(default_factory=list)
+    sent: int = 0  # how often; a program that died left fewer outcomes than that
 
     @property
     def is_stored(self) -> bool:
@@ -30,9 +31,11 @@ class Published:
     @property
     def is_refused(self) -> bool:
         """It is certainly not there: each time that it was sent, it was refused."""
-        return bool(self.outcomes) and set(self.outcomes) == {"refused"} and len(self.outcomes) == self.sent
+        return set(self.outcomes) == {"refused"} and len(self.outcomes) == self.sent
 
-    sent: int = 0
+    def joined(self, other: Published) -> Published:
+        """What two programs did with the same event."""
+        return dataclasses.replace(self, outcomes=self.outcomes + other.outcomes, sent=self.sent + other.sent)
 
 
 @dataclasses.dataclass

@@ -15,7 +15,6 @@ from .members import BUILD
 from .stage import Stage
 
 RESULTS = BUILD / "fault"
-QUIET_SECONDS = {"short": 3.0, "long": 5.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Row:
 
     number: int
     title: str
-    play: Callable[[Stage], None]
+    play: Callable[[Stage], Callable[[], None] | None]  # what it gives is called when all members have ended
     bound: str  # of repeats, in words: `play` sets the number
     variant: str = ""
     in_every_run: bool = False  # else with --long only
@@ -39,10 +38,12 @@ def play(row: Row, folder: Path, is_long: bool) -> None:
     """Plays a row; what fails says how to see it again."""
     seed = int(os.environ.get("EVS_FAULT_SEED") or secrets.randbelow(1 << 31))
     began = time.monotonic()
-    with Stage(folder, seed, row.server, QUIET_SECONDS["long" if is_long else "short"]) as stage:
+    with Stage(folder, seed, row.server, is_long) as stage:
         try:
-            row.play(stage)
+            last_look = row.play(stage)
             stage.settle()
+            if last_look:
+                last_look()
         except BaseException:
             print(f"row {row.name}, again with: EVS_FAULT_SEED={seed} python3 -m pytest tests/fault -k {row.name}")
             print(*(f"{member.name} said: {member.said()}" for member in stage.members if member.said()), sep="\n")

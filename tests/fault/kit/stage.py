@@ -5,6 +5,7 @@ end, which is the same for all: everything is handled, then nothing happens for 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import random
@@ -16,11 +17,12 @@ from pathlib import Path
 from redis_server import RedisServer, plain_environment
 
 from .checker import History, Promise, Verdict, check
-from .ledger import Published
+from .ledger import Published, Run
 from .members import BUILD, LANGUAGES, Member
 from .store import DEAD, GROUP, STREAM, Store
 
 SESSION_MS = 1000
+QUIET_SECONDS = {"short": 3.0, "long": 5.0}
 LIVE_SECONDS = 60.0  # until everything must be handled once the fault is over
 # What a member and its share of scripts may ask of the server in a second when there is nothing to do. At this
 # session time it beats three times in it; a loop without a pause makes thousands.
@@ -34,11 +36,12 @@ DIES = {"fail": -1, "throw": -1, "hang": -1}  # actions that end as a dead lette
 class Stage:
     """with Stage(folder, seed) as stage: row(stage); stage.settle()"""
 
-    def __init__(self, folder: Path, seed: int, options: Sequence[str] = (), quiet: float = 3.0) -> None:
+    def __init__(self, folder: Path, seed: int, options: Sequence[str] = (), is_long: bool = False) -> None:
         self.folder = folder
         self.seed = seed
         self.random = random.Random(seed)
-        self.quiet = quiet
+        self.is_long = is_long
+        self.quiet = QUIET_SECONDS["long" if is_long else "short"]
         self.promise = Promise()
         self.verdict = Verdict()
         self.members: list[Member] = []
@@ -147,12 +150,28 @@ class Stage:
 
     def published(self) -> dict[str, Published]:
         """By whomever, so far."""
-        return {id: event for member in self.members for id, event in member.ledger.read().published.items()}
+        found: dict[str, Published] = {}
+        for member in self.members:
+            for id, event in member.ledger.read().published.items():
+                found[id] = found[id].joined(event) if id in found else event
+        return found
 
     def unhandled(self) -> frozenset[str]:
         """Ids of stored events whose handlers have not ended well so far."""
-        handled = {run.id for member in self.members for run in member.ledger.read().runs if run.is_completed}
+        handled = {run.id for run in self.runs() if run.is_completed}
         return frozenset(id for id, event in self.published().items() if event.is_stored and id not in handled)
+
+    def repeated(self) -> collections.Counter[str]:
+        """Ids of events whose handlers ended well more than once so far, and how often beyond the first."""
+        counts = collections.Counter(run.id for run in self.runs() if run.is_completed)
+        return collections.Counter({id: count - 1 for id, count in counts.items() if count > 1})
+
+    def runs(self) -> list[Run]:
+        return [run for member in self.members for run in member.ledger.read().runs]
+
+    def told(self, member: Member, section: str, counter: str) -> int:
+        """What a member that was closed counted."""
+        return member.ledger.read().facts["stats"]["stats"][section][counter]
 
     def prove(self, what: str) -> None:
         """The fault happened, and this shows it: taken from the server, the kernel or the proxy."""
@@ -207,7 +226,7 @@ class Stage:
     def history(self) -> History:
         return History(
             published=self.published(),
-            runs=[run for member in self.members for run in member.ledger.read().runs],
+            runs=self.runs(),
             stored=self.store.events(STREAM),
             dead=self.store.events(DEAD),
             left=self.store.left(),
@@ -250,6 +269,5 @@ class Stage:
         for member in self.members:
             facts = member.ledger.read().facts
             if "stats" in facts:
-                told = facts["stats"]["stats"]["consumer"]["totalMessagesReceived"]
-                ran = len(member.ledger.runs)
+                told, ran = self.told(member, "consumer", "totalMessagesReceived"), len(member.ledger.runs)
                 assert told == ran, f"{member.name} counts {told} messages, its handlers {ran}"
