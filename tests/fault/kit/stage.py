@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from redis_server import RedisServer, plain_environment
 
@@ -30,6 +31,7 @@ CALM_COMMANDS = 120
 CPU_SHARE = 0.05  # of a processor, for a process whose server is away
 MORE_DESCRIPTORS = 3
 TYPE = "order.created"
+Thing = TypeVar("Thing")
 DIES = {"fail": -1, "throw": -1, "hang": -1}  # actions that end as a dead letter
 
 
@@ -49,6 +51,7 @@ class Stage:
         self.measures: dict[str, float] = {}
         self.transport: dict = {}  # more members of everybody's transport
         self._server = RedisServer(*options)
+        self._used = contextlib.ExitStack()
         self._events = 0
         self._names = 0
 
@@ -64,7 +67,12 @@ class Stage:
             if member.process.poll() is None:
                 member.process.kill()
                 member.process.wait()
+        self._used.close()
         self._server.__exit__()
+
+    def use(self, what: contextlib.AbstractContextManager[Thing]) -> Thing:
+        """What stands beside the server until the end of the row, such as a proxy."""
+        return self._used.enter_context(what)
 
     # ---- processes ------------------------------------------------------------------------------------
 
@@ -97,7 +105,8 @@ class Stage:
         return members
 
     def publisher(self, count: int, *, language: str = "", do: dict[int, dict] | None = None, keys: int = 10,
-                  pad: int = 0, config: dict | None = None, **options) -> Member:
+                  pad: int = 0, config: dict | None = None, environment: dict[str, str] | None = None,
+                  **options) -> Member:
         """A publisher of `count` events, not waited for. do: what the handler of event n does; options: batch, pause,
         again of the job's `publish`."""
         language = language or self.random.choice(LANGUAGES)
@@ -108,7 +117,7 @@ class Stage:
                 file.write(json.dumps(event) + "\n")
         self._events += count
         publish = {"events": str(path), "batch": 50, "pause": 0, **options}
-        return self.start(language, {"publish": publish, "config": config or {}})
+        return self.start(language, {"publish": publish, "config": config or {}}, environment)
 
     def event(self, n: int, keys: int, action: dict | None, pad: int) -> dict:
         """A line of a file of events. An action that ends as a dead letter is promised to."""

@@ -4,20 +4,17 @@ a while before. Members reach whoever serves under one address, that of a proxy.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 from libevents.testing.faults import FaultProxy
 from redis_server import RedisServer
 
 from kit.stage import Stage
 
 
-@contextlib.contextmanager
-def _replica(stage: Stage, link: FaultProxy) -> Iterator[RedisServer]:
-    with RedisServer("--replicaof", f"127.0.0.1 {link.port}", "--repl-ping-replica-period", "1") as replica:
-        stage.until(lambda: "state=online" in stage.store.info("replication").get("slave0", ""), "the replica follows")
-        yield replica
+def _replica(stage: Stage, link: FaultProxy) -> RedisServer:
+    following = ("--replicaof", f"127.0.0.1 {link.port}", "--repl-ping-replica-period", "1")
+    replica = stage.use(RedisServer(*following))
+    stage.until(lambda: "state=online" in stage.store.info("replication").get("slave0", ""), "the replica follows")
+    return replica
 
 
 def _take_over(stage: Stage, replica: RedisServer, front: FaultProxy) -> None:
@@ -35,30 +32,25 @@ def _take_over(stage: Stage, replica: RedisServer, front: FaultProxy) -> None:
 
 
 def _fail_over(stage: Stage, inbox: bool) -> None:
-    with FaultProxy(stage.server.url) as front, FaultProxy(stage.server.url) as link, _replica(stage, link) as replica:
-        stage.url = front.url
-        stage.consumers(delay=5, inbox=inbox)
-        publisher = stage.publisher(100_000, batch=20, pause=20)
-        stage.until(lambda: stage.completed() > 200, "events flow")
-        held, handled = len(stage.store.pending()), stage.completed()
-        known = frozenset(id for id, event in stage.published().items() if event.is_stored)
-        link.refuse()
-        link.drop()
-        stage.until(lambda: stage.completed() > handled + 200 or not _flows(stage, inbox), "events flow without a replica")
-        _take_over(stage, replica, front)
-        if not inbox:
-            stage.promise.repeats += stage.completed() - handled + held
-            stage.promise.overlaps += held
-            stage.promise.forgiven |= frozenset(stage.published()) - known
-        before = stage.completed()
-        stage.until(lambda: stage.completed() > before + 500, "events flow again")
-        stage.enough(publisher)
-        stage.settle()
-
-
-def _flows(stage: Stage, inbox: bool) -> bool:
-    """Does anything become known as stored? With `replicated` nothing does once the link is cut."""
-    return not inbox
+    front, link = (stage.use(FaultProxy(stage.server.url)) for _ in range(2))
+    replica = _replica(stage, link)
+    stage.url = front.url
+    stage.consumers(delay=5, inbox=inbox)
+    publisher = stage.publisher(100_000, batch=20, pause=20)
+    stage.until(lambda: stage.completed() > 200, "events flow")
+    held, handled = len(stage.store.pending()), stage.completed()
+    known = frozenset(id for id, event in stage.published().items() if event.is_stored)
+    link.refuse()
+    link.drop()
+    stage.until(lambda: stage.completed() > handled + 200, "events flow without a replica")
+    _take_over(stage, replica, front)
+    if not inbox:
+        stage.promise.repeats += stage.completed() - handled + held
+        stage.promise.overlaps += held
+        stage.promise.forgiven |= frozenset(stage.published()) - known
+    before = stage.completed()
+    stage.until(lambda: stage.completed() > before + 500, "events flow again")
+    stage.enough(publisher)
 
 
 def stored_by_the_primary(stage: Stage) -> None:
