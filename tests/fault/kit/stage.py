@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from redis_server import RedisServer, plain_environment
 
@@ -21,6 +22,7 @@ from .ledger import Published, Run
 from .members import BUILD, LANGUAGES, Member
 from .store import DEAD, GROUP, STREAM, Store
 
+T = TypeVar("T")
 SESSION_MS = 1000
 QUIET_SECONDS = {"short": 3.0, "long": 5.0}
 LIVE_SECONDS = 60.0  # until everything must be handled once the fault is over
@@ -49,6 +51,7 @@ class Stage:
         self.measures: dict[str, float] = {}
         self.transport: dict = {}  # more members of everybody's transport
         self._server = RedisServer(*options)
+        self._resources = contextlib.ExitStack()
         self._events = 0
         self._names = 0
 
@@ -65,6 +68,11 @@ class Stage:
                 member.process.kill()
                 member.process.wait()
         self._server.__exit__()
+        self._resources.close()
+
+    def enter(self, resource: contextlib.AbstractContextManager[T]) -> T:
+        """A proxy, a disk: until the stage ends."""
+        return self._resources.enter_context(resource)
 
     # ---- processes ------------------------------------------------------------------------------------
 
