@@ -14,5 +14,5 @@ def test_a_consumer_that_acknowledges_without_handling_is_caught(language, tmp_p
         stage.consumers(language, cheat=True)
         stage.publish(10)
         stage.prove("it cheats")
-        with pytest.raises(AssertionError, match=f"LOST 10|counts 10 messages, its handlers 0"):
+        with pytest.raises(AssertionError, match="LOST 10"):
             stage.settle()

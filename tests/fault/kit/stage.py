@@ -50,14 +50,13 @@ class Stage:
         self.proofs: list[str] = []
         self.measures: dict[str, float] = {}
         self.transport: dict = {}  # more members of everybody's transport
-        self._server = RedisServer(*options)
+        self.server = RedisServer(*options)
         self._resources = contextlib.ExitStack()
-        self._events = 0
         self._names = 0
 
     def __enter__(self) -> Stage:
         (self.folder / "marks").mkdir(parents=True)
-        self.server = self._server.__enter__()
+        self.server.__enter__()
         self.url = self.server.url  # that members are given; a row may put a proxy in between
         self.store = Store(self.server.url)
         return self
@@ -67,7 +66,7 @@ class Stage:
             if member.process.poll() is None:
                 member.process.kill()
                 member.process.wait()
-        self._server.__exit__()
+        self.server.__exit__()
         self._resources.close()
 
     def enter(self, resource: contextlib.AbstractContextManager[T]) -> T:
@@ -114,7 +113,6 @@ class Stage:
             for n in range(count):
                 event = self.event(n, keys, (do or {}).get(n), pad)
                 file.write(json.dumps(event) + "\n")
-        self._events += count
         publish = {"events": str(path), "batch": 50, "pause": 0, **options}
         return self.start(language, {"publish": publish, "config": config or {}})
 
@@ -226,9 +224,9 @@ class Stage:
         for member in self.members:
             if member.is_running:
                 member.stop()
-        self._look_at_counters()
         self.verdict = check(self.history(), self.promise)
         assert not self.verdict.findings, "\n".join(self.verdict.findings)
+        self._look_at_counters()
         return self.verdict
 
     def history(self) -> History:
