@@ -37,6 +37,7 @@ class Member:
         folder = Path(job["folder"])
         self.ledger = Ledger(folder / f"{self.name}.ledger", self.name)
         self.died: float | None = None  # when it was certainly dead, if it did not end by itself
+        self.descriptors_when_ready: int | None = None
         self._errors = folder / f"{self.name}.err"
         path = folder / f"{self.name}.job"
         path.write_text(json.dumps(job))

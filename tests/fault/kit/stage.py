@@ -100,7 +100,7 @@ class Stage:
         members = [self.consumer(language, **more) for language in languages or LANGUAGES]
         self.until(lambda: all(member.has("ready") for member in members), "members are ready")
         for member in members:
-            self.measures[f"descriptors of {member.name}"] = member.descriptors()
+            member.descriptors_when_ready = member.descriptors()
         return members
 
     def publisher(self, count: int, *, language: str = "", do: dict[int, dict] | None = None, keys: int = 10,
@@ -226,6 +226,7 @@ class Stage:
                 member.stop()
         self.verdict = check(self.history(), self.promise)
         assert not self.verdict.findings, "\n".join(self.verdict.findings)
+        assert self.verdict.handled, "nothing was stored and handled, so nothing was shown"
         self._look_at_counters()
         return self.verdict
 
@@ -257,10 +258,8 @@ class Stage:
     def _look_at_resources(self) -> None:
         alive = {member.name: member for member in self.members if member.is_running}
         for name, member in alive.items():
-            before = self.measures.pop(f"descriptors of {name}", None)
-            if before is not None:
-                now = member.descriptors()
-                assert now <= before + MORE_DESCRIPTORS, f"{name} had {before:.0f} descriptors and has {now}"
+            before, now = member.descriptors_when_ready, member.descriptors()
+            assert before is None or now <= before + MORE_DESCRIPTORS, f"{name} had {before} descriptors and has {now}"
         dead = [name for name in self.store.consumers() if name.partition("#")[0] not in alive] if self.store.group() else []
         assert not dead or not alive, f"consumers of nobody are left in the group: {dead}"
 

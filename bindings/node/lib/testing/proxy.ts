@@ -328,7 +328,7 @@ export class FaultProxy {
       turn = turn.then(() => pass(data, due));
     });
     from.on('end', () => {
-      turn = turn.then(() => this.#wait(0)).then(() => link.isSilent || link.close());
+      turn = turn.then(() => this.#wait(0)).then(() => (link.isSilent ? undefined : link.close()));
     });
   }
 
