@@ -24,7 +24,6 @@ PROGRAMS = {
 LANGUAGES = tuple(PROGRAMS)
 SHOWN_BYTES = 2000  # of what a program said on stderr, when it failed
 PR_SET_PDEATHSIG = 1
-FREEZE_SECONDS = 20.0
 LIBC = ctypes.CDLL(None)
 
 
@@ -38,6 +37,7 @@ class Member:
         folder = Path(job["folder"])
         self.ledger = Ledger(folder / f"{self.name}.ledger", self.name)
         self.died: float | None = None  # when it was certainly dead, if it did not end by itself
+        self.descriptors_when_ready: int | None = None
         self._errors = folder / f"{self.name}.err"
         path = folder / f"{self.name}.job"
         path.write_text(json.dumps(job))
@@ -68,13 +68,6 @@ class Member:
         self.process.wait()
         self.died = time.monotonic()
 
-    def freeze(self) -> None:
-        """SIGSTOP, and waits until it stands still."""
-        freeze(self.pid)
-
-    def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-
     def stop(self, seconds: float = 30.0) -> None:
         """SIGTERM; it closes and ends well."""
         self.process.send_signal(signal.SIGTERM)
@@ -94,19 +87,6 @@ class Member:
 
     def threads(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/task"))
-
-
-def freeze(pid: int) -> None:
-    """SIGSTOP; returns when every thread stands still."""
-    os.kill(pid, signal.SIGSTOP)
-    deadline = time.monotonic() + FREEZE_SECONDS
-    while any(state_of(task) not in "Tt" for task in Path(f"/proc/{pid}/task").iterdir()):
-        assert time.monotonic() < deadline, f"process {pid} did not stop"
-        time.sleep(0.001)
-
-
-def state_of(task: Path) -> str:
-    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def die_with_parent() -> None:

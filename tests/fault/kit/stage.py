@@ -22,6 +22,7 @@ from .ledger import Published, Run
 from .members import BUILD, LANGUAGES, Member
 from .store import DEAD, GROUP, STREAM, Store
 
+T = TypeVar("T")
 SESSION_MS = 1000
 QUIET_SECONDS = {"short": 3.0, "long": 5.0}
 LIVE_SECONDS = 60.0  # until everything must be handled once the fault is over
@@ -31,7 +32,6 @@ CALM_COMMANDS = 120
 CPU_SHARE = 0.05  # of a processor, for a process whose server is away
 MORE_DESCRIPTORS = 3
 TYPE = "order.created"
-Thing = TypeVar("Thing")
 DIES = {"fail": -1, "throw": -1, "hang": -1}  # actions that end as a dead letter
 
 
@@ -50,14 +50,13 @@ class Stage:
         self.proofs: list[str] = []
         self.measures: dict[str, float] = {}
         self.transport: dict = {}  # more members of everybody's transport
-        self._server = RedisServer(*options)
-        self._used = contextlib.ExitStack()
-        self._events = 0
+        self.server = RedisServer(*options)
+        self._resources = contextlib.ExitStack()
         self._names = 0
 
     def __enter__(self) -> Stage:
         (self.folder / "marks").mkdir(parents=True)
-        self.server = self._server.__enter__()
+        self.server.__enter__()
         self.url = self.server.url  # that members are given; a row may put a proxy in between
         self.store = Store(self.server.url)
         return self
@@ -67,12 +66,12 @@ class Stage:
             if member.process.poll() is None:
                 member.process.kill()
                 member.process.wait()
-        self._used.close()
-        self._server.__exit__()
+        self.server.__exit__()
+        self._resources.close()
 
-    def use(self, what: contextlib.AbstractContextManager[Thing]) -> Thing:
-        """What stands beside the server until the end of the row, such as a proxy."""
-        return self._used.enter_context(what)
+    def enter(self, resource: contextlib.AbstractContextManager[T]) -> T:
+        """A proxy, a disk: until the stage ends."""
+        return self._resources.enter_context(resource)
 
     # ---- processes ------------------------------------------------------------------------------------
 
@@ -101,7 +100,7 @@ class Stage:
         members = [self.consumer(language, **more) for language in languages or LANGUAGES]
         self.until(lambda: all(member.has("ready") for member in members), "members are ready")
         for member in members:
-            self.measures[f"descriptors of {member.name}"] = member.descriptors()
+            member.descriptors_when_ready = member.descriptors()
         return members
 
     def publisher(self, count: int, *, language: str = "", do: dict[int, dict] | None = None, keys: int = 10,
@@ -115,7 +114,6 @@ class Stage:
             for n in range(count):
                 event = self.event(n, keys, (do or {}).get(n), pad)
                 file.write(json.dumps(event) + "\n")
-        self._events += count
         publish = {"events": str(path), "batch": 50, "pause": 0, **options}
         return self.start(language, {"publish": publish, "config": config or {}}, environment)
 
@@ -227,9 +225,10 @@ class Stage:
         for member in self.members:
             if member.is_running:
                 member.stop()
-        self._look_at_counters()
         self.verdict = check(self.history(), self.promise)
         assert not self.verdict.findings, "\n".join(self.verdict.findings)
+        assert self.verdict.handled, "nothing was stored and handled, so nothing was shown"
+        self._look_at_counters()
         return self.verdict
 
     def history(self) -> History:
@@ -260,10 +259,8 @@ class Stage:
     def _look_at_resources(self) -> None:
         alive = {member.name: member for member in self.members if member.is_running}
         for name, member in alive.items():
-            before = self.measures.pop(f"descriptors of {name}", None)
-            if before is not None:
-                now = member.descriptors()
-                assert now <= before + MORE_DESCRIPTORS, f"{name} had {before:.0f} descriptors and has {now}"
+            before, now = member.descriptors_when_ready, member.descriptors()
+            assert before is None or now <= before + MORE_DESCRIPTORS, f"{name} had {before} descriptors and has {now}"
         dead = [name for name in self.store.consumers() if name.partition("#")[0] not in alive] if self.store.group() else []
         assert not dead or not alive, f"consumers of nobody are left in the group: {dead}"
 

@@ -60,6 +60,8 @@ class Store:
     def pending(self) -> list[tuple[str, str]]:
         """(id of the entry, consumer) of all that the group was given and did not settle."""
         found: list[tuple[str, str]] = []
+        if self.group() is None:
+            return found
         start = "-"
         with Connection(self.url) as connection:
             while page := connection.ask("XPENDING", STREAM, GROUP, start, "+", PAGE):

@@ -12,7 +12,7 @@ from kit.stage import Stage
 
 def _replica(stage: Stage, link: FaultProxy) -> RedisServer:
     following = ("--replicaof", f"127.0.0.1 {link.port}", "--repl-ping-replica-period", "1")
-    replica = stage.use(RedisServer(*following))
+    replica = stage.enter(RedisServer(*following))
     stage.until(lambda: "state=online" in stage.store.info("replication").get("slave0", ""), "the replica follows")
     return replica
 
@@ -22,6 +22,7 @@ def _take_over(stage: Stage, replica: RedisServer, front: FaultProxy) -> None:
     primary = stage.server
     at = int(stage.store.info("replication")["master_repl_offset"])
     primary.kill()
+    primary.__exit__()
     replica.cli("REPLICAOF", "NO", "ONE")
     stage.server = replica
     stage.store.url = replica.url
@@ -32,7 +33,7 @@ def _take_over(stage: Stage, replica: RedisServer, front: FaultProxy) -> None:
 
 
 def _fail_over(stage: Stage, inbox: bool) -> None:
-    front, link = (stage.use(FaultProxy(stage.server.url)) for _ in range(2))
+    front, link = (stage.enter(FaultProxy(stage.server.url)) for _ in range(2))
     replica = _replica(stage, link)
     stage.url = front.url
     stage.consumers(delay=5, inbox=inbox)

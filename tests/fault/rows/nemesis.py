@@ -121,7 +121,7 @@ class Nemesis:
 def everything_breaks(stage: Stage) -> None:
     """Every few seconds one of thirteen faults, for twenty minutes; three publishers, five consumers."""
     stage.transport |= {"idempotent": True, "commandTimeout": 1000}
-    proxy = stage.use(FaultProxy(stage.server.url))
+    proxy = stage.enter(FaultProxy(stage.server.url))
     stage.url = proxy.url
     nemesis = Nemesis(stage, proxy)
     nemesis.begin()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kit.members import LANGUAGES, Member
 from kit.stage import SESSION_MS, Stage
+from libevents.testing.faults import frozen
 
 KILLS = 20
 
@@ -80,12 +81,12 @@ def kill_before_the_first_handler(stage: Stage) -> None:
     for language in LANGUAGES:
         [victim] = stage.consumers(language)
         stage.until(lambda: int(stage.store.info("clients")["blocked_clients"]) > 0, "it waits for events")
-        victim.freeze()
-        stage.publish(20)
-        count += 20
-        stage.until(lambda: stage.store.pending_of(victim.name), "the server has given it events")
-        held = len(stage.store.pending_of(victim.name))
-        victim.kill()
+        with frozen(victim.pid):
+            stage.publish(20)
+            count += 20
+            stage.until(lambda: stage.store.pending_of(victim.name), "the server has given it events")
+            held = len(stage.store.pending_of(victim.name))
+            victim.kill()
         assert victim.ledger.read().runs == []
         stage.prove(f"SIGKILL of {victim.name}, frozen since before {held} entries were given to it")
         [other] = stage.consumers("c")
@@ -120,14 +121,13 @@ def freeze_consumers(stage: Stage) -> Callable[[], None]:
     publisher = stage.publisher(100_000, batch=10, pause=30)
     for victim in working:
         stage.until(lambda: any(run.end is None for run in victim.ledger.read().runs), f"{victim.name} is at work")
-        victim.freeze()
-        held = len(stage.store.pending_of(victim.name))
-        stage.until(lambda: not stage.store.pending_of(victim.name), "others take over")
-        stage.prove(f"SIGSTOP of {victim.name} until others had all {held} of its entries")
-        stage.promise.repeats += held
-        stage.promise.overlaps += held
-        done = stage.completed(victim)
-        victim.thaw()
+        with frozen(victim.pid):
+            held = len(stage.store.pending_of(victim.name))
+            stage.until(lambda: not stage.store.pending_of(victim.name), "others take over")
+            stage.prove(f"SIGSTOP of {victim.name} until others had all {held} of its entries")
+            stage.promise.repeats += held
+            stage.promise.overlaps += held
+            done = stage.completed(victim)
         stage.until(lambda: stage.completed(victim) > done + held, f"{victim.name} works again")
     stage.enough(publisher)
 
@@ -145,10 +145,9 @@ def freeze_publishers(stage: Stage) -> None:
     for language in LANGUAGES:
         publisher = stage.publisher(4000, language=language, batch=200, config=limits)
         stage.until(lambda: under_way(publisher) > 0, "events are under way")
-        publisher.freeze()
-        asleep = under_way(publisher)
-        time.sleep(3 * SESSION_MS / 1000)  # this is the fault, nothing is waited for
-        publisher.thaw()
+        with frozen(publisher.pid):
+            asleep = under_way(publisher)
+            time.sleep(3 * SESSION_MS / 1000)  # how long it stands still
         stage.done(publisher)
         outcomes = [outcome for event in publisher.ledger.published.values() for outcome in event.outcomes]
         stage.prove(f"SIGSTOP of {publisher.name} for {3 * SESSION_MS} ms with {asleep} events under way")
@@ -171,11 +170,11 @@ def storm(stage: Stage) -> None:
                   for language in LANGUAGES]
     for kill in range(STORM_KILLS):
         due = time.monotonic() + STORM_SECONDS
-        if stage.random.randrange(8) < 5:
-            kill_one(stage, consumers, options={"prefetch": 200})
-        else:
-            at = stage.random.randrange(len(publishers))
+        at = stage.random.randrange(len(consumers) + len(publishers))
+        if at < len(publishers) and not publishers[at].has("done"):
             publishers[at] = replace_publisher(stage, publishers[at])
+        else:
+            kill_one(stage, consumers, options={"prefetch": 200})
         time.sleep(max(0.0, due - time.monotonic()))  # the pace of the storm
     stage.until(lambda: all(each.has("done") for each in publishers), "all is published", seconds=300)
     stage.until(stage.store.is_drained, "all is handled", seconds=300)
@@ -183,9 +182,6 @@ def storm(stage: Stage) -> None:
 
 def replace_publisher(stage: Stage, victim: Member) -> Member:
     """Kills a publisher; another sends what was not yet reported as stored."""
-    stage.until(lambda: victim.has("ready"), f"{victim.name} is ready")
-    if victim.has("done"):
-        return victim
     victim.kill()
     stage.prove(f"SIGKILL of {victim.name} with {under_way(victim)} events under way")
     known = {id for id, event in victim.ledger.read().published.items() if event.is_stored}

@@ -3,21 +3,24 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kit.members import BUILD, LANGUAGES, Member, freeze
+import pytest
+from kit.disk import Disk, refusal, small_disk
+from kit.members import BUILD, LANGUAGES, Member
 from kit.stage import Stage
 from kit.store import GROUP, STREAM
+from libevents.testing.faults import frozen
 from redis_server import plain_environment
 
 AWAY_SECONDS = 2.0
 PREFETCH = 50  # the most that a member holds, and so the most that one fault repeats for each
 CONNECTIONS = 3  # of a member: reading, all else, and one that is being made
 BIG = "x" * 100_000
+DISK_BYTES = 256 * 1024 * 1024
 
 
 def at_work(stage: Stage) -> tuple[list[Member], list[Member]]:
@@ -90,10 +93,8 @@ def freeze_server(stage: Stage) -> None:
     stage.promise.repeats += PREFETCH * len(LANGUAGES)
     connections = int(stage.store.info("stats")["total_connections_received"])
     seconds = 10.0 if stage.is_long else 4.0
-    freeze(stage.server.process.pid)
-    with stage.calm("while the server stands still"):
+    with frozen(stage.server.process.pid), stage.calm("while the server stands still"):
         time.sleep(seconds)  # how long it stands still
-    stage.server.process.send_signal(signal.SIGCONT)
     goes_on(stage)
     made = int(stage.store.info("stats")["total_connections_received"]) - connections
     stage.prove(f"SIGSTOP of redis-server for {seconds:.0f} s; {made} connections were made anew")
@@ -118,6 +119,46 @@ def refuse_writes_after_a_failed_save(stage: Stage) -> None:
     stage.until(lambda: saves(stage), "saving works")
     goes_on(stage)
     stage.enough(*publishers)
+
+
+def fill_disk(stage: Stage) -> None:
+    """The disk is full: the server takes no writes, acknowledgements included, until there is room again."""
+    disk = give_disk(stage, "everysec")
+    _, publishers = at_work(stage)
+    taken = disk.fill()
+    stand_still(stage, "MISCONF")
+    disk.free()
+    stage.prove(f"the server's disk was full: {taken} bytes were taken")
+    goes_on(stage)
+    stage.enough(*publishers)
+
+
+def fill_disk_that_is_synced_always(stage: Stage) -> None:
+    """The disk is full and each write has to be on it: the server ends, and is started when there is room again."""
+    disk = give_disk(stage, "always")
+    stage.promise.repeats += PREFETCH * len(LANGUAGES)
+    _, publishers = at_work(stage)
+    taken = disk.fill()
+    stage.until(lambda: stage.server.process.poll() is not None, "the server ends")
+    stage.prove(f"redis-server ended with {stage.server.process.poll()}: its disk was full, {taken} bytes were taken")
+    with stage.calm("while the server is away"):
+        time.sleep(AWAY_SECONDS)  # how long it is away
+    disk.free()
+    stage.server.again()
+    goes_on(stage)
+    stage.enough(*publishers)
+
+
+def give_disk(stage: Stage, fsync: str) -> Disk:
+    """The server, which nobody uses yet, gets a small disk for its append-only file."""
+    folder = stage.folder / "disk"
+    if reason := refusal(folder):
+        pytest.skip(reason)
+    disk = stage.enter(small_disk(folder, DISK_BYTES))
+    stage.server.kill()
+    stage.server.options += ("--dir", str(folder), "--appendonly", "yes", "--appendfsync", fsync)
+    stage.server.again()
+    return disk
 
 
 def saves(stage: Stage) -> bool:

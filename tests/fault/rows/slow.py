@@ -17,7 +17,7 @@ SLEEP_SECONDS = 5
 def slow_network(stage: Stage) -> None:
     """200 ms there and back, now more, now less, and 10 kB/s: slow, and nobody is taken for dead."""
     stage.transport["sessionTimeout"] = 3000
-    proxy = stage.use(FaultProxy(stage.server.url))
+    proxy = stage.enter(FaultProxy(stage.server.url))
     stage.url = proxy.url
     stage.consumers()
     proxy.delay(0.1, jitter=0.05)

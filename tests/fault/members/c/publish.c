@@ -6,7 +6,7 @@
 
 #include "member.h"
 
-enum { BATCH_MAX = 1000, LINE_MAX = 1 << 20 };
+enum { BATCH_MAX = 1000, LINE_MAX = 1 << 20, WAIT_MS = 120000 }; /* beyond every event's own time limit */
 
 /* What became of an event, by EVS_OUTCOME_…. */
 static const char *const outcomes[] = {"unknown", "stored", "refused", "unknown"};
@@ -48,7 +48,7 @@ static void send_once(member *self, letters *batch) {
                             .key = text_of(line, "key")};
     member_write(self, "sending", json_copy(batch->lines[i]));
   }
-  if (evs_publish_wait(self->system, events, batch->count, 0, &answer, &error) != EVS_OK)
+  if (evs_publish_wait(self->system, events, batch->count, WAIT_MS, &answer, &error) != EVS_OK)
     member_fail("publish", error);
   const evs_report *reports = evs_batch_reports(answer, &count);
   for (size_t i = 0; i < count; i++) {
