@@ -37,7 +37,7 @@ def _unfinished(stage: Stage) -> frozenset[str]:
 
 
 def _goes_on(stage: Stage, publisher: Member) -> None:
-    """Events that are published from now on are handled, and soon nobody is in a hurry."""
+    """Events that are published from now on are handled."""
     before = stage.completed()
     stage.until(lambda: stage.completed() > before + 500, "events flow again")
     stage.enough(publisher)
@@ -52,8 +52,7 @@ def _lose(stage: Stage, *command: str) -> None:
         stage.store.ask(*command)
         stage.promise.forgiven |= _unfinished(stage)
     stage.prove(f"{' '.join(command)} of {entries} entries")
-    with stage.few_commands("behind it"):
-        _goes_on(stage, publisher)
+    _goes_on(stage, publisher)
 
 
 def flushall(stage: Stage) -> None:
