@@ -12,6 +12,7 @@ from rows import (
     handlers,
     input,
     leaving,
+    memory,
     nemesis,
     network,
     operating,
@@ -24,6 +25,7 @@ from rows import (
 
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
 AOF_ALWAYS = ("--appendonly", "yes", "--appendfsync", "always")
+DEBUG = ("--enable-debug-command", "local")
 HELD = "what the members held"
 
 ROWS = [
@@ -59,7 +61,7 @@ ROWS = [
     Row(19, "the answer to a move to the dead letters is cut off", network.cut_answers_to_dead_letters, "none",
         in_every_run=True),
     Row(21, "the network is slow: 200 ms there and back, 10 kB/s", slow.slow_network, "none"),
-    Row(22, "redis-server sleeps for 5 s", slow.server_sleeps, "what the members held"),
+    Row(22, "redis-server sleeps for 5 s", slow.server_sleeps, "what the members held", server=DEBUG),
     Row(22, "redis-server is busy with a script", slow.server_is_busy, "what the members held", variant="busy"),
     Row(23, "FLUSHALL under load", state.flushall, "none", in_every_run=True),
     Row(24, "the stream is deleted under load", state.stream_deleted, "none"),
@@ -78,11 +80,15 @@ ROWS = [
     Row(35, "entries that are wrong in every way", input.malformed_entries, "none", in_every_run=True),
     Row(36, "huge bodies", input.huge_bodies, "none"),
     Row(37, "bodies at the edges of JSON", input.edges_of_json, "none"),
+    Row(37, "the same on the memory transport", memory.edges_of_json, "none", variant="memory"),
     Row(38, "handlers that take three sessions", handlers.slow_handlers, "none", in_every_run=True),
+    Row(38, "the same on the memory transport", memory.slow_handlers, "none", variant="memory", in_every_run=True),
     Row(39, "handlers that never end", handlers.hanging_handlers, "none", in_every_run=True),
+    Row(39, "the same on the memory transport", memory.hanging_handlers, "none", variant="memory", in_every_run=True),
     Row(40, "handlers that throw anything, exponential pauses", handlers.throwing_handlers, "none", in_every_run=True),
     Row(40, "handlers that throw anything, fixed pauses", handlers.throwing_handlers_at_a_fixed_pace, "none",
         variant="fixed", in_every_run=True),
+    Row(40, "the same on the memory transport", memory.throwing_handlers, "none", variant="memory", in_every_run=True),
     Row(41, "handlers that end their process", handlers.crashing_handlers, "what the crashed ones held", in_every_run=True),
     Row(42, "a consumer without memory", scarce.memory_limit, "none"),
     Row(43, "members without descriptors", scarce.descriptors_used_up, "what the members held"),
@@ -92,6 +98,7 @@ ROWS = [
     Row(44, "the same on the memory transport", forking.forks_under_load_in_memory, "none", variant="memory",
         in_every_run=True),
     Row(45, "SIGTERM under load", leaving.told_to_go, "none", in_every_run=True),
+    Row(45, "the same on the memory transport", memory.told_to_go, "none", variant="memory", in_every_run=True),
     Row(46, "SIGTERM twice, then SIGKILL", leaving.told_twice_then_killed, "what the killed ones held"),
     Row(47, "two processes with one consumer name", leaving.one_name_for_two, "none"),
     Row(48, "a rolling restart", leaving.rolling_restart, "none"),
@@ -101,7 +108,7 @@ ROWS = [
     Row(53, "a replay beside live traffic", operating.replay_beside_live_traffic, "none"),
     Row(54, "retention while a group is an hour behind", operating.retention_while_a_group_is_behind, "none"),
     Row(55, "everything, one after the other, for 20 minutes", nemesis.everything_breaks,
-        "what all consumers held, at each fault", server=AOF),
+        "what all consumers held, at each fault", server=AOF + DEBUG),
 ]
 
 # Rows whose faults come with a part of the library that is not there yet.

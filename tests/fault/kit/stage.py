@@ -109,13 +109,17 @@ class Stage:
         """A publisher of `count` events, not waited for. do: what the handler of event n does; options: batch, pause,
         again of the job's `publish`."""
         language = language or self.random.choice(LANGUAGES)
+        path = self.file_of_events(count, keys, do or {}, pad)
+        publish = {"events": str(path), "batch": 50, "pause": 0, **options}
+        return self.start(language, {"publish": publish, "config": config or {}}, environment)
+
+    def file_of_events(self, count: int, keys: int, do: dict[int, dict], pad: int) -> Path:
+        """The events of the next program that is started."""
         path = self.folder / f"{self._names + 1}.events"
         with path.open("w") as file:
             for n in range(count):
-                event = self.event(n, keys, (do or {}).get(n), pad)
-                file.write(json.dumps(event) + "\n")
-        publish = {"events": str(path), "batch": 50, "pause": 0, **options}
-        return self.start(language, {"publish": publish, "config": config or {}}, environment)
+                file.write(json.dumps(self.event(n, keys, do.get(n), pad)) + "\n")
+        return path
 
     def event(self, n: int, keys: int, action: dict | None, pad: int) -> dict:
         """A line of a file of events. An action that ends as a dead letter is promised to."""
@@ -175,6 +179,13 @@ class Stage:
 
     def runs(self) -> list[Run]:
         return [run for member in self.members for run in member.ledger.read().runs]
+
+    def runs_of_each(self) -> dict[str, list[Run]]:
+        """By the id of the event, the earliest first."""
+        found: dict[str, list[Run]] = collections.defaultdict(list)
+        for run in sorted(self.runs(), key=lambda each: each.start):
+            found[run.id].append(run)
+        return found
 
     def told(self, member: Member, section: str, counter: str) -> int:
         """What a member that was closed counted."""

@@ -99,7 +99,7 @@ class Store:
 def event_id(fields: dict[str, str]) -> str | None:
     try:
         return json.loads(fields["data"])["header"]["id"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import collections
-import itertools
 
 from kit.ledger import Run
 from kit.members import Member
@@ -56,17 +55,16 @@ def _throw(stage: Stage, retry: dict, pauses_ms: list[int]) -> None:
     always = {n: {"throw": -1} for n in range(2, 200, 20)}
     publisher = stage.publish(200, do=once | always)
     stage.until(stage.store.is_drained, "all is handled")
-    in_order = sorted(stage.runs(), key=lambda run: (run.id, run.start))
-    runs = {id: list(each) for id, each in itertools.groupby(in_order, lambda run: run.id)}
+    runs = stage.runs_of_each()
     for n in range(200):
         failures = once.get(n, {"throw": RETRIES + 1} if n in always else {"throw": 0})["throw"]
-        _check_attempts(runs[_id(publisher, n)], failures, pauses_ms)
+        check_attempts(runs[id_of(publisher, n)], failures, pauses_ms)
     assert all(member.is_running for member in members)
     failed = sum(not run.is_ok for run in stage.runs())
     stage.prove(f"{failed} handlers threw")
 
 
-def _check_attempts(runs: list[Run], failures: int, pauses_ms: list[int]) -> None:
+def check_attempts(runs: list[Run], failures: int, pauses_ms: list[int]) -> None:
     expected = min(failures, RETRIES) + 1
     assert [run.attempt for run in runs] == list(range(1, expected + 1)), f"{runs[0].id}: attempts {[run.attempt for run in runs]}"
     for before, after, pause in zip(runs, runs[1:], pauses_ms):
@@ -80,7 +78,7 @@ def crashing_handlers(stage: Stage) -> None:
     poison = {40 + 40 * n: {"die": how, "times": 99} for n, how in enumerate(("segv", "abort", "kill"))}
     stage.consumers(delay=5)
     publisher = stage.publisher(200, batch=10, pause=50, do=poison)
-    ids = frozenset(_id(publisher, n) for n in poison)
+    ids = frozenset(id_of(publisher, n) for n in poison)
     stage.promise.dying |= ids
     crashes = _keep_running(stage, CRASHING * (MAX_CRASHES + 1))
     stage.done(publisher)
@@ -89,7 +87,7 @@ def crashing_handlers(stage: Stage) -> None:
     stage.prove(f"{crashes} processes crashed, of {len(poison)} events")
 
 
-def _id(publisher: Member, n: int) -> str:
+def id_of(publisher: Member, n: int) -> str:
     """The n-th event of a publisher."""
     return f"e{publisher.name.rpartition('-')[2]}-{n}"
 

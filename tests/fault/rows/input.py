@@ -5,6 +5,7 @@ bodies at the edges of what JSON can say."""
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import libevents
 
@@ -14,6 +15,7 @@ from kit.stage import TYPE, Stage
 from kit.store import DEAD
 
 MIB = 1 << 20
+COPIES = 9
 HEADER = {"id": "", "type": TYPE, "origin": "hand", "timestamp": "2026-01-01T00:00:00.000Z", "version": "1"}
 
 
@@ -109,11 +111,10 @@ def edges_of_json(stage: Stage) -> None:
     JSON is refused everywhere."""
     stage.consumers()
     for language in LANGUAGES:
-        _publish_bodies(stage, language)
+        job = {"publish": {"events": str(file_of_bodies(stage, language)), "batch": 1, "pause": 0}}
+        stage.done(stage.start(language, job))
     stage.until(stage.store.is_drained, "all is handled")
-    outcomes = {id: event.outcomes for id, event in stage.published().items()}
-    wrong = {id: each for id, each in outcomes.items() if each != ["refused" if "-bad-" in id else "stored"]}
-    assert not wrong, wrong
+    outcomes_are_right(stage)
     hashes = {}
     for _, fields in stage.store.entries():
         document = fields["data"]
@@ -122,11 +123,18 @@ def edges_of_json(stage: Stage) -> None:
     stage.prove(f"{len(EDGES)} bodies from each language, {len(REFUSED)} refused in each")
 
 
-def _publish_bodies(stage: Stage, language: str) -> None:
+def outcomes_are_right(stage: Stage) -> None:
+    """What is no JSON was refused, all else stored."""
+    outcomes = {id: event.outcomes for id, event in stage.published().items()}
+    wrong = {id: each for id, each in outcomes.items() if each != ["refused" if "-bad-" in id else "stored"]}
+    assert not wrong, wrong
+
+
+def file_of_bodies(stage: Stage, language: str) -> Path:
+    """Events with these bodies, several of each so that every member gets some."""
     path = stage.folder / f"{language}.bodies"
-    lines = [(f"{language}-{n}-{copy}", body) for n, body in enumerate(EDGES) for copy in range(9)]
+    lines = [(f"{language}-{n}-{copy}", body) for n, body in enumerate(EDGES) for copy in range(COPIES)]
     lines += [(f"{language}-bad-{n}", body) for n, body in enumerate(REFUSED)]
-    with path.open("w") as file:
-        for id, body in lines:
-            file.write(_text({"id": id, "key": id, "seq": 0, "type": TYPE, "body": body}) + "\n")
-    stage.done(stage.start(language, {"publish": {"events": str(path), "batch": 1, "pause": 0}}))
+    events = ({"id": id, "key": id, "seq": 0, "type": TYPE, "body": body} for id, body in lines)
+    path.write_text("".join(_text(event) + "\n" for event in events))
+    return path
