@@ -14,8 +14,8 @@ LONG_SESSION_MS = 60_000  # nobody is found dead: what comes to others was hande
 def told_to_go(stage: Stage) -> None:
     """SIGTERM under load: what a member has not begun goes to the others at once, what it has begun it ends."""
     stage.transport["sessionTimeout"] = LONG_SESSION_MS
+    stage.publish(4000)
     leaving = stage.consumers(delay=20)
-    stage.publish(3000)
     stage.consumers("c")
     for member in leaving:
         stage.until(lambda: len(stage.store.pending_of(member.name)) > 10, f"{member.name} holds events")
