@@ -43,7 +43,7 @@ ROWS = [
     Row(5, "redis-server is killed, AOF everysec", server.kill_server, HELD, in_every_run=True, server=AOF),
     Row(6, "redis-server is killed, AOF always", server.kill_server, HELD, variant="aof_always", in_every_run=True,
         server=AOF_ALWAYS),
-    Row(7, "redis-server is killed, no persistence", server.kill_server_that_keeps_nothing, "none", in_every_run=True),
+    Row(7, "redis-server is killed, no persistence", server.kill_server_that_keeps_nothing, "what was under way to the store", in_every_run=True),
     Row(8, "redis-server stands still", server.freeze_server, HELD, in_every_run=True),
     Row(9, "consumers stand still for longer than their session", processes.freeze_consumers, "what they held",
         in_every_run=True),

@@ -73,7 +73,8 @@ class RedisServer:
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 # Another server could answer on this port; ours tells our child's process id.
-                if f"process_id:{self.process.pid}\n" in self.cli("INFO", "server").replace("\r", "") + "\n":
+                info = self.cli("INFO").replace("\r", "") + "\n"
+                if f"process_id:{self.process.pid}\n" in info and "loading:0\n" in info:
                     return True
             except (OSError, subprocess.SubprocessError):
                 pass

@@ -80,14 +80,17 @@ def kill_before_the_first_handler(stage: Stage) -> None:
     count = 0
     for language in LANGUAGES:
         [victim] = stage.consumers(language)
+        stage.publish(1)
+        stage.until(stage.store.is_drained, "there is a stream, and nothing in it to read")
+        began = len(victim.ledger.read().runs)
         stage.until(lambda: int(stage.store.info("clients")["blocked_clients"]) > 0, "it waits for events")
         with frozen(victim.pid):
             stage.publish(20)
-            count += 20
+            count += 21
             stage.until(lambda: stage.store.pending_of(victim.name), "the server has given it events")
             held = len(stage.store.pending_of(victim.name))
             victim.kill()
-        assert victim.ledger.read().runs == []
+        assert len(victim.ledger.read().runs) == began
         stage.prove(f"SIGKILL of {victim.name}, frozen since before {held} entries were given to it")
         [other] = stage.consumers("c")
         stage.until(lambda: stage.completed() == count and stage.store.is_drained(), "all is handled")
@@ -122,8 +125,7 @@ def freeze_consumers(stage: Stage) -> Callable[[], None]:
     for victim in working:
         stage.until(lambda: any(run.end is None for run in victim.ledger.read().runs), f"{victim.name} is at work")
         with frozen(victim.pid):
-            held = len(stage.store.pending_of(victim.name))
-            stage.until(lambda: not stage.store.pending_of(victim.name), "others take over")
+            held = wait_for_takeover(stage, victim)
             stage.prove(f"SIGSTOP of {victim.name} until others had all {held} of its entries")
             stage.promise.repeats += held
             stage.promise.overlaps += held
@@ -136,6 +138,21 @@ def freeze_consumers(stage: Stage) -> Callable[[], None]:
             assert stage.told(victim, "consumer", "staleSettlements") > 0, f"{victim.name} does not know that it was late"
 
     return last_look
+
+
+def wait_for_takeover(stage: Stage, victim: Member) -> int:
+    """Until others have all that a frozen member held; gives how much that was. The server goes on giving it
+    something while one of its reads waits there."""
+    held = 0
+
+    def has_nothing() -> bool:
+        nonlocal held
+        now = len(stage.store.pending_of(victim.name))
+        held = max(held, now)
+        return held > 0 and now == 0
+
+    stage.until(has_nothing, "others take over")
+    return held
 
 
 def freeze_publishers(stage: Stage) -> None:
