@@ -282,9 +282,11 @@ class Stage:
         assert done.returncode == 0, f"events audit: {done.stdout}{done.stderr}"
 
     def _look_at_counters(self) -> None:
-        """What members count agrees with what their handlers wrote down."""
+        """What members counted agrees with what their handlers wrote down; one that was told to go at work may have had
+        messages in its hands."""
         for member in self.members:
             facts = member.ledger.read().facts
             if "stats" in facts:
-                told, ran = self.told(member, "consumer", "totalMessagesReceived"), len(member.ledger.runs)
-                assert told == ran, f"{member.name} counts {told} messages, its handlers {ran}"
+                told, runs = self.told(member, "consumer", "totalMessagesReceived"), member.ledger.runs
+                begun = sum(run.start < facts["stats"]["t"] for run in runs)
+                assert begun <= told <= len(runs), f"{member.name} counts {told} messages, its handlers {begun} and {len(runs)}"
