@@ -29,7 +29,7 @@ def told_to_go(stage: Stage) -> None:
 
 def told_twice_then_killed(stage: Stage) -> None:
     """SIGTERM, SIGTERM again, and SIGKILL while handlers still run: others take over what was begun."""
-    leaving = stage.consumers(delay=4000)
+    leaving = stage.consumers(delay=4000, options={"prefetch": 8})
     stage.publish(120)
     stage.until(lambda: all(_is_at_work(member) for member in leaving), "each is in a slow handler")
     for member in leaving:
