@@ -108,7 +108,7 @@ ROWS = [
     Row(53, "a replay beside live traffic", operating.replay_beside_live_traffic, "none"),
     Row(54, "retention while a group is an hour behind", operating.retention_while_a_group_is_behind, "none"),
     Row(55, "everything, one after the other, for 20 minutes", nemesis.everything_breaks,
-        "what all consumers held, at each fault", server=AOF + DEBUG),
+        "what the group held, at each fault", server=AOF + DEBUG),
 ]
 
 # Rows whose faults come with a part of the library that is not there yet.

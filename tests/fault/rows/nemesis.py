@@ -39,8 +39,9 @@ class Nemesis:
     def strike(self) -> None:
         """One fault. Whatever is under way may come again."""
         fault = self.stage.random.choice(self.faults)
-        self.stage.promise.repeats += PREFETCH * len(self.working)
-        self.stage.promise.overlaps += PREFETCH * len(self.working)
+        held = len(self.stage.store.pending())
+        self.stage.promise.repeats += held
+        self.stage.promise.overlaps += held
         fault()
         self.stage.prove(fault.__name__)
 
