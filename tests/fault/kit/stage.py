@@ -23,7 +23,7 @@ from .members import BUILD, LANGUAGES, Member
 from .store import DEAD, GROUP, STREAM, Store
 
 T = TypeVar("T")
-SESSION_MS = 1000
+SESSION_MS = 2000  # long enough that nobody is taken for dead on a machine with much to do
 QUIET_SECONDS = {"short": 3.0, "long": 5.0}
 LIVE_SECONDS = 60.0  # until everything must be handled once the fault is over
 # What a member and its share of scripts may ask of the server in a second when there is nothing to do. At this
