@@ -4,10 +4,28 @@
 from __future__ import annotations
 
 from kit.row import Row
-from rows import network, processes, server
+from rows import (
+    access,
+    clocks,
+    failover,
+    forking,
+    handlers,
+    input,
+    leaving,
+    memory,
+    nemesis,
+    network,
+    operating,
+    processes,
+    scarce,
+    server,
+    slow,
+    state,
+)
 
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
 AOF_ALWAYS = ("--appendonly", "yes", "--appendfsync", "always")
+DEBUG = ("--enable-debug-command", "local")
 HELD = "what the members held"
 
 ROWS = [
@@ -42,6 +60,55 @@ ROWS = [
         in_every_run=True),
     Row(19, "the answer to a move to the dead letters is cut off", network.cut_answers_to_dead_letters, "none",
         in_every_run=True),
+    Row(21, "the network is slow: 200 ms there and back, 10 kB/s", slow.slow_network, "none"),
+    Row(22, "redis-server sleeps for 5 s", slow.server_sleeps, "what the members held", server=DEBUG),
+    Row(22, "redis-server is busy with a script", slow.server_is_busy, "what the members held", variant="busy"),
+    Row(23, "FLUSHALL under load", state.flushall, "none", in_every_run=True),
+    Row(24, "the stream is deleted under load", state.stream_deleted, "none"),
+    Row(25, "the group is destroyed under load", state.group_destroyed, "what was given behind the low-water mark"),
+    Row(26, "the consumers of living members are deleted", state.consumer_deleted, "none"),
+    Row(26, "the consumer of parked entries is deleted", state.parked_deleted, "none", variant="parked"),
+    Row(27, "another program trims below what is pending", state.trimmed_by_others, "none", in_every_run=True),
+    Row(28, "the server forgets all scripts", state.scripts_flushed, "none"),
+    Row(29, "a replica takes over whose link was cut", failover.stored_by_the_primary,
+        "what was handled since the cut, and what was held"),
+    Row(29, "the same, and stored means by a replica too", failover.stored_by_a_replica, "none: handlers keep a table of ids",
+        variant="replicated"),
+    Row(33, "the server's clock jumps an hour ahead and back", clocks.server_clock, "what the killed one held"),
+    Row(33, "the server's clock goes back while members wait", clocks.server_clock_while_idle, "none", variant="idle"),
+    Row(34, "the clocks of members are an hour off", clocks.member_clocks, "none"),
+    Row(35, "entries that are wrong in every way", input.malformed_entries, "none", in_every_run=True),
+    Row(36, "huge bodies", input.huge_bodies, "none"),
+    Row(37, "bodies at the edges of JSON", input.edges_of_json, "none"),
+    Row(37, "the same on the memory transport", memory.edges_of_json, "none", variant="memory"),
+    Row(38, "handlers that take three sessions", handlers.slow_handlers, "none", in_every_run=True),
+    Row(38, "the same on the memory transport", memory.slow_handlers, "none", variant="memory", in_every_run=True),
+    Row(39, "handlers that never end", handlers.hanging_handlers, "none", in_every_run=True),
+    Row(39, "the same on the memory transport", memory.hanging_handlers, "none", variant="memory", in_every_run=True),
+    Row(40, "handlers that throw anything, exponential pauses", handlers.throwing_handlers, "none", in_every_run=True),
+    Row(40, "handlers that throw anything, fixed pauses", handlers.throwing_handlers_at_a_fixed_pace, "none",
+        variant="fixed", in_every_run=True),
+    Row(40, "the same on the memory transport", memory.throwing_handlers, "none", variant="memory", in_every_run=True),
+    Row(41, "handlers that end their process", handlers.crashing_handlers, "what the crashed ones held", in_every_run=True),
+    Row(42, "a consumer without memory", scarce.memory_limit, "none"),
+    Row(43, "members without descriptors", scarce.descriptors_used_up, "what the members held"),
+    Row(43, "a server that takes no more clients", scarce.no_more_clients, "none", variant="maxclients"),
+    Row(43, "a port that is taken", scarce.port_in_use, "none", variant="port"),
+    Row(44, "a process forks under load", forking.forks_under_load, "none", in_every_run=True),
+    Row(44, "the same on the memory transport", forking.forks_under_load_in_memory, "none", variant="memory",
+        in_every_run=True),
+    Row(45, "SIGTERM under load", leaving.told_to_go, "none", in_every_run=True),
+    Row(45, "the same on the memory transport", memory.told_to_go, "none", variant="memory", in_every_run=True),
+    Row(46, "SIGTERM twice, then SIGKILL", leaving.told_twice_then_killed, "what the killed ones held"),
+    Row(47, "two processes with one consumer name", leaving.one_name_for_two, "none"),
+    Row(48, "a rolling restart", leaving.rolling_restart, "none"),
+    Row(49, "a right is taken away", access.right_taken_away, "none"),
+    Row(49, "the password changes", access.password_rotated, "what the members held", variant="password"),
+    Row(52, "dead letters are sent again while they still fail", operating.redrive_while_it_still_fails, "none"),
+    Row(53, "a replay beside live traffic", operating.replay_beside_live_traffic, "none"),
+    Row(54, "retention while a group is an hour behind", operating.retention_while_a_group_is_behind, "none"),
+    Row(55, "everything, one after the other, for 20 minutes", nemesis.everything_breaks,
+        "what all consumers held, at each fault", server=AOF + DEBUG),
 ]
 
 # Rows whose faults come with a part of the library that is not there yet.

@@ -46,7 +46,11 @@ class Store:
 
     def events(self, key: str = STREAM) -> list[str]:
         """Ids of the events in a stream, as often as they are there; an entry that is no event has its own id."""
-        return [event_id(fields) or self.known.get(original_id(fields)) or entry for entry, fields in self.entries(key)]
+        return [self.name(entry, fields) for entry, fields in self.entries(key)]
+
+    def name(self, entry: str, fields: dict[str, str]) -> str:
+        """Of an event, or of a dead letter."""
+        return self.known.get(original_id(fields) or entry) or event_id(fields) or entry
 
     # ---- the group ------------------------------------------------------------------------------------
 
@@ -92,14 +96,14 @@ class Store:
         if group is None:
             return self.events()
         waiting = {id for id, _ in self.pending()}
-        return [event_id(fields) or id for id, fields in self.entries()
+        return [self.name(id, fields) for id, fields in self.entries()
                 if id in waiting or is_behind(group["last-delivered-id"], id)]
 
 
 def event_id(fields: dict[str, str]) -> str | None:
     try:
         return json.loads(fields["data"])["header"]["id"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

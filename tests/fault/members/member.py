@@ -5,6 +5,7 @@ handles events until it is told to stop. It does the same as c/member.c and memb
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -128,9 +129,16 @@ def is_due(what: dict, name: str, attempt: int) -> bool:
 
 
 def main() -> None:
+    """Runs until the member has ended; that a handler called sys.exit() is no reason for this program to end."""
     with open(sys.argv[1]) as file:
         job = json.load(file)
-    asyncio.run(Member(job).live())
+    loop = asyncio.new_event_loop()
+    life = loop.create_task(Member(job).live())
+    while not life.done():
+        with contextlib.suppress(SystemExit):
+            loop.run_until_complete(life)
+    loop.close()
+    life.result()
 
 
 if __name__ == "__main__":

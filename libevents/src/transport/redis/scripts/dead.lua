@@ -12,7 +12,7 @@ end
 local answer = {}
 for at = 5, #ARGV, 2 do
   local id, record = ARGV[at], ARGV[at + 1]
-  local owner, fields = pending(stream, group, id), body(stream, id)
+  local owner, fields = held(stream, group, member, id), body(stream, id)
   local outcome = 0
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then
