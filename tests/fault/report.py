@@ -17,6 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "fixt
 from kit.row import RESULTS  # noqa: E402
 from table import COMES_WITH, NUMBERS  # noqa: E402
 
+PROOFS_SHOWN = 4
 HEAD = """# What was broken, and what came of it
 
 <!-- Written by tests/fault/report.py (`scripts/test --long faults`) from the ledgers of the runs: do not edit. -->
@@ -44,15 +45,18 @@ def table_row(result: dict) -> str:
     title = result["title"] + (f" ({result['variant'].replace('_', ' ')})" if result["variant"] else "")
     order = {None: "not promised", "key": "kept, per key", "strict": "kept, strictly"}[result["order"]]
     told = f", {result['forgiven']} told" if result["forgiven"] else ""
-    cells = (result["number"], title, ", ".join(result["members"]), result["seed"], verdict["stored"], verdict["handled"],
-             verdict["dead"], f"{verdict['lost']}{told}", verdict["invented"], order,
+    members = ", ".join(result["members"])
+    cells = (result["number"], title, members, result["seed"], verdict["stored"], verdict["handled"], verdict["dead"],
+             f"{verdict['lost']}{told}", verdict["invented"], order,
              f"{verdict['repeats']} ≤ {allowed['repeats']}: {result['bound']}",
              round(result["measures"].get("commands/s when quiet", 0)))
     return "| " + " | ".join(map(cell, cells)) + " |"
 
 
 def proofs(result: dict) -> str:
-    listed = result["proofs"] if len(result["proofs"]) <= 4 else [*result["proofs"][:3], f"… {len(result['proofs'])} in all"]
+    listed = result["proofs"]
+    if len(listed) > PROOFS_SHOWN:
+        listed = [*listed[:PROOFS_SHOWN], f"… {len(listed)} in all"]
     name = f"{result['number']}{' ' + result['variant'].replace('_', ' ') if result['variant'] else ''}"
     return f"- **{name}**: " + "; ".join(listed) + "."
 

@@ -71,7 +71,8 @@ class Member:
     def stop(self, seconds: float = 30.0) -> None:
         """SIGTERM; it closes and ends well."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=seconds) == 0, f"{self.name} ended with {self.process.returncode}:\n{self.said()}"
+        status = self.process.wait(timeout=seconds)
+        assert status == 0, f"{self.name} ended with {status}:\n{self.said()}"
 
     def said(self) -> str:
         return self._errors.read_text(errors="replace")[-SHOWN_BYTES:]

@@ -49,7 +49,8 @@ class Stage:
         self.members: list[Member] = []
         self.proofs: list[str] = []
         self.measures: dict[str, float] = {}
-        self.transport: dict = {}  # more members of everybody's transport
+        self.config: dict = {}  # more members of everybody's configuration
+        self.transport: dict = {}  # and of their transport
         self.server = RedisServer(*options)
         self._resources = contextlib.ExitStack()
         self._names = 0
@@ -83,13 +84,14 @@ class Stage:
                      "blockTime": 1000, "consumerId": name, "groupId": GROUP,
                      "reconnect": {"baseDelay": 50, "maxDelay": 500},
                      "retry": {"maxRetries": 3, "baseDelay": 50, "maxDelay": 200}, **self.transport}
-        config = {"service": name, "transports": {"main": transport}, **job.pop("config", {})}
-        member = Member(language, {"closeDeadline": 5000, **job, "name": name, "folder": str(self.folder), "config": config},
-                        environment)
+        config = {"service": name, "transports": {"main": transport}, **self.config, **job.pop("config", {})}
+        job = {"closeDeadline": 5000, **job, "name": name, "folder": str(self.folder), "config": config}
+        member = Member(language, job, environment)
         self.members.append(member)
         return member
 
-    def consumer(self, language: str, *, environment: dict[str, str] | None = None, options: dict | None = None, **more) -> Member:
+    def consumer(self, language: str, *, environment: dict[str, str] | None = None, options: dict | None = None,
+                 **more) -> Member:
         """A consumer of the group, not waited for. `more`: delay, inbox, cheat of the job's `consume`."""
         consume = {"pattern": "order.*", "threads": 4, **more}
         consume["options"] = {"concurrency": consume["threads"], **(options or {})}
@@ -272,7 +274,8 @@ class Stage:
         for name, member in alive.items():
             before, now = member.descriptors_when_ready, member.descriptors()
             assert before is None or now <= before + MORE_DESCRIPTORS, f"{name} had {before} descriptors and has {now}"
-        dead = [name for name in self.store.consumers() if name.partition("#")[0] not in alive] if self.store.group() else []
+        names = self.store.consumers() if self.store.group() else []
+        dead = [name for name in names if name.partition("#")[0] not in alive]
         assert not dead or not alive, f"consumers of nobody are left in the group: {dead}"
 
     def _audit(self) -> None:
@@ -289,4 +292,4 @@ class Stage:
             if "stats" in facts:
                 told, runs = self.told(member, "consumer", "totalMessagesReceived"), member.ledger.runs
                 begun = sum(run.start < facts["stats"]["t"] for run in runs)
-                assert begun <= told <= len(runs), f"{member.name} counts {told} messages, its handlers {begun} and {len(runs)}"
+                assert begun <= told <= len(runs), f"{member.name} counts {told} messages, its handlers {len(runs)}"

@@ -19,16 +19,17 @@ def kill_consumers_at_work(stage: Stage) -> None:
     """Again and again one of the consumers is killed while its handlers run, and another takes its place."""
     working = stage.consumers(delay=5)
     publisher = stage.publisher(100_000, batch=20, pause=20)
-    for kill in range(KILLS):
-        kill_one(stage, working, delay=5)
+    for _ in range(KILLS):
+        victim = stage.random.choice(working)
+        stage.until(lambda: stage.store.pending_of(victim.name), f"{victim.name} holds events")
+        kill_one(stage, working, victim, delay=5)
     stage.enough(publisher)
     no_attempt_is_counted(stage)
 
 
-def kill_one(stage: Stage, working: list[Member], **more) -> None:
-    """Kills one of them that holds events, and starts another in the same language."""
-    victim = working.pop(stage.random.randrange(len(working)))
-    stage.until(lambda: stage.store.pending_of(victim.name), f"{victim.name} holds events")
+def kill_one(stage: Stage, working: list[Member], victim: Member, **more) -> None:
+    """Kills one of them, and starts another in the same language."""
+    working.remove(victim)
     victim.kill()
     held = len(stage.store.pending_of(victim.name))
     stage.promise.repeats += held
@@ -41,14 +42,14 @@ def no_attempt_is_counted(stage: Stage) -> None:
     assert {run.attempt for run in stage.runs()} == {1}
 
 
-def kill_between_handler_and_acknowledgement(stage: Stage) -> None:
+def kill_after_the_handler(stage: Stage) -> None:
     """A consumer dies when its handler has ended and nobody knows it yet: exactly that event runs twice."""
     fatal = die_after_work(stage)
     assert stage.repeated() == dict.fromkeys(fatal, 1)
     stage.promise.repeats = len(fatal)
 
 
-def kill_before_acknowledgement_with_a_table_of_ids(stage: Stage) -> None:
+def kill_after_the_handler_with_a_table(stage: Stage) -> None:
     """The same, with handlers that keep a table of what they did: nothing is done twice."""
     fatal = die_after_work(stage, inbox=True)
     skipped = [run.id for run in stage.runs() if run.is_skipped]
@@ -69,12 +70,12 @@ def die_after_work(stage: Stage, **more) -> list[str]:
         last = stage.publish(1, do={0: {"die": "kill", "at": "end", "times": 1}})
         stage.until(lambda: not consumer.is_running, f"{consumer.name} dies")
         fatal += last.ledger.published
-        stage.prove(f"{consumer.name} killed itself between handler and acknowledgement (status {consumer.process.returncode})")
+        stage.prove(f"{consumer.name} killed itself behind its handler (status {consumer.process.returncode})")
     no_attempt_is_counted(stage)
     return fatal
 
 
-def kill_before_the_first_handler(stage: Stage) -> None:
+def kill_before_the_handler(stage: Stage) -> None:
     """A consumer dies when the server has given it events and no handler has begun: nothing runs twice."""
     stage.transport["blockTime"] = 10_000
     count = 0
@@ -135,7 +136,7 @@ def freeze_consumers(stage: Stage) -> Callable[[], None]:
 
     def last_look() -> None:
         for victim in working:
-            assert stage.told(victim, "consumer", "staleSettlements") > 0, f"{victim.name} does not know that it was late"
+            assert stage.told(victim, "consumer", "staleSettlements") > 0, f"{victim.name} was late unawares"
 
     return last_look
 
@@ -183,7 +184,7 @@ def storm(stage: Stage) -> None:
     consumers = stage.consumers("c", "python", "node", "c", "python", options={"prefetch": 200})
     each = STORM_EVENTS // len(LANGUAGES)
     poison = {n: {"fail": -1} for n in range(POISON_EVERY // 2, each, POISON_EVERY)}
-    publishers = [stage.publisher(each, language=language, do=poison, batch=100, pause=60, again=True)
+    publishers = [stage.publisher(each, language=language, do=poison, batch=100, pause=90, again=True)
                   for language in LANGUAGES]
     for kill in range(STORM_KILLS):
         due = time.monotonic() + STORM_SECONDS
@@ -191,7 +192,7 @@ def storm(stage: Stage) -> None:
         if at < len(publishers) and not publishers[at].has("done"):
             publishers[at] = replace_publisher(stage, publishers[at])
         else:
-            kill_one(stage, consumers, options={"prefetch": 200})
+            kill_one(stage, consumers, stage.random.choice(consumers), options={"prefetch": 200})
         time.sleep(max(0.0, due - time.monotonic()))  # the pace of the storm
     stage.until(lambda: all(each.has("done") for each in publishers), "all is published", seconds=300)
     stage.until(stage.store.is_drained, "all is handled", seconds=300)
