@@ -274,9 +274,8 @@ class Stage:
         for name, member in alive.items():
             before, now = member.descriptors_when_ready, member.descriptors()
             assert before is None or now <= before + MORE_DESCRIPTORS, f"{name} had {before} descriptors and has {now}"
-        names = self.store.consumers() if self.store.group() else []
-        dead = [name for name in names if name.partition("#")[0] not in alive]
-        assert not dead or not alive, f"consumers of nobody are left in the group: {dead}"
+        self.until(lambda: not alive or all(name.partition("#")[0] in alive for name in self.store.consumers()),
+                   "the group has no consumers of dead members")
 
     def _audit(self) -> None:
         """The counters that the library keeps in the store agree with what is there."""
