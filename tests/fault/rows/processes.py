@@ -182,7 +182,7 @@ def storm(stage: Stage) -> None:
     """5 consumers and 3 publishers; every 2 s one of the eight is killed and replaced, for a minute."""
     stage.transport["idempotent"] = True  # a publisher that takes over sends again what nobody knows the outcome of
     consumers = stage.consumers("c", "python", "node", "c", "python", options={"prefetch": 200})
-    each = STORM_EVENTS // len(LANGUAGES)
+    each = -(-STORM_EVENTS // len(LANGUAGES))
     poison = {n: {"fail": -1} for n in range(POISON_EVERY // 2, each, POISON_EVERY)}
     publishers = [stage.publisher(each, language=language, do=poison, batch=100, pause=90, again=True)
                   for language in LANGUAGES]
