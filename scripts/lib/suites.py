@@ -110,6 +110,11 @@ def sanitizer(preset: str) -> dict[str, str]:
     return {}
 
 
+def valkey(step: Step) -> Step:
+    """The same step over Valkey in place of Redis."""
+    return dataclasses.replace(step, argv=("scripts/lib/with-valkey", *step.argv))
+
+
 def fuzzers(long: bool) -> list[Step | tuple[Step, ...]]:
     """One step per fuzz target, found by its file's name; as many beside each other as there are processors."""
     seconds = COUNTS["fuzz_seconds"]["long" if long else "short"]
@@ -135,6 +140,8 @@ def table(long: bool) -> list[Suite]:
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
               (build(), (ctest("conformance"), pytest("tests/conformance"))), packages=("TEST", "NODE")),
+        Suite("valkey", "the conformance suite over Valkey in place of Redis, where that can be had",
+              (build(), (valkey(ctest("conformance")), valkey(pytest("tests/conformance")))), packages=("TEST", "NODE")),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
         Suite("python", "the Python binding: behaviour and types",

@@ -29,8 +29,8 @@ def told_to_go(stage: Stage) -> None:
 
 def told_twice_then_killed(stage: Stage) -> None:
     """SIGTERM, SIGTERM again, and SIGKILL while handlers still run: others take over what was begun."""
-    leaving = stage.consumers()
-    stage.publish(120, do={n: {"sleep": 4000} for n in range(0, 120, 10)})
+    leaving = stage.consumers(delay=4000)
+    stage.publish(120)
     stage.until(lambda: all(_is_at_work(member) for member in leaving), "each is in a slow handler")
     for member in leaving:
         member.process.send_signal(signal.SIGTERM)

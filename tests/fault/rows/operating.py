@@ -36,7 +36,7 @@ def redrive_while_it_still_fails(stage: Stage) -> None:
     """Dead letters are sent again by two commands at once, and fail again: each is sent once a time, and what came
     back too often is refused."""
     stage.consumers()
-    publisher = stage.publish(300, do={n * 10: {"fail": -1} for n in range(POISON)})
+    stage.publish(300, do={n * 10: {"fail": -1} for n in range(POISON)})
     rounds = 3
     for number in range(rounds):
         stage.until(lambda: stage.store.ask("XLEN", DEAD) == POISON and stage.store.is_drained(), "all are dead")
@@ -51,7 +51,6 @@ def redrive_while_it_still_fails(stage: Stage) -> None:
     stage.prove(f"with --max-redrives {rounds}, {POISON} are refused as too_often")
     begun = collections.Counter(run.id for run in stage.runs() if run.id in stage.promise.dying)
     assert set(begun.values()) == {ATTEMPTS * (1 + rounds)}, begun
-    assert publisher.process.returncode == 0
 
 
 def replay_beside_live_traffic(stage: Stage) -> None:
@@ -99,8 +98,8 @@ def retention_while_a_group_is_behind(stage: Stage) -> None:
     stage.publish(5000)
     clock.set(3600)
     stage.publish(100)
+    stage.until(lambda: _look_at_retention(stage)["state"] == "held", f"held: {_look_at_retention(stage)}")
     row = _look_at_retention(stage)
-    stage.until(lambda: _look_at_retention(stage)["state"] == "held", "it says that it is held")
     assert stage.store.ask("XLEN", STREAM) >= 5100, "something went that nobody has handled"
     stage.prove(f"an hour later, limit 100, {row['beyond']} beyond it: held by {row['heldBy']['group']} ({row['heldBy']['why']})")
     _answer(_start(stage, "groups", "resume", GROUP))

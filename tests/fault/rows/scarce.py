@@ -19,13 +19,16 @@ MIB = 1 << 20
 
 def memory_limit(stage: Stage) -> None:
     """A consumer may hardly use more memory than it has: it takes less at a time, or nothing, and lives."""
-    (poor,) = stage.consumers("c")
+    (poor, *_) = stage.consumers()
     now = _status(poor, "VmSize")
-    resource.prlimit(poor.pid, resource.RLIMIT_AS, (now + 12 * MIB, now + 12 * MIB))
-    stage.prove(f"RLIMIT_AS of {poor.name}: {(now + 12 * MIB) // MIB} MiB, {now // MIB} of them used already")
+    limit = now + 4 * MIB
+    resource.prlimit(poor.pid, resource.RLIMIT_AS, (limit, limit))
     stage.publish(400, pad=200_000)
     stage.until(stage.store.is_drained, "all is handled", seconds=120)
     assert poor.is_running, f"it ended with {poor.process.returncode}: {poor.said()}"
+    peak = _status(poor, "VmPeak")
+    assert limit - peak < MIB, f"it never came near its limit: {peak} of {limit}"
+    stage.prove(f"RLIMIT_AS of {poor.name}: {limit // 1024} kB; it had {now // 1024}, and came to {peak // 1024}")
 
 
 def _status(member: Member, name: str) -> int:
