@@ -54,7 +54,7 @@ ROWS = [
     Row(11, "the disk is full, AOF everysec", server.fill_disk, HELD),
     Row(12, "the disk is full, AOF always", server.fill_disk_that_is_synced_always, HELD),
     Row(13, "saving fails, so the server takes no writes", server.refuse_writes_after_a_failed_save, HELD),
-    Row(14, "the memory is full, nothing is evicted", server.fill_memory, "none", in_every_run=True),
+    Row(14, "the memory is full, nothing is evicted", server.fill_memory, HELD, in_every_run=True),
     Row(15, "the memory is full, anything is evicted", server.evict_everything, "none"),
     Row(16, "the answer to a publisher is cut off", network.cut_answers_to_publishers, "none", in_every_run=True),
     Row(17, "the answer to a reader is cut off", network.cut_answers_to_readers, "none", in_every_run=True),

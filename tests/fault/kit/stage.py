@@ -30,7 +30,7 @@ LIVE_SECONDS = 60.0  # until everything must be handled once the fault is over
 # session time it beats three times in it; a loop without a pause makes thousands.
 CALM_COMMANDS = 120
 CPU_SHARE = 0.05  # of a processor, for a process whose server is away
-MORE_DESCRIPTORS = 3
+MORE = {"descriptors": 3, "threads": 8, "MiB": 128}  # than when it was ready, once all is over
 TYPE = "order.created"
 DIES = {"fail": -1, "throw": -1, "hang": -1}  # actions that end as a dead letter
 
@@ -102,7 +102,7 @@ class Stage:
         members = [self.consumer(language, **more) for language in languages or LANGUAGES]
         self.until(lambda: all(member.has("ready") for member in members), "members are ready")
         for member in members:
-            member.descriptors_when_ready = member.descriptors()
+            member.took = member.takes()
         return members
 
     def publisher(self, count: int, *, language: str = "", do: dict[int, dict] | None = None, keys: int = 10,
@@ -272,8 +272,9 @@ class Stage:
     def _look_at_resources(self) -> None:
         alive = {member.name: member for member in self.members if member.is_running}
         for name, member in alive.items():
-            before, now = member.descriptors_when_ready, member.descriptors()
-            assert before is None or now <= before + MORE_DESCRIPTORS, f"{name} had {before} descriptors and has {now}"
+            now = member.takes()
+            for what, before in member.took.items():
+                assert now[what] <= before + MORE[what], f"{name} took {before} {what} and takes {now[what]}"
         self.until(lambda: not alive or all(name.partition("#")[0] in alive for name in self.store.consumers()),
                    "the group has no consumers of dead members")
 
