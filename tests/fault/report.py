@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """report.py - writes docs/fault-report.md from what the rows of the last runs left in the build folder."""
 
@@ -15,8 +14,9 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "fixtures")]
 
 from kit.row import RESULTS  # noqa: E402
-from table import COMES_WITH, NUMBERS  # noqa: E402
+from table import COMES_WITH, NUMBERS, ROWS  # noqa: E402
 
+PROOFS_SHOWN = 4
 HEAD = """# What was broken, and what came of it
 
 <!-- Written by tests/fault/report.py (`scripts/test --long faults`) from the ledgers of the runs: do not edit. -->
@@ -31,7 +31,8 @@ and never published so. *Repeats*: handled to the end more than once; the bound 
 
 
 def load() -> list[dict]:
-    results = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
+    paths = [RESULTS / f"{row.name}.json" for row in ROWS]
+    results = [json.loads(path.read_text()) for path in paths if path.exists()]
     return sorted(results, key=lambda result: (result["number"], result["variant"]))
 
 
@@ -41,25 +42,29 @@ def cell(text: object) -> str:
 
 def table_row(result: dict) -> str:
     verdict, allowed = result["verdict"], result["allowed"]
-    title = result["title"] + (f" ({result['variant'].replace('_', ' ')})" if result["variant"] else "")
+    title = result["title"]
     order = {None: "not promised", "key": "kept, per key", "strict": "kept, strictly"}[result["order"]]
     told = f", {result['forgiven']} told" if result["forgiven"] else ""
-    cells = (result["number"], title, ", ".join(result["members"]), result["seed"], verdict["stored"], verdict["handled"],
-             verdict["dead"], f"{verdict['lost']}{told}", verdict["invented"], order,
+    members = ", ".join(result["members"])
+    cells = (result["number"], title, members, result["seed"], verdict["stored"], verdict["handled"], verdict["dead"],
+             f"{verdict['lost']}{told}", verdict["invented"], order,
              f"{verdict['repeats']} ≤ {allowed['repeats']}: {result['bound']}",
              round(result["measures"].get("commands/s when quiet", 0)))
     return "| " + " | ".join(map(cell, cells)) + " |"
 
 
 def proofs(result: dict) -> str:
-    listed = result["proofs"] if len(result["proofs"]) <= 4 else [*result["proofs"][:3], f"… {len(result['proofs'])} in all"]
+    listed = result["proofs"]
+    if len(listed) > PROOFS_SHOWN:
+        listed = [*listed[:PROOFS_SHOWN], f"… {len(listed)} in all"]
     name = f"{result['number']}{' ' + result['variant'].replace('_', ' ') if result['variant'] else ''}"
     return f"- **{name}**: " + "; ".join(listed) + "."
 
 
 def document(results: list[dict], server: str) -> str:
+    seen = {result["number"] for result in results}
     missing = [f"{number} (comes with: {COMES_WITH[number]})" if number in COMES_WITH else str(number)
-               for number in NUMBERS if number not in {result["number"] for result in results}]
+               for number in NUMBERS if number not in seen]
     lines = [HEAD, f"{server}; {platform.system()} {platform.release().split('-')[0]}, {platform.machine()}.", "",
              "| row | fault | members | seed | stored | handled | dead | lost | invented | order | repeats | calm |",
              "| " + "--- | " * 12, *map(table_row, results), "", f"Not played: {', '.join(missing) or 'none'}.", "",

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * members.h - starts the member program (support/member), ends it, and reads the ledger that members share.
- */
+ * members.h - starts the programs of support/member, ends them, and reads the ledger that members share. */
 #ifndef MEMBERS_H
 #define MEMBERS_H
 
@@ -33,6 +32,8 @@ size_t ledger_handled(test_ledger *ledger, pid_t pid);
 
 /* Starts a member; words as for its command line, NULL at the end, without --ledger. */
 pid_t member_start(test_ledger *ledger, const char *program, const char *const *words);
+/* Starts the program that makes one request and stays (support/member/caller.c). */
+pid_t caller_start(const char *program, const char *config, const char *method, const char *params);
 /* Waits until it is subscribed, and fails the test when it ends instead. */
 void member_ready(test_ledger *ledger, pid_t pid);
 void member_kill(pid_t pid); /* SIGKILL */

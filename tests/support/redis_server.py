@@ -74,7 +74,7 @@ class RedisServer:
             try:
                 # Another server could answer on this port; ours tells our child's process id.
                 info = self.cli("INFO").replace("\r", "") + "\n"
-                if f"process_id:{self.process.pid}\n" in info and "loading:0\n" in info:
+                if f"process_id:{self.process.pid}\n" in info and "\nloading:0\n" in info:
                     return True
             except (OSError, subprocess.SubprocessError):
                 pass

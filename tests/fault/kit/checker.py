@@ -29,10 +29,14 @@ class History:
 
     published: dict[str, Published]
     runs: list[Run]
-    stored: list[str] = dataclasses.field(default_factory=list)  # ids of the stream's events, as often as they are there
-    dead: list[str] = dataclasses.field(default_factory=list)  # ids of the dead letters
-    left: list[str] = dataclasses.field(default_factory=list)  # ids that a group has pending or has still to read
-    deaths: dict[str, float] = dataclasses.field(default_factory=dict)  # member -> when it was certainly dead
+    #: ids of the stream's events, as often as they are there
+    stored: list[str] = dataclasses.field(default_factory=list)
+    #: ids of the dead letters
+    dead: list[str] = dataclasses.field(default_factory=list)
+    #: ids that a group has pending or has still to read
+    left: list[str] = dataclasses.field(default_factory=list)
+    #: member -> when it was certainly dead
+    deaths: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass

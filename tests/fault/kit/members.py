@@ -37,7 +37,7 @@ class Member:
         folder = Path(job["folder"])
         self.ledger = Ledger(folder / f"{self.name}.ledger", self.name)
         self.died: float | None = None  # when it was certainly dead, if it did not end by itself
-        self.descriptors_when_ready: int | None = None
+        self.took: dict[str, int] = {}  # when it was ready
         self._errors = folder / f"{self.name}.err"
         path = folder / f"{self.name}.job"
         path.write_text(json.dumps(job))
@@ -71,7 +71,8 @@ class Member:
     def stop(self, seconds: float = 30.0) -> None:
         """SIGTERM; it closes and ends well."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=seconds) == 0, f"{self.name} ended with {self.process.returncode}:\n{self.said()}"
+        status = self.process.wait(timeout=seconds)
+        assert status == 0, f"{self.name} ended with {status}:\n{self.said()}"
 
     def said(self) -> str:
         return self._errors.read_text(errors="replace")[-SHOWN_BYTES:]
@@ -82,11 +83,12 @@ class Member:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def threads(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/task"))
+    def takes(self) -> dict[str, int]:
+        """Of the machine, beside processor time."""
+        folder = Path(f"/proc/{self.pid}")
+        resident = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return {"descriptors": len(os.listdir(folder / "fd")), "threads": len(os.listdir(folder / "task")),
+                "MiB": resident >> 20}
 
 
 def die_with_parent() -> None:

@@ -23,14 +23,14 @@ from .members import BUILD, LANGUAGES, Member
 from .store import DEAD, GROUP, STREAM, Store
 
 T = TypeVar("T")
-SESSION_MS = 1000
+SESSION_MS = 2000  # long enough that nobody is taken for dead on a machine with much to do
 QUIET_SECONDS = {"short": 3.0, "long": 5.0}
 LIVE_SECONDS = 60.0  # until everything must be handled once the fault is over
 # What a member and its share of scripts may ask of the server in a second when there is nothing to do. At this
 # session time it beats three times in it; a loop without a pause makes thousands.
 CALM_COMMANDS = 120
 CPU_SHARE = 0.05  # of a processor, for a process whose server is away
-MORE_DESCRIPTORS = 3
+MORE = {"descriptors": 3, "threads": 8, "MiB": 128}  # than when it was ready, once all is over
 TYPE = "order.created"
 DIES = {"fail": -1, "throw": -1, "hang": -1}  # actions that end as a dead letter
 
@@ -49,7 +49,8 @@ class Stage:
         self.members: list[Member] = []
         self.proofs: list[str] = []
         self.measures: dict[str, float] = {}
-        self.transport: dict = {}  # more members of everybody's transport
+        self.config: dict = {}  # more members of everybody's configuration
+        self.transport: dict = {}  # and of their transport
         self.server = RedisServer(*options)
         self._resources = contextlib.ExitStack()
         self._names = 0
@@ -83,13 +84,14 @@ class Stage:
                      "blockTime": 1000, "consumerId": name, "groupId": GROUP,
                      "reconnect": {"baseDelay": 50, "maxDelay": 500},
                      "retry": {"maxRetries": 3, "baseDelay": 50, "maxDelay": 200}, **self.transport}
-        config = {"service": name, "transports": {"main": transport}, **job.pop("config", {})}
-        member = Member(language, {"closeDeadline": 5000, **job, "name": name, "folder": str(self.folder), "config": config},
-                        environment)
+        config = {"service": name, "transports": {"main": transport}, **self.config, **job.pop("config", {})}
+        job = {"closeDeadline": 5000, **job, "name": name, "folder": str(self.folder), "config": config}
+        member = Member(language, job, environment)
         self.members.append(member)
         return member
 
-    def consumer(self, language: str, *, environment: dict[str, str] | None = None, options: dict | None = None, **more) -> Member:
+    def consumer(self, language: str, *, environment: dict[str, str] | None = None, options: dict | None = None,
+                 **more) -> Member:
         """A consumer of the group, not waited for. `more`: delay, inbox, cheat of the job's `consume`."""
         consume = {"pattern": "order.*", "threads": 4, **more}
         consume["options"] = {"concurrency": consume["threads"], **(options or {})}
@@ -100,7 +102,7 @@ class Stage:
         members = [self.consumer(language, **more) for language in languages or LANGUAGES]
         self.until(lambda: all(member.has("ready") for member in members), "members are ready")
         for member in members:
-            member.descriptors_when_ready = member.descriptors()
+            member.took = member.takes()
         return members
 
     def publisher(self, count: int, *, language: str = "", do: dict[int, dict] | None = None, keys: int = 10,
@@ -270,10 +272,11 @@ class Stage:
     def _look_at_resources(self) -> None:
         alive = {member.name: member for member in self.members if member.is_running}
         for name, member in alive.items():
-            before, now = member.descriptors_when_ready, member.descriptors()
-            assert before is None or now <= before + MORE_DESCRIPTORS, f"{name} had {before} descriptors and has {now}"
-        dead = [name for name in self.store.consumers() if name.partition("#")[0] not in alive] if self.store.group() else []
-        assert not dead or not alive, f"consumers of nobody are left in the group: {dead}"
+            now = member.takes()
+            for what, before in member.took.items():
+                assert now[what] <= before + MORE[what], f"{name} took {before} {what} and takes {now[what]}"
+        self.until(lambda: not alive or all(name.partition("#")[0] in alive for name in self.store.consumers()),
+                   "the group has no consumers of dead members")
 
     def _audit(self) -> None:
         """The counters that the library keeps in the store agree with what is there."""
@@ -289,4 +292,4 @@ class Stage:
             if "stats" in facts:
                 told, runs = self.told(member, "consumer", "totalMessagesReceived"), member.ledger.runs
                 begun = sum(run.start < facts["stats"]["t"] for run in runs)
-                assert begun <= told <= len(runs), f"{member.name} counts {told} messages, its handlers {begun} and {len(runs)}"
+                assert begun <= told <= len(runs), f"{member.name} counts {told} messages, its handlers {len(runs)}"

@@ -79,6 +79,8 @@ class Store:
 
     def consumers(self) -> list[str]:
         """Names of the group's consumers, without those for parked entries."""
+        if self.group() is None:
+            return []
         rows = [dict(zip(row[::2], row[1::2])) for row in self.ask("XINFO", "CONSUMERS", STREAM, GROUP)]
         return [row["name"] for row in rows if not row["name"].startswith("@")]
 

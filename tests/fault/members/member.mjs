@@ -14,6 +14,7 @@ class Refused extends Error {
 
 // What `throw` throws, one after the other.
 const THROWN = [new Refused('an error'), 'a text', undefined, null, 42, Object.create(null)];
+const JSON_TYPE = 'application/json';
 const SIGNALS = { segv: 'SIGSEGV', abort: 'SIGABRT', kill: 'SIGKILL' };
 
 const job = JSON.parse(readFileSync(process.argv[2], 'utf8'));
@@ -67,6 +68,11 @@ async function handle(message, { attempt, deliveries }) {
     write('end', { run, ok: false });
     throw name === 'fail' ? new Refused('on purpose') : THROWN[(attempt - 1) % THROWN.length];
   }
+  for (let time = 1; time <= (what.fail_in_all ?? 0); time++) {
+    if (!mark(message.id, time)) continue;
+    write('end', { run, ok: false });
+    throw new Refused('once more');
+  }
   const isDone = Boolean(consume.inbox) && !mark(message.id, 0);
   write('end', { run, ok: true, skipped: isDone });
   if (!isDone) die(what, 'end', message.id);
@@ -76,9 +82,11 @@ async function handle(message, { attempt, deliveries }) {
 async function send(system, batch) {
   for (const line of batch) write('sending', line);
   const receipts = await system.publisher.publishBatch(
-    batch.map(({ type, body, id, key }) => ({ type, body: Buffer.from(body), contentType: 'application/json', id, key })),
+    batch.map(({ body, type, id, key }) => ({ type, body: Buffer.from(body), contentType: JSON_TYPE, id, key })),
   );
-  receipts.forEach(({ outcome, error }, at) => write('sent', { id: batch[at].id, outcome, message: String(error ?? '') }));
+  receipts.forEach(({ outcome, error }, at) => {
+    write('sent', { id: batch[at].id, outcome, message: String(error ?? '') });
+  });
   return batch.filter((_, at) => receipts[at].outcome === 'unknown');
 }
 

@@ -43,8 +43,9 @@ class Member:
 
     def mark(self, id: str, number: int) -> bool:
         """Leaves a mark that outlives the process; False where it was there."""
+        path = os.path.join(self.job["folder"], "marks", f"{id}.{number}")
         try:
-            os.close(os.open(os.path.join(self.job["folder"], "marks", f"{id}.{number}"), os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             return False
         return True
@@ -66,6 +67,9 @@ class Member:
             if is_due(what, name, metadata.attempt):
                 self.write("end", run=run, ok=False)
                 raise Refused("on purpose") if name == "fail" else THROWN[(metadata.attempt - 1) % len(THROWN)]
+        if any(self.mark(message.id, time_) for time_ in range(1, what.get("fail_in_all", 0) + 1)):
+            self.write("end", run=run, ok=False)
+            raise Refused("once more")
         is_done = bool(self.consume.get("inbox")) and not self.mark(message.id, 0)
         self.write("end", run=run, ok=True, skipped=is_done)
         if not is_done:

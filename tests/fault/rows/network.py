@@ -87,3 +87,23 @@ def cut_answers_to_dead_letters(stage: Stage) -> None:
     """An event was moved to the dead letters and the answer is lost: it is there once."""
     dying = {n: {"fail": -1} for n in range(0, 60, 6)}
     cut_answers_to_consumers(stage, moves_to_the_dead, "a move to the dead letters", (0, 1, 3, 5, 8), dying)
+
+
+def go_silent(stage: Stage) -> None:
+    """Connections go silent without an end, also those whose reads wait in the server: it is noticed when the time
+    of a read is over, and what the server said into them comes again at once."""
+    proxy = through_a_proxy(stage, sessionTimeout=LONG_SESSION_MS, commandTimeout=1000)
+    members = stage.consumers()
+    stage.url = stage.server.url
+    publisher = stage.publisher(100_000, batch=10, pause=50)
+    for _ in range(3):
+        done = stage.completed()
+        stage.until(lambda: stage.completed() > done + 100, "events are handled")
+        before = proxy.connections
+        proxy.half_open()
+        took = stage.until(lambda: proxy.connections >= before + 2 * len(members), "each connects anew, twice",
+                           seconds=LONG_SESSION_MS / 1000 / 3)
+        stage.prove(f"the proxy forwards nothing more on {before} connections; {proxy.connections - before} new ones "
+                    f"after {took:.1f} s")
+    stage.enough(publisher)
+    stage.until(stage.store.is_drained, "what was lost on the way comes again", seconds=LONG_SESSION_MS / 1000 / 3)

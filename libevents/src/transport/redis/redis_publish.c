@@ -205,6 +205,8 @@ static void on_registered(void *data, uint64_t tag, const evsi_redis_reply *repl
     evs_bytes id = evsi_redis_text(evsi_redis_item(reply, 0));
     snprintf(transport->own_registry_id, sizeof transport->own_registry_id, "%.*s", (int)id.size,
              id.size ? id.data : "");
+    if (evsi_redis_integer(evsi_redis_item(reply, 2)) == 1)
+      evsi_redis_topics_read(transport); /* the own groups need not wait for the next look */
     return;
   }
   evsi_redis_publish_forget(transport); /* with the next event it is tried again */

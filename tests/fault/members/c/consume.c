@@ -39,6 +39,15 @@ static void die(const member *self, const json_t *what, const char *moment, cons
   }
 }
 
+/* Does it fail once more? As often as the event says in all, however often it was dead in between. */
+static bool fails_again(const member *self, const json_t *what, const char *id) {
+  for (long i = 1; i <= number(what, "fail_in_all"); i++) {
+    if (member_mark(self, id, i))
+      return true;
+  }
+  return false;
+}
+
 static void end(member *self, long run, bool is_ok, bool is_skipped) {
   member_write(self, "end",
                json_pack("{s:I,s:b,s:b}", "run", (json_int_t)run, "ok", is_ok, "skipped", is_skipped));
@@ -60,7 +69,8 @@ static bool handle(member *self, const evs_message *message, const json_t *what)
     for (;;)
       pause();
   }
-  if (is_due(what, "fail", message->attempt) || is_due(what, "throw", message->attempt)) {
+  if (is_due(what, "fail", message->attempt) || is_due(what, "throw", message->attempt) ||
+      fails_again(self, what, id)) {
     end(self, run, false, false);
     return false;
   }

@@ -35,6 +35,6 @@ bool member_mark(const member *self, const char *id, long number);
 /* Publishes all events of the job's file, in batches. */
 void member_publish(member *self);
 /* One handler thread: takes messages until the system is closed. */
-void *member_consume(void *self);
+void *member_consume(void *data);
 
 #endif
