@@ -13,7 +13,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "fixtures")]
 
-from kit.row import RESULTS  # noqa: E402
 from table import COMES_WITH, NUMBERS, ROWS  # noqa: E402
 
 PROOFS_SHOWN = 4
@@ -31,8 +30,7 @@ and never published so. *Repeats*: handled to the end more than once; the bound 
 
 
 def load() -> list[dict]:
-    paths = [RESULTS / f"{row.name}.json" for row in ROWS]
-    results = [json.loads(path.read_text()) for path in paths if path.exists()]
+    results = [json.loads(row.result.read_text()) for row in ROWS if row.result.exists()]
     return sorted(results, key=lambda result: (result["number"], result["variant"]))
 
 

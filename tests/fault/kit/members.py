@@ -51,6 +51,7 @@ class Member:
 
     @property
     def is_running(self) -> bool:
+        """Also notes when it was first seen dead."""
         if self.died is None and self.process.poll() not in (None, 0):
             self.died = time.monotonic()
         return self.process.poll() is None

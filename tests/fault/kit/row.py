@@ -33,11 +33,17 @@ class Row:
     def name(self) -> str:
         return f"{self.number:02}-{self.variant or self.play.__name__}"
 
+    @property
+    def result(self) -> Path:
+        """What is kept of its last run, where that went well."""
+        return RESULTS / f"{self.name}.json"
+
 
 def play(row: Row, folder: Path, is_long: bool) -> None:
     """Plays a row; what fails says how to see it again."""
     seed = int(os.environ.get("EVS_FAULT_SEED") or secrets.randbelow(1 << 31))
     began = time.monotonic()
+    row.result.unlink(missing_ok=True)
     with Stage(folder, seed, row.server, is_long) as stage:
         try:
             last_look = row.play(stage)
@@ -45,7 +51,8 @@ def play(row: Row, folder: Path, is_long: bool) -> None:
             if last_look:
                 last_look()
         except BaseException:
-            print(f"row {row.name}, again with: EVS_FAULT_SEED={seed} python3 -m pytest tests/fault -k {row.name}")
+            print(f"row {row.name}, again with: {'EVS_LONG=1 ' if is_long else ''}EVS_FAULT_SEED={seed} "
+                  f"python3 -m pytest tests/fault -k {row.name}")
             print(*(f"{member.name} said: {member.said()}" for member in stage.members if member.said()), sep="\n")
             raise
     keep(row, stage, time.monotonic() - began)
@@ -60,4 +67,4 @@ def keep(row: Row, stage: Stage, seconds: float) -> None:
         "allowed": {name: getattr(stage.promise, name) for name in ("repeats", "overlaps", "copies")},
         "forgiven": len(stage.promise.forgiven), "verdict": dataclasses.asdict(stage.verdict),
     }
-    (RESULTS / f"{row.name}.json").write_text(json.dumps(result, indent=1))
+    row.result.write_text(json.dumps(result, indent=1))
