@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "fixtures")]
 
-from table import COMES_WITH, NUMBERS, ROWS  # noqa: E402
+from table import CASES_COME_WITH, COMES_WITH, NUMBERS, ROWS  # noqa: E402
 
 PROOFS_SHOWN = 4
 HEAD = """# What was broken, and what came of it
@@ -61,11 +61,12 @@ def proofs(result: dict) -> str:
 
 def document(results: list[dict], server: str) -> str:
     seen = {result["number"] for result in results}
+    cases = "; ".join(f"of {number}, {what}" for number, what in CASES_COME_WITH.items())
     missing = [f"{number} (comes with: {COMES_WITH[number]})" if number in COMES_WITH else str(number)
                for number in NUMBERS if number not in seen]
     lines = [HEAD, f"{server}; {platform.system()} {platform.release().split('-')[0]}, {platform.machine()}.", "",
              "| row | fault | members | seed | stored | handled | dead | lost | invented | order | repeats | calm |",
-             "| " + "--- | " * 12, *map(table_row, results), "", f"Not played: {', '.join(missing) or 'none'}.", "",
+             "| " + "--- | " * 12, *map(table_row, results), "", f"Not played: {', '.join(missing)}; {cases}.", "",
              "## Proof that the fault happened", "", *map(proofs, results), ""]
     return "\n".join(lines)
 

@@ -120,5 +120,6 @@ ROWS = [
 
 # Rows whose faults come with a part of the library that is not there yet.
 COMES_WITH = {30: "cluster", 31: "cluster", 32: "cluster", 50: "schema registry"}
+CASES_COME_WITH = {35: "bodies that break a schema", 40: "Fibonacci's pauses"}  # of rows that are played otherwise
 NUMBERS = range(1, 56)
 EVERY_RUN = {*range(1, 11), 14, 16, 17, 18, 19, 23, 27, 35, 38, 39, 40, 41, 44, 45}
