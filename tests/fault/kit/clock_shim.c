@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * clock_shim.c - another wall clock for a program that is not ours: LD_PRELOAD on a server or a client. The file that
- * EVS_CLOCK_FILE names holds how many milliseconds the clock is ahead (8 bytes, signed, of this machine's
- * order), and may change while the program runs; the monotonic clocks stay as they are. */
+ * clock_shim.c - another wall clock for a program that is not ours: LD_PRELOAD on a server or a client. The
+ * file that EVS_CLOCK_FILE names holds how many milliseconds the clock is ahead (8 bytes, signed, of this
+ * machine's order), and may change while the program runs; the monotonic clocks stay as they are. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * no_memory_test.c - the engine while any single allocation fails, its own or one of the JSON library: an entry may
- * come again or stay in the store, and is never lost, never settled twice, and nothing crashes. */
+ * no_memory_test.c - the engine while any single allocation fails, its own or one of the JSON library: an
+ * entry may come again or stay in the store, and is never lost, never settled twice, and nothing crashes. */
 #include "unit/consume/scripted.h"
 
 enum { NONE = -1, ALLOCATIONS_MAX = 2000 };
@@ -109,9 +109,10 @@ static void play_all(const play *what) {
 }
 
 #define EVENT "{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"order.paid\"},\"body\":1}"
-#define KEPT "{\"a\":1,\"f\":5,\"t\":6,\"h\":[{\"at\":1}],\"e\":{\"class\":\"E\",\"message\":\"m\",\"stack\":\"\"}}"
+#define KEPT                                                                                                 \
+  "{\"a\":1,\"f\":5,\"t\":6,\"h\":[{\"at\":1}],\"e\":{\"class\":\"E\",\"message\":\"m\",\"stack\":\"\"}}"
 #define BATCH                                                                                                \
-  "{\"data\":[{\"header\":{\"id\":\"a\",\"type\":\"order.paid\"},\"body\":1},{\"header\":{\"id\":\"b\","       \
+  "{\"data\":[{\"header\":{\"id\":\"a\",\"type\":\"order.paid\"},\"body\":1},{\"header\":{\"id\":\"b\","     \
   "\"type\":\"order.sent\"},\"body\":2}],\"metadata\":{\"batch\":true}}"
 
 static void an_event_that_is_handled(void **state) {
