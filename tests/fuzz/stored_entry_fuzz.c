@@ -165,33 +165,22 @@ static void close_engine(engine *under_test) {
 /* ---- the host ------------------------------------------------------------------------------------ */
 
 static void end_message(engine *under_test, const evs_message *message, char action) {
-  evs_failure failure = {.struct_size = sizeof failure,
-                         .delivery = message->delivery,
-                         .error_class = message->type,
-                         .message = message->body};
-  switch (action & 7) {
-  case 1:
-    failure.kind = EVS_FAIL_RETRY;
-    break;
-  case 2:
-    failure.kind = EVS_FAIL_REJECT;
-    break;
-  case 3:
-    failure.kind = EVS_FAIL_LATER;
-    break;
-  case 4:
-    failure.kind = EVS_FAIL_RELEASE;
-    break;
-  case 5: /* it takes too long; its end comes late */
+  enum { TOO_LATE = 5 };
+  static const uint32_t kinds[] = {
+      0, EVS_FAIL_RETRY, EVS_FAIL_REJECT, EVS_FAIL_LATER, EVS_FAIL_RELEASE, EVS_FAIL_RETRY, 0, 0};
+  const evs_failure failure = {.struct_size = sizeof failure,
+                               .kind = kinds[action & 7],
+                               .delivery = message->delivery,
+                               .error_class = message->type,
+                               .message = message->body};
+  if ((action & 7) == TOO_LATE) {
     world.now_ms += SESSION_MS;
     world.on_time(world.on_time_data);
-    failure.kind = EVS_FAIL_RETRY;
-    break;
-  default:
-    evsi_consume_ack(under_test->consume, &message->delivery, 1);
-    return;
   }
-  evsi_consume_fail(under_test->consume, &failure, 1);
+  if (failure.kind == 0)
+    evsi_consume_ack(under_test->consume, &message->delivery, 1);
+  else
+    evsi_consume_fail(under_test->consume, &failure, 1);
 }
 
 /* Takes messages and ends them until there are none. */

@@ -53,6 +53,8 @@ static void move(struct timespec *time) {
   time->tv_nsec = (ns + NS_PER_S) % NS_PER_S;
 }
 
+/* The system names these parameters as only a system may.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t clock, struct timespec *out) {
   int failed = real_clock(clock, out);
   if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
@@ -76,3 +78,4 @@ time_t time(time_t *out) {
     *out = seconds;
   return seconds;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
