@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * dead_letter_fuzz.c - libFuzzer target: any bytes as a dead letter in the store, and as a line of an export. What a
- * viewer is shown must be JSON whatever is stored, an export must be one line, and what an import takes must be
- * the same when it is read twice.
+ * dead_letter_fuzz.c - libFuzzer target: any bytes as a dead letter in the store, and as a line of an export.
+ * What a viewer is shown must be JSON whatever is stored, an export must be one line, and what an import
+ * takes must be the same when it is read twice.
  *
  * Input: '0' and a line; or '1', a note and the fields of a stored letter, each chunk ended by 0xFF. */
 #include "base/alloc.h"

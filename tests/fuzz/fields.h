@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fields.h - for fuzz targets: input cut into chunks at 0xFF, and chunks as the field list of a stored entry, as a
- * parsed answer of the server has it. */
+ * fields.h - for fuzz targets: input cut into chunks at 0xFF, and chunks as the field list of a stored entry,
+ * as a parsed answer of the server has it. */
 #ifndef FUZZ_FIELDS_H
 #define FUZZ_FIELDS_H
 

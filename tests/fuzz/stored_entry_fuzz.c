@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * stored_entry_fuzz.c - libFuzzer target: any bytes as a stored entry and as what was kept beside it. The engine
- * delivers it, the host settles in all ways, and what is parked comes again with what the engine kept. Beyond not
- * crashing, each delivery of an entry must end in exactly one settlement, with a record or state that is JSON.
+ * stored_entry_fuzz.c - libFuzzer target: any bytes as a stored entry and as what was kept beside it. The
+ * engine delivers it, the host settles in all ways, and what is parked comes again with what the engine kept.
+ * Beyond not crashing, each delivery of an entry must end in exactly one settlement, with a record or state
+ * that is JSON.
  *
- * Input: what the host does, a letter for each message in turn, as often as needed; the kept state; the fields of
- * the entry; each chunk ended by 0xFF. */
+ * Input: what the host does, a letter for each message in turn, as often as needed; the kept state; the
+ * fields of the entry; each chunk ended by 0xFF. */
 #include "base/alloc.h"
 #include "consume/consume.h"
 #include "event/json_scan.h"
@@ -22,8 +23,8 @@ static struct {
   uint64_t now_ms, group;
   void (*on_time)(void *data);
   void *on_time_data;
-  uint64_t token;   /* of the settlement that was asked for, 0: none */
-  evsi_buf kept;    /* its state */
+  uint64_t token; /* of the settlement that was asked for, 0: none */
+  evsi_buf kept;  /* its state */
   bool comes_again;
 } world;
 
@@ -124,9 +125,9 @@ static void subscribe(engine *under_test, const char *options) {
 }
 
 static void open_engine(engine *under_test) {
-  static const char config[] =
-      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\"}},\"consumer\":{\"maxRetries\":2,"
-      "\"retry\":{\"baseDelay\":1000,\"jitter\":0}}}";
+  static const char config[] = "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\"}},"
+                               "\"consumer\":{\"maxRetries\":2,"
+                               "\"retry\":{\"baseDelay\":1000,\"jitter\":0}}}";
   memset(under_test, 0, sizeof *under_test);
   fuzz_require(evsi_config_load(config, sizeof config - 1, &under_test->config, NULL) == EVS_OK);
   under_test->link = (evsi_link){.ops = &ops, .config = &under_test->config->transports[0]};
@@ -164,33 +165,22 @@ static void close_engine(engine *under_test) {
 /* ---- the host ------------------------------------------------------------------------------------ */
 
 static void end_message(engine *under_test, const evs_message *message, char action) {
-  evs_failure failure = {.struct_size = sizeof failure,
-                         .delivery = message->delivery,
-                         .error_class = message->type,
-                         .message = message->body};
-  switch (action & 7) {
-  case 1:
-    failure.kind = EVS_FAIL_RETRY;
-    break;
-  case 2:
-    failure.kind = EVS_FAIL_REJECT;
-    break;
-  case 3:
-    failure.kind = EVS_FAIL_LATER;
-    break;
-  case 4:
-    failure.kind = EVS_FAIL_RELEASE;
-    break;
-  case 5: /* it takes too long; its end comes late */
+  enum { TOO_LATE = 5 };
+  static const uint32_t kinds[] = {
+      0, EVS_FAIL_RETRY, EVS_FAIL_REJECT, EVS_FAIL_LATER, EVS_FAIL_RELEASE, EVS_FAIL_RETRY, 0, 0};
+  const evs_failure failure = {.struct_size = sizeof failure,
+                               .kind = kinds[action & 7],
+                               .delivery = message->delivery,
+                               .error_class = message->type,
+                               .message = message->body};
+  if ((action & 7) == TOO_LATE) {
     world.now_ms += SESSION_MS;
     world.on_time(world.on_time_data);
-    failure.kind = EVS_FAIL_RETRY;
-    break;
-  default:
-    evsi_consume_ack(under_test->consume, &message->delivery, 1);
-    return;
   }
-  evsi_consume_fail(under_test->consume, &failure, 1);
+  if (failure.kind == 0)
+    evsi_consume_ack(under_test->consume, &message->delivery, 1);
+  else
+    evsi_consume_fail(under_test->consume, &failure, 1);
 }
 
 /* Takes messages and ends them until there are none. */

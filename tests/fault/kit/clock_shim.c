@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * clock_shim.c - another wall clock for a program that is not ours: LD_PRELOAD on a server or a client. The file that
- * EVS_CLOCK_FILE names holds how many milliseconds the clock is ahead (8 bytes, signed, of this machine's
- * order), and may change while the program runs; the monotonic clocks stay as they are. */
+ * clock_shim.c - another wall clock for a program that is not ours: LD_PRELOAD on a server or a client. The
+ * file that EVS_CLOCK_FILE names holds how many milliseconds the clock is ahead (8 bytes, signed, of this
+ * machine's order), and may change while the program runs; the monotonic clocks stay as they are. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -53,6 +53,8 @@ static void move(struct timespec *time) {
   time->tv_nsec = (ns + NS_PER_S) % NS_PER_S;
 }
 
+/* The system names these parameters as only a system may.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t clock, struct timespec *out) {
   int failed = real_clock(clock, out);
   if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
@@ -76,3 +78,4 @@ time_t time(time_t *out) {
     *out = seconds;
   return seconds;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

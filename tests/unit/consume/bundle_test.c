@@ -71,7 +71,8 @@ static void attempts_are_known_whatever_text_a_handler_failed_with(void **state)
   (void)state;
   taken got[MESSAGES_MAX];
   subscribe(ORDERS);
-  deliver_orders(1, "{\"b\":{\"0\":{\"a\":1,\"e\":{\"class\":\"E\",\"message\":\"\\u0000\",\"stack\":\"\"}}}}");
+  deliver_orders(1,
+                 "{\"b\":{\"0\":{\"a\":1,\"e\":{\"class\":\"E\",\"message\":\"\\u0000\",\"stack\":\"\"}}}}");
   assert_int_equal(take(got, MESSAGES_MAX), 1);
   assert_int_equal(got[0].attempt, 2);
   ack(got[0].delivery);

@@ -221,7 +221,8 @@ static void entries_of_a_foreign_consumer_are_taken_after_a_long_time(void **sta
 
 static void what_a_member_holds_survives_that_its_consumer_is_deleted(void **state) {
   (void)state;
-  static const uint32_t kinds[] = {EVS_SETTLE_ACK, EVS_SETTLE_PARK, EVS_SETTLE_RELEASE, EVS_SETTLE_DEAD_LETTER};
+  static const uint32_t kinds[] = {EVS_SETTLE_ACK, EVS_SETTLE_PARK, EVS_SETTLE_RELEASE,
+                                   EVS_SETTLE_DEAD_LETTER};
   evs_host *host = host_connected();
   char name[64];
   publish_and_wait(host, "t", "a.b", 4);

@@ -28,8 +28,8 @@ static void see(evsi_redis_stream *stream, const evsi_redis_reply *found) {
   }
 }
 
-/* Nobody can have taken it from this incarnation: somebody deleted its consumer, and with it the list. Scripts
- * give it its place again. */
+/* Nobody can have taken it from this incarnation: somebody deleted its consumer, and with it the list.
+ * Scripts give it its place again. */
 static bool is_still_ours(const evsi_redis_stream *stream, const evsi_redis_flight *flight) {
   return flight->generation == stream->group->generation && !flight->is_uncertain;
 }
