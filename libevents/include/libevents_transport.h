@@ -104,7 +104,7 @@ typedef struct evs_tp_entry {
   evs_bytes data;
   evs_bytes raw;
   evs_bytes requeue; /* JSON written by a requeue, else empty */
-  evs_bytes state;   /* what the last EVS_SETTLE_PARK or _HAND_OVER kept, else empty */
+  evs_bytes state;   /* what the last settlement kept, else empty */
 } evs_tp_entry;
 
 enum {
@@ -113,7 +113,9 @@ enum {
   EVS_SETTLE_DEAD_LETTER = 3, /* move to the dead letters with `record`, atomically */
   EVS_SETTLE_RELEASE = 4,     /* hand back: another member gets it at once, nothing is counted; with `state`,
                                  where there is one, else what was kept stays */
-  EVS_SETTLE_HAND_OVER = 5    /* give to `member`, with `state` */
+  EVS_SETTLE_HAND_OVER = 5,   /* give to `member`, with `state` */
+  EVS_SETTLE_KEEP = 6         /* keep `state` and go on: the entry is still held, and settled later. Asked for
+                                 only where a process may end without its transport (EVS_CAP_PERSISTENCE) */
 };
 
 enum {
@@ -164,6 +166,10 @@ typedef struct evs_tp_group {
   uint32_t prefetch;       /* most entries that this member holds */
   evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
   evs_bytes replay;        /* id of the replay whose events it reads in place of the topics, or empty */
+  evs_bytes from;          /* where a group that does not exist yet starts: an offset, or digits: a time in ms
+                              since 1970; empty: as from_new says */
+  const int32_t *partitions; /* of topics that have partitions it reads these; NULL: all */
+  uint64_t partition_count;
 } evs_tp_group;
 
 /* libevents' functions for a transport. */

@@ -157,7 +157,10 @@ AT(evs_tp_group, from_new, 64);
 AT(evs_tp_group, prefetch, 68);
 AT(evs_tp_group, subscriptions, 72);
 AT(evs_tp_group, replay, 88);
-SIZE(evs_tp_group, 104);
+AT(evs_tp_group, from, 104);
+AT(evs_tp_group, partitions, 120);
+AT(evs_tp_group, partition_count, 128);
+SIZE(evs_tp_group, 136);
 
 /* The tables begin with size and version, the functions follow in their order without a gap. */
 AT(evs_host_ops, struct_size, 0);

@@ -164,6 +164,13 @@ static int end(pid_t pid, int signal_number) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+bool member_ended(pid_t pid) {
+  bool has = has_ended(pid);
+  if (has)
+    end(pid, 0);
+  return has;
+}
+
 void member_kill(pid_t pid) {
   end(pid, SIGKILL);
 }

@@ -36,6 +36,8 @@ pid_t member_start(test_ledger *ledger, const char *program, const char *const *
 pid_t caller_start(const char *program, const char *config, const char *method, const char *params);
 /* Waits until it is subscribed, and fails the test when it ends instead. */
 void member_ready(test_ledger *ledger, pid_t pid);
+/* Has it ended by itself? Then it is gone from here, too. */
+bool member_ended(pid_t pid);
 void member_kill(pid_t pid); /* SIGKILL */
 /* SIGTERM; gives the exit status, -1 when it ended otherwise. */
 int member_stop(pid_t pid);

@@ -41,9 +41,10 @@ export interface PublishOptions {
   readonly acknowledgement?: Acknowledgement;
   /** Gives up waiting; an event that was handed over may be stored all the same. */
   readonly signal?: AbortSignal;
-  /** Known from the published library, not built yet: refused as unsupported. */
+  /** Accepted for programs that come from the published library, where these have no effect either. */
   readonly priority?: number;
   readonly ttl?: number;
+  /** Known from the published library, not built yet: refused as unsupported. */
   readonly ordering?: 'strict' | 'per-partition' | 'none';
   readonly batchKey?: string;
 }
@@ -82,12 +83,12 @@ const KNOWN = new Set([
   'delay',
   'acknowledgement',
   'signal',
+  'priority',
+  'ttl',
 ]);
 
 /** Options that the published library has and this one does not do yet: name and the value that asks for nothing. */
 const NOT_BUILT: Readonly<Record<string, unknown>> = {
-  priority: 0,
-  ttl: 0,
   ordering: 'none',
   batchKey: '',
 };

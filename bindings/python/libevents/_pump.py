@@ -91,6 +91,10 @@ class Pump:
         self.workers = Workers()
         self.closed = threading.Event()
 
+    @property
+    def has_poison_handler(self) -> bool:
+        return self._poison_handler is not None
+
     def start(self) -> None:
         with self._lock:
             if self._thread is None:

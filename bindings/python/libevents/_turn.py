@@ -95,6 +95,10 @@ class Turn:
         return self._loop
 
     @property
+    def has_poison_handler(self) -> bool:
+        return self._poison_handler is not None
+
+    @property
     def is_attached(self) -> bool:
         return self._loop is not None and not self._loop.is_closed()
 

@@ -29,6 +29,7 @@ typedef struct evsi_route {
   int64_t priority;
   char *topic;         /* with suffix; NULL: by mapping and strategy */
   uint32_t partitions; /* 0: none */
+  int32_t partition;   /* of events that name none; EVS_PARTITION_NONE: by partitioning */
   evsi_partitioning partitioning;
   evsi_ordering ordering;
   char *retention_json; /* NULL: none of its own */
@@ -47,7 +48,8 @@ typedef struct evsi_transport_config {
   char *group_id;     /* NULL: the service name */
   char *consumer_id;  /* NULL: generated */
   evsi_retry_policy
-      retry; /* of handlers: each value from consumer.retry, else the transport's, else default */
+      retry;            /* of handlers: each value from consumer.retry, else the transport's, else default */
+  uint32_t max_crashes; /* from consumer, else the transport's; 0: its type counts none */
   bool enable_dlq;
   bool is_plain;   /* stores entries in the published form, and a topic in one stream */
   bool starts_new; /* new groups start at the newest event, unless a subscription says otherwise */
@@ -146,6 +148,9 @@ typedef struct evsi_subscription_options {
   uint32_t origin_count;
   bool origins_set;
   bool from_new;
+  char *from; /* offset, or milliseconds since 1970, where a new group begins; NULL: as from_new says */
+  int32_t partition; /* the only one that it takes; EVS_PARTITION_NONE: all */
+  uint32_t max_crashes;
   uint32_t concurrency;
   uint32_t prefetch;
   uint32_t handler_timeout_ms;

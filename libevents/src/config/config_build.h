@@ -20,6 +20,8 @@ typedef struct evsi_build {
 void evsi_build_urls(evsi_check *check, json_t *given);
 /* Before the defaults: those that `compat` sets in their place. */
 void evsi_build_compat(evsi_check *check, json_t *given);
+/* Before the defaults: what `publisher` says for transports that do not say it themselves. */
+void evsi_build_publisher(evsi_check *check, json_t *given);
 /* One transport's `url` into the keys that it stands for. */
 void evsi_url_apply(evsi_check *check, const evsi_section *section, json_t *given);
 

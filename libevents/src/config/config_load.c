@@ -134,6 +134,7 @@ static evsi_config *load_tree(evsi_check *check, json_t *input) {
     evsi_walk(check, &evsi_section_system, input, build.given, build.given);
     evsi_build_urls(check, build.given);
     evsi_build_compat(check, build.given);
+    evsi_build_publisher(check, build.given);
     build.full = evsi_fill(&evsi_section_system, build.given);
   }
   if (build.full && build.config)
@@ -284,6 +285,7 @@ void evsi_subscription_options_free(evsi_subscription_options *options) {
   free_texts(options->origins, options->origin_count);
   evsi_free(options->pattern);
   evsi_free(options->replay);
+  evsi_free(options->from);
   evsi_free(options->group);
   evsi_free(options->name);
   evsi_free(options->consumer);

@@ -96,8 +96,10 @@ static const evsi_key publisher_keys[] = {
     EVSI_ROW_LATER_OBJECT("rateLimiting", &rate_section, "leave it out and bound publisher.maxInFlight"),
     EVSI_ROW_LATER("compression", "\"none\"", "leave it out, or compress the body and set a content type"),
     EVSI_ROW_LATER("encryption", NULL, "leave it out, or encrypt the body and set a content type"),
-    EVSI_ROW_LATER("idempotent", "false", "use idempotent of the transport"),
-    EVSI_ROW_LATER("acknowledgement", "\"stored\"", "use acknowledgement of the transport"),
+    EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &evsi_section_acknowledgement, NULL,
+                       "of transports that can tell, and give none of their own"),
+    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, NULL,
+                     "of transports that can be, and do not say themselves"),
 };
 static const evsi_section publisher_section = {"publisher", "How events are published.",
                                                EVSI_ROWS(publisher_keys)};
@@ -124,7 +126,9 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_LATER("poisonMessageHandler", NULL, "set the handler in the program, not in the document"),
     EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set concurrency to 1"),
     EVSI_ROW_LATER("requireSchema", "false", "leave it out and check bodies in the handler"),
-    EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
+    EVSI_ROW_INT("maxCrashes", EVSI_KEY_NULLABLE, 1, 1000, NULL,
+                 "how often the process may end while it handles an event, until that is a dead letter; not "
+                 "given: the transport's"),
 };
 static const evsi_section consumer_section = {
     "consumer", "How events are received; every subscription may override most of it.",
@@ -138,7 +142,8 @@ static const evsi_section consumer_section = {
                       "partition by the event's key, or in turn"),                                           \
       EVSI_ROW_CHOICE("ordering", 0, "none", "per-key|per-partition|strict", "\"none\"",                     \
                       "order of delivery"),                                                                  \
-      EVSI_ROW_LATER("partition", NULL, "give the partition with each event"),                               \
+      EVSI_ROW_INT("partition", EVSI_KEY_NULLABLE, 0, 1023, NULL,                                            \
+                   "of events that name none; without partitions it has no effect"),                         \
       EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention,                               \
                       "of its topics; not given: the transport's")
 

@@ -126,18 +126,11 @@ static void begin_next(evsi_entry *carrier, evsi_outgoing *outgoing) {
     evsi_dispatch(part->event, outgoing);
 }
 
-static bool may_begin(const evsi_group *group) {
-  bool any = false;
-  for (const evsi_subscription *each = group->subscriptions; each && !any; each = each->next)
-    any = !each->is_closing;
-  return any && !group->consume->stopping && !group->is_leaving && !group->is_paused;
-}
-
 void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing) {
   if (group->is_beginning)
     return; /* an event was decided as it began: the loop below goes on with the next one */
   group->is_beginning = true;
-  bool begins = may_begin(group);
+  bool begins = evsi_group_may_begin(group);
   uint32_t most = evsi_group_prefetch(group);
   while (group->bundles_first && (!begins || group->open < most)) {
     evsi_entry *carrier = group->bundles_first;
@@ -239,10 +232,11 @@ static json_t *state_of(const evsi_entry *carrier, uint32_t index, uint64_t dela
   return state;
 }
 
-/* {"b":{index: state}} of the events that go on; NULL when memory is short. */
+/* The carrier's own state, and in it {"b":{index: state}} of the events that go on; NULL when memory is
+ * short. */
 static char *keep_state(const evsi_entry *carrier, uint64_t delay_ms, bool is_short) {
-  json_t *states = json_object(), *root = json_pack("{s:o}", "b", states);
-  bool is_whole = root != NULL;
+  json_t *states = json_object(), *root = evsi_entry_state_json(&carrier->state);
+  bool is_whole = json_object_set_new(root, "b", states) == 0;
   for (uint32_t i = 0; is_whole && i < carrier->bundle->count; i++) {
     char text[INDEX_TEXT];
     if (goes_on_by(&carrier->bundle->parts[i]) != 0)
@@ -272,7 +266,8 @@ static bool write_letters(evsi_entry *carrier, uint32_t count) {
   return true;
 }
 
-static bool write_state(evsi_entry *carrier, uint64_t delay_ms) {
+static bool write_state(evsi_entry *carrier, uint32_t kind, uint64_t delay_ms) {
+  evsi_settle_account(carrier, kind);
   char *state = keep_state(carrier, delay_ms, false);
   if (state && strlen(state) > STATE_MAX) { /* thousands of stacks: attempts count, stories do not */
     evsi_free(state);
@@ -303,7 +298,8 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
   carrier->settlement = (evs_tp_settlement){0};
   decide_unmatched(carrier, outgoing);
   bundle_sum sum = sum_up(carrier);
-  if (sum.released == carrier->events) { /* nothing happened: what was kept stays as it is */
+  if (sum.released == carrier->events &&
+      carrier->state.alone == 0) { /* nothing happened: what was kept stays as it is */
     evsi_settle_as(carrier, EVS_SETTLE_RELEASE, 0, outgoing);
     return;
   }
@@ -312,7 +308,8 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
                   : sum.handed       ? EVS_SETTLE_HAND_OVER
                                      : EVS_SETTLE_PARK;
   uint64_t delay = kind == EVS_SETTLE_PARK ? common_delay(carrier, sum.soonest_ms) : 0;
-  if (!write_letters(carrier, sum.letters) || (kind != EVS_SETTLE_ACK && !write_state(carrier, delay))) {
+  if (!write_letters(carrier, sum.letters) ||
+      (kind != EVS_SETTLE_ACK && !write_state(carrier, kind, delay))) {
     carrier->settlement = (evs_tp_settlement){0}; /* memory is short: all of it comes again */
     kind = EVS_SETTLE_RELEASE;
   }

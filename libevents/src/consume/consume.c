@@ -201,6 +201,7 @@ evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_e
     release_queued(subscription, &outgoing);
     evsi_group *group = subscription->group;
     evsi_bundles_begin(group, &outgoing);
+    evsi_suspects_hand_back(consume, &outgoing);
     evsi_subscription_close_if_done(subscription);
     evsi_group_changed(group);
   }
@@ -245,6 +246,7 @@ void evsi_consume_stop(evsi_consume *consume) {
   }
   for (evsi_group *group = consume->groups; group; group = group->next)
     evsi_bundles_begin(group, &outgoing);
+  evsi_suspects_hand_back(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }
@@ -260,6 +262,7 @@ void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused) 
     release_queued(each, &outgoing);
   if (group)
     evsi_bundles_begin(group, &outgoing);
+  evsi_suspects_hand_back(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }
@@ -274,6 +277,7 @@ uint64_t evsi_consume_abandon(evsi_consume *consume) {
       continue;
     each->is_late = true;
     each->late_state = EVSI_DELIVERY_RELEASED;
+    consume->running--;
     evsi_entry_hold(each->entry);
     abandoned++;
     if (--each->entry->open == 0)

@@ -84,14 +84,24 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
   }
 }
 
+/* Leaves out the subscriptions to other partitions. */
+static uint32_t keep_fitting(const evsi_entry *entry, uint32_t *numbers, uint32_t count) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const evsi_subscription *subscription = entry->group->consume->by_number[numbers[i]];
+    if (evsi_partition_fits(subscription->options.partition, entry->stored.partition))
+      numbers[kept++] = numbers[i];
+  }
+  return kept;
+}
+
 static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered = false;
   evsi_consume *consume = entry->group->consume;
   uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix,
                                       entry->envelope.type, numbers, MATCHES_MAX, &filtered);
-  if (count > MATCHES_MAX)
-    count = MATCHES_MAX;
+  count = keep_fitting(entry, numbers, count < MATCHES_MAX ? count : MATCHES_MAX);
   if (count == 0 && filtered) {
     evsi_count(consume->setup.stats, EVSI_COUNT_FILTERED, 1);
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
@@ -150,7 +160,8 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
     return;
   }
-  dispatch(entry, requeued.subscriptions, outgoing);
+  if (!evsi_suspect_take(entry, outgoing))
+    dispatch(entry, requeued.subscriptions, outgoing);
   json_decref(requeued.subscriptions);
 }
 
@@ -179,6 +190,7 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
     else
       evsi_dispatch(entry, &outgoing);
   }
+  evsi_suspects_begin(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
   evsi_wake_signal(consume->setup.wake);

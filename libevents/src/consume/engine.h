@@ -46,11 +46,20 @@ typedef struct evsi_entry_state {
   uint64_t first_failure_ms; /* wall clock */
   uint64_t last_failure_ms;
   uint64_t unmatched_since_ms;
+  uint32_t crashes;  /* deliveries that ended without an outcome, up to the last that had one */
+  uint32_t counted;  /* deliveries until then, as the store counts */
+  uint32_t alone;    /* which delivery, by that count, is handled alone; 0: none */
   json_t *done;      /* names of subscriptions that are through */
   json_t *exhausted; /* names of subscriptions that failed for good */
   json_t *history;   /* newest 16 failures, oldest first */
   json_t *error;     /* {class, message, stack} of the newest failure */
 } evsi_entry_state;
+
+typedef enum {
+  EVSI_SUSPECT_NOT,
+  EVSI_SUSPECT_WAITS, /* until nothing else is with the host */
+  EVSI_SUSPECT_ALONE  /* nothing else begins until it is settled */
+} evsi_suspicion;
 
 /* One stored entry that this process holds for a group, until the transport has settled it; or one of the
  * several events of such an entry. */
@@ -70,6 +79,9 @@ struct evsi_entry {
   uint64_t cost;
   uint64_t received_us;
   evsi_entry_state state;
+  uint32_t crashes; /* with this entry, until it was delivered now */
+  evsi_suspicion suspicion;
+  evsi_entry *suspect_next;
   json_t *kept; /* of a bundle: index -> state of the events that are not through; NULL: all of them */
   bool had_state;
   bool is_unmatched; /* no subscription here takes it */
@@ -125,6 +137,7 @@ struct evsi_subscription {
 typedef struct evsi_member {
   char *consumer;
   evsi_matcher *matcher;
+  int32_t *partitions; /* of each of its subscriptions the only one that it takes, or EVS_PARTITION_NONE */
 } evsi_member;
 
 typedef struct evsi_membership {
@@ -182,7 +195,9 @@ struct evsi_consume {
   evsi_timer *timer; /* handler time limits */
   uint64_t timer_at_us;
   uint64_t released;
-  bool started; /* joined at least once */
+  uint64_t running;                     /* deliveries that the host has and that are within their time */
+  evsi_entry *suspects, *suspects_last; /* are handled one by one, and nothing beside them */
+  bool started;                         /* joined at least once */
   bool stopping;
 };
 
@@ -222,10 +237,29 @@ void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing);
 void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing);
 void evsi_bundle_free(evsi_bundle *bundle);
 
+/* ---- suspect.c ---- @locks consume */
+/* Counts the crashes of an entry that came. */
+void evsi_suspect_count(evsi_entry *entry);
+/* True: it waits until it can be handled alone, or was dead. */
+bool evsi_suspect_take(evsi_entry *entry, evsi_outgoing *outgoing);
+/* May a delivery of this entry be handed out now? */
+bool evsi_suspect_lets(const evsi_consume *consume, const evsi_entry *entry);
+/* Goes on with the next one if nothing is with the host. */
+void evsi_suspects_begin(evsi_consume *consume, evsi_outgoing *outgoing);
+/* Those of groups that begin nothing go back. */
+void evsi_suspects_hand_back(evsi_consume *consume, evsi_outgoing *outgoing);
+/* The store knows that it is alone. */
+void evsi_suspect_kept(evsi_entry *entry, evsi_outgoing *outgoing);
+void evsi_suspect_forget(evsi_entry *entry);
+
 /* ---- settle.c ---- @locks consume */
 /* All deliveries of the entry ended: decides what becomes of it. */
 void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing);
+/* Notes in its state how many deliveries are accounted for when it ends by this kind. */
+void evsi_settle_account(evsi_entry *entry, uint32_t kind);
+/* Writes down beside the entry what this process knows of it. */
+void evsi_settle_keep(evsi_entry *entry, evsi_outgoing *outgoing);
 /* An entry that nobody may handle goes to the dead letters, or where these are off, as configured. */
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
                       evsi_outgoing *outgoing);
@@ -251,6 +285,7 @@ void evsi_group_changed(evsi_group *group); /* its subscriptions: joins again */
 /* Tells the transport what changed; without the lock, on the I/O thread or for a direct transport on any. */
 void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);
+bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
 void evsi_group_free(evsi_group *group);
 void evsi_subscription_free(evsi_subscription *subscription);
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
@@ -258,6 +293,8 @@ void evsi_subscription_close_if_done(evsi_subscription *subscription);
 void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */
 
 /* ---- members.c ---- @locks consume */
+/* Does a subscription to one partition, or to all (EVS_PARTITION_NONE), take what is stored in this one? */
+bool evsi_partition_fits(int32_t only, int32_t stored);
 evsi_membership *evsi_membership_find(evsi_group *group, evs_bytes topic, int32_t partition);
 const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry);
 void evsi_memberships_free(evsi_group *group);

@@ -40,6 +40,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   json_t *kept = load_state(stored->state);
   evsi_entry_state_load(&entry->state, kept);
   entry->kept = json_incref(json_object_get(kept, "b"));
+  evsi_suspect_count(entry);
   json_decref(kept);
   return entry;
 }

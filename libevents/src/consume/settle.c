@@ -78,8 +78,20 @@ void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing) {
   }
 }
 
-static char *state_text(const evsi_entry_state *state) {
-  json_t *root = evsi_entry_state_json(state);
+/* Handing back is not counted, and whoever it is handed over to gets it by the same delivery. */
+void evsi_settle_account(evsi_entry *entry, uint32_t kind) {
+  uint32_t deliveries = entry->stored.deliveries;
+  bool is_open = kind == EVS_SETTLE_HAND_OVER || kind == EVS_SETTLE_RELEASE || kind == EVS_SETTLE_KEEP;
+  entry->state.crashes = entry->crashes;
+  entry->state.counted = is_open && deliveries > 0 ? deliveries - 1 : deliveries;
+  if (kind != EVS_SETTLE_KEEP)
+    entry->state.alone = 0;
+}
+
+static char *state_text(const evsi_entry *entry) {
+  json_t *root = evsi_entry_state_json(&entry->state);
+  if (root && entry->kept)
+    json_object_set(root, "b", entry->kept);
   char *text = root ? evsi_json_text(root) : NULL;
   json_decref(root);
   return text;
@@ -101,6 +113,13 @@ static void push(evsi_entry *entry, evsi_outgoing *outgoing) {
   outgoing->last = entry;
 }
 
+static void set_state(evsi_entry *entry, uint32_t kind) {
+  evsi_settle_account(entry, kind);
+  evsi_free(entry->settlement_state);
+  entry->settlement_state = state_text(entry);
+  entry->settlement.state = evsi_text(entry->settlement_state);
+}
+
 void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing) {
   evs_tp_settlement *settlement = &entry->settlement;
   settlement->struct_size = sizeof *settlement;
@@ -115,12 +134,16 @@ void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_ou
     evsi_bundle_decided(entry, outgoing);
     return;
   }
-  if (!entry->bundle && (kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER)) {
-    evsi_free(entry->settlement_state);
-    entry->settlement_state = state_text(&entry->state);
-    settlement->state = evsi_text(entry->settlement_state);
-  }
+  bool was_alone = entry->state.alone > 0 && kind == EVS_SETTLE_RELEASE;
+  if (!entry->bundle && (was_alone || kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER))
+    set_state(entry, kind);
   push(entry, outgoing);
+}
+
+void evsi_settle_keep(evsi_entry *entry, evsi_outgoing *outgoing) {
+  set_state(entry, EVS_SETTLE_KEEP);
+  entry->had_state = true;
+  evsi_settle_as(entry, EVS_SETTLE_KEEP, 0, outgoing);
 }
 
 static void set_error(evsi_entry *entry, const char *error_class, const char *message) {
@@ -358,9 +381,19 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
         evsi_settle_unmatched(entry, &outgoing);
       continue;
     }
+    if (entry->settlement.kind == EVS_SETTLE_KEEP && outcomes[i].status == EVS_OK) {
+      evsi_suspect_kept(entry, &outgoing);
+      consume->wake_host = true;
+      continue;
+    }
     note_outcome(consume, entry, &outcomes[i]);
     evsi_entry_finished(entry);
   }
+  evsi_suspects_begin(consume, &outgoing);
+  bool wake_host = consume->wake_host;
+  consume->wake_host = false;
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
+  if (wake_host)
+    evsi_wake_signal(consume->setup.wake);
 }

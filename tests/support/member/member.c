@@ -133,6 +133,9 @@ static void settle(member_program *member, const evs_message *message) {
 
 static void handle(member_program *member, const evs_message *message) {
   bool hold = member->held < member->options.hold;
+  const char *crash = member->options.crash;
+  if (crash && message->id.size == strlen(crash) && memcmp(message->id.data, crash, message->id.size) == 0)
+    kill(getpid(), SIGKILL); /* as the kernel does when memory is short */
   struct timespec delay = {.tv_sec = member->options.delay_ms / 1000,
                            .tv_nsec = member->options.delay_ms % 1000 * 1000000};
   if (member->options.delay_ms > 0)

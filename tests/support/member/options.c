@@ -19,6 +19,7 @@ static const struct {
     {"group", TEXT, offsetof(member_options, group)},
     {"consumer", TEXT, offsetof(member_options, consumer)},
     {"ledger", TEXT, offsetof(member_options, ledger)},
+    {"crash", TEXT, offsetof(member_options, crash)},
     {"fail", TEXT, offsetof(member_options, fail_class)},
     {"hold", NUMBER, offsetof(member_options, hold)},
     {"delay-ms", NUMBER, offsetof(member_options, delay_ms)},

@@ -90,6 +90,44 @@ static void what_a_live_group_has_not_acknowledged_stays(void **state) {
   host_close(host);
 }
 
+/* Entries of an hour ago, by their ids: the server's clock decides what is old. */
+static void store_an_hour_ago(int count) {
+  assert_int_equal(
+      redis_number(&server, "EVAL %s 1 stream:{t} %d",
+                   "local now = redis.call('TIME')[1] * 1000 for i = 1, ARGV[1] do "
+                   "redis.call('XADD', KEYS[1], string.format('%.0f-0', now - 3600000 + i), 'data', "
+                   "'{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"a.b\"},\"body\":1}') end "
+                   "return 1",
+                   count),
+      1);
+}
+
+static void a_group_that_is_an_hour_behind_loses_nothing_by_any_limit(void **state) {
+  (void)state;
+  static const char *const limits[] = {"\"maxMessages\":10", "\"maxAge\":60000", "\"maxSize\":1024"};
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+    char retention[64];
+    snprintf(retention, sizeof retention, "\"retention\":{%s}", limits[i]);
+    redis_number(&server, "FLUSHALL");
+    store_an_hour_ago(500);
+    evs_host *host = host_with(retention);
+    host->credits = 0;
+    join(host, "g", "t");
+    publish_and_wait(host, "t", "a.b", 1); /* where something happens it looks at once */
+    let_it_look();
+    assert_int_equal(length(), 501);
+    host->credits = 1000;
+    evsi_redis_transport.resume(host->transport, GROUP);
+    wait_count(&host->entry_count, 501);
+    assert_int_equal(settle_all(host, 0, 250, EVS_SETTLE_ACK), 250);
+    let_it_look();
+    assert_true(length() >= 251); /* the others are pending */
+    assert_int_equal(settle_all(host, 250, 501, EVS_SETTLE_ACK), 251);
+    wait_short(110); /* now they go */
+    host_close(host);
+  }
+}
+
 static void a_pending_entry_holds_what_came_after_it(void **state) {
   (void)state;
   evs_host *host = host_with("\"retention\":{\"maxMessages\":10}");
@@ -305,6 +343,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(acknowledged_entries_beyond_the_limit_are_trimmed),
       TEST(what_a_live_group_has_not_acknowledged_stays),
+      TEST(a_group_that_is_an_hour_behind_loses_nothing_by_any_limit),
       TEST(a_pending_entry_holds_what_came_after_it),
       TEST(a_stream_without_a_group_is_never_trimmed),
       TEST(a_group_without_a_member_for_a_week_holds_nothing),

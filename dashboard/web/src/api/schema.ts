@@ -274,6 +274,7 @@ export type EntrySummary = {
   firstFailureAt: number | null;
   lastFailureAt: number | null;
   size: number | null;
+  note: EntryNote | null;
 };
 
 export type ErrorDetail = {
@@ -312,6 +313,7 @@ export type Entry = {
   firstFailureAt: number | null;
   lastFailureAt: number | null;
   size: number | null;
+  note: EntryNote | null;
   originalId: string | null;
   subscriptions: Array<string>;
   consumer: string | null;
@@ -345,6 +347,7 @@ export type ArchivedEntry = {
   firstFailureAt: number | null;
   lastFailureAt: number | null;
   size: number | null;
+  note: EntryNote | null;
   archived: Archived;
 };
 
@@ -353,6 +356,27 @@ export type RequeueRequest = {
     bodyText?: string;
     raw?: string;
   };
+  to?: string;
+  force?: boolean;
+};
+
+export type NoteRequest = {
+  text: string | null;
+};
+
+export type Noted = {
+  outcome: 'noted';
+};
+
+export type EntryNote = {
+  text: string;
+  by: string;
+  at: number;
+};
+
+export type DryRun = {
+  count: number | null;
+  refused: number | null;
 };
 
 export type ReasonRequest = {
@@ -396,6 +420,10 @@ export type PreviewRequest = {
   scope: Scope;
   kind: 'requeue' | 'discard' | 'restore';
   rate?: number;
+  to?: string;
+  force?: boolean;
+  canary?: CanaryRule;
+  stop?: StopRule;
 };
 
 export type PreviewTarget = {
@@ -418,6 +446,17 @@ export type Preview = {
   targets: Array<PreviewTarget>;
   etaSeconds: number | null;
   warnings: Array<string>;
+  dryRun: DryRun | null;
+};
+
+export type CanaryRule = {
+  count: number;
+  outcomeTimeout?: number;
+};
+
+export type StopRule = {
+  share: number;
+  least?: number;
 };
 
 export type OperationRequest = {
@@ -427,14 +466,8 @@ export type OperationRequest = {
   reason?: string;
   to?: string;
   force?: boolean;
-  canary?: {
-    count: number;
-    outcomeTimeout?: number;
-  };
-  stop?: {
-    share: number;
-    least?: number;
-  };
+  canary?: CanaryRule;
+  stop?: StopRule;
 };
 
 export type OperationError = {

@@ -46,6 +46,7 @@ static void free_group(memory_group *group) {
   while (group->members) {
     memory_member *member = group->members;
     group->members = member->next;
+    evsi_free(member->partitions);
     evsi_free(member);
   }
   evsi_free(group->topics);

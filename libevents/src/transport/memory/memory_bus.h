@@ -41,6 +41,8 @@ typedef struct memory_member {
   struct memory_member *next;
   evs_transport *transport;
   uint64_t token;
+  int32_t *partitions; /* that it takes; NULL: all */
+  size_t partition_count;
   bool is_leaving;
   bool is_told_paused; /* what its host believes of the group */
 } memory_member;

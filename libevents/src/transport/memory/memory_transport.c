@@ -70,6 +70,13 @@ typedef struct handful {
   char *states[DELIVER_MAX];
 } handful;
 
+static bool takes_partition(const memory_member *member, int32_t partition) {
+  bool takes = !member->partitions || partition == EVS_PARTITION_NONE;
+  for (size_t i = 0; i < member->partition_count && !takes; i++)
+    takes = member->partitions[i] == partition;
+  return takes;
+}
+
 /* @locks bus. The member that takes an entry: one with credits whose subscriptions match; when none
  * matches any member, which then decides that it is unmatched. NULL: wait for credits. */
 static memory_member *choose(memory_group *group, const memory_event *event, memory_member **rotation) {
@@ -78,8 +85,9 @@ static memory_member *choose(memory_group *group, const memory_event *event, mem
   memory_member *start = *rotation ? *rotation : group->members;
   memory_member *each = start;
   for (; each; each = each->next ? each->next : group->members) {
-    bool wants = !each->is_leaving && each->transport->ops->wants(each->transport->host, each->token,
-                                                                  event->topic, event->full_type);
+    bool wants =
+        !each->is_leaving && takes_partition(each, event->partition) &&
+        each->transport->ops->wants(each->transport->host, each->token, event->topic, event->full_type);
     bool has_credit =
         !each->is_leaving && each->transport->ops->credits(each->transport->host, each->token) > 0;
     someone_wants = someone_wants || wants;
@@ -317,6 +325,18 @@ static bool set_topics(memory_group *group, const evs_tp_group *spec) {
   return true;
 }
 
+static bool set_partitions(memory_member *member, const evs_tp_group *spec) {
+  evsi_free(member->partitions);
+  member->partitions = NULL;
+  member->partition_count = spec->partition_count;
+  if (spec->partition_count == 0)
+    return true;
+  member->partitions = evsi_calloc(spec->partition_count, sizeof *member->partitions);
+  if (member->partitions)
+    memcpy(member->partitions, spec->partitions, spec->partition_count * sizeof *member->partitions);
+  return member->partitions != NULL;
+}
+
 static void join(evs_transport *transport, const evs_tp_group *spec) {
   pthread_mutex_lock(&transport->bus->lock);
   memory_group *group = evsi_memory_group(transport->bus, spec->name, true);
@@ -329,6 +349,7 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
       group->members = member;
     }
   }
+  ok = ok && set_partitions(evsi_memory_member(group, transport, spec->group), spec);
   pthread_mutex_unlock(&transport->bus->lock);
   if (!ok) {
     transport->ops->log(transport->host, 3, "out of memory: a consumer group could not be joined");
@@ -351,6 +372,7 @@ static bool forget_if_done(memory_group *group, const evs_transport *transport, 
       return false;
   }
   *link = member->next;
+  evsi_free(member->partitions);
   evsi_free(member);
   return true;
 }
@@ -441,6 +463,7 @@ static void remove_members(memory_group *group, const evs_transport *transport) 
       continue;
     }
     *link = member->next;
+    evsi_free(member->partitions);
     evsi_free(member);
   }
 }

@@ -115,7 +115,9 @@ static void on_swept(evsi_redis_stream *stream, void *context, uint64_t generati
 }
 
 void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_reply *strangers) {
-  uint64_t idle = (uint64_t)stream->group->transport->config.session_timeout_ms * STRANGER_SESSIONS;
+  const evsi_redis_config *config = &stream->group->transport->config;
+  uint64_t idle =
+      config->stale_ms > 0 ? config->stale_ms : (uint64_t)config->session_timeout_ms * STRANGER_SESSIONS;
   for (size_t i = 0; i + 1 < strangers->count; i += 2) {
     uint32_t credits = can_take(stream) ? credits_of(stream) : 0;
     evsi_redis_args args = {0};
@@ -126,6 +128,32 @@ void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_repl
     evsi_redis_arg_u64(&args, credits);
     evsi_redis_stream_call(stream, EVSI_REDIS_SWEEP, &args, on_swept, NULL);
   }
+}
+
+static void on_reaped(evsi_redis_stream *stream, void *context, uint64_t generation,
+                      const evsi_redis_reply *reply) {
+  evs_transport *transport = stream->group->transport;
+  (void)context;
+  if (!is_ok(stream, generation, reply, "removing stale consumers from"))
+    return;
+  int64_t count = evsi_redis_integer(evsi_redis_item(reply, 1));
+  if (count <= 0)
+    return;
+  evsi_redis_count(transport, "staleConsumersRemoved", (uint64_t)count);
+  evsi_redis_log(transport, 1, "%lld consumers of other libraries are gone from group %s on %s",
+                 (long long)count, stream->group->name, stream->key);
+}
+
+void evsi_redis_claim_reap(evsi_redis_stream *stream) {
+  const evsi_redis_config *config = &stream->group->transport->config;
+  uint64_t now = evsi_redis_now(stream->group->transport);
+  evsi_redis_args args = {0};
+  if (config->stale_ms == 0 || now < stream->reap_ms || !can_take(stream))
+    return;
+  stream->reap_ms = now + config->stale_look_ms;
+  evsi_redis_arg_u64(&args, config->stale_ms);
+  evsi_redis_arg_u64(&args, config->stale_most);
+  evsi_redis_stream_call(stream, EVSI_REDIS_REAP, &args, on_reaped, NULL);
 }
 
 /* ---- parked entries --------------------------------------------------------------------------- */

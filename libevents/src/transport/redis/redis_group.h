@@ -50,6 +50,7 @@ typedef struct evsi_redis_member {
   uint64_t changed_ms; /* local monotonic time when the counter was last seen to change */
   int64_t client_id;   /* of its reading connection */
   bool is_alive;       /* has an epoch */
+  bool is_counted;     /* its counter was seen before */
   bool is_seen;
 } evsi_redis_member;
 
@@ -88,6 +89,8 @@ struct evsi_redis_stream {
   evsi_redis_flight *flights;
   evsi_redis_flights owed, queued;
   bool is_fetching, recovering_former;
+  size_t owed_known; /* as the last recovery found them */
+  bool is_more_owed; /* than those: the others are looked for once they are fetched */
   uint64_t settle_retry_ms;
   uint32_t settle_failures;
 
@@ -95,6 +98,8 @@ struct evsi_redis_stream {
   bool is_taking_due, must_repair_due;
 
   bool is_hot; /* the last read left some behind */
+
+  uint64_t reap_ms; /* when to look for consumers of other libraries that are gone */
 };
 
 struct evsi_redis_group {
@@ -107,12 +112,16 @@ struct evsi_redis_group {
   char epoch[17];
   uint64_t generation; /* of the incarnation */
   bool discover, from_new, is_leaving, was_asked_to_leave, is_registry_seen, is_joined_told;
+  bool is_clash_told;             /* another process has its consumer's name */
   bool is_paused, is_pause_known; /* until it is known nothing is read */
   size_t pause_asked;             /* its place in the question that is on its way, from 1; 0: not in it */
   bool knew_topics;     /* the registry was read for it before: what is new in it came after the group */
   bool was_scanned_for; /* the same for streams that nobody registered */
   char **topics;
   size_t topic_count;
+  int32_t *partitions; /* that it reads; NULL: all */
+  size_t partition_count;
+  char start[EVSI_REDIS_ID_TEXT]; /* id behind which a new group begins; "": as from_new says */
   evsi_redis_stream *by_name;
   evsi_redis_stream **streams; /* in the order they came */
   size_t stream_count, stream_capacity;
@@ -195,6 +204,8 @@ void evsi_redis_reader_wake(evsi_redis_group *group);
 /* ---- redis_claim.c ---- */
 void evsi_redis_claim_dead(evsi_redis_stream *stream);
 void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_reply *strangers);
+/* Removes what is left of consumers that never registered, where that was asked for. */
+void evsi_redis_claim_reap(evsi_redis_stream *stream);
 void evsi_redis_claim_due(evsi_redis_stream *stream);
 /* Parked entries are due in so many ms. */
 void evsi_redis_due_in(evsi_redis_stream *stream, uint64_t delay_ms);

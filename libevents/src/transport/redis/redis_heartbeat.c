@@ -31,7 +31,7 @@ static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer)
     evsi_redis_members_update(stream, version, fields);
   evsi_redis_members_beat(stream, evsi_redis_item(answer, 6));
   /* More than we know of: given to us by another member, or lost on the way with a connection. */
-  if (own > (int64_t)HASH_COUNT(stream->flights))
+  if (own > (int64_t)HASH_COUNT(stream->flights) && !stream->is_more_owed)
     stream->needs_recovery = true;
   if (evsi_redis_integer(evsi_redis_item(answer, 5)) == 1)
     stream->must_repair_due = true;
@@ -41,6 +41,7 @@ static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer)
     evsi_redis_due_in(stream, (uint64_t)next);
   evsi_redis_claim_dead(stream);
   evsi_redis_claim_strangers(stream, evsi_redis_item(answer, 7));
+  evsi_redis_claim_reap(stream);
 }
 
 static void read_answer(evsi_redis_stream *stream, uint64_t generation, const evsi_redis_reply *answer) {

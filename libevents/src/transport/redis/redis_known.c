@@ -138,7 +138,7 @@ static void on_registry(evsi_redis_request *request, uint64_t tag, const evsi_re
 static void read_registry(evsi_redis_request *request) {
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&request->transport->config.layout));
+  evsi_redis_arg_text(&args, request->transport->config.layout.registry);
   evsi_redis_request_send(request, &args, on_registry, 0);
 }
 

@@ -60,10 +60,29 @@ static void remove_unseen(evsi_redis_stream *stream) {
   }
 }
 
+/* Names have an incarnation, so two processes with one consumer's name harm nothing; but somebody erred. A
+ * counter that moves is no remains of an earlier run. */
+static void note_clash(evsi_redis_group *group, const evsi_redis_member *member) {
+  size_t size = strlen(group->consumer);
+  if (group->is_clash_told || strcmp(member->name, group->member) == 0 ||
+      strncmp(member->name, group->consumer, size) != 0 || member->name[size] != '#')
+    return;
+  group->is_clash_told = true;
+  evsi_redis_count(group->transport, "consumerNameClashes", 1);
+  evsi_redis_log(group->transport, 2,
+                 "another live process is the consumer \"%s\" of group %s too: this one goes on as %s beside "
+                 "%s; give each its own consumerId",
+                 group->consumer, group->name, group->member, member->name);
+}
+
 static void set_counter(evsi_redis_stream *stream, evsi_redis_member *member, uint64_t counter) {
-  if (member->counter != counter)
+  if (member->counter != counter) {
     member->changed_ms = evsi_redis_now(stream->group->transport);
+    if (member->is_counted)
+      note_clash(stream->group, member);
+  }
   member->counter = counter;
+  member->is_counted = true;
 }
 
 void evsi_redis_members_beat(evsi_redis_stream *stream, const evsi_redis_reply *counters) {

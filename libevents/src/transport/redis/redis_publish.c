@@ -222,7 +222,7 @@ static void put_head(evs_transport *transport, const evsi_redis_topic *topic, ev
   transport->world->env->random(random, sizeof random);
   for (size_t i = 0; i < sizeof random; i++)
     snprintf(id + 2 * i, 3, "%02x", random[i]);
-  evsi_redis_arg_text(args, evsi_redis_registry(&transport->config.layout));
+  evsi_redis_arg_text(args, transport->config.layout.registry);
   evsi_redis_arg_text(args, id); /* used if there is no registry yet */
   evsi_redis_arg_text(args, topic->name);
   evsi_redis_arg_u64(args, topic->partitions);
@@ -392,7 +392,6 @@ static void publish_one(evs_transport *transport, const evs_tp_event *event) {
 }
 
 void evsi_redis_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
-  transport->published_since_look = true;
   for (size_t i = 0; i < count; i++)
     publish_one(transport, &events[i]);
   evsi_redis_store_flush(transport);

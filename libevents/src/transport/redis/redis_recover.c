@@ -7,7 +7,8 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { PAGE = 1000, FETCH_AT_ONCE = 100 };
+/* OWED_MOST: others may give us any number, and each that we know of costs memory. */
+enum { PAGE = 1000, FETCH_AT_ONCE = 100, OWED_MOST = 10000 };
 
 static void see(evsi_redis_stream *stream, const evsi_redis_reply *found) {
   for (size_t i = 0; i + 1 < found->count; i += 2) {
@@ -15,11 +16,16 @@ static void see(evsi_redis_stream *stream, const evsi_redis_reply *found) {
     if (!evsi_redis_id_parse(evsi_redis_text(evsi_redis_item(found, i)), &id))
       continue;
     evsi_redis_flight *flight = evsi_redis_flight_find(stream, id);
+    if (!flight && stream->owed_known >= OWED_MOST) {
+      stream->is_more_owed = true;
+      continue;
+    }
     if (!flight) {
       flight = evsi_redis_flight_add(stream, id);
       if (!flight)
         continue;
       flight->state = EVSI_FLIGHT_OWED;
+      stream->owed_known++;
       flight->deliveries = (uint32_t)evsi_redis_integer(evsi_redis_item(found, i + 1));
       evsi_redis_flights_push(&stream->owed, flight);
     }
@@ -42,7 +48,8 @@ static void give_up_unseen(evsi_redis_stream *stream) {
     if (flight->state == EVSI_FLIGHT_QUEUED) {
       evsi_redis_flights_drop(&stream->queued, flight);
       /* Gone after a settlement without an answer: that settlement was carried out. */
-      evsi_redis_settle_answer(stream, flight, flight->is_uncertain ? EVS_OK : EVS_CONFLICT, 0, NULL);
+      bool is_done = flight->is_uncertain && flight->settlement.kind != EVS_SETTLE_KEEP;
+      evsi_redis_settle_answer(stream, flight, is_done ? EVS_OK : EVS_CONFLICT, 0, NULL);
       continue;
     }
     if (flight->state == EVSI_FLIGHT_OWED)
@@ -97,10 +104,14 @@ static void ask(evsi_redis_stream *stream, const char *start) {
 }
 
 void evsi_redis_stream_recover(evsi_redis_stream *stream) {
-  for (evsi_redis_flight *flight = stream->flights; flight; flight = flight->hh.next)
+  stream->owed_known = 0;
+  for (evsi_redis_flight *flight = stream->flights; flight; flight = flight->hh.next) {
     flight->is_seen = false;
+    stream->owed_known += flight->state == EVSI_FLIGHT_OWED;
+  }
   stream->state = EVSI_STREAM_RECOVERING;
   stream->needs_recovery = false;
+  stream->is_more_owed = false;
   stream->recovering_former = stream->former != NULL;
   ask(stream, "-");
 }
@@ -121,6 +132,11 @@ static void on_fetched(evsi_redis_stream *stream, void *context, uint64_t genera
 }
 
 void evsi_redis_stream_fetch(evsi_redis_stream *stream) {
+  if (!stream->owed.first && stream->is_more_owed) {
+    stream->needs_recovery = true;
+    evsi_redis_work_later(stream->group->transport);
+    return;
+  }
   uint32_t credits = stream->owed.first && !stream->is_fetching ? evsi_redis_credits(stream->group) : 0;
   evsi_redis_args args = {0};
   if (credits == 0)

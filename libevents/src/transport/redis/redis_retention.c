@@ -13,7 +13,7 @@ enum {
   TRIM_AT_ONCE = 10000,
   PRUNE_AT_ONCE = 100,
   CALLS_AT_ONCE = 16, /* of all streams together */
-  ALL_AFTER = 60,     /* intervals until streams that nothing happened to are looked at */
+  QUIET_LOOKS = 60,   /* so many looks pass until a stream that nothing happens to is looked at again */
   OTHER_GROUPS_MOST = 3
 };
 #define GROUP_LIFETIME_MS "604800000" /* 7 days */
@@ -232,21 +232,23 @@ static void ask(evsi_redis_trim *trim) {
 
 /* ---- now and then ----------------------------------------------------------------------------- */
 
-static void touch_all(evs_transport *transport) {
-  for (evsi_redis_trim *trim = transport->trims; trim; trim = trim->hh.next)
-    trim->is_touched = true;
+/* What is quiet grows old, too; a few of those streams have their turn with each look, since all at once
+ * would be a burst in a system that is idle. */
+static void touch_some(evs_transport *transport) {
+  uint64_t turn = transport->retention_looks++ % QUIET_LOOKS, at = 0;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
     for (size_t i = 0; i < group->stream_count; i++)
-      evsi_redis_retention_touch(transport, group->streams[i]->name);
+      find_or_add(transport, group->streams[i]->name);
   }
+  for (evsi_redis_trim *trim = transport->trims; trim; trim = trim->hh.next)
+    trim->is_touched = trim->is_touched || at++ % QUIET_LOOKS == turn;
 }
 
 void evsi_redis_retention_look(evs_transport *transport) {
   transport->world->env->io->timer_start(transport->retention_timer, transport->config.retention_interval_ms);
   if (!transport->command.is_up || transport->is_closing || transport->must_not_trim)
     return;
-  if (transport->retention_looks++ % ALL_AFTER == 0)
-    touch_all(transport);
+  touch_some(transport);
   for (evsi_redis_trim *trim = transport->trims; trim && transport->trimming < CALLS_AT_ONCE;
        trim = trim->hh.next) {
     if (!trim->is_touched || trim->is_asking)

@@ -8,15 +8,16 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { BROKEN_RETRY_MS = 30000 };
+enum { BROKEN_RETRY_MS = 30000, LOST_RETRY_MS = 1000 };
 static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.2};
 
 /* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters), i(ndex). */
 static const char *const key_letters[EVSI_REDIS_SCRIPTS] = {
     [EVSI_REDIS_ACK] = "shm",     [EVSI_REDIS_BUNDLE] = "shmdqi", [EVSI_REDIS_CLAIM] = "shm",
     [EVSI_REDIS_DEAD] = "shmdqi", [EVSI_REDIS_DUE] = "shmd",      [EVSI_REDIS_FETCH] = "shm",
-    [EVSI_REDIS_HAND] = "shm",    [EVSI_REDIS_JOIN] = "shmd",     [EVSI_REDIS_LEAVE] = "shmd",
-    [EVSI_REDIS_PARK] = "shmd",   [EVSI_REDIS_RECOVER] = "sh",    [EVSI_REDIS_SWEEP] = "shm",
+    [EVSI_REDIS_HAND] = "shm",    [EVSI_REDIS_JOIN] = "shmd",     [EVSI_REDIS_KEEP] = "shm",
+    [EVSI_REDIS_LEAVE] = "shmd",  [EVSI_REDIS_OWNED] = "shm",     [EVSI_REDIS_PARK] = "shmd",
+    [EVSI_REDIS_REAP] = "sh",     [EVSI_REDIS_RECOVER] = "sh",    [EVSI_REDIS_SWEEP] = "shm",
 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -214,6 +215,19 @@ static void note_created(evsi_redis_stream *stream, int64_t created) {
                  stream->group->name, stream->key);
 }
 
+/* onGroupLost says that somebody has to look into it first. */
+static void wait_for_group(evsi_redis_stream *stream) {
+  evs_transport *transport = stream->group->transport;
+  stream->state = EVSI_STREAM_NEW;
+  stream->is_broken = true;
+  stream->retry_ms = evsi_redis_now(transport) + LOST_RETRY_MS;
+  evsi_redis_log(transport, 3,
+                 "group %s on %s is gone: nothing is read there until it exists again (onGroupLost is fail; "
+                 "make it with XGROUP CREATE)",
+                 stream->group->name, stream->key);
+  evsi_redis_group_retry_at(stream->group, stream->retry_ms);
+}
+
 static void on_join(evsi_redis_stream *stream, void *context, uint64_t generation,
                     const evsi_redis_reply *reply) {
   (void)context;
@@ -225,6 +239,10 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
   }
   if (generation != stream->group->generation) {
     stream->state = EVSI_STREAM_NEW;
+    return;
+  }
+  if (evsi_redis_is(evsi_redis_item(reply, 0), "LOST")) {
+    wait_for_group(stream);
     return;
   }
   if (!evsi_redis_is(evsi_redis_item(reply, 0), "OK")) {
@@ -260,11 +278,17 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
 
 void evsi_redis_stream_join(evsi_redis_stream *stream) {
   const evsi_redis_group *group = stream->group;
-  bool at_end = !group->replay && group->from_new && !stream->was_live && !stream->starts_late;
+  bool is_first = !group->replay && !stream->was_live;
+  const char *start = is_first && group->start[0]                           ? group->start
+                      : is_first && group->from_new && !stream->starts_late ? "$"
+                                                                            : "0";
   evsi_redis_args args = {0};
   add_info(group, &args);
-  evsi_redis_arg_text(&args, at_end ? "$" : "0");
+  evsi_redis_arg_text(&args, start);
   evsi_redis_arg_text(&args, stream->is_fresh ? "1" : "0");
+  evsi_redis_arg_text(&args, group->replay || !group->transport->config.fails_without_group ? ""
+                             : stream->was_live                                             ? "had"
+                                                                                            : "new");
   stream->state = EVSI_STREAM_JOINING;
   if (!evsi_redis_stream_call(stream, EVSI_REDIS_JOIN, &args, on_join, NULL))
     stream->state = EVSI_STREAM_NEW;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_topics.c - which streams a group reads: topics that it names, and those of the registry that can
- * hold a type it wants. A cheap look tells whether the registry changed; streams that nobody registered are
- * found by a slow scan. */
+ * hold a type it wants; it is read again when its version changed. Streams that nobody registered are found
+ * by a slow scan. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_internal.h"
 
+/* A pass over all keys comes as seldom as there are many of them: one page in SCAN_PAGE_MS on average. */
 enum { SCAN_EVERY_MS = 60000, SCAN_PAGE_MS = 1000, PARTITIONS_MAX = 65536 };
 
 static void copy_text(char *out, size_t size, evs_bytes text) {
@@ -26,8 +27,15 @@ typedef struct registered {
   bool is_late; /* it was not there when the registry was read before */
 } registered;
 
+static bool reads_partition(const evsi_redis_group *group, int32_t partition) {
+  bool reads = !group->partitions || partition == EVS_PARTITION_NONE;
+  for (size_t i = 0; i < group->partition_count && !reads; i++)
+    reads = group->partitions[i] == partition;
+  return reads;
+}
+
 static void add_stream(evsi_redis_group *group, evs_bytes topic, int32_t partition, bool is_late) {
-  if (evsi_redis_stream_find(group, topic, partition))
+  if (evsi_redis_stream_find(group, topic, partition) || !reads_partition(group, partition))
     return;
   evsi_redis_stream *stream = evsi_redis_stream_add(group, topic, partition);
   if (!stream) {
@@ -194,27 +202,11 @@ void evsi_redis_topics_read(evs_transport *transport) {
   if (transport->is_reading_registry || !transport->command.is_up || !transport->groups)
     return;
   evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
+  evsi_redis_arg_text(&args, transport->config.layout.registry);
   transport->is_reading_registry = true;
   if (!evsi_redis_conn_send(&transport->command, &args, 0, on_registry, transport, 0))
     transport->is_reading_registry = false;
   evsi_redis_args_free(&args);
-}
-
-/* ---- the cheap look --------------------------------------------------------------------------- */
-
-static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
-  evs_transport *transport = data;
-  (void)tag;
-  if (reply->type != EVSI_REDIS_ARRAY)
-    return;
-  const evsi_redis_reply *id = evsi_redis_item(reply, 0);
-  bool is_same = evsi_redis_is(id, transport->registry_id) &&
-                 evsi_redis_is(evsi_redis_item(reply, 1), transport->registry_version);
-  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
-    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
-  if (!is_same)
-    evsi_redis_topics_read(transport);
 }
 
 /* ---- streams that nobody registered ----------------------------------------------------------- */
@@ -238,7 +230,8 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   evs_transport *transport = data;
   evs_bytes cursor = evsi_redis_text(evsi_redis_item(reply, 0));
   const evsi_redis_reply *keys = evsi_redis_item(reply, 1);
-  uint64_t pages = tag + 1, until_next = SCAN_EVERY_MS;
+  uint64_t pages = tag + 1, least = transport->config.layout.is_plain ? 0 : SCAN_EVERY_MS;
+  uint64_t until_next = pages * SCAN_PAGE_MS > least ? pages * SCAN_PAGE_MS : least;
   transport->is_scanning = false;
   if (reply->type == EVSI_REDIS_LOST) {
     transport->scan_ms = 0;
@@ -246,8 +239,6 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   }
   for (size_t i = 0; i < keys->count; i++)
     note_found(transport, evsi_redis_text(evsi_redis_item(keys, i)));
-  if (transport->config.layout.is_plain && pages * SCAN_PAGE_MS < until_next)
-    until_next = pages * SCAN_PAGE_MS; /* as often as the number of keys allows */
   transport->scan_ms = evsi_redis_now(transport) + until_next;
   if (cursor.size > 0 && !evsi_bytes_equal(cursor, evsi_text("0")))
     scan(transport, cursor, pages);
@@ -287,20 +278,14 @@ bool evsi_redis_topics_awaited(const evsi_redis_group *group) {
          wants_found(group, evsi_bytes(NULL, 0));
 }
 
-void evsi_redis_topics_look(evs_transport *transport) {
-  evsi_redis_args args = {0};
-  transport->world->env->io->timer_start(transport->discover_timer, transport->config.discover_ms);
-  if (!transport->command.is_up)
-    return;
-  evsi_redis_delay_look(transport);
-  if (!transport->groups && !transport->published_since_look)
-    return;
-  transport->published_since_look = false;
-  evsi_redis_arg_text(&args, "HMGET");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
-  evsi_redis_arg_text(&args, "@id");
-  evsi_redis_arg_text(&args, "@version");
-  evsi_redis_conn_send(&transport->command, &args, 0, on_look, transport, 0);
-  evsi_redis_args_free(&args);
-  scan_if_due(transport);
+void evsi_redis_topics_seen(evs_transport *transport, const evsi_redis_reply *registry) {
+  const evsi_redis_reply *id = evsi_redis_item(registry, 0);
+  bool is_same = evsi_redis_is(id, transport->registry_id) &&
+                 evsi_redis_is(evsi_redis_item(registry, 1), transport->registry_version);
+  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
+    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
+  if (!is_same)
+    evsi_redis_topics_read(transport);
+  else
+    scan_if_due(transport);
 }

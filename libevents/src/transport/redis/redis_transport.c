@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "transport/redis/redis_outbox.h"
+#include "transport/redis/redis_internal.h"
 
 enum { FIRST_LOOK_MS = 50 };
 
@@ -81,8 +81,9 @@ static void on_beat(void *data) {
 }
 
 static void on_discover(void *data) {
-  evsi_redis_outbox_replay(data);
-  evsi_redis_topics_look(data);
+  evs_transport *transport = data;
+  io_of(transport)->timer_start(transport->discover_timer, transport->config.discover_ms);
+  evsi_redis_look(transport);
 }
 
 /* Sets the timer for the next stream that has parked entries. */
@@ -125,11 +126,12 @@ static void on_up(void *data) {
     evsi_redis_group_resync(group);
   }
   transport->is_pause_refused = transport->is_fleet_refused = transport->must_not_trim = false;
+  transport->is_delay_refused = false;
+  transport->delay_again_ms = 0;
   evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
-  evsi_redis_delay_look(transport);
-  evsi_redis_outbox_replay(transport);
+  evsi_redis_look(transport);
   evsi_redis_work_later(transport);
 }
 

@@ -1,9 +1,10 @@
 -- Makes sure that a group exists on a stream and that a member is registered in it.
--- KEYS: stream, heartbeat, meta, due. ARGV: group, member, epoch, info, start ('0' or '$'), '1' for a new
--- incarnation. Answers {'FENCED'} or {'OK', 0 the group was there | 1 created | 2 created again, version,
+-- KEYS: stream, heartbeat, meta, due. ARGV: group, member, epoch, info, start (an id or '$'), '1' for a new
+-- incarnation, '' to make a group that was lost anew ('had': this member had it before, 'new': it had not).
+-- Answers {'FENCED'}, {'LOST'} or {'OK', 0 the group was there | 1 created | 2 created again, version,
 -- heartbeat hash}.
 local stream, hb, meta, due = unpack(KEYS)
-local group, member, epoch, info, start, fresh = unpack(ARGV)
+local group, member, epoch, info, start, fresh, lost = unpack(ARGV)
 
 if fresh ~= '1' and is_fenced(hb, member, epoch) then
   return {'FENCED'}
@@ -37,6 +38,10 @@ local function usable(low)
   local low_ms, low_seq = parts(low)
   local last_ms, last_seq = parts(last)
   return last_ms > low_ms or (last_ms == low_ms and last_seq >= low_seq)
+end
+
+if not found and (lost == 'had' or (lost == 'new' and redis.call('HEXISTS', meta, '@low') == 1)) then
+  return {'LOST'}
 end
 
 local created = 0

@@ -81,6 +81,14 @@ end
 -- Stores a dead letter: what leads it, the fields of an event, its record or '', and its mark where it has a
 -- fingerprint. More fields than Lua passes on (about 8,000 arguments) become one.
 local most_fields = 7000
+-- Messages that somebody makes up could fill the index, which is read as a whole: what would be one kind of failure
+-- too many is not counted.
+local most_kinds = 5000
+
+local function has_room(index, fingerprint)
+  return redis.call('HEXISTS', index, fingerprint .. ':n') == 1 or redis.call('HLEN', index) < 5 * most_kinds
+end
+
 local function write_letter(dlq, index, head, fields, record)
   local entry = {dlq, '*'}
   if #fields > most_fields then
@@ -92,6 +100,9 @@ local function write_letter(dlq, index, head, fields, record)
     append(entry, {'dead', record})
   end
   local about = describe(record)
+  if about and not has_room(index, about.fingerprint) then
+    about = nil
+  end
   if about then
     append(entry, {'fp', about.mark})
   end

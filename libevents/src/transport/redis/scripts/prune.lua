@@ -4,12 +4,15 @@
 local dlq, index, retention, notes = unpack(KEYS)
 local most, longest, at_once = unpack(ARGV)
 local oldest_kept = now_ms() - tonumber(longest)
-local removed = 0
-while removed < tonumber(at_once) do
+local removed, read, most_bytes = 0, 0, 4194304
+while removed < tonumber(at_once) and read <= most_bytes do
   local letter = redis.call('XRANGE', dlq, '-', '+', 'COUNT', 1)[1]
   local at = letter and tonumber(string.match(letter[1], '^%d+'))
   if not letter or (at >= oldest_kept and redis.call('XLEN', dlq) <= tonumber(most)) then
     break
+  end
+  for _, each in ipairs(letter[2]) do
+    read = read + #each
   end
   local _, _, mark = split_letter(letter[2])
   redis.call('XDEL', dlq, letter[1])
@@ -20,4 +23,4 @@ end
 if removed > 0 then
   redis.call('HINCRBY', retention, 'letters', removed)
 end
-return {removed, removed == tonumber(at_once) and 1 or 0}
+return {removed, (removed == tonumber(at_once) or read > most_bytes) and 1 or 0}

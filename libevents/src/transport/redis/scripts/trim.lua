@@ -163,7 +163,8 @@ end
 -- The few that stand in one node with what is above the bound; nil when they are too many.
 local function remove_rest(bound, count)
   local few = math.min(count, 1000)
-  if #redis.call('XRANGE', stream, '-', '(' .. bound, 'COUNT', few + 1) > few then
+  local seen, _, is_end = walk(stream, '-', '(' .. bound, few + 1, 8388608, function() end)
+  if seen > few or not is_end then
     return nil
   end
   return redis.call('XTRIM', stream, 'MINID', bound)
