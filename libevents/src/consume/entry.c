@@ -6,8 +6,10 @@
 #include "base/alloc.h"
 #include "consume/engine.h"
 
+/* A handler may fail with any text, one with a NUL too. */
 static json_t *load_state(evs_bytes state) {
-  return state.size ? json_loadb(state.data, state.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL };
+  return state.size ? json_loadb(state.data, state.size, FLAGS, NULL) : NULL;
 }
 
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {

@@ -70,7 +70,8 @@ void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing) {
   } else if (result.released) {
     bool has_progress = json_array_size(entry->state.done) + json_array_size(entry->state.exhausted) > 0;
     evsi_settle_as(entry, has_progress ? EVS_SETTLE_PARK : EVS_SETTLE_RELEASE, 0, outgoing);
-  } else if (json_array_size(entry->state.exhausted) > 0) {
+  } else if (result.exhausted || json_array_size(entry->state.exhausted) > 0) {
+    /* The list lacks a name when memory was short. */
     evsi_settle_dead(entry, NULL, NULL, outgoing);
   } else {
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);

@@ -31,6 +31,7 @@ typedef struct evsi_redis_flight {
   UT_hash_handle hh;
   struct evsi_redis_flight *next; /* among those owed, or those queued */
   evs_tp_settlement settlement;
+  uint64_t generation; /* of the incarnation under whose name it was last seen pending */
   uint32_t deliveries;
   uint8_t state;     /* evsi_redis_flight_state */
   bool is_uncertain; /* its settlement was sent once and never answered */

@@ -31,14 +31,21 @@ static void see(evsi_redis_stream *stream, const evsi_redis_reply *found) {
       evsi_redis_flights_push(&stream->owed, flight);
     }
     flight->is_seen = true;
+    flight->generation = stream->group->generation;
   }
+}
+
+/* Nobody can have taken it from this incarnation: somebody deleted its consumer, and with it the list.
+ * Scripts give it its place again. */
+static bool is_still_ours(const evsi_redis_stream *stream, const evsi_redis_flight *flight) {
+  return flight->generation == stream->group->generation && !flight->is_uncertain;
 }
 
 static void give_up_unseen(evsi_redis_stream *stream) {
   bool is_missed = false;
   evsi_redis_flight *flight, *next;
   HASH_ITER(hh, stream->flights, flight, next) {
-    if (flight->is_seen || flight->state == EVSI_FLIGHT_SENT)
+    if (flight->is_seen || flight->state == EVSI_FLIGHT_SENT || is_still_ours(stream, flight))
       continue;
     if (flight->state == EVSI_FLIGHT_QUEUED) {
       evsi_redis_flights_drop(&stream->queued, flight);

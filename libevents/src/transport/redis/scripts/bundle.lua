@@ -13,7 +13,7 @@ end
 if has_moved(hb, version) or (how == 'hand' and redis.call('HEXISTS', hb, 'e:' .. target) == 0) then
   return moved(hb)
 end
-local owner, fields = pending(stream, group, id), body(stream, id)
+local owner, fields = held(stream, group, member, id), body(stream, id)
 if not owner or owner[1] ~= member then
   return {0}
 end

@@ -62,6 +62,39 @@ local function replaced(meta, id)
   return fields and cmsgpack.unpack(fields) or nil
 end
 
+local function last_delivered(stream, group)
+  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    if each[2] == group then
+      for i = 1, #each, 2 do
+        if each[i] == 'last-delivered-id' then
+          return each[i + 1]
+        end
+      end
+    end
+  end
+  return '0-0'
+end
+
+local function is_behind(id, other)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  local other_ms, other_seq = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then
+    return tonumber(ms) > tonumber(other_ms)
+  end
+  return tonumber(seq) > tonumber(other_seq)
+end
+
+-- The same of an entry that `holder` knows it has. Where nobody has it although the group was given it, somebody
+-- deleted the consumer, and the list of what it held with it: then it is the holder's again.
+local function held(stream, group, holder, id)
+  local owner = pending(stream, group, id)
+  if owner or not body(stream, id) or is_behind(id, last_delivered(stream, group)) then
+    return owner
+  end
+  redis.call('XCLAIM', stream, group, holder, 0, id, 'FORCE', 'JUSTID')
+  return {holder, 1}
+end
+
 -- Gives pending entries (as XPENDING lists them) to `member`, which counts as a delivery. An entry whose
 -- body was trimmed stays where it is, since claiming would drop it unseen; its body is returned as false.
 local function take(stream, group, meta, member, page)

@@ -14,7 +14,7 @@ end
 local answer = {}
 for at = 5, #ARGV, 3 do
   local id, record, state = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local owner, fields = pending(stream, group, id), body(stream, id)
+  local owner, fields = held(stream, group, member, id), body(stream, id)
   local outcome = 0
   -- What was trimmed cannot change its owner: whoever finds it writes the tombstone.
   if owner and (owner[1] == member or not fields) then

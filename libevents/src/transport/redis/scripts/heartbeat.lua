@@ -14,19 +14,6 @@ local function before(id)
   return ms == '0' and '0-0' or number(tonumber(ms) - 1) .. '-18446744073709551615'
 end
 
-local function last_delivered(stream, group)
-  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    if each[2] == group then
-      for i = 1, #each, 2 do
-        if each[i] == 'last-delivered-id' then
-          return each[i + 1]
-        end
-      end
-    end
-  end
-  return '0-0'
-end
-
 local function members_of(fields)
   local members, known, alive = {}, {}, {}
   for i = 1, #fields, 2 do

@@ -14,7 +14,7 @@ end
 local now, answer = now_ms(), {}
 for at = 5, #ARGV, 4 do
   local id, delay, count, state = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
-  local owner = pending(stream, group, id)
+  local owner = held(stream, group, member, id)
   local outcome = 0
   if owner and not body(stream, id) then
     outcome = 2
