@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import large  # noqa: E402
 import libevents  # noqa: E402
+import order  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 
 EVENTS = 100_000
@@ -88,6 +89,7 @@ def main() -> int:
     with RedisServer() as server:
         seconds, late, stored = asyncio.run(measure(server.url))
         node = measure_node(server.url)
+        four = order.speed_of_four(server.url)
         on_server = int(server.cli("XLEN", "stream:{gate-events}")) - 1
     rows = [
         row("Python: publishes awaited and stored", stored, "events"),
@@ -95,6 +97,7 @@ def main() -> int:
         row("Python: time to publish them", seconds, "s", 20),
         row("Python: timer late meanwhile", percentile(late, 0.99) * 1000, "ms", LATE_MS),
     ]
+    rows.append(row("Order: 4 partitions as fast as one", four, "times, at least", order.LEAST))
     for verb, found in node.items():
         rows += [
             row(f"Node: {verb}", found["events"], "events"),

@@ -6,7 +6,7 @@ import { checkOptions, show } from './event.js';
 import { kindOf } from './json.js';
 import type { Owner } from './publisher.js';
 import { maxRetriesOf } from './retries.js';
-import type { EventRouter } from './router.js';
+import type { EventRouter, OnDeadLetter, Ordering } from './router.js';
 import type { RequestOptions, Runtime } from './runtime.js';
 import type { ConsumerStats } from './stats.js';
 import { MessageStream } from './stream.js';
@@ -40,7 +40,10 @@ export interface SubscribeOptions {
   readonly handlerTimeout?: number;
   readonly maxRetries?: number;
   readonly retry?: RetryOptions;
-  readonly ordering?: 'none';
+  /** `none` does without the order of the topic; another one must be the topic's. */
+  readonly ordering?: Ordering;
+  /** Of this handler, where the topic is ordered. */
+  readonly onDeadLetter?: OnDeadLetter;
   readonly origins?: readonly string[];
   readonly onUnmatched?: 'ack' | 'dlq';
   /** Unsubscribes when it aborts. */

@@ -34,13 +34,10 @@ const NOT_BUILT = {
   'plugins written in JavaScript': () => libevents.createTransportFactory().registerPlugin({ name: 'own' }),
   'a file transport': () => libevents.createEventSystem({ service: 'x', transports: { f: { type: 'file', path: '/x' } } }),
   // routes (EventRoute)
-  'ordering of a route': route({ ordering: 'strict' }),
   // options of publish (PublishOptions)
-  'ordering of an event': ({ publisher }) => publisher.publish('a.b', 1, { ordering: 'strict' }),
   'batch key of an event': ({ publisher }) => publisher.publish('a.b', 1, { batchKey: 'k' }),
   // options of subscribe (SubscribeOptions)
   'a filter of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { filter: { a: 1 } }),
-  'ordering of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { ordering: 'strict' }),
   'subscribing by regular expression': ({ consumer }) => consumer.subscribe(/a\..*/, () => 1),
   // the validator (EventValidator with Zod)
   'schemas': ({ validator }) => validator.registerSchema('a.b', {}),
@@ -52,7 +49,6 @@ const NOT_BUILT = {
   'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
   'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
-  'ordering of the transport': redis({ ordering: 'strict' }),
   'schemas of the transport': redis({ schema: { enabled: true } }),
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),

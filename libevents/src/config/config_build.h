@@ -31,6 +31,14 @@ void evsi_build_routing(evsi_build *build);
 void evsi_build_features(evsi_build *build);
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport);
 
+/* ---- config_ordering.c ---- */
+void evsi_build_ordering(evsi_build *build, evsi_route *out, const json_t *route);
+evsi_ordering evsi_transport_ordering(const json_t *transport);
+/* At the route's place, when the transports are known. */
+void evsi_check_route_ordering(evsi_build *build, const evsi_route *route);
+void evsi_subscription_ordering(evsi_check *check, const evsi_config *config, const json_t *given,
+                                evsi_subscription_options *out);
+
 /* Index of a transport, or -1 and a problem at the reader's place. */
 int32_t evsi_transport_index(evsi_check *check, const evsi_config *config, const char *name);
 

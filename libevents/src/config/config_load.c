@@ -103,6 +103,9 @@ static void build_consumer(evsi_build *build) {
   const char *unmatched = evsi_get_text(consumer, "onUnmatched");
   config->consumer.on_unmatched =
       unmatched && strcmp(unmatched, "dlq") == 0 ? EVSI_UNMATCHED_DLQ : EVSI_UNMATCHED_ACK;
+  const char *ordering = evsi_get_text(consumer, "ordering");
+  config->consumer.has_ordering = ordering != NULL;
+  config->consumer.ordering = evsi_ordering_of(ordering);
   config->consumer.verify_hash = evsi_get_bool(consumer, "verifyHash");
   config->consumer.validation_mode = evsi_get_mode(consumer, config->validation_mode);
   config->statistics.max_labels =

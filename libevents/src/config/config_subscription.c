@@ -199,6 +199,7 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   evsi_retry_override(&out->retry, json_object_get(given, "retry"));
   take_unmatched(check, config, given, out);
   check_replay(check, transport, replay);
+  evsi_subscription_ordering(check, config, given, out);
   check_drops(check, config, given, transport);
   take_topics(check, given, out);
   take_origins(check, config, given, out);

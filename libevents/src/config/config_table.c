@@ -104,6 +104,9 @@ static const evsi_key publisher_keys[] = {
 static const evsi_section publisher_section = {"publisher", "How events are published.",
                                                EVSI_ROWS(publisher_keys)};
 
+const char evsi_ordering_choices[] = "none|per-key|per-partition|strict";
+const char evsi_on_dead_letter_choices[] = "block|skip|park-key";
+
 static const evsi_key consumer_keys[] = {
     EVSI_ROW_OBJECT("retry", 0, &evsi_section_retry_override, "retries of failed handlers"),
     EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),
@@ -117,6 +120,8 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("onUnmatched", 0, "ack|dlq", NULL, "\"ack\"", "what becomes of it then"),
     EVSI_ROW_INT("maxDeferrals", 0, 0, 1000000, "100",
                  "how often a handler may ask for an event again later"),
+    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+                    "of subscriptions that say nothing: none does without the order of topics"),
     EVSI_ROW_BOOL("verifyHash", 0, "true", "check the body against the header's hash"),
     EVSI_ROW_INT("closeDeadline", 0, 0, DAY_MS, "10000", "how long closing waits for handlers, ms"),
     EVSI_ROW_BOOL("enablePatternRouting", 0, "true", "accepted for compatibility: patterns always work"),
@@ -124,7 +129,6 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("validationMode", EVSI_KEY_NULLABLE, mode_choices, NULL, NULL,
                     "of received events; not given: the top level's"),
     EVSI_ROW_LATER("poisonMessageHandler", NULL, "set the handler in the program, not in the document"),
-    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set concurrency to 1"),
     EVSI_ROW_LATER("requireSchema", "false", "leave it out and check bodies in the handler"),
     EVSI_ROW_INT("maxCrashes", EVSI_KEY_NULLABLE, 1, 1000, NULL,
                  "how often the process may end while it handles an event, until that is a dead letter; not "
@@ -140,8 +144,12 @@ static const evsi_section consumer_section = {
       EVSI_ROW_INT("partitions", 0, 0, 1024, "0", "partitions of the topic; 0: none"),                       \
       EVSI_ROW_CHOICE("partitionKey", 0, "keyed|roundRobin", NULL, "\"keyed\"",                              \
                       "partition by the event's key, or in turn"),                                           \
-      EVSI_ROW_CHOICE("ordering", 0, "none", "per-key|per-partition|strict", "\"none\"",                     \
-                      "order of delivery"),                                                                  \
+      EVSI_ROW_CHOICE("ordering", 0, evsi_ordering_choices, NULL, "\"none\"",                                \
+                      "order in which the events of its topics are handled"),                                \
+      EVSI_ROW_CHOICE(                                                                                       \
+          "onDeadLetter", 0, evsi_on_dead_letter_choices, NULL, "\"skip\"",                                  \
+          "what a dead letter of an ordered topic means for the events behind it: nothing, they "            \
+          "wait until it is requeued or discarded, or those with its key do"),                               \
       EVSI_ROW_INT("partition", EVSI_KEY_NULLABLE, 0, 1023, NULL,                                            \
                    "of events that name none; without partitions it has no effect"),                         \
       EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention,                               \

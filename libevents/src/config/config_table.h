@@ -74,6 +74,8 @@ const evsi_section *evsi_section_transport(const char *type);
 /* Transport types: "a|b"; and those that are known and not built. */
 extern const char evsi_transport_types[];
 extern const char evsi_transport_types_later[];
+extern const char evsi_ordering_choices[];
+extern const char evsi_on_dead_letter_choices[];
 
 const evsi_key *evsi_section_find(const evsi_section *section, const char *name);
 /* Key at a path such as "retry/maxRetries" inside a section, or NULL. */

@@ -10,6 +10,13 @@
 const char evsi_transport_types[] = "memory|redis-streams";
 const char evsi_transport_types_later[] = "file";
 
+static const evsi_key ordering_keys[] = {
+    EVSI_ROW_BOOL("enabled", 0, "false", "false: none"),
+    EVSI_ROW_CHOICE("strategy", 0, evsi_ordering_choices, NULL, "\"per-partition\"", "which"),
+};
+static const evsi_section ordering_section = {"ordering", "The published shape of a transport's order.",
+                                              EVSI_ROWS(ordering_keys)};
+
 /* What every transport has. */
 #define TRANSPORT_ROWS                                                                                       \
   EVSI_ROW_CHOICE("type", EVSI_KEY_REQUIRED, evsi_transport_types, evsi_transport_types_later, NULL,         \
@@ -21,7 +28,9 @@ const char evsi_transport_types_later[] = "file";
                       "retries of handlers, unless a nearer level says so"),                                 \
       EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),                                                 \
       EVSI_ROW_ALSO("maxRetriesBeforeDLQ", "retry/maxRetries", NULL),                                        \
-      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL)
+      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL),                                                  \
+      EVSI_ROW_CHOICE_OR("ordering", evsi_ordering_choices, &ordering_section, "\"none\"",                   \
+                         "order of the topics that go there, where a route asks for none")
 
 static const evsi_key memory_keys[] = {
     TRANSPORT_ROWS,
@@ -183,7 +192,6 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_IGNORED_OBJECT("connectionPool", &pool_section, "one pipelined connection publishes"),
     EVSI_ROW_IGNORED("partitioning", EVSI_KEY_ANY, 0, 0, "routes say what partitions a topic has"),
     EVSI_ROW_IGNORED("replay", EVSI_KEY_ANY, 0, 0, "any stream can be replayed"),
-    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set the subscription's concurrency to 1"),
     EVSI_ROW_LATER("schema", NULL, "leave it out"),
     EVSI_ROW_LATER("sentinel", NULL, "use host and port of the primary"),
     EVSI_ROW_LATER("cluster", "false", "use a standalone server"),
@@ -244,8 +252,12 @@ static const evsi_key subscription_keys[] = {
     EVSI_ROW_BOOL("poisonHandler", 0, "false",
                   "somebody is told what failed for good; bindings set it where there is such a handler. A "
                   "transport without a store drops that, which `strict` does not let happen unseen"),
-    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, "none", "per-key|per-partition|strict", "\"none\"",
-                    "order of delivery"),
+    EVSI_ROW_CHOICE(
+        "ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+        "none: does without the order of the topic, as all of the group must; else it must be that "
+        "of the topic; not given: the topic's"),
+    EVSI_ROW_CHOICE("onDeadLetter", EVSI_KEY_NULLABLE, evsi_on_dead_letter_choices, NULL, NULL,
+                    "of this handler, where the topic is ordered; not given: the route's"),
     EVSI_ROW_LATER("filter", NULL, "test the header in the handler"),
     EVSI_ROW_LATER("batch", "false", "leave it out: the handler gets one event at a time"),
     EVSI_ROW_ALSO("maxPollRecords", "prefetch", NULL),

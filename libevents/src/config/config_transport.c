@@ -11,7 +11,8 @@
 #include "libevents_transport.h"
 
 static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING |
-                                            EVS_CAP_BATCHING | EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS;
+                                            EVS_CAP_BATCHING | EVS_CAP_PARTITIONING |
+                                            EVS_CAP_CONSUMER_GROUPS | EVS_CAP_ORDERING;
 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
   if (!transport->type || strcmp(transport->type, "redis-streams") != 0)
@@ -110,6 +111,7 @@ static void build_one(evsi_build *build, evsi_transport_config *out, json_t *ful
   const char *layout = evsi_get_text(full, "keyLayout");
   out->is_plain = layout && strcmp(layout, "plain") == 0;
   out->starts_new = evsi_get_text(full, "compat") != NULL;
+  out->ordering = evsi_transport_ordering(full);
   evsi_retry_override(&out->retry, json_object_get(full, "retry"));
   evsi_retry_override(&out->retry, json_object_get(json_object_get(build->given, "consumer"), "retry"));
   check_prefixes(check, full);
@@ -242,6 +244,15 @@ static void check_retention(evsi_build *build, const evsi_route *route) {
   evsi_check_pop(build->check, mark);
 }
 
+static void check_ordering(evsi_build *build, const evsi_route *route) {
+  static const feature ordering = {"an order", EVS_CAP_ORDERING};
+  size_t mark = evsi_check_push(build->check, "ordering");
+  if (route->ordering != EVSI_ORDER_NONE)
+    check_feature(build, &ordering, route->transports, route->transport_count);
+  evsi_check_pop(build->check, mark);
+  evsi_check_route_ordering(build, route);
+}
+
 static void check_route_features(evsi_build *build) {
   size_t top = evsi_check_push(build->check, "routing");
   size_t list = evsi_check_push(build->check, "routes");
@@ -253,6 +264,7 @@ static void check_route_features(evsi_build *build) {
     check_partition(build, route);
     if (route->retention_json)
       check_retention(build, route);
+    check_ordering(build, route);
     evsi_check_pop(build->check, mark);
   }
   evsi_check_pop(build->check, list);

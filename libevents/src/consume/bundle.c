@@ -126,13 +126,18 @@ static void begin_next(evsi_entry *carrier, evsi_outgoing *outgoing) {
     evsi_dispatch(part->event, outgoing);
 }
 
+/* The events of an ordered entry come one after the other. */
+static bool has_room(const evsi_group *group) {
+  const evsi_entry *first = group->bundles_first;
+  return first->order ? first->bundle->open == 0 : group->open < evsi_group_prefetch(group);
+}
+
 void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing) {
   if (group->is_beginning)
     return; /* an event was decided as it began: the loop below goes on with the next one */
   group->is_beginning = true;
   bool begins = evsi_group_may_begin(group);
-  uint32_t most = evsi_group_prefetch(group);
-  while (group->bundles_first && (!begins || group->open < most)) {
+  while (group->bundles_first && (!begins || has_room(group))) {
     evsi_entry *carrier = group->bundles_first;
     if (begins) {
       begin_next(carrier, outgoing);
@@ -145,6 +150,22 @@ void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing) {
   group->is_beginning = false;
 }
 
+void evsi_bundle_hold_up(evsi_entry *carrier, evsi_outgoing *outgoing) {
+  evsi_group *group = carrier->group;
+  evsi_entry *before = NULL;
+  carrier->bundle->is_held_up = true;
+  if (carrier->bundle->begun == carrier->bundle->count)
+    return;
+  for (evsi_entry *at = group->bundles_first; at != carrier; at = at->next)
+    before = at;
+  *(before ? &before->next : &group->bundles_first) = carrier->next;
+  if (group->bundles_last == carrier)
+    group->bundles_last = before;
+  carrier->next = NULL;
+  carrier->bundle->begun = carrier->bundle->count;
+  end_if_decided(carrier, outgoing);
+}
+
 /* ---- ending ----------------------------------------------------------------------------------- */
 
 void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing) {
@@ -155,7 +176,12 @@ void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing) {
     return; /* decided anew, for the carrier that is being settled */
   carrier->bundle->open--;
   group->open--;
-  end_if_decided(carrier, outgoing);
+  uint32_t kind = event->settlement.kind;
+  if (carrier->order && kind != EVS_SETTLE_ACK && kind != EVS_SETTLE_DEAD_LETTER &&
+      carrier->bundle->begun < carrier->bundle->count)
+    evsi_bundle_hold_up(carrier, outgoing); /* settles it, too */
+  else
+    end_if_decided(carrier, outgoing);
   evsi_bundles_begin(group, outgoing);
 }
 
@@ -189,7 +215,7 @@ static bundle_sum sum_up(const evsi_entry *carrier) {
     uint32_t kind = goes_on_by(part);
     sum.letters += part->event && part->event->settlement.kind == EVS_SETTLE_DEAD_LETTER;
     sum.going_on += kind != 0;
-    sum.released += kind == EVS_SETTLE_RELEASE;
+    sum.released += kind == EVS_SETTLE_RELEASE && !(carrier->bundle->is_held_up && !part->event);
     if (kind == EVS_SETTLE_HAND_OVER && !sum.handed)
       sum.handed = part->event;
     uint64_t delay = delay_of(carrier, part);
@@ -307,6 +333,8 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
                   : sum.released > 0 ? EVS_SETTLE_RELEASE
                   : sum.handed       ? EVS_SETTLE_HAND_OVER
                                      : EVS_SETTLE_PARK;
+  if (kind == EVS_SETTLE_PARK && sum.soonest_ms == UINT64_MAX)
+    kind = EVS_SETTLE_RELEASE; /* held up before any of them failed */
   uint64_t delay = kind == EVS_SETTLE_PARK ? common_delay(carrier, sum.soonest_ms) : 0;
   if (!write_letters(carrier, sum.letters) ||
       (kind != EVS_SETTLE_ACK && !write_state(carrier, kind, delay))) {

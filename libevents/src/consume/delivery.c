@@ -49,8 +49,10 @@ void evsi_delivery_unlink(evsi_delivery *delivery) {
 }
 
 bool evsi_subscription_can_take(const evsi_subscription *subscription) {
-  return subscription->queue_first && subscription->handed < subscription->options.concurrency &&
-         evsi_suspect_lets(subscription->group->consume, subscription->queue_first->entry);
+  const evsi_delivery *next = subscription->queue_first;
+  return next && subscription->handed < subscription->options.concurrency &&
+         (!next->entry->order || evsi_order_may_hand(next->entry)) &&
+         evsi_suspect_lets(subscription->group->consume, next->entry);
 }
 
 /* The host let go of a delivery: its place in the subscription is free again. */
@@ -191,6 +193,20 @@ static void end_delivery(evsi_delivery *delivery, evsi_delivery_state state, evs
   delivery->state = state;
   if (--entry->open == 0)
     evsi_settle_entry(entry, outgoing);
+}
+
+void evsi_deliveries_release(evsi_entry *entry, evsi_outgoing *outgoing) {
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    evsi_delivery *delivery = &entry->deliveries[i];
+    if (delivery->state != EVSI_DELIVERY_QUEUED)
+      continue;
+    evsi_delivery_unlink(delivery);
+    delivery->state = EVSI_DELIVERY_RELEASED;
+    if (--entry->open == 0) {
+      evsi_settle_entry(entry, outgoing);
+      return; /* it may be gone */
+    }
+  }
 }
 
 static void finish(evsi_consume *consume, evsi_outgoing *outgoing, size_t stale) {

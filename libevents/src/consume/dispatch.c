@@ -19,8 +19,9 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
     return "the body was removed from the store before the event was handled";
   }
   *out_class = "MalformedEntry";
-  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED
-                        ? "the entry has no field that holds an event"
+  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED ? "the entry has no field that holds an event"
+                    : entry->envelope.id.size > 0 /* read before, for its key */
+                        ? NULL
                         : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
   if (why)
     evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
@@ -152,6 +153,18 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
   match(entry, only, outgoing);
 }
 
+void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing) {
+  if (entry->state.letter == EVSI_LETTER_DISCARDED) {
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+    return;
+  }
+  if (evsi_suspect_take(entry, outgoing))
+    return;
+  requeue requeued = read_requeue(entry);
+  dispatch(entry, requeued.subscriptions, outgoing);
+  json_decref(requeued.subscriptions);
+}
+
 /* First of all: whose entry it is not must not judge it, or what came back would be dead in every group. */
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
   requeue requeued = read_requeue(entry);
@@ -160,7 +173,9 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
     return;
   }
-  if (!evsi_suspect_take(entry, outgoing))
+  if (evsi_order_applies(entry))
+    evsi_order_arrived(entry, outgoing);
+  else if (!evsi_suspect_take(entry, outgoing))
     dispatch(entry, requeued.subscriptions, outgoing);
   json_decref(requeued.subscriptions);
 }

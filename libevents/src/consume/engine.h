@@ -16,6 +16,10 @@ typedef struct evsi_subscription evsi_subscription;
 typedef struct evsi_entry evsi_entry;
 typedef struct evsi_bundle evsi_bundle;
 typedef struct evsi_delivery evsi_delivery;
+typedef struct evsi_order evsi_order;             /* an ordered stream of a group */
+typedef struct evsi_order_lane evsi_order_lane;   /* of it: what comes one after the other */
+typedef struct evsi_order_place evsi_order_place; /* of one entry in a lane */
+typedef struct evsi_recall evsi_recall;
 
 typedef enum {
   EVSI_DELIVERY_QUEUED,    /* waits in its subscription */
@@ -39,6 +43,14 @@ struct evsi_delivery {
   bool is_late;                   /* its time limit passed; the host has not answered yet */
 };
 
+/* Of an ordered entry whose dead letter holds up others: what became of the letter. */
+typedef enum {
+  EVSI_LETTER_REQUEUED = 0, /* or there was none */
+  EVSI_LETTER_HOLDS_LANE = 1,
+  EVSI_LETTER_DISCARDED = 2,
+  EVSI_LETTER_HOLDS_KEY = 3
+} evsi_letter_state;
+
 /* What survives a redelivery, kept by the transport as JSON between attempts. */
 typedef struct evsi_entry_state {
   uint32_t attempts; /* failed ones */
@@ -49,6 +61,7 @@ typedef struct evsi_entry_state {
   uint32_t crashes;  /* deliveries that ended without an outcome, up to the last that had one */
   uint32_t counted;  /* deliveries until then, as the store counts */
   uint32_t alone;    /* which delivery, by that count, is handled alone; 0: none */
+  uint32_t letter;   /* evsi_letter_state of an entry that stayed behind its dead letter */
   json_t *done;      /* names of subscriptions that are through */
   json_t *exhausted; /* names of subscriptions that failed for good */
   json_t *history;   /* newest 16 failures, oldest first */
@@ -85,6 +98,11 @@ struct evsi_entry {
   json_t *kept; /* of a bundle: index -> state of the events that are not through; NULL: all of them */
   bool had_state;
   bool is_unmatched; /* no subscription here takes it */
+  evsi_order *order; /* NULL: it begins when it comes */
+  evsi_order_lane *lane, *gate;
+  evsi_order_place *place;
+  evsi_entry *lane_next;
+  bool has_begun;
   evs_tp_settlement settlement;
   char *settlement_state;
   char *record;
@@ -110,8 +128,9 @@ struct evsi_bundle {
   evs_tp_letter *letters;
   bool is_decided; /* all of them are */
   uint32_t count;
-  uint32_t begun; /* the first so many */
-  uint32_t open;  /* begun and not decided */
+  uint32_t begun;  /* the first so many */
+  uint32_t open;   /* begun and not decided */
+  bool is_held_up; /* one of an ordered entry comes again: those behind it wait for it */
   evsi_part parts[];
 };
 
@@ -173,6 +192,9 @@ struct evsi_group {
   bool is_leaving;
   bool has_left;
   evsi_membership *memberships;
+  evsi_order *orders;
+  evsi_recall *recalls_first, *recalls_last;
+  bool is_relaxed; /* does without the order of topics */
   evsi_group *next;
 };
 
@@ -222,9 +244,28 @@ bool evsi_names_have(const json_t *names, const char *name);
 void evsi_names_add(json_t **names, const char *name);
 void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint64_t duration_us);
 
-/* ---- dispatch.c ---- */
-/* Makes deliveries for the subscriptions of the group, or decides at once. @locks consume */
+/* ---- dispatch.c ---- @locks consume */
+/* An entry came, or an event of one: begins it when its turn has come. */
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
+/* Makes deliveries for the subscriptions of the group, or decides at once. */
+void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing);
+
+/* ---- order.c ---- @locks consume */
+bool evsi_order_applies(const evsi_entry *entry);
+/* An entry of an ordered stream came. */
+void evsi_order_arrived(evsi_entry *entry, evsi_outgoing *outgoing);
+/* It was decided how it ends: what comes again holds up those behind it. */
+void evsi_order_decided(evsi_entry *entry, evsi_outgoing *outgoing);
+/* The transport is through with it: the next one begins. */
+void evsi_order_settled(evsi_entry *entry, evsi_outgoing *outgoing);
+/* It leaves memory although it was not settled. */
+void evsi_order_forget(evsi_entry *entry);
+/* What the group may begin has changed: by pausing, stopping, ending subscriptions. */
+void evsi_orders_begin(evsi_group *group, evsi_outgoing *outgoing);
+bool evsi_order_may_hand(const evsi_entry *entry);
+/* Asks the transport for what was set aside; without the lock, on the I/O thread. */
+void evsi_orders_recall(evsi_group *group);
+void evsi_orders_free(evsi_group *group);
 
 /* ---- bundle.c ---- @locks consume */
 /* An entry that holds several events. */
@@ -235,6 +276,8 @@ void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing);
 void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing);
 /* All are decided: settles the carrier. Again when the transport asks to decide anew. */
 void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing);
+/* None of its events begins any more: those that have not are kept for the next time. */
+void evsi_bundle_hold_up(evsi_entry *carrier, evsi_outgoing *outgoing);
 void evsi_bundle_free(evsi_bundle *bundle);
 
 /* ---- suspect.c ---- @locks consume */
@@ -271,6 +314,8 @@ void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing);
 void evsi_settle_flush(evsi_task *task);
 
 /* ---- delivery.c ---- @locks consume */
+/* Hands back what of an entry waits for a handler. */
+void evsi_deliveries_release(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_delivery_queue(evsi_delivery *delivery);
 void evsi_delivery_unlink(evsi_delivery *delivery);
 void evsi_delivery_forget(evsi_delivery *delivery);
@@ -291,6 +336,11 @@ void evsi_subscription_free(evsi_subscription *subscription);
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
 void evsi_subscription_close_if_done(evsi_subscription *subscription);
 void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */
+
+/* ---- relax.c ---- @locks consume */
+evs_status evsi_relax_check(const evsi_group *group, const evsi_subscription *subscription,
+                            evs_error **out_error);
+void evsi_relax_update(evsi_group *group); /* from its subscriptions */
 
 /* ---- members.c ---- @locks consume */
 /* Does a subscription to one partition, or to all (EVS_PARTITION_NONE), take what is stored in this one? */

@@ -58,6 +58,7 @@ evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kep
   int length = snprintf(event->bytes, size, "%.*s/%u", (int)carrier->stored.offset.size,
                         carrier->stored.offset.data, index);
   event->group = carrier->group;
+  event->order = carrier->order;
   event->carrier = carrier;
   event->index = index;
   event->stored = carrier->stored;
@@ -82,6 +83,7 @@ static void free_entry(evsi_entry *entry) {
   json_decref(entry->kept);
   evsi_entry_state_free(&entry->state);
   evsi_buf_free(&entry->scratch);
+  evsi_free(entry->place);
   evsi_free(entry->settlement_state);
   evsi_free(entry->record);
   evsi_free(entry->member);

@@ -2,7 +2,7 @@
  * entry_state.c - what an entry carries from one attempt to the next, as short JSON that the transport
  * keeps beside it: {"a":attempts,"l":deferrals,"f":first failure,"t":last failure,"u":unmatched since,
  * "ok":[names],"dead":[names],"h":[history],"e":{class,message,stack},"c":crashes,"n":deliveries
- * counted,"x":alone}. docs/wire-format.md names it. */
+ * counted,"x":alone,"d":what became of its dead letter}. docs/wire-format.md names it. */
 #include <string.h>
 
 #include "consume/engine.h"
@@ -31,6 +31,7 @@ void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept) {
   state->crashes = (uint32_t)number(root, "c");
   state->counted = (uint32_t)number(root, "n");
   state->alone = (uint32_t)number(root, "x");
+  state->letter = (uint32_t)number(root, "d");
   state->done = list(root, "ok");
   state->exhausted = list(root, "dead");
   state->history = list(root, "h");

@@ -69,6 +69,7 @@ void evsi_group_free(evsi_group *group) {
     evsi_subscription_free(subscription);
   }
   evsi_memberships_free(group);
+  evsi_orders_free(group);
   evsi_matcher_free(group->matcher);
   evsi_free(group->name);
   evsi_free(group->replay);
@@ -207,6 +208,7 @@ static bool build_spec(evsi_group *group, group_spec *out) {
   out->spec.replay = evsi_text(group->replay);
   out->spec.topics = out->topics;
   out->spec.subscriptions = evsi_text(out->subscriptions);
+  out->spec.is_relaxed = group->is_relaxed;
   fill_topics(group, out);
   fill_partitions(group, out);
   return true;
@@ -246,6 +248,7 @@ void evsi_group_apply(evsi_group *group) {
     group->is_leaving = true;
   }
   pthread_mutex_unlock(&consume->lock);
+  evsi_orders_recall(group);
   if (must_leave)
     group->link->ops->leave(group->link->transport, group->token);
   else if (must_join)
@@ -287,6 +290,8 @@ void evsi_entry_finished(evsi_entry *entry) {
     group->must_resume = true;
     evsi_tasks_post(consume->setup.tasks, &group->task);
   }
+  if (entry->lane)
+    evsi_order_forget(entry);
   forget_deliveries(entry);
   for (uint32_t i = 0; entry->bundle && i < entry->bundle->count; i++) {
     if (entry->bundle->parts[i].event)

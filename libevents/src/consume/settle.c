@@ -137,6 +137,8 @@ void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_ou
   bool was_alone = entry->state.alone > 0 && kind == EVS_SETTLE_RELEASE;
   if (!entry->bundle && (was_alone || kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER))
     set_state(entry, kind);
+  if (entry->lane)
+    evsi_order_decided(entry, outgoing);
   push(entry, outgoing);
 }
 
@@ -167,6 +169,42 @@ static void settle_without_dlq(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_settle_as(entry, can_keep ? EVS_SETTLE_PARK : EVS_SETTLE_ACK, can_keep ? STUCK_DELAY_MS : 0, outgoing);
 }
 
+/* What the dead letter means for those behind the entry: the strictest of what its handlers say that failed
+ * for good, and of what the topic says where they say nothing. */
+static uint32_t policy_of(const evsi_entry *entry) {
+  uint32_t policy = entry->stored.on_dead_letter;
+  bool any = false;
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    const evsi_subscription_options *options = &entry->deliveries[i].subscription->options;
+    if (final_state(&entry->deliveries[i]) != EVSI_DELIVERY_EXHAUSTED)
+      continue;
+    uint32_t own = options->has_on_dead_letter ? options->on_dead_letter : entry->stored.on_dead_letter;
+    bool is_stricter = own == EVS_DEAD_LETTER_BLOCK || policy == EVS_DEAD_LETTER_SKIP;
+    policy = !any || is_stricter ? own : policy;
+    any = true;
+  }
+  return policy;
+}
+
+/* Of an entry in a lane: whether it stays there until somebody has dealt with its dead letter. */
+static evsi_letter_state hold_up_by_letter(const evsi_entry *entry) {
+  bool may_stay = entry->lane && !(entry->stored.flags & EVS_ENTRY_TRIMMED);
+  uint32_t policy = may_stay ? policy_of(entry) : EVS_DEAD_LETTER_SKIP;
+  if (policy == EVS_DEAD_LETTER_BLOCK)
+    return EVSI_LETTER_HOLDS_LANE;
+  bool has_key = entry->envelope.key.size > 0;
+  return policy == EVS_DEAD_LETTER_PARK_KEY && has_key ? EVSI_LETTER_HOLDS_KEY : EVSI_LETTER_REQUEUED;
+}
+
+static void stay_behind_letter(evsi_entry *entry) {
+  char text[16];
+  snprintf(text, sizeof text, "{\"d\":%u}", entry->state.letter);
+  evsi_free(entry->settlement_state);
+  entry->settlement_state = evsi_strdup(text);
+  entry->settlement.state = evsi_text(entry->settlement_state);
+  entry->settlement.flags |= EVS_SETTLE_STAYS;
+}
+
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
                       evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
@@ -179,6 +217,7 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
     settle_without_dlq(entry, outgoing);
     return;
   }
+  entry->state.letter = hold_up_by_letter(entry);
   evsi_dead_record record = {
       .original_id = entry->stored.offset,
       .topic = entry->stored.topic,
@@ -194,9 +233,14 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
       .first_failure_ms = entry->state.first_failure_ms,
       .last_failure_ms = entry->state.last_failure_ms,
       .requeue = entry->stored.requeue,
+      .holds = entry->state.letter == EVSI_LETTER_HOLDS_LANE  ? "lane"
+               : entry->state.letter == EVSI_LETTER_HOLDS_KEY ? "key"
+                                                              : NULL,
   };
   evsi_free(entry->record);
   entry->record = evsi_dead_record_text(&record);
+  if (entry->record && record.holds)
+    stay_behind_letter(entry);
   entry->settlement.record = evsi_text(entry->record);
   evsi_settle_as(entry, entry->record ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_PARK, 0, outgoing);
 }
@@ -387,6 +431,8 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
       continue;
     }
     note_outcome(consume, entry, &outcomes[i]);
+    if (entry->lane)
+      evsi_order_settled(entry, &outgoing);
     evsi_entry_finished(entry);
   }
   evsi_suspects_begin(consume, &outgoing);

@@ -111,8 +111,9 @@ void evsi_suspects_hand_back(evsi_consume *consume, evsi_outgoing *outgoing) {
 
 void evsi_suspect_kept(evsi_entry *entry, evsi_outgoing *outgoing) {
   entry->settlement = (evs_tp_settlement){0};
-  if (evsi_group_may_begin(entry->group))
-    evsi_dispatch(entry, outgoing);
+  bool is_ours = !entry->order || evsi_order_may_hand(entry);
+  if (evsi_group_may_begin(entry->group) && is_ours)
+    evsi_begin(entry, outgoing);
   else
     evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
 }

@@ -115,6 +115,17 @@ static void connect_system(member_program *member) {
   append(member, json_pack("{s:b,s:i}", "ready", 1, "pid", (int)getpid()));
 }
 
+/* Is it one of those that fail at first? */
+static bool stumbles(const member_program *member, const evs_message *message) {
+  const char *dash = message->id.size ? memchr(message->id.data, '-', message->id.size) : NULL;
+  return member->options.fail_every > 0 && message->attempt == 1 && dash &&
+         strtol(dash + 1, NULL, 10) % member->options.fail_every == 0;
+}
+
+static bool fails(const member_program *member, const evs_message *message) {
+  return member->options.fail_class || stumbles(member, message);
+}
+
 static void settle(member_program *member, const evs_message *message) {
   evs_error *error = NULL;
   evs_failure failure = {.struct_size = sizeof failure,
@@ -124,9 +135,8 @@ static void settle(member_program *member, const evs_message *message) {
                          .stack = {"member.c: settle", 16}};
   if (member->options.fail_class)
     failure.error_class = (evs_bytes){member->options.fail_class, strlen(member->options.fail_class)};
-  evs_status status = member->options.fail_class
-                          ? evs_fail(member->system, &failure, 1, NULL, &error)
-                          : evs_ack(member->system, &message->delivery, 1, NULL, &error);
+  evs_status status = fails(member, message) ? evs_fail(member->system, &failure, 1, NULL, &error)
+                                             : evs_ack(member->system, &message->delivery, 1, NULL, &error);
   if (status != EVS_OK)
     fail("settle", error);
 }
@@ -145,7 +155,7 @@ static void handle(member_program *member, const evs_message *message) {
                    "type", message->type.data, (int)message->type.size, "subscription", message->pattern.data,
                    (int)message->pattern.size, "group", message->group.data, (int)message->group.size,
                    "attempt", (int)message->attempt, "deliveries", (int)message->deliveries, "pid",
-                   (int)getpid(), "held", hold, "failed", member->options.fail_class != NULL));
+                   (int)getpid(), "held", hold, "failed", fails(member, message)));
   if (hold)
     member->held++;
   else

@@ -31,6 +31,7 @@ static const struct {
     {"prefetch", NUMBER, offsetof(member_options, prefetch)},
     {"concurrency", NUMBER, offsetof(member_options, concurrency)},
     {"fleet-interval", NUMBER, offsetof(member_options, fleet_interval)},
+    {"fail-every", NUMBER, offsetof(member_options, fail_every)},
     {"until-idle", NUMBER, offsetof(member_options, until_idle_ms)},
 };
 enum { KNOWN = sizeof known / sizeof known[0] };

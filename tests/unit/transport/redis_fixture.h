@@ -47,6 +47,7 @@ struct evs_host {
   uint32_t credits;
   int credits_are_spent; /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed, is_paused;
+  uint64_t lease_until_ms;
   char message[512], last_log[512];
   size_t warning_count;
   char members[4096];
@@ -242,10 +243,15 @@ static inline void on_paused(evs_host *host, uint64_t group, int32_t is_paused) 
   host->is_paused = is_paused;
 }
 
-static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed,
-                                      on_published,    on_settled,        on_replied, on_joined,
-                                      on_left,         on_deliver,        on_credits, on_wants,
-                                      on_members,      on_count,          on_log,     on_paused};
+static inline void on_lease(evs_host *host, const evs_tp_place *stream, uint64_t until_ms) {
+  (void)stream;
+  host->lease_until_ms = until_ms;
+}
+
+static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
+                                      on_settled,      on_replied,        on_joined,  on_left,   on_deliver,
+                                      on_credits,      on_wants,          on_members, on_count,  on_log,
+                                      on_paused,       on_lease};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 

@@ -14,7 +14,10 @@ static bool can_take(const evsi_redis_stream *stream) {
   return stream->state == EVSI_STREAM_LIVE && !stream->group->is_leaving;
 }
 
+/* Whoever gets an ordered stream takes all of it; here a dead member is only declared dead. */
 static uint32_t credits_of(const evsi_redis_stream *stream) {
+  if (stream->ordering != EVS_ORDER_NONE)
+    return 0;
   uint32_t credits = evsi_redis_credits(stream->group);
   return credits < AT_ONCE ? credits : AT_ONCE;
 }
@@ -64,7 +67,9 @@ static void on_claimed(evsi_redis_stream *stream, void *context, uint64_t genera
     evsi_free(member);
   }
   /* A page without anything new waits for the next beat: what it holds is being settled. */
-  stream->must_claim = is_done || count > 0 || evsi_redis_credits(stream->group) == 0;
+  stream->must_claim = is_done || (stream->ordering == EVS_ORDER_NONE &&
+                                   (count > 0 || evsi_redis_credits(stream->group) == 0));
+  stream->group->must_balance = true;
   evsi_redis_work_later(transport);
 }
 
@@ -92,7 +97,7 @@ void evsi_redis_claim_dead(evsi_redis_stream *stream) {
     bool is_late = now - member->changed_ms >= transport->config.session_timeout_ms;
     if (strcmp(member->name, stream->group->member) == 0 || (member->is_alive && !is_late))
       continue;
-    if (!member->is_alive && credits_of(stream) == 0) {
+    if (!member->is_alive && credits_of(stream) == 0 && stream->ordering == EVS_ORDER_NONE) {
       stream->must_claim = true; /* when there are credits again */
       continue;
     }
@@ -186,8 +191,8 @@ static void on_due(evsi_redis_stream *stream, void *context, uint64_t generation
 }
 
 void evsi_redis_claim_due(evsi_redis_stream *stream) {
-  if (!can_take(stream) || stream->is_taking_due || stream->due_ms == 0 ||
-      evsi_redis_now(stream->group->transport) < stream->due_ms)
+  if (!can_take(stream) || stream->ordering != EVS_ORDER_NONE || stream->is_taking_due ||
+      stream->due_ms == 0 || evsi_redis_now(stream->group->transport) < stream->due_ms)
     return;
   uint32_t credits = credits_of(stream);
   evsi_redis_args args = {0};

@@ -146,6 +146,7 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   group->subscriptions = subscriptions;
   group->discover = spec->discover != 0;
   group->from_new = spec->from_new != 0;
+  group->is_relaxed = spec->is_relaxed != 0;
   set_start(group, spec->from);
   group->is_joined_told = false;
   group->is_registry_seen = false;
@@ -198,6 +199,7 @@ void evsi_redis_group_fenced(evsi_redis_group *group, uint64_t generation) {
     evsi_redis_stream *stream = group->streams[i];
     if (stream->state == EVSI_STREAM_LEFT)
       continue;
+    evsi_redis_order_lost(stream);
     if (!stream->is_fresh && !stream->former)
       stream->former = evsi_strdup(old);
     stream->is_fresh = true;
@@ -274,6 +276,8 @@ static uint64_t pump_stream(evsi_redis_stream *stream, uint64_t now) {
     evsi_redis_stream_recover(stream);
   if (stream->state != EVSI_STREAM_LIVE)
     return 0;
+  if (stream->ordering != EVS_ORDER_NONE)
+    evsi_redis_order_pump(stream);
   evsi_redis_settle_flush(stream);
   if (!group->is_leaving) {
     evsi_redis_stream_fetch(stream);
@@ -301,6 +305,7 @@ void evsi_redis_group_pump(evsi_redis_group *group) {
     again = sooner(again, pump_stream(stream, now));
     is_ready = is_ready && (stream->state == EVSI_STREAM_LIVE || stream->is_broken);
   }
+  evsi_redis_balance(group);
   if (is_ready && !group->is_joined_told && !group->is_leaving) {
     group->is_joined_told = true;
     transport->ops->joined(transport->host, group->token);

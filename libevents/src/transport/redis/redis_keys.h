@@ -27,6 +27,7 @@
 #define EVSI_REDIS_NOTES "evs:notes:"
 #define EVSI_REDIS_RETENTION "evs:retention:"
 #define EVSI_REDIS_FEED "evs:replay:"
+#define EVSI_REDIS_LEASE_KEY "evs:lease:"
 /* Begins the group of a replay, and what the keys beside its feeds are named by. */
 #define EVSI_REDIS_REPLAY_GROUP "@replay-"
 

@@ -114,6 +114,7 @@ static void tell_host(evsi_redis_stream *stream) {
     char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
     if (info) {
       member->client_id = json_integer_value(json_object_get(info, "clientId"));
+      member->is_relaxed = json_is_true(json_object_get(info, "relaxed"));
       evsi_buf_add_text(&json, any ? ",{\"consumer\":" : "{\"consumer\":");
       evsi_buf_add_json(&json, member->name, strlen(member->name));
       evsi_buf_addf(&json, ",\"self\":%s,\"subscriptions\":%s}",
@@ -155,6 +156,7 @@ void evsi_redis_members_update(evsi_redis_stream *stream, uint64_t version, cons
   }
   remove_unseen(stream);
   stream->version = version;
+  stream->group->must_balance = true;
   tell_host(stream);
 }
 

@@ -178,7 +178,13 @@ static void ask_about(evsi_redis_request *request, const evsi_redis_known *known
   char *hb = suffix.failed ? NULL
                            : evsi_redis_key(&request->transport->config.layout,
                                             "evs:hb:", evsi_text(known->name), suffix.data);
+  if (hb && known->is_ordered)
+    evsi_redis_request_order(request, known->name, suffix.data, at);
   evsi_buf_free(&suffix);
+  if (request->is_answered) {
+    evsi_free(hb);
+    return;
+  }
   evsi_redis_arg_text(&args, "XPENDING");
   evsi_redis_arg_text(&args, known->key);
   evsi_redis_arg_bytes(&args, group);
@@ -227,13 +233,13 @@ static void on_groups(evsi_redis_request *request, uint64_t tag, const evsi_redi
     int64_t count = is_exact ? lag->integer : known->length;
     json_array_append_new(
         request->result,
-        json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:n,s:O?,s:[]}", "topic", text_json(known->topic),
+        json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:n,s:O?,s:n,s:[]}", "topic", text_json(known->topic),
                   "partition", partition_json(known->partition), "group", text_json(name), "entries",
                   (json_int_t)known->length, "lastDelivered",
                   text_json(evsi_redis_text(value_of(each, "last-delivered-id"))), "lag",
                   is_known ? json_integer(count) : json_null(), "lagExact", is_exact, "pending",
                   (json_int_t)evsi_redis_integer(value_of(each, "pending")), "parked", 0, "oldestPendingAt",
-                  "paused", paused_of(request, name), "members"));
+                  "paused", paused_of(request, name), "order", "members"));
     ask_about(request, known, name, json_array_size(request->result) - 1);
   }
 }

@@ -159,10 +159,11 @@ static void prune(evsi_redis_trim *trim) {
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_INDEX, name, ""));
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_RETENTION, name, ""));
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_NOTES, name, ""));
+  evsi_redis_arg_key(&args, evsi_redis_stream_key(layout, name));
   evsi_redis_arg_u64(&args, transport->config.dlq_most);
   evsi_redis_arg_u64(&args, transport->config.dlq_longest_ms);
   evsi_redis_arg_u64(&args, PRUNE_AT_ONCE);
-  if (!evsi_redis_script_call(&transport->scripts, EVSI_REDIS_PRUNE, 4, &args, on_pruned, trim, 0))
+  if (!evsi_redis_script_call(&transport->scripts, EVSI_REDIS_PRUNE, 5, &args, on_pruned, trim, 0))
     end(trim, NULL, NULL);
 }
 

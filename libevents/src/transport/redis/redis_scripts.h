@@ -24,6 +24,7 @@
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
   X(KEEP)                                                                                                    \
+  X(LEASE)                                                                                                   \
   X(LEAVE)                                                                                                   \
   X(LETTERS)                                                                                                 \
   X(LOOK)                                                                                                    \
@@ -34,6 +35,7 @@
   X(OWNED)                                                                                                   \
   X(PARK)                                                                                                    \
   X(PRUNE)                                                                                                   \
+  X(READY)                                                                                                   \
   X(REAP)                                                                                                    \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \

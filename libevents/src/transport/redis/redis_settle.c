@@ -30,7 +30,7 @@ void evsi_redis_settle_report(evs_transport *transport) {
   transport->ops->settled(transport->host, list, count);
 }
 
-static void add_outcome(evs_transport *transport, const evs_tp_outcome *outcome) {
+void evsi_redis_settled(evs_transport *transport, const evs_tp_outcome *outcome) {
   transport->settled.list[transport->settled.count++] = *outcome;
   if (transport->settled.count == EVSI_REDIS_OUTCOMES || outcome->message.size > 0)
     evsi_redis_settle_report(transport);
@@ -50,12 +50,12 @@ void evsi_redis_settle_answer(evsi_redis_stream *stream, evsi_redis_flight *flig
     flight->state = EVSI_FLIGHT_HELD; /* it is decided later, or anew */
   else
     evsi_redis_flight_remove(stream, flight);
-  add_outcome(stream->group->transport, &outcome);
+  evsi_redis_settled(stream->group->transport, &outcome);
 }
 
 void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    const evs_tp_settlement *settlement = &settlements[i];
+    evs_tp_settlement given = settlements[i], *settlement = &given;
     evsi_redis_group *group = evsi_redis_group_find(transport, settlement->group);
     evsi_redis_stream *stream =
         group ? evsi_redis_stream_find(group, settlement->topic, settlement->partition) : NULL;
@@ -65,9 +65,11 @@ void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settle
     if (!flight || flight->state != EVSI_FLIGHT_HELD) {
       evs_tp_outcome outcome = {
           .struct_size = sizeof outcome, .token = settlement->token, .status = EVS_CONFLICT};
-      add_outcome(transport, &outcome);
+      evsi_redis_settled(transport, &outcome);
       continue;
     }
+    if (stream->ordering != EVS_ORDER_NONE && evsi_redis_order_settle(stream, flight, settlement))
+      continue;
     flight->settlement = *settlement;
     flight->state = EVSI_FLIGHT_QUEUED;
     flight->is_uncertain = false;
@@ -141,6 +143,8 @@ static void follow_up(evsi_redis_stream *stream, const evsi_redis_flight *flight
 static void settled_one(evsi_redis_stream *stream, evsi_redis_flight *flight, int64_t outcome) {
   evsi_redis_id id = flight->id;
   uint32_t deliveries = flight->deliveries;
+  if (outcome == 1 && stream->ordering != EVS_ORDER_NONE && evsi_redis_order_kept(stream, flight))
+    return;
   if (outcome == 1)
     follow_up(stream, flight);
   bool is_done = outcome != 0 || (flight->is_uncertain && flight->settlement.kind != EVS_SETTLE_KEEP);
@@ -287,6 +291,8 @@ static void put_other(const batch *made, const evsi_redis_flight *flight, evsi_r
   put_id(args, flight);
   if (made->script == EVSI_REDIS_DEAD) {
     evsi_redis_arg_bytes(args, settlement->record);
+    evsi_redis_arg_bytes(args,
+                         settlement->flags & EVS_SETTLE_STAYS ? settlement->state : evsi_bytes(NULL, 0));
   } else if (made->script == EVSI_REDIS_KEEP) {
     evsi_redis_arg_bytes(args, settlement->state);
   } else if (made->script == EVSI_REDIS_HAND) {

@@ -95,6 +95,8 @@ void evsi_redis_request_register(evsi_redis_request *request, const char *name, 
   evsi_redis_arg_bytes(&call.args, topic);
   evsi_redis_arg_u64(&call.args, partition == EVS_PARTITION_NONE ? 0 : (uint64_t)partition + 1);
   evsi_redis_arg_text(&call.args, layout->is_plain ? "plain" : "tagged");
+  evsi_redis_arg_text(&call.args, ""); /* its order is for those to say who publish to it */
+  evsi_redis_arg_text(&call.args, "");
   if (type[0])
     evsi_redis_arg_text(&call.args, type);
   evsi_redis_request_call(request, &call, fn, 0);

@@ -24,6 +24,8 @@ typedef struct registered {
   evs_bytes name;
   uint32_t partitions;
   const json_t *types;
+  uint32_t ordering, on_dead_letter;
+  bool is_registered;
   bool is_late; /* it was not there when the registry was read before */
 } registered;
 
@@ -34,24 +36,29 @@ static bool reads_partition(const evsi_redis_group *group, int32_t partition) {
   return reads;
 }
 
-static void add_stream(evsi_redis_group *group, evs_bytes topic, int32_t partition, bool is_late) {
-  if (evsi_redis_stream_find(group, topic, partition) || !reads_partition(group, partition))
+static void add_stream(evsi_redis_group *group, const registered *topic, int32_t partition) {
+  evsi_redis_stream *stream = evsi_redis_stream_find(group, topic->name, partition);
+  if (!reads_partition(group, partition))
     return;
-  evsi_redis_stream *stream = evsi_redis_stream_add(group, topic, partition);
   if (!stream) {
-    evsi_redis_log(group->transport, 3, "topic %.*s cannot be read: its name is too long, or out of memory",
-                   (int)topic.size, topic.data);
-    return;
+    stream = evsi_redis_stream_add(group, topic->name, partition);
+    if (!stream) {
+      evsi_redis_log(group->transport, 3, "topic %.*s cannot be read: its name is too long, or out of memory",
+                     (int)topic->name.size, topic->name.data);
+      return;
+    }
+    stream->starts_late = topic->is_late && group->knew_topics;
+    evsi_redis_work_later(group->transport);
   }
-  stream->starts_late = is_late && group->knew_topics;
-  evsi_redis_work_later(group->transport);
+  if (topic->is_registered)
+    evsi_redis_order_set(stream, topic->ordering, topic->on_dead_letter);
 }
 
 static void add_topic(evsi_redis_group *group, const registered *topic) {
   if (topic->partitions == 0)
-    add_stream(group, topic->name, EVS_PARTITION_NONE, topic->is_late);
+    add_stream(group, topic, EVS_PARTITION_NONE);
   for (uint32_t i = 0; i < topic->partitions; i++)
-    add_stream(group, topic->name, (int32_t)i, topic->is_late);
+    add_stream(group, topic, (int32_t)i);
 }
 
 static bool is_named(const evsi_redis_group *group, evs_bytes topic) {
@@ -86,9 +93,9 @@ static void apply_topic(evs_transport *transport, const registered *topic) {
 /* Topics that are named are read whether somebody registered them or not. */
 static void add_named(evsi_redis_group *group, const evsi_redis_reply *fields) {
   for (size_t i = 0; i < group->topic_count; i++) {
-    evs_bytes name = evsi_text(group->topics[i]);
+    const registered topic = {.name = evsi_text(group->topics[i])};
     if (evsi_redis_field(fields, group->topics[i]).size == 0)
-      add_stream(group, name, EVS_PARTITION_NONE, false);
+      add_stream(group, &topic, EVS_PARTITION_NONE);
   }
 }
 
@@ -111,7 +118,9 @@ static void apply_registry(evs_transport *transport, const evsi_redis_reply *fie
       continue;
     json_t *root = json_loadb(value.data, value.size, 0, NULL);
     json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
-    registered topic = {.name = name, .types = json_object_get(root, "types")};
+    registered topic = {.name = name, .types = json_object_get(root, "types"), .is_registered = true};
+    topic.ordering = evsi_redis_order_of(json_string_value(json_object_get(root, "ordering")));
+    topic.on_dead_letter = evsi_redis_policy_of(json_string_value(json_object_get(root, "onDeadLetter")));
     topic.partitions = partitions > 0 && partitions <= PARTITIONS_MAX ? (uint32_t)partitions : 0;
     topic.is_late = had_any && !json_object_get(transport->known_topics, name.data);
     apply_topic(transport, &topic);
@@ -145,8 +154,9 @@ static void add_found(evs_transport *transport, const char *name) {
       json_object_get(transport->known_topics, text))
     return;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    topic.is_late = group->was_scanned_for;
     if (wants_found(group, topic.name))
-      add_stream(group, topic.name, partition, group->was_scanned_for);
+      add_stream(group, &topic, partition);
   }
 }
 
@@ -170,6 +180,16 @@ static void apply_found(evs_transport *transport) {
 
 static void scan_if_due(evs_transport *transport);
 
+/* Publishers register a topic before its first entry: what came from one that is not there has no order. */
+static void settle_unregistered(evs_transport *transport) {
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    for (size_t i = 0; i < group->stream_count; i++) {
+      evsi_redis_stream *stream = group->streams[i];
+      stream->is_order_known = stream->is_order_known || stream->is_order_asked;
+    }
+  }
+}
+
 static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evs_transport *transport = data;
   static const evsi_redis_reply nothing = {.type = EVSI_REDIS_ARRAY};
@@ -189,10 +209,12 @@ static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply)
     evsi_redis_log(transport, 2, "%s; only topics that are named are read", text);
     apply_registry(transport, &nothing);
   }
-  if (transport->must_read_registry)
+  if (transport->must_read_registry) {
     evsi_redis_topics_read(transport);
-  else
+  } else {
+    settle_unregistered(transport);
     scan_if_due(transport);
+  }
   evsi_redis_work_later(transport);
 }
 

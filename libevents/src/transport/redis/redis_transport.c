@@ -362,7 +362,8 @@ const evs_transport_ops evsi_redis_transport = {
     .type = "redis-streams",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
                     EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
-                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY,
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY |
+                    EVS_CAP_ORDERING,
     .create = redis_create,
     .connect = redis_connect,
     .close = redis_close,
@@ -374,4 +375,5 @@ const evs_transport_ops evsi_redis_transport = {
     .settle = evsi_redis_settle,
     .request = evsi_redis_request_start,
     .announce = evsi_redis_announce,
+    .recall = evsi_redis_order_recall,
 };

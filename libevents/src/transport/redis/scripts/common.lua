@@ -1,9 +1,11 @@
 -- Stands before every other script. Redis undoes nothing: all checks come before the first write, and what
 -- a memory limit may refuse comes before what acknowledges.
 
--- Is `member` still what it believes to be? Whoever declares it dead removes its epoch.
-local function is_fenced(hb, member, epoch)
-  return redis.call('HGET', hb, 'e:' .. member) ~= epoch
+-- Is `member` still what it believes to be? Whoever declares it dead removes its epoch. lease: of an ordered
+-- stream, that only one member handles; its name has its incarnation, so no other is taken for it.
+local function is_fenced(hb, member, epoch, lease)
+  return redis.call('HGET', hb, 'e:' .. member) ~= epoch or
+    (lease ~= nil and redis.call('HGET', lease, 'owner') ~= member)
 end
 
 -- A decision that rests on who is in the group is refused once that changed. '' checks nothing.
@@ -84,6 +86,13 @@ local function held(stream, group, holder, id)
   end
   redis.call('XCLAIM', stream, group, holder, 0, id, 'FORCE', 'JUSTID')
   return {holder, 1}
+end
+
+-- What an operator put in place of an entry that stayed behind its dead letter, or nil. Only ordered streams
+-- have such.
+local function replaced(meta, id)
+  local fields = redis.call('HGET', meta, 'f:' .. id)
+  return fields and cmsgpack.unpack(fields) or nil
 end
 
 -- Gives pending entries (as XPENDING lists them) to `member`, which counts as a delivery. An entry whose

@@ -228,6 +228,33 @@ local function note_copy(progress, copy)
   redis.call('HSET', progress, 'copies', known and known .. ' ' .. copy or copy)
 end
 
+-- The entry of an ordered stream that stays behind its letter and holds up others, until somebody has dealt with
+-- the letter; nil when this letter holds up nothing. beside: a key of the same stream.
+local function held_entry(stream, beside, record)
+  local letter = string.find(record, '"holds"', 1, true) and object(record) or {}
+  local id, group = letter.originalId, letter.group
+  if type(letter.holds) ~= 'string' or type(id) ~= 'string' or type(group) ~= 'string' then
+    return nil
+  end
+  local tag = string.match(beside, '{.*}') .. ':' .. group
+  local held = {id = id, meta = 'evs:meta:' .. tag, due = 'evs:due:' .. tag, lease = 'evs:lease:' .. tag}
+  local state = object(redis.call('HGET', held.meta, id) or 'null')
+  local owner = (state.d == 1 or state.d == 3) and pending(stream, group, id)
+  held.deliveries = owner and owner[2]
+  return owner and held or nil
+end
+
+-- It goes on: with these fields in its old place, or nil, and is let go by. Its member hears of it as of one that
+-- is due.
+local function let_go(held, fields)
+  if fields then
+    redis.call('HSET', held.meta, 'f:' .. held.id, cmsgpack.pack(fields))
+  end
+  redis.call('HSET', held.meta, held.id, encode({d = fields and 0 or 2, n = held.deliveries}))
+  redis.call('ZADD', held.due, number(now_ms()), held.id)
+  redis.call('HDEL', held.lease, 'b:' .. held.id)
+end
+
 -- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.
 local function is_taken_over(progress, owner)
   return owner ~= '' and redis.call('HGET', progress, 'owner') ~= owner

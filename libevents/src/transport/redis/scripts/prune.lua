@@ -1,7 +1,7 @@
--- Removes the oldest dead letters of a topic that are too many or too old, with their notes. KEYS: dead letters,
--- index, retention, notes. ARGV: most letters, longest age (ms), most to remove at once. Answers {removed, 1 if
+-- Removes the oldest dead letters of a topic that are too many or too old, with their notes; what they held up goes
+-- on. KEYS: dead letters, index, retention, notes, stream. ARGV: most letters, longest age (ms), most to remove at once. Answers {removed, 1 if
 -- more can go at once}.
-local dlq, index, retention, notes = unpack(KEYS)
+local dlq, index, retention, notes, stream = unpack(KEYS)
 local most, longest, at_once = unpack(ARGV)
 local oldest_kept = now_ms() - tonumber(longest)
 local removed, read, most_bytes = 0, 0, 4194304
@@ -14,7 +14,11 @@ while removed < tonumber(at_once) and read <= most_bytes do
   for _, each in ipairs(letter[2]) do
     read = read + #each
   end
-  local _, _, mark = split_letter(letter[2])
+  local _, record, mark = split_letter(letter[2])
+  local held = held_entry(stream, index, record)
+  if held then
+    let_go(held, nil)
+  end
   redis.call('XDEL', dlq, letter[1])
   redis.call('HDEL', notes, letter[1])
   index_remove(index, mark)
