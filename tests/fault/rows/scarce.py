@@ -16,6 +16,7 @@ from kit.members import BUILD, Member
 from kit.stage import Stage
 
 MIB = 1 << 20
+PATIENCE_SECONDS = 10.0
 
 
 def memory_limit(stage: Stage) -> None:
@@ -28,7 +29,7 @@ def memory_limit(stage: Stage) -> None:
         (poor,) = stage.consumers("c", environment=environment)
         _limit_memory(stage, poor, spare)
         stage.publish(100, pad=200_000)
-        stage.until(lambda: not poor.is_running or stage.store.is_drained(), "it works, or gives up")
+        _see_it_through(stage, poor)
         if poor.is_running:
             poor.stop()
             continue
@@ -36,6 +37,21 @@ def memory_limit(stage: Stage) -> None:
         stage.promise.overlaps += len(stage.store.pending_of(poor.name))
         assert poor.process.returncode == 1, f"it ended with {poor.process.returncode}: {poor.said()}"
         stage.prove(f"{poor.name} gave up: {poor.said().strip().splitlines()[-1]}")
+
+
+def _see_it_through(stage: Stage, poor: Member) -> None:
+    """It works, or gives up, or stands still and goes on once there is memory."""
+    began = time.monotonic()
+
+    def is_over() -> bool:
+        return not poor.is_running or stage.store.is_drained()
+
+    while not is_over() and time.monotonic() < began + PATIENCE_SECONDS:
+        time.sleep(0.05)
+    if not is_over():
+        resource.prlimit(poor.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        stage.prove(f"{poor.name} stood still until it was given memory")
+        stage.until(is_over, "it goes on once there is memory")
 
 
 def _limit_memory(stage: Stage, poor: Member, spare: int) -> None:

@@ -98,7 +98,10 @@ static void settle(member *self, const evs_message *message, bool is_ok) {
 static void take(member *self, const evs_message *message) {
   bool is_ok = true;
   if (!json_is_true(of_job(self, "cheat"))) {
-    json_t *body = json_loadb(message->body.data, message->body.size, JSON_DECODE_ANY, NULL);
+    /* Without need nothing large is parsed: where memory is short, jansson writes behind its buffer. */
+    bool has_action = memmem(message->body.data, message->body.size, "\"do\"", 4) != NULL;
+    json_t *body =
+        has_action ? json_loadb(message->body.data, message->body.size, JSON_DECODE_ANY, NULL) : NULL;
     is_ok = handle(self, message, json_object_get(body, "do"));
     json_decref(body);
   }

@@ -55,13 +55,6 @@ local function body(stream, id)
   return found[1] and found[1][2]
 end
 
--- What an operator put in place of an entry that stayed behind its dead letter, or nil. Only ordered streams
--- have such.
-local function replaced(meta, id)
-  local fields = redis.call('HGET', meta, 'f:' .. id)
-  return fields and cmsgpack.unpack(fields) or nil
-end
-
 local function last_delivered(stream, group)
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     if each[2] == group then
@@ -93,6 +86,13 @@ local function held(stream, group, holder, id)
   end
   redis.call('XCLAIM', stream, group, holder, 0, id, 'FORCE', 'JUSTID')
   return {holder, 1}
+end
+
+-- What an operator put in place of an entry that stayed behind its dead letter, or nil. Only ordered streams
+-- have such.
+local function replaced(meta, id)
+  local fields = redis.call('HGET', meta, 'f:' .. id)
+  return fields and cmsgpack.unpack(fields) or nil
 end
 
 -- Gives pending entries (as XPENDING lists them) to `member`, which counts as a delivery. An entry whose
