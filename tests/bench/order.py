@@ -29,7 +29,7 @@ async def _handle_all(url: str, partitions: int) -> float:
         "routing": {"routes": [route]},
     }
 
-    async def handler(event: object) -> None:
+    async def handler(event: object, metadata: object) -> None:
         nonlocal done, begun
         begun = begun or time.monotonic()
         await asyncio.sleep(HANDLER_SECONDS)

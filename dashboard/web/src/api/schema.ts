@@ -173,6 +173,8 @@ export type Group = {
   retries: number;
   inFlight: number;
   paused: Paused | null;
+  blocked: number;
+  blockedBy: Array<string>;
   topics: Array<GroupTopic>;
   members: Array<Member>;
   subscriptions: Array<GroupSubscription>;
