@@ -49,6 +49,7 @@ ROWS = [
     Row(8, "redis-server stands still", server.freeze_server, HELD, in_every_run=True),
     Row(9, "consumers stand still for longer than their session", processes.freeze_consumers, "what they held",
         in_every_run=True),
+    Row(9, "the same in strict order", order.freeze_the_owner, "what it held", variant="strict", in_every_run=True),
     Row(10, "publishers stand still for longer than their time limits", processes.freeze_publishers, "none",
         in_every_run=True),
     Row(11, "the disk is full, AOF everysec", server.fill_disk, HELD),

@@ -127,19 +127,22 @@ def overlaps(history: History) -> list[str]:
         for run in sorted(runs, key=lambda each: each.start) if len(runs) > 1 else ():
             if run.start < until:
                 found.append(id)
-            end = run.end if run.end is not None else history.deaths.get(run.member, float("inf"))
-            until = max(until, end)
+            until = max(until, end_of(history, run))
     return found
 
 
+def end_of(history: History, run: Run) -> float:
+    return run.end if run.end is not None else history.deaths.get(run.member, float("inf"))
+
+
 def disorder(history: History, order: str) -> list[str]:
-    """Ids whose first run began before that of their predecessor of the same key (or before its end, where strict)."""
+    """Ids whose first run began before that of their predecessor of the same key. Where strict: before the end of that
+    one's last run; a run that somebody else has begun anew meanwhile, since its process stood still, may end late."""
     first: dict[str, Run] = {}
-    last_end: dict[str, float] = {}
+    last: dict[str, Run] = {}
     for run in sorted(history.runs, key=lambda each: each.start):
         first.setdefault(run.id, run)
-        if run.end is not None:
-            last_end[run.id] = run.end
+        last[run.id] = run
     by_key: dict[str, list[Published]] = collections.defaultdict(list)
     for event in history.published.values():
         if event.id in first:
@@ -148,7 +151,7 @@ def disorder(history: History, order: str) -> list[str]:
     for events in by_key.values():
         events.sort(key=lambda event: event.seq)
         for before, after in zip(events, events[1:]):
-            limit = first[before.id].start if order == "key" else last_end.get(before.id, float("inf"))
+            limit = first[before.id].start if order == "key" else end_of(history, last[before.id])
             if first[after.id].start < limit:
                 found.append(after.id)
     return found

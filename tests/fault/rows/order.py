@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""order.py - what is poison in the middle of a topic with an order, and what its route says becomes of the rest."""
+"""order.py - a topic whose events come in order: whoever has it stands still or dies, and one event is poison."""
 
 from __future__ import annotations
 
@@ -9,19 +9,44 @@ import time
 from kit.members import BUILD
 from kit.stage import Stage
 from kit.store import DEAD, TOPIC
+from libevents.testing.faults import frozen
 from redis_server import plain_environment
+
+from .processes import wait_for_takeover
 
 EVENTS, POISON = 60, 20
 ATTEMPTS = 4
+FREEZES = 2  # fewer than maxCrashes: nobody can tell a process that stood still from one that crashed
 WATCHED_SECONDS = 1.5
+
+
+def freeze_the_owner(stage: Stage) -> None:
+    """The member that has the topic stands still at work, again and again; another takes it over, and order is kept."""
+    with_order(stage, "strict")
+    members = stage.consumers(delay=20)
+    publisher = stage.publisher(100_000, batch=5, pause=100, keys=1)
+    for _ in range(FREEZES):
+        done = stage.completed()
+        stage.until(lambda: stage.completed() > done + 20, "events are handled")
+        owner = max(members, key=lambda member: len(stage.store.pending_of(member.name)))
+        with frozen(owner.pid):
+            held = wait_for_takeover(stage, owner)
+            stage.promise.repeats += held
+            stage.promise.overlaps += held
+            stage.prove(f"SIGSTOP of {owner.name}, which had the topic and {held} entries of it, until others had them")
+    stage.enough(publisher)
+
+
+def with_order(stage: Stage, ordering: str, policy: str = "skip") -> None:
+    route = {"pattern": "order.*", "transport": "main", "ordering": ordering, "onDeadLetter": policy}
+    stage.config["routing"] = {"routes": [route]}
+    stage.promise.order = "strict"
 
 
 def publish_poison(stage: Stage, ordering: str, policy: str, keys: int, action: dict) -> None:
     """Consumers on an ordered topic, and events of which one fails until it is a dead letter. The member that has the
     topic is killed meanwhile."""
-    route = {"pattern": "order.*", "transport": "main", "ordering": ordering, "onDeadLetter": policy}
-    stage.config["routing"] = {"routes": [route]}
-    stage.promise.order = "strict"
+    with_order(stage, ordering, policy)
     members = stage.consumers(delay=20)
     stage.publish(EVENTS, keys=keys, do={POISON: action})
     stage.until(lambda: stage.completed() > POISON / 2, "events are handled")
