@@ -117,7 +117,7 @@ def port_in_use(stage: Stage) -> None:
         done = subprocess.run([str(BUILD / "bin/events"), "--redis", stage.server.url, "serve", "--port", str(port)],
                               capture_output=True, text=True, timeout=60)
     assert done.returncode not in (0, None) and str(port) in done.stderr, (done.returncode, done.stderr)
-    stage.prove(f"events serve: {done.stderr.strip().splitlines()[-1]}")
+    stage.prove(f"events serve: {done.stderr.strip().splitlines()[0]}")
     stage.consumers()
     stage.publish(100)
 
