@@ -25,22 +25,31 @@ static inline evs_bytes fuzz_chunk(const uint8_t **at, const uint8_t *end) {
   return chunk;
 }
 
+/* Each text has memory of its own, which ends behind its NUL: as the parser's replies have it. */
 typedef struct fuzz_fields {
   evsi_redis_reply list, texts[FUZZ_CHUNKS_MAX];
   evsi_redis_reply *items[FUZZ_CHUNKS_MAX];
+  char *copies[FUZZ_CHUNKS_MAX];
 } fuzz_fields;
+
+static inline void fuzz_add_field(fuzz_fields *fields, evs_bytes chunk) {
+  size_t at = fields->list.count++;
+  free(fields->copies[at]);
+  char *copy = malloc(chunk.size + 1);
+  fuzz_require(copy != NULL);
+  memcpy(copy, chunk.data, chunk.size);
+  copy[chunk.size] = '\0';
+  fields->copies[at] = copy;
+  fields->texts[at] = (evsi_redis_reply){.type = EVSI_REDIS_STRING, .text = {copy, chunk.size}};
+  fields->items[at] = &fields->texts[at];
+}
 
 /* All that is left, one text a chunk. */
 static inline const evsi_redis_reply *fuzz_read_fields(fuzz_fields *fields, const uint8_t *at,
                                                        const uint8_t *end) {
-  memset(&fields->list, 0, sizeof fields->list);
-  fields->list.type = EVSI_REDIS_ARRAY;
-  fields->list.items = fields->items;
-  while (at < end && fields->list.count < FUZZ_CHUNKS_MAX) {
-    evsi_redis_reply *text = &fields->texts[fields->list.count];
-    *text = (evsi_redis_reply){.type = EVSI_REDIS_STRING, .text = fuzz_chunk(&at, end)};
-    fields->items[fields->list.count++] = text;
-  }
+  fields->list = (evsi_redis_reply){.type = EVSI_REDIS_ARRAY, .items = fields->items};
+  while (at < end && fields->list.count < FUZZ_CHUNKS_MAX)
+    fuzz_add_field(fields, fuzz_chunk(&at, end));
   return &fields->list;
 }
 
