@@ -14,6 +14,8 @@ from libevents.testing.faults import FaultProxy, frozen
 from kit.members import LANGUAGES, Member
 from kit.stage import LIVE_SECONDS, SESSION_MS, Stage
 
+from .processes import blame_no_event
+
 MINUTES = {"short": 1, "long": 20}
 MIB = 1 << 20
 GROWTH_BYTES = 64 * MIB
@@ -32,6 +34,7 @@ class Nemesis:
         ]
 
     def begin(self) -> None:
+        blame_no_event(self.stage)
         self.working = self.stage.consumers(*LANGUAGES, "c", "python", delay=2, options={"prefetch": PREFETCH})
         for language in LANGUAGES:
             self.add_publisher(language)
