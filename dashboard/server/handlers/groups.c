@@ -89,9 +89,10 @@ static json_t *group_named(json_t *groups, const char *name) {
     if (strcmp(evsd_text(group, "group", ""), name) == 0)
       return group;
   }
-  group = json_pack("{s:s, s:i, s:n, s:b, s:i, s:i, s:n, s:f, s:i, s:i, s:n, s:i, s:[], s:[], s:[], s:[]}", "group",
-                    name, "lag", 0, "lagReason", "lagExact", 1, "pending", 0, "parked", 0, "oldestPendingAt",
-                    "rate", 0.0, "retries", 0, "inFlight", 0, "paused", "blocked", 0, "blockedBy", "topics", "members", "subscriptions");
+  group = json_pack("{s:s, s:i, s:n, s:b, s:i, s:i, s:n, s:f, s:i, s:i, s:n, s:i, s:[], s:[], s:[], s:[]}",
+                    "group", name, "lag", 0, "lagReason", "lagExact", 1, "pending", 0, "parked", 0,
+                    "oldestPendingAt", "rate", 0.0, "retries", 0, "inFlight", 0, "paused", "blocked", 0,
+                    "blockedBy", "topics", "members", "subscriptions");
   json_array_append_new(groups, group);
   return group;
 }

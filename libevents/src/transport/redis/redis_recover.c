@@ -144,8 +144,10 @@ static evsi_redis_flight *first_owed(evsi_redis_stream *stream) {
     return evsi_redis_order_next(stream);
   if (!stream->is_order_known && stream->owed.first)
     evsi_redis_order_ask(stream);
-  if (stream->is_order_known && !stream->owed.first)
+  if (stream->is_order_asked && stream->is_order_known && !stream->owed.first) {
     stream->is_order_asked = false;
+    evsi_redis_reader_wake(stream->group); /* so that it reads this stream again */
+  }
   return stream->is_order_known ? stream->owed.first : NULL;
 }
 

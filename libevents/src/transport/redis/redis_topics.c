@@ -268,6 +268,7 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
     evsi_redis_topics_read(transport); /* who of them was registered since it was read? */
   else
     note_scanned(transport);
+  evsi_redis_work_later(transport); /* a group may be waiting for it */
 }
 
 static void scan(evs_transport *transport, evs_bytes cursor, uint64_t pages) {
