@@ -104,7 +104,7 @@ def _keep_running(stage: Stage, most: int) -> int:
             assert member.process.returncode < 0, f"{member.name} ended with {member.process.returncode}: {member.said()}"
             assert len(crashed) <= most, f"{len(crashed)} crashes"
             stage.promise.repeats += len(stage.store.pending_of(member.name))
-            stage.consumers(member.language, delay=5)
+            stage.consumer(member.language, delay=5)  # it may die of the poison before it says that it is ready
         return stage.store.is_drained() and stage.promise.dying <= set(stage.store.events(DEAD))
 
     stage.until(is_over, "the poison is in the dead letters", seconds=3 * LIVE_SECONDS)
