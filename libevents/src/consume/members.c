@@ -77,7 +77,11 @@ static evsi_membership *find_or_add(evsi_group *group, evs_bytes topic, int32_t 
     return NULL;
   }
   HASH_ADD_KEYPTR(hh, group->memberships, membership->stream, strlen(membership->stream), membership);
-  return membership;
+  if (membership->hh.tbl)
+    return membership;
+  evsi_free(membership->stream);
+  evsi_free(membership);
+  return NULL;
 }
 
 /* Another process wrote these: what cannot be read matches nothing. */
