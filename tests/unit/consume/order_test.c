@@ -28,10 +28,10 @@ static void come(const char *offset, const char *key, const char *kept) {
 static const char *taken_now(uint64_t out[MESSAGES_MAX]) {
   static char text[256];
   taken got[MESSAGES_MAX];
-  size_t count = take(got, MESSAGES_MAX);
+  size_t count = take(got, MESSAGES_MAX), size = 0;
   text[0] = '\0';
-  for (size_t i = 0; i < count; i++) {
-    strcat(strcat(text, got[i].offset), " ");
+  for (size_t i = 0; i < count && size < sizeof text; i++) {
+    size += (size_t)snprintf(text + size, sizeof text - size, "%s ", got[i].offset);
     out[i] = got[i].delivery;
   }
   return text;
