@@ -16,8 +16,6 @@
 #define TOPIC "order-events"
 #define GROUP "workers"
 
-enum { PART = 200 };
-
 static redis_server server;
 
 static int setup(void **state) {
@@ -30,30 +28,6 @@ static int teardown(void **state) {
   (void)state;
   redis_server_stop(&server);
   return 0;
-}
-
-/* Event i has the key i % keys. */
-static void publish_keyed(evs_system *system, int keys, int from, int count) {
-  for (int done = 0; done < count; done += PART) {
-    evs_event events[PART];
-    char ids[PART][16], names[PART][16];
-    int part = count - done < PART ? count - done : PART;
-    evs_batch *batch = NULL;
-    size_t reported = 0;
-    for (int i = 0; i < part; i++) {
-      int number = from + done + i;
-      snprintf(ids[i], sizeof ids[i], "e-%d", number);
-      snprintf(names[i], sizeof names[i], "k-%d", number % keys);
-      events[i] = host_event("order.created", "1");
-      events[i].id = host_bytes(ids[i]);
-      events[i].key = host_bytes(names[i]);
-    }
-    assert_int_equal(evs_publish_wait(system, events, (size_t)part, 30000, &batch, NULL), EVS_OK);
-    const evs_report *reports = evs_batch_reports(batch, &reported);
-    for (size_t i = 0; i < reported; i++)
-      assert_int_equal(reports[i].outcome, EVS_OUTCOME_STORED);
-    evs_batch_release(batch);
-  }
 }
 
 static evs_system *connect_policy(const char *ordering, const char *policy) {
@@ -123,7 +97,7 @@ static void change_letter(evs_system *system, const char *method, const char *mo
 static void a_dead_letter_that_is_skipped_holds_up_nothing(void **state) {
   (void)state;
   evs_system *system = connect_policy("strict", "skip");
-  publish_keyed(system, 2, 0, 6);
+  host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2 3 4 5");
   TEST_UNTIL(redis_dead(&server, TOPIC) == 1 && redis_pending(&server, TOPIC, GROUP) == 0);
   host_close(system, 1000);
@@ -132,7 +106,7 @@ static void a_dead_letter_that_is_skipped_holds_up_nothing(void **state) {
 static void a_dead_letter_that_blocks_is_requeued_in_its_old_place(void **state) {
   (void)state;
   evs_system *system = connect_policy("strict", "block");
-  publish_keyed(system, 2, 0, 6);
+  host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2");
   expect_quiet(system);
   assert_int_equal(redis_pending(&server, TOPIC, GROUP), 4);
@@ -147,7 +121,7 @@ static void a_dead_letter_that_blocks_is_requeued_in_its_old_place(void **state)
 static void a_dead_letter_that_blocks_is_discarded_and_the_others_go_on(void **state) {
   (void)state;
   evs_system *system = connect_policy("strict", "block");
-  publish_keyed(system, 2, 0, 6);
+  host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2");
   expect_quiet(system);
   change_letter(system, "dlq.discard", "");
@@ -159,7 +133,7 @@ static void a_dead_letter_that_blocks_is_discarded_and_the_others_go_on(void **s
 static void a_dead_letter_blocks_through_a_change_of_members(void **state) {
   (void)state;
   evs_system *system = connect_policy("strict", "block");
-  publish_keyed(system, 2, 0, 6);
+  host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2");
   TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
   host_close(system, 1000);
@@ -184,12 +158,12 @@ static void parks_a_key(const char *ordering) {
   static const int after[10] = {[9] = 1};
   int counts[10];
   evs_system *system = connect_policy(ordering, "park-key");
-  publish_keyed(system, 2, 0, 8);
+  host_publish_keyed(system, "order.created", 2, 0, 8);
   TEST_UNTIL(redis_length(&server, TOPIC) == 8);
   count_handled(system, 2, counts);
   assert_memory_equal(counts, before, sizeof before);
   assert_int_equal(redis_dead(&server, TOPIC), 1);
-  publish_keyed(system, 2, 8, 2);
+  host_publish_keyed(system, "order.created", 2, 8, 2);
   count_handled(system, -1, counts);
   assert_memory_equal(counts, after, sizeof after);
   change_letter(system, "dlq.requeue", "");
@@ -214,12 +188,12 @@ static void a_parked_key_waits_through_a_change_of_members(void **state) {
   static const int after[10] = {[9] = 1};
   int counts[10];
   evs_system *system = connect_policy("strict", "park-key");
-  publish_keyed(system, 2, 0, 8);
+  host_publish_keyed(system, "order.created", 2, 0, 8);
   count_handled(system, 2, counts);
   assert_memory_equal(counts, before, sizeof before);
   host_close(system, 1000);
   system = connect_policy("strict", "park-key");
-  publish_keyed(system, 2, 8, 2);
+  host_publish_keyed(system, "order.created", 2, 8, 2);
   count_handled(system, -1, counts);
   assert_memory_equal(counts, after, sizeof after);
   change_letter(system, "dlq.requeue", "");
@@ -232,7 +206,7 @@ static void an_edited_body_runs_in_the_old_place(void **state) {
   host_message message;
   char came[512];
   evs_system *system = connect_policy("strict", "block");
-  publish_keyed(system, 2, 0, 3);
+  host_publish_keyed(system, "order.created", 2, 0, 3);
   expect_handled(system, 1, "0 1");
   change_letter(system, "dlq.requeue", ",\"edit\":{\"body\":\"{\\\"mended\\\":true}\"},\"actor\":\"me\"");
   TEST_UNTIL(host_take(system, &message, 100));

@@ -19,7 +19,7 @@
 #define TOPIC "order-events"
 #define GROUP "workers"
 
-enum { PART = 200, EVENTS_MAX = 40000, PARTITIONS = 6 };
+enum { EVENTS_MAX = 40000, PARTITIONS = 6 };
 
 static redis_server server;
 static test_ledger book;
@@ -57,30 +57,6 @@ static pid_t start_member(const char *name, const char *const *more) {
   pid_t pid = member_start(&book, EVS_MEMBER, words);
   member_ready(&book, pid);
   return pid;
-}
-
-/* Event i has the key i % keys. */
-static void publish_keyed(evs_system *system, int keys, int from, int count) {
-  for (int done = 0; done < count; done += PART) {
-    evs_event events[PART];
-    char ids[PART][16], names[PART][16];
-    int part = count - done < PART ? count - done : PART;
-    evs_batch *batch = NULL;
-    size_t reported = 0;
-    for (int i = 0; i < part; i++) {
-      int number = from + done + i;
-      snprintf(ids[i], sizeof ids[i], "e-%d", number);
-      snprintf(names[i], sizeof names[i], "k-%d", number % keys);
-      events[i] = host_event("order.created", "1");
-      events[i].id = host_bytes(ids[i]);
-      events[i].key = host_bytes(names[i]);
-    }
-    assert_int_equal(evs_publish_wait(system, events, (size_t)part, 30000, &batch, NULL), EVS_OK);
-    const evs_report *reports = evs_batch_reports(batch, &reported);
-    for (size_t i = 0; i < reported; i++)
-      assert_int_equal(reports[i].outcome, EVS_OUTCOME_STORED);
-    evs_batch_release(batch);
-  }
 }
 
 typedef struct verdict {
@@ -137,7 +113,7 @@ static void a_strict_topic_keeps_its_order_through_retries(void **state) {
   (void)state;
   evs_system *system = connect_publisher("strict", 0);
   start_member("one", stumbling);
-  publish_keyed(system, 1, 0, 500);
+  host_publish_keyed(system, "order.created", 1, 0, 500);
   expect_order(1, 500, 0);
   host_close(system, 1000);
 }
@@ -147,7 +123,7 @@ static void a_key_keeps_its_order_while_others_go_on(void **state) {
   static const char *const slow_retry[] = {"--fail-every", "101", "--retry-delay", "1500", NULL};
   evs_system *system = connect_publisher("per-key", 0);
   start_member("one", slow_retry);
-  publish_keyed(system, 10, 0, 1000); /* e-0, e-101 …: each of a key of its own */
+  host_publish_keyed(system, "order.created", 10, 0, 1000); /* e-0, e-101 …: each of a key of its own */
   TEST_UNTIL(ledger_handled(&book, 0) >= 100);
   expect_order(10, 1000, 0);
   /* Others went on: between two runs of an event that failed stand events of other keys. */
@@ -170,15 +146,15 @@ static void partitions_keep_their_order_while_members_come_and_go(void **state) 
   static const char *const working[] = {"--fail-every", "23", "--delay-ms", "1", NULL};
   evs_system *system = connect_publisher("per-partition", PARTITIONS);
   pid_t one = start_member("one", working);
-  publish_keyed(system, 30, 0, 2000);
+  host_publish_keyed(system, "order.created", 30, 0, 2000);
   TEST_UNTIL(ledger_handled(&book, one) >= 200);
   pid_t two = start_member("two", working);
-  publish_keyed(system, 30, 2000, 2000);
+  host_publish_keyed(system, "order.created", 30, 2000, 2000);
   TEST_UNTIL(ledger_handled(&book, two) >= 100);
   pid_t three = start_member("three", working);
   TEST_UNTIL(ledger_handled(&book, three) >= 100);
   assert_int_equal(member_stop(one), 0);
-  publish_keyed(system, 30, 4000, 1000);
+  host_publish_keyed(system, "order.created", 30, 4000, 1000);
   expect_order(30, 5000, 0);
   host_close(system, 1000);
 }
@@ -189,7 +165,7 @@ static void a_killed_member_breaks_no_order(void **state) {
   evs_system *system = connect_publisher("per-key", 2);
   pid_t one = start_member("one", working);
   start_member("two", working);
-  publish_keyed(system, 20, 0, 3000);
+  host_publish_keyed(system, "order.created", 20, 0, 3000);
   TEST_UNTIL(ledger_handled(&book, one) >= 200);
   member_kill(one);
   expect_order(20, 3000, 64);
@@ -202,7 +178,7 @@ static void a_member_that_was_stopped_past_its_session_breaks_no_order(void **st
   static const char *const working[] = {"--fail-every", "23", "--delay-ms", "1", NULL};
   evs_system *system = connect_publisher("strict", 0);
   pid_t sleeper = start_member("sleeper", working);
-  publish_keyed(system, 1, 0, 2000);
+  host_publish_keyed(system, "order.created", 1, 0, 2000);
   TEST_UNTIL(ledger_handled(&book, sleeper) >= 100);
   assert_int_equal(kill(sleeper, SIGSTOP), 0);
   pid_t other = start_member("other", working);
@@ -221,7 +197,7 @@ static void equal_members_get_equal_shares(void **state) {
   evs_system *system = connect_publisher("per-partition", PARTITIONS);
   for (int i = 0; i < 3; i++)
     members[i] = start_member(names[i], working);
-  publish_keyed(system, 300, 0, EVENTS);
+  host_publish_keyed(system, "order.created", 300, 0, EVENTS);
   expect_order(300, EVENTS, 0);
   for (int i = 0; i < 3; i++) {
     print_message("%s: %zu of %d\n", names[i], ledger_handled(&book, members[i]), EVENTS);
