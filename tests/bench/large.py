@@ -53,12 +53,16 @@ def idle() -> Measured:
     yield "idle, 100 topics: processor", found["cpu"], "%", 0.5
 
 
-def letters() -> Measured:
+def in_a_full_store(entries: Iterator[bytes], role: str, count: int) -> tuple[dict[str, float], float]:
+    """What the client found, and the slowest command meanwhile."""
     with RedisServer() as server:
-        stores.fill(server.url, stores.letters(MILLION))
+        stores.fill(server.url, entries)
         watch(server)
-        found = client("letters", server, REQUEUED)
-        slowest = slowest_ms(server)
+        return client(role, server, count), slowest_ms(server)
+
+
+def letters() -> Measured:
+    found, slowest = in_a_full_store(stores.letters(MILLION), "letters", REQUEUED)
     yield "1,000,000 dead letters: slowest page", found["page"], "ms", 50
     yield "1,000,000 dead letters: bulk requeue", found["rate"], "/s at least", 5000
     yield "1,000,000 dead letters: memory of a client", found["mib"], "MiB", 64
@@ -66,11 +70,7 @@ def letters() -> Measured:
 
 
 def pending() -> Measured:
-    with RedisServer() as server:
-        stores.fill(server.url, stores.pending(MILLION))
-        watch(server)
-        found = client("pending", server, HANDLED)
-        slowest = slowest_ms(server)
+    found, slowest = in_a_full_store(stores.pending(MILLION), "pending", HANDLED)
     yield "1,000,000 pending: taken over and handled", found["rate"], "/s at least", 1000
     yield "1,000,000 pending: handled more than once", found["again"], "events", 0
     yield "1,000,000 pending: slowest view", found["page"], "ms", 50
@@ -79,22 +79,14 @@ def pending() -> Measured:
 
 
 def replays() -> Measured:
-    with RedisServer() as server:
-        stores.fill(server.url, stores.events(MILLION, ("odd", "even")))
-        watch(server)
-        found = client("replay", server, REPLAY_RATE)
-        slowest = slowest_ms(server)
+    found, slowest = in_a_full_store(stores.events(MILLION, ("odd", "even")), "replay", REPLAY_RATE)
     yield "replay of 1,000,000 at 2,000/s: off by", found["off"], "%", 10
     yield "replay of 1,000,000: events after its end", found["late"], "s", 1
     yield "replay of 1,000,000: slowest command", slowest, "ms", 50
 
 
 def keeping() -> Measured:
-    with RedisServer() as server:
-        stores.fill(server.url, stores.unread(MILLION))
-        watch(server)
-        found = client("keep", server, KEPT)
-        slowest = slowest_ms(server)
+    found, slowest = in_a_full_store(stores.unread(MILLION), "keep", KEPT)
     yield "audit of 1,000,000 unread entries", found["audited"], "s", 10
     yield "audit of 1,000,000: groups that do not add up", found["wrong"], "events", 0
     yield "audit and trimming of 1,000,000: slowest command", slowest, "ms", 50
