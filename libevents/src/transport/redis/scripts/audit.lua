@@ -8,14 +8,6 @@ local stream, retention = KEYS[1], KEYS[2]
 local verbs = {}
 local budget = 16777216
 
-local function pairs_of(list)
-  local named = {}
-  for i = 1, #list, 2 do
-    named[list[i]] = list[i + 1]
-  end
-  return named
-end
-
 function verbs.counters()
   if redis.call('EXISTS', stream) == 0 then
     return {'OK', 0, 0, '0-0', 0}

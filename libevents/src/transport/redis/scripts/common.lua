@@ -55,19 +55,25 @@ local function body(stream, id)
   return found[1] and found[1][2]
 end
 
+-- A list of names and values, as XINFO answers, by name.
+local function pairs_of(list)
+  local named = {}
+  for i = 1, #list, 2 do
+    named[list[i]] = list[i + 1]
+  end
+  return named
+end
+
 local function last_delivered(stream, group)
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     if each[2] == group then
-      for i = 1, #each, 2 do
-        if each[i] == 'last-delivered-id' then
-          return each[i + 1]
-        end
-      end
+      return pairs_of(each)['last-delivered-id']
     end
   end
   return '0-0'
 end
 
+-- Does an entry come after another one?
 local function is_behind(id, other)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   local other_ms, other_seq = string.match(other, '^(%d+)-(%d+)$')

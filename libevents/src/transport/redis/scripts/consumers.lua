@@ -3,10 +3,7 @@
 local answer = {}
 local found = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
 for i = 1, math.min(#found, tonumber(ARGV[2])) do
-  local about = {}
-  for k = 1, #found[i], 2 do
-    about[found[i][k]] = found[i][k + 1]
-  end
+  local about = pairs_of(found[i])
   append(answer, {about.name, about.pending, about.idle})
 end
 return answer

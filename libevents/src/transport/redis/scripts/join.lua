@@ -15,14 +15,8 @@ if redis.call('EXISTS', stream) == 1 then
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     found = found or each[2] == group
   end
-  local about = redis.call('XINFO', 'STREAM', stream)
-  for i = 1, #about, 2 do
-    if about[i] == 'last-generated-id' then
-      last = about[i + 1]
-    elseif about[i] == 'entries-added' then
-      added = about[i + 1]
-    end
-  end
+  local about = pairs_of(redis.call('XINFO', 'STREAM', stream))
+  last, added = about['last-generated-id'], about['entries-added']
 end
 
 local function parts(id)

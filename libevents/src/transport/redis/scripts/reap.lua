@@ -8,10 +8,7 @@ if is_fenced(hb, member, epoch) then
 end
 local removed = 0
 for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-  local about = {}
-  for i = 1, #each, 2 do
-    about[each[i]] = each[i + 1]
-  end
+  local about = pairs_of(each)
   local is_ours = string.sub(about.name, 1, 1) == '@' or redis.call('HEXISTS', hb, 'c:' .. about.name) == 1
   if removed < tonumber(most) and not is_ours and about.pending == 0 and about.idle >= tonumber(idle) then
     redis.call('XGROUP', 'DELCONSUMER', stream, group, about.name)

@@ -43,10 +43,7 @@ end
 -- What is acknowledged leaves the feed; gives how many stay.
 local function sweep(feed, group)
   for _, each in ipairs(redis.call('EXISTS', feed) == 1 and redis.call('XINFO', 'GROUPS', feed) or {}) do
-    local about = {}
-    for i = 1, #each, 2 do
-      about[each[i]] = each[i + 1]
-    end
+    local about = pairs_of(each)
     if about.name == group then
       local lowest = about['last-delivered-id']
       if about.pending > 0 then

@@ -15,26 +15,12 @@ local function parts(id)
   return tonumber(ms), tonumber(seq)
 end
 
-local function is_before(a, b)
-  local a_ms, a_seq = parts(a)
-  local b_ms, b_seq = parts(b)
-  return a_ms < b_ms or (a_ms == b_ms and a_seq < b_seq)
-end
-
 local function behind(id)
   local ms, seq = parts(id)
   if seq >= 9007199254740991 then
     return number(ms + 1) .. '-0'
   end
   return number(ms) .. '-' .. number(seq + 1)
-end
-
-local function pairs_of(list)
-  local named = {}
-  for i = 1, #list, 2 do
-    named[list[i]] = list[i + 1]
-  end
-  return named
 end
 
 -- ---- what there is ----
@@ -104,7 +90,7 @@ for _, group in ipairs(groups) do
     if group.pending > 0 then
       lowest, reason = redis.call('XPENDING', stream, group.name)[2], 'pending'
     end
-    if is_before(lowest, floor) then
+    if is_behind(floor, lowest) then
       floor, holder, why = lowest, group.name, reason
     end
   end
@@ -136,7 +122,7 @@ local oldest_kept = limit('maxAge') and number(math.max(0, now - limit('maxAge')
 
 local function is_too_old()
   local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  return first and is_before(first[1], oldest_kept) or false
+  return first and is_behind(oldest_kept, first[1]) or false
 end
 
 -- ---- trimming ----
@@ -150,7 +136,7 @@ local function stages()
   for _, group in ipairs(groups) do
     list[#list + 1] = {bound = group.boundary, group = group}
   end
-  table.sort(list, function(a, b) return is_before(a.bound, b.bound) end)
+  table.sort(list, function(a, b) return is_behind(b.bound, a.bound) end)
   list[#list + 1] = {bound = stop}
   return list
 end
@@ -174,7 +160,7 @@ local function trim(top, count)
   local passed = {}
   local left = math.min(count, most - removed)
   for _, stage in ipairs(stages()) do
-    local is_top = not is_before(stage.bound, top)
+    local is_top = not is_behind(top, stage.bound)
     local bound = is_top and top or stage.bound
     local gone = remove_about(bound, left)
     if not is_top and left - gone > 0 then
@@ -212,7 +198,7 @@ if mode == 'trim' then
   local top = limits.force == true and stop or floor
   local beyond = beyond_count()
   trim(top, beyond)
-  if is_before(oldest_kept, top) then
+  if is_behind(top, oldest_kept) then
     top = oldest_kept
   end
   trim(top, most)
