@@ -4,7 +4,7 @@
 # packages than the system's own.
 
 EVS_PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libuv1-dev libjansson-dev libhiredis-dev
-  libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
+  libpcre2-dev libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
 EVS_PACKAGES_DEMO="redis-server"
 EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyncio mypy"
 EVS_PACKAGES_DASHBOARD="python3-jsonschema python3-prometheus-client"
@@ -85,6 +85,7 @@ evs_require_tools() {
     libssl-dev) found=$(pkg-config --exists libssl libcrypto 2>/dev/null && echo yes) ;;
     libcmocka-dev) found=$(pkg-config --exists cmocka 2>/dev/null && echo yes) ;;
     libhiredis-dev) found=$(evs_has_header hiredis/hiredis.h) ;;
+    libpcre2-dev) found=$(evs_has_header pcre2.h) ;;
     libcivetweb-dev) found=$(evs_has_header civetweb.h) ;;
     uthash-dev) found=$(evs_has_header uthash.h) ;;
     python3-dev) found=$(python3 -c 'import os, sysconfig
