@@ -51,13 +51,15 @@ static bool scan_after_value(evsi_token_scan *s, levels *l) {
     bool is_object = level_is_object(l);
     evsi_token_space(s);
     if (s->at == s->end)
-      return evsi_token_fail(s, is_object ? "the text ends inside an object" : "the text ends inside an array");
+      return evsi_token_fail(s,
+                             is_object ? "the text ends inside an object" : "the text ends inside an array");
     if (*s->at == ',') {
       s->at++;
       return !is_object || scan_key(s);
     }
     if (*s->at != (is_object ? '}' : ']'))
-      return evsi_token_fail(s, is_object ? "a comma or } is expected here" : "a comma or ] is expected here");
+      return evsi_token_fail(s,
+                             is_object ? "a comma or } is expected here" : "a comma or ] is expected here");
     s->at++;
     l->depth--;
   }

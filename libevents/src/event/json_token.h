@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * json_token.h - the tokens of JSON text (RFC 8259): steps over strings, numbers and words, and undoes escapes.
- * For those that walk JSON text, json_scan.c and the schemas' documents; knows no nesting. */
+ * json_token.h - the tokens of JSON text (RFC 8259): steps over strings, numbers and words, and undoes
+ * escapes. For those that walk JSON text, json_scan.c and the schemas' documents; knows no nesting. */
 #ifndef EVSI_JSON_TOKEN_H
 #define EVSI_JSON_TOKEN_H
 

@@ -8,7 +8,8 @@ evsi_step evsi_step_ref(evaluation *e, evsi_frame *f, const evsi_op *op) {
   return f->was_valid ? EVSI_STEP_VALID : EVSI_STEP_INVALID;
 }
 
-/* The outermost resource that has the name decides; what the reference says by itself is only the last resort. */
+/* The outermost resource that has the name decides; what the reference says by itself is only the last
+ * resort. */
 static uint32_t dynamic_target(evaluation *e, const evsi_op *op) {
   for (uint32_t i = 0; op->entries && i < e->scope_count; i++) {
     e->work++;
@@ -69,7 +70,8 @@ evsi_step evsi_step_one_of(evaluation *e, evsi_frame *f, const evsi_op *op) {
 evsi_step evsi_step_not(evaluation *e, evsi_frame *f, const evsi_op *op) {
   if (!f->is_resumed)
     return evsi_apply_quietly(e, op->schema, f->node, true);
-  return f->was_valid ? evsi_refuse(e, f, "is valid by the schema that it must not be valid by") : EVSI_STEP_VALID;
+  return f->was_valid ? evsi_refuse(e, f, "is valid by the schema that it must not be valid by")
+                      : EVSI_STEP_VALID;
 }
 
 /* The outcome of `if` chooses the branch, and that of the branch is ours. */

@@ -48,7 +48,8 @@ evsi_step evsi_step_prefix_items(evaluation *e, evsi_frame *f, const evsi_op *op
 }
 
 evsi_step evsi_step_items(evaluation *e, evsi_frame *f, const evsi_op *op) {
-  return op->schema == EVSI_SCHEMA_NONE ? apply_to_first(e, f, op) : apply_to_rest(e, f, op->schema, op->count);
+  return op->schema == EVSI_SCHEMA_NONE ? apply_to_first(e, f, op)
+                                        : apply_to_rest(e, f, op->schema, op->count);
 }
 
 evsi_step evsi_step_additional_items(evaluation *e, evsi_frame *f, const evsi_op *op) {

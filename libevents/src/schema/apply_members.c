@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * apply_members.c - keywords that apply schemas to the members of an object. The cursor is the key of the member
- * whose turn it is. */
+ * apply_members.c - keywords that apply schemas to the members of an object. The cursor is the key of the
+ * member whose turn it is. */
 #include "schema/evaluate.h"
 
 /* Begins or goes on: false when there is nothing more to do, and *out_step is the outcome. */

@@ -62,7 +62,8 @@ evsi_step evsi_check_required(evaluation *e, const evsi_frame *f, uint32_t names
 }
 
 evsi_step evsi_step_required(evaluation *e, evsi_frame *f, const evsi_op *op) {
-  return evsi_value(e, f)->kind == EVSI_NODE_OBJECT ? evsi_check_required(e, f, op->value, "") : EVSI_STEP_VALID;
+  return evsi_value(e, f)->kind == EVSI_NODE_OBJECT ? evsi_check_required(e, f, op->value, "")
+                                                    : EVSI_STEP_VALID;
 }
 
 evsi_step evsi_step_dependent_required(evaluation *e, evsi_frame *f, const evsi_op *op) {
@@ -70,7 +71,8 @@ evsi_step evsi_step_dependent_required(evaluation *e, evsi_frame *f, const evsi_
   evsi_step result = EVSI_STEP_VALID;
   if (evsi_value(e, f)->kind != EVSI_NODE_OBJECT)
     return EVSI_STEP_VALID;
-  for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end; at = evsi_node_next(doc, at + 1)) {
+  for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end;
+       at = evsi_node_next(doc, at + 1)) {
     e->work++;
     if (evsi_document_find(&e->document, f->node, evsi_node_bytes(doc, at)) == EVSI_NODE_NONE)
       continue;

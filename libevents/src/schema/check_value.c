@@ -33,7 +33,8 @@ evsi_step evsi_step_const(evaluation *e, evsi_frame *f, const evsi_op *op) {
 
 evsi_step evsi_step_enum(evaluation *e, evsi_frame *f, const evsi_op *op) {
   const evsi_document *doc = evsi_tree(e, f);
-  for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end; at = evsi_node_next(doc, at)) {
+  for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end;
+       at = evsi_node_next(doc, at)) {
     e->work++;
     if (equals(e, f, at))
       return EVSI_STEP_VALID;
@@ -41,7 +42,8 @@ evsi_step evsi_step_enum(evaluation *e, evsi_frame *f, const evsi_op *op) {
   return evsi_refuse(e, f, "is none of the values");
 }
 
-/* Below 0, 0 or above 0 as the value is less than, equal to or more than the limit. *out_applies: is it a number? */
+/* Below 0, 0 or above 0 as the value is less than, equal to or more than the limit. *out_applies: is it a
+ * number? */
 static int against_limit(const evaluation *e, const evsi_frame *f, const evsi_op *op, bool *out_applies) {
   *out_applies = evsi_value(e, f)->kind == EVSI_NODE_NUMBER;
   if (!*out_applies)
@@ -78,8 +80,9 @@ evsi_step evsi_step_multiple_of(evaluation *e, evsi_frame *f, const evsi_op *op)
   if (evsi_value(e, f)->kind != EVSI_NODE_NUMBER)
     return EVSI_STEP_VALID;
   evsi_decimal number = number_of(e, f);
-  return evsi_decimal_is_multiple(&number, &e->schema->divisors[op->table]) ? EVSI_STEP_VALID
-                                                                            : evsi_refuse(e, f, "is no multiple");
+  return evsi_decimal_is_multiple(&number, &e->schema->divisors[op->table])
+             ? EVSI_STEP_VALID
+             : evsi_refuse(e, f, "is no multiple");
 }
 
 /* Code points, not bytes. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * compile.c - the operations of one schema, in the order of keywords.def. Relies on what scan.c has checked. */
+ * compile.c - the operations of one schema, in the order of keywords.def. Relies on what scan.c has checked.
+ */
 #include "schema/compiler.h"
 #include "schema/grow.h"
 #include "schema/shape.h"
@@ -74,8 +75,9 @@ static bool add_regex(evsi_compiler *c, uint32_t record, uint32_t node) {
     ok = evsi_compiler_no_memory(c);
   else
     ok = evsi_compiler_problem(c, c->schema->records[record].document, node, "%s: %s",
-                               fault == EVSI_REGEX_INVALID ? "no regular expression of ECMA-262"
-                                                           : "a regular expression that cannot be matched here",
+                               fault == EVSI_REGEX_INVALID
+                                   ? "no regular expression of ECMA-262"
+                                   : "a regular expression that cannot be matched here",
                                why.data);
   evsi_buf_free(&why);
   return ok;
@@ -85,7 +87,8 @@ static bool add_key_regexes(evsi_compiler *c, uint32_t record, evsi_op *op) {
   const evsi_document *doc = tree_of(c, record);
   op->table = c->schema->regex_count;
   op->entries = doc->nodes[op->value].count;
-  for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end; at = evsi_node_next(doc, at + 1))
+  for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end;
+       at = evsi_node_next(doc, at + 1))
     if (!add_regex(c, record, at))
       return false;
   return true;
@@ -111,7 +114,8 @@ static bool add_reference(evsi_compiler *c, uint32_t record, evsi_op *op) {
   evs_bytes dynamic;
   if (!evsi_resolve(c, record, op->value, &op->schema, &dynamic))
     return false;
-  op->entries = op->keyword == EVSI_KEY_DYNAMIC_REF && dynamic.size; /* how many follows in evsi_link_dynamics() */
+  op->entries =
+      op->keyword == EVSI_KEY_DYNAMIC_REF && dynamic.size; /* how many follows in evsi_link_dynamics() */
   return true;
 }
 
@@ -162,7 +166,8 @@ static bool fill(evsi_compiler *c, uint32_t record, const present *p, evsi_op *o
     op->table = c->schema->regex_count;
     return add_regex(c, record, op->value);
   case EVSI_KEY_FORMAT:
-    *out_needed = c->options->asserts_format || resource_of(c, record)->vocabularies & EVSI_VOCABULARY_ASSERTS_FORMAT;
+    *out_needed =
+        c->options->asserts_format || resource_of(c, record)->vocabularies & EVSI_VOCABULARY_ASSERTS_FORMAT;
     return !*out_needed || add_format(c, record, op);
   case EVSI_KEY_UNIQUE_ITEMS:
     *out_needed = doc->nodes[op->value].text[0] == 't';
@@ -233,9 +238,12 @@ bool evsi_compile_record(evsi_compiler *c, uint32_t record) {
   find_keywords(c, record, &p);
   for (uint8_t keyword = 0; keyword < EVSI_KEYWORDS_APPLIED; keyword++) {
     uint32_t value = p.values[keyword];
-    if (value && !add_op(c, record, &p, (evsi_op){.keyword = keyword, .value = value, .schema = record_at(c, record, value)}))
+    if (value &&
+        !add_op(c, record, &p,
+                (evsi_op){.keyword = keyword, .value = value, .schema = record_at(c, record, value)}))
       return false;
   }
-  s->records[record].tracks = p.values[EVSI_KEY_UNEVALUATED_ITEMS] || p.values[EVSI_KEY_UNEVALUATED_PROPERTIES];
+  s->records[record].tracks =
+      p.values[EVSI_KEY_UNEVALUATED_ITEMS] || p.values[EVSI_KEY_UNEVALUATED_PROPERTIES];
   return true;
 }

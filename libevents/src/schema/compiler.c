@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * compiler.c - compiling a schema as a whole: its documents and records, the order of the steps, the problems. */
+ * compiler.c - compiling a schema as a whole: its documents and records, the order of the steps, the
+ * problems. */
 #include "schema/compiler.h"
 
 #include <stdarg.h>
@@ -19,7 +20,8 @@ bool evsi_compiler_no_memory(evsi_compiler *c) {
 static void add_path(evsi_compiler *c, uint32_t document, uint32_t node, evsi_buf *out) {
   const evsi_schema *schema = c->schema;
   if (document != 0) {
-    evsi_buf_add_text(out, schema->resources[schema->records[schema->documents[document].schema_of[0]].resource].uri);
+    evsi_buf_add_text(
+        out, schema->resources[schema->records[schema->documents[document].schema_of[0]].resource].uri);
     evsi_buf_add(out, "#", 1);
   }
   evsi_document_pointer(&schema->documents[document].tree, 0, node, out);
@@ -72,7 +74,8 @@ bool evsi_compiler_add_document(evsi_compiler *c, evs_bytes text, const char *ur
   if (!document->text)
     return evsi_compiler_no_memory(c);
   uint32_t index = schema->document_count++, record;
-  evs_status status = evsi_document_parse(&document->tree, evsi_bytes(document->text, text.size), &c->refusal);
+  evs_status status =
+      evsi_document_parse(&document->tree, evsi_bytes(document->text, text.size), &c->refusal);
   if (status != EVS_OK) {
     c->no_memory |= status == EVS_NOMEM;
     return false;
@@ -117,10 +120,12 @@ static evs_status compile_text(evsi_compiler *c, evs_bytes text, evs_error **out
     return EVS_OK;
   char message[64];
   evsi_buf problems = {0};
-  snprintf(message, sizeof message, "the schema has %u problem%s", c->problem_count, c->problem_count == 1 ? "" : "s");
+  snprintf(message, sizeof message, "the schema has %u problem%s", c->problem_count,
+           c->problem_count == 1 ? "" : "s");
   evsi_buf_addf(&problems, "[%s]", c->problems.data);
-  evs_status status = problems.failed ? evsi_error_nomem(out_error)
-                                      : evsi_error_problems(out_error, EVS_VALIDATION, message, problems.data);
+  evs_status status = problems.failed
+                          ? evsi_error_nomem(out_error)
+                          : evsi_error_problems(out_error, EVS_VALIDATION, message, problems.data);
   evsi_buf_free(&problems);
   return status;
 }

@@ -51,8 +51,8 @@ bool evsi_scan_record(evsi_compiler *c, uint32_t record);
 evsi_keyword evsi_keyword_find(evs_bytes name, const evsi_resource *resource);
 
 /* ---- resource.c ---- */
-/* Makes the schema of a record a resource with its own URI, said at the node `named`, and its own draft: that of
- * its $schema, else `draft`. */
+/* Makes the schema of a record a resource with its own URI, said at the node `named`, and its own draft: that
+ * of its $schema, else `draft`. */
 bool evsi_resource_add(evsi_compiler *c, uint32_t record, uint32_t named, const char *uri, evsi_draft draft);
 /* Enters what a URI names; it is a problem at the node `named` when it names something else already. */
 bool evsi_location_add(evsi_compiler *c, const char *uri, evsi_location place, uint32_t named);
@@ -62,9 +62,10 @@ void evsi_locations_free(evsi_compiler *c);
 bool evsi_compiler_look_up(const evsi_compiler *c, const char *uri, evs_bytes *out_text);
 
 /* ---- resolve.c ---- */
-/* The record that the reference at `node` in `record` means, or EVSI_SCHEMA_NONE and a problem; and, where it is
- * a dynamic anchor, its name. */
-bool evsi_resolve(evsi_compiler *c, uint32_t record, uint32_t node, uint32_t *out_record, evs_bytes *out_dynamic);
+/* The record that the reference at `node` in `record` means, or EVSI_SCHEMA_NONE and a problem; and, where it
+ * is a dynamic anchor, its name. */
+bool evsi_resolve(evsi_compiler *c, uint32_t record, uint32_t node, uint32_t *out_record,
+                  evs_bytes *out_dynamic);
 
 /* ---- compile.c ---- */
 bool evsi_compile_record(evsi_compiler *c, uint32_t record);

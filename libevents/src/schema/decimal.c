@@ -60,7 +60,8 @@ evsi_decimal evsi_decimal_parse(evs_bytes text) {
   number.is_negative = *at == '-';
   if (number.is_negative)
     at++;
-  int64_t whole = 0; /* digits before the point, from the first that is not 0; below 0: zeros behind the point */
+  int64_t whole =
+      0; /* digits before the point, from the first that is not 0; below 0: zeros behind the point */
   uint32_t seen = 0;
   bool is_behind_point = false;
   for (; at < end && *at != 'e' && *at != 'E'; at++) {
@@ -158,7 +159,8 @@ static bool rest_is_below(const uint64_t *rest, const evsi_divisor *divisor) {
   return false;
 }
 
-/* rest = (rest × 10 + digit) mod divisor. The top part may pass its base for a moment: 10^19 fits in 64 bits. */
+/* rest = (rest × 10 + digit) mod divisor. The top part may pass its base for a moment: 10^19 fits in 64 bits.
+ */
 static void divide_step(uint64_t *rest, unsigned digit, const evsi_divisor *divisor) {
   uint32_t last = divisor->part_count - 1;
   uint64_t carry = digit;
@@ -180,8 +182,9 @@ static void divide_step(uint64_t *rest, unsigned digit, const evsi_divisor *divi
   }
 }
 
-/* number = a × 10^x and divisor = b × 10^y with whole a and b that do not end in 0. With x < y a quotient would
- * make a end in 0. Else b has to divide a × 10^(x-y); zeros beyond the factors 2 and 5 of b change nothing. */
+/* number = a × 10^x and divisor = b × 10^y with whole a and b that do not end in 0. With x < y a quotient
+ * would make a end in 0. Else b has to divide a × 10^(x-y); zeros beyond the factors 2 and 5 of b change
+ * nothing. */
 bool evsi_decimal_is_multiple(const evsi_decimal *number, const evsi_divisor *divisor) {
   if (!number->count)
     return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * decimal.h - numbers of JSON by their text: compared, hashed and divided exactly, whatever their size. Nothing
- * is rounded; only exponents beyond 10^15 are taken for 10^15. */
+ * decimal.h - numbers of JSON by their text: compared, hashed and divided exactly, whatever their size.
+ * Nothing is rounded; only exponents beyond 10^15 are taken for 10^15. */
 #ifndef EVSI_DECIMAL_H
 #define EVSI_DECIMAL_H
 
@@ -25,7 +25,7 @@ typedef struct evsi_decimal {
 evsi_decimal evsi_decimal_parse(evs_bytes text);
 bool evsi_decimal_is_integer(const evsi_decimal *number);
 int evsi_decimal_compare(const evsi_decimal *a, const evsi_decimal *b); /* < 0, 0, > 0 */
-uint64_t evsi_decimal_hash(const evsi_decimal *number);                /* equal numbers, equal hashes */
+uint64_t evsi_decimal_hash(const evsi_decimal *number);                 /* equal numbers, equal hashes */
 /* As a count: UINT64_MAX when it is larger. False when it is no integer or negative. */
 bool evsi_decimal_to_count(const evsi_decimal *number, uint64_t *out_count);
 

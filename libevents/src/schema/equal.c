@@ -43,7 +43,8 @@ static bool pair_children(evsi_equality *e, uint32_t *count, const evsi_document
   return true;
 }
 
-bool evsi_equal(evsi_equality *e, const evsi_document *a, uint32_t left, const evsi_document *b, uint32_t right) {
+bool evsi_equal(evsi_equality *e, const evsi_document *a, uint32_t left, const evsi_document *b,
+                uint32_t right) {
   uint32_t count = 0;
   evsi_pair pair = {left, right};
   for (;;) {
@@ -93,8 +94,8 @@ static uint64_t hash_node(const evsi_document *doc, uint32_t node, uint64_t chil
   return mix(own * PRIME + doc->nodes[node].kind);
 }
 
-/* From the last node to the first: children are done before their parents, and gathered there. Members add up,
- * so that their order does not count. */
+/* From the last node to the first: children are done before their parents, and gathered there. Members add
+ * up, so that their order does not count. */
 void evsi_document_hash(const evsi_document *doc, uint64_t *hashes) {
   memset(hashes, 0, doc->count * sizeof *hashes);
   for (uint32_t node = doc->count; node-- > 0;) {

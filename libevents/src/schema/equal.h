@@ -18,7 +18,8 @@ typedef struct evsi_equality {
   uint64_t work;  /* nodes compared so far */
 } evsi_equality;
 
-bool evsi_equal(evsi_equality *e, const evsi_document *a, uint32_t left, const evsi_document *b, uint32_t right);
+bool evsi_equal(evsi_equality *e, const evsi_document *a, uint32_t left, const evsi_document *b,
+                uint32_t right);
 void evsi_equality_free(evsi_equality *e);
 
 /* Fills hashes[node] for all nodes: equal values, equal hashes. */

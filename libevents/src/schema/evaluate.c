@@ -115,7 +115,8 @@ static bool push(evaluation *e, const evsi_request *request, bool is_quiet, bool
                       .is_quiet = is_quiet,
                       .is_in_place = request->is_in_place,
                       .tracks = tracks || record->tracks};
-  if (!evsi_grow(e->frames, e->frame_capacity, (uint64_t)e->frame_count + 1) || !enter_scope(e, record->resource)) {
+  if (!evsi_grow(e->frames, e->frame_capacity, (uint64_t)e->frame_count + 1) ||
+      !enter_scope(e, record->resource)) {
     evsi_short_of_memory(e);
     return false;
   }

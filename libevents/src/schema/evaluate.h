@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * evaluate.h - the parts of validating, for each other. A frame is one schema applied to one value; the frames
- * are a stack of ours. Each operation has a step: it decides, or asks for another schema to be applied and is
- * called again with the outcome. */
+ * evaluate.h - the parts of validating, for each other. A frame is one schema applied to one value; the
+ * frames are a stack of ours. Each operation has a step: it decides, or asks for another schema to be applied
+ * and is called again with the outcome. */
 #ifndef EVSI_EVALUATE_H
 #define EVSI_EVALUATE_H
 
@@ -23,11 +23,11 @@ typedef struct evsi_frame {
   uint32_t count;    /* of the operation: what it counts */
   bool is_resumed;   /* the operation asked for something, and `was_valid` is the outcome */
   bool was_valid;
-  bool has_failed;   /* the operation found something invalid, and goes on */
-  bool is_invalid;   /* an operation before */
-  bool is_quiet;     /* only the verdict counts */
-  bool is_in_place;  /* the value is the one of the frame below */
-  bool tracks;       /* which items and members were looked at is noted */
+  bool has_failed;  /* the operation found something invalid, and goes on */
+  bool is_invalid;  /* an operation before */
+  bool is_quiet;    /* only the verdict counts */
+  bool is_in_place; /* the value is the one of the frame below */
+  bool tracks;      /* which items and members were looked at is noted */
 } evsi_frame;
 
 /* Something that is wrong; texts are offsets into `texts`. */
@@ -52,10 +52,10 @@ struct evsi_validation {
   const evsi_schema *schema;
   evsi_document document;
   evsi_frame *frames;
-  uint32_t *marks;    /* nodes that some schema of the frames looked at */
-  uint32_t *scopes;   /* resources that were entered, the outermost first */
-  uint32_t *stamps;   /* by node: when unevaluated… saw a mark of it */
-  uint64_t *hashes;   /* by node */
+  uint32_t *marks;  /* nodes that some schema of the frames looked at */
+  uint32_t *scopes; /* resources that were entered, the outermost first */
+  uint32_t *stamps; /* by node: when unevaluated… saw a mark of it */
+  uint64_t *hashes; /* by node */
   evsi_finding *findings;
   evsi_regex_memory *regex;
   evsi_equality equality;
@@ -81,11 +81,12 @@ typedef struct evsi_validation evaluation;
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid);
 
 /* ---- for steps ---- */
-evsi_step evsi_apply(evaluation *e, uint32_t record, uint32_t node);          /* to an item or member */
+evsi_step evsi_apply(evaluation *e, uint32_t record, uint32_t node); /* to an item or member */
 evsi_step evsi_apply_in_place(evaluation *e, const evsi_frame *f, uint32_t record);
 evsi_step evsi_apply_quietly(evaluation *e, uint32_t record, uint32_t node, bool is_in_place);
 /* Notes a finding; always EVSI_STEP_INVALID. */
-evsi_step evsi_refuse(evaluation *e, const evsi_frame *f, const char *format, ...) __attribute__((format(printf, 3, 4)));
+evsi_step evsi_refuse(evaluation *e, const evsi_frame *f, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 evsi_step evsi_give_up(evaluation *e, const char *why);
 evsi_step evsi_short_of_memory(evaluation *e);
 /* The node was looked at. False when memory is short. */
@@ -123,8 +124,8 @@ evsi_step_fn evsi_step_prefix_items, evsi_step_items, evsi_step_additional_items
 evsi_step_fn evsi_step_properties, evsi_step_pattern_properties, evsi_step_additional_properties,
     evsi_step_property_names, evsi_step_unevaluated_properties;
 
-/* apply_items.c: notes with a new stamp what was marked since the frame began, once; the node's own stamp then
- * tells. False when memory is short. */
+/* apply_items.c: notes with a new stamp what was marked since the frame began, once; the node's own stamp
+ * then tells. False when memory is short. */
 bool evsi_stamp_marks(evaluation *e, evsi_frame *f);
 /* check_container.c: the names in the array at `names` that are not members, as one finding. */
 evsi_step evsi_check_required(evaluation *e, const evsi_frame *f, uint32_t names, const char *because);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * format.c - the table of formats. What a grammar describes is checked by an expression, what needs to count by
- * a function, some by both. */
+ * format.c - the table of formats. What a grammar describes is checked by an expression, what needs to count
+ * by a function, some by both. */
 #include "schema/format.h"
 
 #include <string.h>
@@ -17,32 +17,36 @@ struct evsi_format {
   "(?<pct>%[0-9A-Fa-f]{2})"                                                                                  \
   "(?<unit>[A-Za-z0-9._~!$&'()*+,;=\\-" beyond "]|(?&pct))"                                                  \
   "(?<pchar>(?&unit)|[:@])"                                                                                  \
-  "(?<authority>(?:(?:(?&unit)|:)*+@)?(?:\\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:\\-]+)\\]"    \
+  "(?<authority>(?:(?:(?&unit)|:)*+@)?(?:\\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:"  \
+  "\\-]+)\\]"                                                                                                \
   "|(?&unit)*+)(?::[0-9]*)?)"                                                                                \
   "(?<abempty>(?:/(?&pchar)*+)*+)"                                                                           \
   "(?<absolute>/(?:(?&pchar)++(?&abempty))?)"                                                                \
   "(?<tail>(?:\\?(?:(?&pchar)|[/?])*+)?(?:\\#(?:(?&pchar)|[/?])*+)?)"                                        \
   ")"
-#define ABSOLUTE_FORM "[A-Za-z][A-Za-z0-9+.\\-]*+:(?://(?&authority)(?&abempty)|(?&absolute)|(?&pchar)++(?&abempty)|)(?&tail)"
-#define RELATIVE_FORM                                                                                        \
-  "(?://(?&authority)(?&abempty)|(?&absolute)|(?:(?!:)(?&pchar))++(?&abempty)|)(?&tail)"
+#define ABSOLUTE_FORM                                                                                        \
+  "[A-Za-z][A-Za-z0-9+.\\-]*+:(?://(?&authority)(?&abempty)|(?&absolute)|(?&pchar)++(?&abempty)|)(?&tail)"
+#define RELATIVE_FORM "(?://(?&authority)(?&abempty)|(?&absolute)|(?:(?!:)(?&pchar))++(?&abempty)|)(?&tail)"
 #define BEYOND_ASCII "\\x{a0}-\\x{d7ff}\\x{e000}-\\x{10ffff}"
 #define URI(beyond, form) URI_DEFINITIONS(beyond) "^(?:" form ")\\z"
 
 #define TEMPLATE                                                                                             \
   "^(?:[^\\x{0}-\\x{20}\"%<>\\\\^`{|}\\x{7f}]|%[0-9A-Fa-f]{2}"                                               \
-  "|\\{[+#./;?&=,!@|]?(?<spec>(?<char>[A-Za-z0-9_]|%[0-9A-Fa-f]{2})(?:\\.?(?&char))*+(?::[1-9][0-9]{0,3}|\\*)?)" \
+  "|\\{[+#./"                                                                                                \
+  ";?&=,!@|]?(?<spec>(?<char>[A-Za-z0-9_]|%[0-9A-Fa-f]{2})(?:\\.?(?&char))*+(?::[1-9][0-9]{0,3}|\\*)?)"      \
   "(?:,(?&spec))*+\\})*+\\z"
 
 #define EMAIL(beyond)                                                                                        \
-  "^(?=[^@\"]{1,64}@|\")(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\-" beyond "]++(?:\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\-" beyond    \
+  "^(?=[^@\"]{1,64}@|\")(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\-" beyond                                           \
+  "]++(?:\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\-" beyond                                                          \
   "]++)*+|\"(?:[\\x{20}!\\x{23}-\\x{5b}\\x{5d}-\\x{7e}" beyond "]|\\\\[\\x{20}-\\x{7e}])*+\")@"
 
 #define LABEL(beyond) "[A-Za-z0-9" beyond "](?:[A-Za-z0-9\\-" beyond "]{0,61}[A-Za-z0-9" beyond "])?"
 #define BEYOND_CONTROLS "\\x{80}-\\x{10ffff}"
 #define IPV4_OCTET "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 #define DOMAIN(beyond)                                                                                       \
-  "(?:" LABEL(beyond) "(?:\\." LABEL(beyond) ")*+|\\[(?:" IPV4_OCTET "(?:\\." IPV4_OCTET "){3}|IPv6:[0-9A-Fa-f:.]+)\\])\\z"
+  "(?:" LABEL(beyond) "(?:\\." LABEL(beyond) ")*+|\\[(?:" IPV4_OCTET "(?:\\." IPV4_OCTET                     \
+                                             "){3}|IPv6:[0-9A-Fa-f:.]+)\\])\\z"
 
 static const evsi_format formats[] = {
     {"date-time", evsi_is_date_time, NULL},
@@ -111,8 +115,8 @@ evsi_regex *evsi_format_compile(const evsi_format *format) {
   return format->expression ? evsi_regex_compile_own(format->expression) : NULL;
 }
 
-evsi_regex_verdict evsi_format_check(const evsi_format *format, const evsi_regex *regex, evsi_regex_memory **memory,
-                                     evs_bytes text) {
+evsi_regex_verdict evsi_format_check(const evsi_format *format, const evsi_regex *regex,
+                                     evsi_regex_memory **memory, evs_bytes text) {
   if (regex) {
     evsi_regex_verdict verdict = evsi_regex_match(regex, memory, text);
     if (verdict != EVSI_REGEX_YES)

@@ -10,13 +10,13 @@ typedef struct evsi_format evsi_format;
 
 /* The format of that name, or NULL. */
 const evsi_format *evsi_format_find(evs_bytes name);
-/* The expression that the format is checked with: made once, given to every check. NULL where there is none, and
- * where memory is short: evsi_format_has_expression() tells. */
+/* The expression that the format is checked with: made once, given to every check. NULL where there is none,
+ * and where memory is short: evsi_format_has_expression() tells. */
 evsi_regex *evsi_format_compile(const evsi_format *format);
 bool evsi_format_has_expression(const evsi_format *format);
 /* Is `text` of that format? */
-evsi_regex_verdict evsi_format_check(const evsi_format *format, const evsi_regex *regex, evsi_regex_memory **memory,
-                                     evs_bytes text);
+evsi_regex_verdict evsi_format_check(const evsi_format *format, const evsi_regex *regex,
+                                     evsi_regex_memory **memory, evs_bytes text);
 
 /* ---- one by one ---- */
 bool evsi_is_date(evs_bytes text);

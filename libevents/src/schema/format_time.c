@@ -83,8 +83,8 @@ bool evsi_is_time(evs_bytes text) {
 
 bool evsi_is_date_time(evs_bytes text) {
   const char *at = text.data, *end = text.data + text.size;
-  return take_date(&at, end) && (take_char(&at, end, 'T') || take_char(&at, end, 't')) && take_time(&at, end) &&
-         at == end;
+  return take_date(&at, end) && (take_char(&at, end, 'T') || take_char(&at, end, 't')) &&
+         take_time(&at, end) && at == end;
 }
 
 /* Elements like "4H30M" with units out of `units`, in their order and none left out between two. */

@@ -9,8 +9,8 @@
 
 #include "base/alloc.h"
 
-/* Room for `more` items behind `count`; *array points to items of `size` bytes and stays as it was when memory
- * is short. */
+/* Room for `more` items behind `count`; *array points to items of `size` bytes and stays as it was when
+ * memory is short. */
 static inline bool evsi_grow_items(void *array, uint32_t *capacity, uint64_t need, size_t size) {
   if (need <= *capacity)
     return true;

@@ -6,7 +6,8 @@
 
 #include "metaschemas_data.h"
 
-#define TEXT(name) {EVSI_METASCHEMA_##name, sizeof EVSI_METASCHEMA_##name - 1}
+#define TEXT(name)                                                                                           \
+  { EVSI_METASCHEMA_##name, sizeof EVSI_METASCHEMA_##name - 1 }
 #define META "https://json-schema.org/draft/2020-12/meta/"
 
 static const struct {

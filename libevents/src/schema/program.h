@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * program.h - what a schema is compiled to: its documents, one record per schema in them, and for each of those
- * its operations, one per keyword, behind each other in one array. Nothing in it changes once it is made. */
+ * program.h - what a schema is compiled to: its documents, one record per schema in them, and for each of
+ * those its operations, one per keyword, behind each other in one array. Nothing in it changes once it is
+ * made. */
 #ifndef EVSI_PROGRAM_H
 #define EVSI_PROGRAM_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * regex.c - PCRE2 with bounds. Its own limit counts anew for every place where a match may begin, so that it
- * bounds the work for short texts only. For long ones, and where it is reached, a second form of the expression
- * stops at every item and adds up how far it went. */
+ * bounds the work for short texts only. For long ones, and where it is reached, a second form of the
+ * expression stops at every item and adds up how far it went. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "schema/regex.h"
 
@@ -46,7 +46,8 @@ static void give_memory(void *memory, void *data) {
   evsi_free(memory);
 }
 
-static pcre2_code *compile_with(evs_bytes pattern, uint32_t options, pcre2_general_context *general, int *out_code) {
+static pcre2_code *compile_with(evs_bytes pattern, uint32_t options, pcre2_general_context *general,
+                                int *out_code) {
   pcre2_compile_context *context = pcre2_compile_context_create(general);
   if (!context) {
     *out_code = PCRE2_ERROR_NOMEMORY;
@@ -155,8 +156,8 @@ void evsi_regex_memory_free(evsi_regex_memory *memory) {
 static int run(const pcre2_code *code, evsi_regex_memory *memory, evs_bytes text, work *counted) {
   pcre2_set_match_limit(memory->context, counted ? UINT32_MAX : STEPS_PLAIN);
   pcre2_set_callout(memory->context, counted ? count_step : NULL, counted);
-  return pcre2_match(code, (PCRE2_SPTR)(text.size ? text.data : ""), text.size, 0, PCRE2_NO_UTF_CHECK, memory->data,
-                     memory->context);
+  return pcre2_match(code, (PCRE2_SPTR)(text.size ? text.data : ""), text.size, 0, PCRE2_NO_UTF_CHECK,
+                     memory->data, memory->context);
 }
 
 static evsi_regex_verdict verdict(int result) {

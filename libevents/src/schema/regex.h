@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * regex.h - regular expressions of schemas: ECMA-262 with Unicode, matched by PCRE2 within a bound on the work.
- * A compiled one may be used by several threads at once. */
+ * regex.h - regular expressions of schemas: ECMA-262 with Unicode, matched by PCRE2 within a bound on the
+ * work. A compiled one may be used by several threads at once. */
 #ifndef EVSI_REGEX_H
 #define EVSI_REGEX_H
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * regex_translate.c - ECMA-262 regular expressions (with the flag u) in PCRE2's language. What means something
- * else there is written differently, what exists only there is refused, and escaped punctuation is let pass. */
+ * regex_translate.c - ECMA-262 regular expressions (with the flag u) in PCRE2's language. What means
+ * something else there is written differently, what exists only there is refused, and escaped punctuation is
+ * let pass. */
 #include <string.h>
 
 #include "schema/regex.h"
 
 /* White space and line ends of ECMA-262, and all the rest, as the inside of a class. */
-#define SPACES "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}"
+#define SPACES                                                                                               \
+  "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{" \
+  "feff}"
 #define NO_SPACES                                                                                            \
   "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}"        \
   "\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}"
@@ -105,16 +108,48 @@ static bool unicode_escape(translation *t) {
 /* PCRE2 knows general categories by their short names only. */
 static const char *short_category(evs_bytes name) {
   static const char *const names[][2] = {
-      {"Letter", "L"}, {"Cased_Letter", "L&"}, {"LC", "L&"}, {"Uppercase_Letter", "Lu"}, {"Lowercase_Letter", "Ll"},
-      {"Titlecase_Letter", "Lt"}, {"Modifier_Letter", "Lm"}, {"Other_Letter", "Lo"}, {"Mark", "M"},
-      {"Combining_Mark", "M"}, {"Nonspacing_Mark", "Mn"}, {"Spacing_Mark", "Mc"}, {"Enclosing_Mark", "Me"},
-      {"Number", "N"}, {"Decimal_Number", "Nd"}, {"digit", "Nd"}, {"Letter_Number", "Nl"}, {"Other_Number", "No"},
-      {"Punctuation", "P"}, {"punct", "P"}, {"Connector_Punctuation", "Pc"}, {"Dash_Punctuation", "Pd"},
-      {"Open_Punctuation", "Ps"}, {"Close_Punctuation", "Pe"}, {"Initial_Punctuation", "Pi"},
-      {"Final_Punctuation", "Pf"}, {"Other_Punctuation", "Po"}, {"Symbol", "S"}, {"Math_Symbol", "Sm"},
-      {"Currency_Symbol", "Sc"}, {"Modifier_Symbol", "Sk"}, {"Other_Symbol", "So"}, {"Separator", "Z"},
-      {"Space_Separator", "Zs"}, {"Line_Separator", "Zl"}, {"Paragraph_Separator", "Zp"}, {"Other", "C"},
-      {"Control", "Cc"}, {"cntrl", "Cc"}, {"Format", "Cf"}, {"Surrogate", "Cs"}, {"Private_Use", "Co"},
+      {"Letter", "L"},
+      {"Cased_Letter", "L&"},
+      {"LC", "L&"},
+      {"Uppercase_Letter", "Lu"},
+      {"Lowercase_Letter", "Ll"},
+      {"Titlecase_Letter", "Lt"},
+      {"Modifier_Letter", "Lm"},
+      {"Other_Letter", "Lo"},
+      {"Mark", "M"},
+      {"Combining_Mark", "M"},
+      {"Nonspacing_Mark", "Mn"},
+      {"Spacing_Mark", "Mc"},
+      {"Enclosing_Mark", "Me"},
+      {"Number", "N"},
+      {"Decimal_Number", "Nd"},
+      {"digit", "Nd"},
+      {"Letter_Number", "Nl"},
+      {"Other_Number", "No"},
+      {"Punctuation", "P"},
+      {"punct", "P"},
+      {"Connector_Punctuation", "Pc"},
+      {"Dash_Punctuation", "Pd"},
+      {"Open_Punctuation", "Ps"},
+      {"Close_Punctuation", "Pe"},
+      {"Initial_Punctuation", "Pi"},
+      {"Final_Punctuation", "Pf"},
+      {"Other_Punctuation", "Po"},
+      {"Symbol", "S"},
+      {"Math_Symbol", "Sm"},
+      {"Currency_Symbol", "Sc"},
+      {"Modifier_Symbol", "Sk"},
+      {"Other_Symbol", "So"},
+      {"Separator", "Z"},
+      {"Space_Separator", "Zs"},
+      {"Line_Separator", "Zl"},
+      {"Paragraph_Separator", "Zp"},
+      {"Other", "C"},
+      {"Control", "Cc"},
+      {"cntrl", "Cc"},
+      {"Format", "Cf"},
+      {"Surrogate", "Cs"},
+      {"Private_Use", "Co"},
       {"Unassigned", "Cn"},
   };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -143,8 +178,8 @@ static bool property_escape(translation *t, bool is_negated) {
   if (name.size == 8 && memcmp(name.data, "Assigned", 8) == 0)
     return emit(t, is_negated ? "\\p{Cn}" : "\\P{Cn}");
   const char *category = short_category(name);
-  evsi_buf_addf(t->out, "\\%c{%.*s}", is_negated ? 'P' : 'p', category ? (int)strlen(category) : (int)name.size,
-                category ? category : name.data);
+  evsi_buf_addf(t->out, "\\%c{%.*s}", is_negated ? 'P' : 'p',
+                category ? (int)strlen(category) : (int)name.size, category ? category : name.data);
   return true;
 }
 
@@ -157,7 +192,8 @@ static bool space_escape(translation *t, bool is_negated) {
   return true;
 }
 
-/* Escapes that are a class of characters or one character by its name: the same inside of brackets and outside. */
+/* Escapes that are a class of characters or one character by its name: the same inside of brackets and
+ * outside. */
 static bool character_escape(translation *t, char c) {
   static const char controls[][2] = {{'f', 0xC}, {'n', 0xA}, {'r', 0xD}, {'t', 0x9}, {'v', 0xB}};
   unsigned long point;

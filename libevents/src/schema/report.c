@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report.c - notes what is wrong while the frames that led there are still known, and writes it down. The value
- * itself is shown shortened, and only as `actual`. */
+ * report.c - notes what is wrong while the frames that led there are still known, and writes it down. The
+ * value itself is shown shortened, and only as `actual`. */
 #include "schema/report.h"
 
 #include <stdarg.h>
@@ -36,7 +36,8 @@ evsi_step evsi_refuse(evaluation *e, const evsi_frame *f, const char *format, ..
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
   evsi_finding *finding = &e->findings[e->finding_count++];
-  *finding = (evsi_finding){.record = f->record, .op = f->op, .node = f->node, .path = (uint32_t)e->texts.size};
+  *finding =
+      (evsi_finding){.record = f->record, .op = f->op, .node = f->node, .path = (uint32_t)e->texts.size};
   for (uint32_t i = 1; i < e->frame_count; i++)
     add_way(e, &e->frames[i - 1], &e->frames[i], &e->texts);
   add_keyword(&e->schema->ops[f->op], &e->texts);
@@ -98,7 +99,8 @@ static void add_basic(const evaluation *e, const evsi_finding *f, evsi_buf *out)
   const evsi_resource *resource = &e->schema->resources[record->resource];
   evsi_buf absolute = {0};
   evsi_buf_addf(&absolute, "%s#", resource->uri);
-  evsi_document_pointer(&e->schema->documents[record->document].tree, resource->node, record->node, &absolute);
+  evsi_document_pointer(&e->schema->documents[record->document].tree, resource->node, record->node,
+                        &absolute);
   add_keyword(&e->schema->ops[f->op], &absolute);
   out->failed |= absolute.failed;
   add_string(out, "keywordLocation", e->texts.data + f->path, f->path_size);

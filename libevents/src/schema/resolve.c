@@ -11,8 +11,8 @@ typedef struct reference {
 } reference;
 
 static bool unresolved(evsi_compiler *c, const reference *r, const char *why) {
-  return evsi_compiler_problem(c, c->schema->records[r->record].document, r->node, "%s: %s#%.*s", why, r->uri.data,
-                               (int)r->fragment.size, r->fragment.data);
+  return evsi_compiler_problem(c, c->schema->records[r->record].document, r->node, "%s: %s#%.*s", why,
+                               r->uri.data, (int)r->fragment.size, r->fragment.data);
 }
 
 /* Takes in the document of that URI. Problem or not: the location tells. */
@@ -45,7 +45,8 @@ static uint32_t resource_of(const evsi_schema *schema, uint32_t document, uint32
   return schema->records[doc->schema_of[node]].resource;
 }
 
-static bool resolve_pointer(evsi_compiler *c, const reference *r, const evsi_location *base, uint32_t *out_record) {
+static bool resolve_pointer(evsi_compiler *c, const reference *r, const evsi_location *base,
+                            uint32_t *out_record) {
   evsi_schema *schema = c->schema;
   const evsi_document *doc = &schema->documents[base->document].tree;
   uint32_t node = base->node;
@@ -53,7 +54,8 @@ static bool resolve_pointer(evsi_compiler *c, const reference *r, const evsi_loc
     return unresolved(c, r, "refers to a place that is not there");
   if (doc->nodes[node].kind != EVSI_NODE_OBJECT && doc->nodes[node].kind != EVSI_NODE_BOOLEAN)
     return unresolved(c, r, "refers to what is no schema");
-  return evsi_compiler_add_record(c, base->document, node, resource_of(schema, base->document, node), out_record);
+  return evsi_compiler_add_record(c, base->document, node, resource_of(schema, base->document, node),
+                                  out_record);
 }
 
 static bool resolve_anchor(evsi_compiler *c, const reference *r, uint32_t *out_record, bool *out_is_dynamic) {
@@ -89,7 +91,8 @@ static bool resolve_parts(evsi_compiler *c, const reference *r, uint32_t *out_re
   return resolve_anchor(c, &same, out_record, out_is_dynamic);
 }
 
-bool evsi_resolve(evsi_compiler *c, uint32_t record, uint32_t node, uint32_t *out_record, evs_bytes *out_dynamic) {
+bool evsi_resolve(evsi_compiler *c, uint32_t record, uint32_t node, uint32_t *out_record,
+                  evs_bytes *out_dynamic) {
   const evsi_schema *schema = c->schema;
   evs_bytes text = evsi_node_bytes(evsi_schema_tree(schema, record), node), without, fragment;
   evsi_buf absolute = {0}, uri = {0}, unescaped = {0};

@@ -74,7 +74,8 @@ static uint32_t vocabulary_bit(evs_bytes uri) {
   if (uri.size <= prefix || memcmp(uri.data, VOCABULARY, prefix) != 0)
     return 0;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strlen(known[i].name) == uri.size - prefix && memcmp(known[i].name, uri.data + prefix, uri.size - prefix) == 0)
+    if (strlen(known[i].name) == uri.size - prefix &&
+        memcmp(known[i].name, uri.data + prefix, uri.size - prefix) == 0)
       return known[i].bits;
   return 0;
 }
@@ -108,15 +109,16 @@ static bool known_draft(evs_bytes uri, evsi_draft *out_draft) {
   return false;
 }
 
-/* A meta-schema of somebody's own: its draft is that of its $schema, its keywords those of its vocabularies. */
+/* A meta-schema of somebody's own: its draft is that of its $schema, its keywords those of its vocabularies.
+ */
 static const char *read_metaschema(const evsi_compiler *c, evs_bytes uri, evsi_resource *resource) {
   static const char unknown[] = "neither draft-07 nor 2020-12, and no meta-schema that is known here";
   evsi_document meta = {0};
   evs_error *error = NULL;
   evs_bytes text;
   char *name = evsi_strndup(uri.data, uri.size);
-  bool found = name && evsi_compiler_look_up(c, name, &text) && evsi_document_parse(&meta, text, &error) == EVS_OK &&
-               meta.nodes[0].kind == EVSI_NODE_OBJECT;
+  bool found = name && evsi_compiler_look_up(c, name, &text) &&
+               evsi_document_parse(&meta, text, &error) == EVS_OK && meta.nodes[0].kind == EVSI_NODE_OBJECT;
   const char *wrong = found ? NULL : unknown;
   uint32_t own = found ? evsi_document_find(&meta, 0, evsi_text("$schema")) : EVSI_NODE_NONE;
   if (own != EVSI_NODE_NONE && !known_draft(evsi_node_bytes(&meta, own), &resource->draft))
@@ -144,7 +146,8 @@ bool evsi_resource_add(evsi_compiler *c, uint32_t index, uint32_t named, const c
   evsi_schema *schema = c->schema;
   evsi_schema_record *record = &schema->records[index];
   evsi_resource resource = {record->document, record->node, NULL, draft, EVSI_VOCABULARY_ALL};
-  const evsi_resource *before = record->resource == EVSI_SCHEMA_NONE ? NULL : &schema->resources[record->resource];
+  const evsi_resource *before =
+      record->resource == EVSI_SCHEMA_NONE ? NULL : &schema->resources[record->resource];
   const char *wrong = NULL;
   uint32_t says;
   if (before && before->document == record->document && before->node == record->node)
@@ -152,7 +155,8 @@ bool evsi_resource_add(evsi_compiler *c, uint32_t index, uint32_t named, const c
   else
     wrong = read_language(c, &resource, &says);
   resource.uri = evsi_strdup(uri);
-  if (!resource.uri || !evsi_grow(schema->resources, schema->resource_capacity, (uint64_t)schema->resource_count + 1)) {
+  if (!resource.uri ||
+      !evsi_grow(schema->resources, schema->resource_capacity, (uint64_t)schema->resource_count + 1)) {
     evsi_free(resource.uri);
     return evsi_compiler_no_memory(c);
   }
@@ -160,5 +164,6 @@ bool evsi_resource_add(evsi_compiler *c, uint32_t index, uint32_t named, const c
   schema->resources[schema->resource_count++] = resource;
   if (wrong && !evsi_compiler_problem(c, resource.document, says, "%s", wrong))
     return false;
-  return evsi_location_add(c, uri, (evsi_location){.document = resource.document, .node = resource.node}, named);
+  return evsi_location_add(c, uri, (evsi_location){.document = resource.document, .node = resource.node},
+                           named);
 }

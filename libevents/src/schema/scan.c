@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * scan.c - the first look at a schema: are its keywords' values well formed, which schemas are inside, and which
- * names (URIs, anchors) does it give. */
+ * scan.c - the first look at a schema: are its keywords' values well formed, which schemas are inside, and
+ * which names (URIs, anchors) does it give. */
 #include <string.h>
 
 #include "schema/compiler.h"
@@ -46,7 +46,8 @@ static bool add_schema(evsi_compiler *c, const evsi_schema_record *parent, uint3
 }
 
 /* Items of an array, or values of an object: those that are schemas. */
-static bool add_children(evsi_compiler *c, const evsi_schema_record *parent, uint32_t value, bool only_schemas) {
+static bool add_children(evsi_compiler *c, const evsi_schema_record *parent, uint32_t value,
+                         bool only_schemas) {
   const evsi_document *doc = &c->schema->documents[parent->document].tree;
   bool is_object = doc->nodes[value].kind == EVSI_NODE_OBJECT;
   uint32_t end = doc->nodes[value].end;
@@ -60,7 +61,8 @@ static bool add_children(evsi_compiler *c, const evsi_schema_record *parent, uin
   return true;
 }
 
-static bool add_inner_schemas(evsi_compiler *c, const evsi_schema_record *record, uint32_t value, evsi_shape shape) {
+static bool add_inner_schemas(evsi_compiler *c, const evsi_schema_record *record, uint32_t value,
+                              evsi_shape shape) {
   const evsi_document *doc = &c->schema->documents[record->document].tree;
   const evsi_resource *resource = &c->schema->resources[record->resource];
   switch (shape) {
@@ -122,11 +124,13 @@ static bool scan_id(evsi_compiler *c, uint32_t index, uint32_t id) {
   evs_bytes without, fragment;
   evsi_uri_split(evsi_node_bytes(&schema->documents[record.document].tree, id), &without, &fragment);
   if (fragment.size && outer->draft == EVSI_DRAFT_2020_12)
-    return evsi_compiler_problem(c, record.document, id, "an $id has no fragment; a name within is an $anchor");
+    return evsi_compiler_problem(c, record.document, id,
+                                 "an $id has no fragment; a name within is an $anchor");
   if (without.size) {
     evsi_buf uri = {0};
     evsi_uri_resolve(evsi_text(outer->uri), without, &uri);
-    bool ok = uri.failed ? evsi_compiler_no_memory(c) : evsi_resource_add(c, index, id, uri.data, outer->draft);
+    bool ok =
+        uri.failed ? evsi_compiler_no_memory(c) : evsi_resource_add(c, index, id, uri.data, outer->draft);
     evsi_buf_free(&uri);
     if (!ok)
       return false;
@@ -157,7 +161,8 @@ bool evsi_scan_record(evsi_compiler *c, uint32_t index) {
   evsi_schema_record record = c->schema->records[index];
   if (doc->nodes[record.node].kind != EVSI_NODE_OBJECT)
     return true;
-  /* Beside a $ref draft-07 knows nothing; but what `definitions` holds there is often meant to be referred to. */
+  /* Beside a $ref draft-07 knows nothing; but what `definitions` holds there is often meant to be referred
+   * to. */
   uint32_t reference = find_string(doc, record.node, "$ref");
   if (reference != EVSI_NODE_NONE && c->schema->resources[record.resource].draft == EVSI_DRAFT_07) {
     uint32_t definitions = evsi_document_find(doc, record.node, evsi_text("definitions"));

@@ -20,7 +20,8 @@ static int compare_strings(const void *left, const void *right) {
   return order ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-/* Equal strings are beside each other once they are sorted. Short of memory they pass: that is found elsewhere. */
+/* Equal strings are beside each other once they are sorted. Short of memory they pass: that is found
+ * elsewhere. */
 static bool are_distinct(const evsi_document *doc, uint32_t array) {
   uint32_t count = doc->nodes[array].count;
   evs_bytes *sorted = count > 1 ? evsi_calloc(count, sizeof *sorted) : NULL;
@@ -51,8 +52,8 @@ static const char *check_strings(const evsi_document *doc, uint32_t value, uint3
 }
 
 static const char *check_types(const evsi_document *doc, uint32_t value, uint32_t *out_node) {
-  static const char expected[] =
-      "\"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", \"object\", or an array of some of them";
+  static const char expected[] = "\"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", "
+                                 "\"object\", or an array of some of them";
   if (doc->nodes[value].kind != EVSI_NODE_ARRAY)
     return evsi_type_bit(doc, value) ? NULL : expected;
   const char *wrong = check_strings(doc, value, out_node);
@@ -66,7 +67,8 @@ static const char *check_types(const evsi_document *doc, uint32_t value, uint32_
   return NULL;
 }
 
-static const char *check_object_of(const evsi_document *doc, uint32_t value, evsi_shape shape, uint32_t *out_node) {
+static const char *check_object_of(const evsi_document *doc, uint32_t value, evsi_shape shape,
+                                   uint32_t *out_node) {
   if (doc->nodes[value].kind != EVSI_NODE_OBJECT)
     return shape == EVSI_SHAPE_STRINGS_MAP ? "an object of arrays of strings" : "an object of schemas";
   if (shape == EVSI_SHAPE_SCHEMA_MAP || shape == EVSI_SHAPE_REGEX_MAP)
@@ -115,7 +117,8 @@ const char *evsi_shape_check(const evsi_document *doc, uint32_t value, evsi_shap
   case EVSI_SHAPE_SCHEMAS:
     return kind == EVSI_NODE_ARRAY && doc->nodes[value].count ? NULL : "an array of at least one schema";
   case EVSI_SHAPE_ITEMS:
-    return kind == EVSI_NODE_OBJECT || kind == EVSI_NODE_BOOLEAN || kind == EVSI_NODE_ARRAY ? NULL : "a schema";
+    return kind == EVSI_NODE_OBJECT || kind == EVSI_NODE_BOOLEAN || kind == EVSI_NODE_ARRAY ? NULL
+                                                                                            : "a schema";
   case EVSI_SHAPE_SCHEMA_MAP:
   case EVSI_SHAPE_REGEX_MAP:
   case EVSI_SHAPE_DEPENDENCIES:

@@ -5,10 +5,10 @@
 #include <string.h>
 
 typedef struct parts {
-  evs_bytes scheme; /* with its colon; empty when there is none */
+  evs_bytes scheme;    /* with its colon; empty when there is none */
   evs_bytes authority; /* with its two slashes */
   evs_bytes path;
-  evs_bytes query; /* with its question mark */
+  evs_bytes query;    /* with its question mark */
   evs_bytes fragment; /* with its number sign */
 } parts;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * validate.c - validating a text: parse, evaluate for the verdict alone, and only when somebody asks once more
- * for what is wrong. */
+ * validate.c - validating a text: parse, evaluate for the verdict alone, and only when somebody asks once
+ * more for what is wrong. */
 #include "base/error.h"
 #include "schema/evaluate.h"
 #include "schema/report.h"
@@ -36,11 +36,12 @@ static evs_status no_verdict(const evsi_validation *v, evs_error **out_error) {
   if (v->no_memory)
     return evsi_error_nomem(out_error);
   return evsi_error(out_error, EVS_VALIDATION, NULL,
-                    "it cannot be decided within bounds whether the text is valid: %s; simplify the schema", v->gave_up);
+                    "it cannot be decided within bounds whether the text is valid: %s; simplify the schema",
+                    v->gave_up);
 }
 
-evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, evs_bytes text, bool *out_valid,
-                                evs_error **out_error) {
+evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, evs_bytes text,
+                                bool *out_valid, evs_error **out_error) {
   if (v->document.capacity > KEEP_NODES_MAX) /* of one large text; the next are small again */
     drop_memory(v);
   v->schema = NULL;
@@ -53,8 +54,8 @@ evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, e
   return evsi_evaluate(v, true, out_valid) ? EVS_OK : no_verdict(v, out_error);
 }
 
-evs_status evsi_schema_report(const evsi_schema *schema, evsi_validation *v, evsi_report_form form, uint32_t limit,
-                              char **out_json, evs_error **out_error) {
+evs_status evsi_schema_report(const evsi_schema *schema, evsi_validation *v, evsi_report_form form,
+                              uint32_t limit, char **out_json, evs_error **out_error) {
   bool valid;
   if (v->schema != schema)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "nothing was validated by this schema before");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * suite.c - runs files of the official JSON Schema test suite, and prints a line per failed test and one with the
- * counts of each file: "passed failed path". Called by tests/conformance/json_schema_test.py.
+ * suite.c - runs files of the official JSON Schema test suite, and prints a line per failed test and one with
+ * the counts of each file: "passed failed path". Called by tests/conformance/json_schema_test.py.
  *
  *   evs_schema_suite FOLDER 2020-12|07 FILE...      FILE is relative to FOLDER/tests/draft… */
 #include <stdio.h>
@@ -123,7 +123,8 @@ static int run_file(suite *s) {
   size_t size, cursor = 0;
   evs_bytes group;
   const char *error;
-  snprintf(path, sizeof path, "%s/tests/draft%s/%s", s->folder, s->draft == EVSI_DRAFT_07 ? "7" : "2020-12", s->file);
+  snprintf(path, sizeof path, "%s/tests/draft%s/%s", s->folder, s->draft == EVSI_DRAFT_07 ? "7" : "2020-12",
+           s->file);
   char *text = read_file(path, &size);
   if (!text) {
     fprintf(stderr, "cannot read %s\n", path);
