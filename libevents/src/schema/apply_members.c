@@ -53,27 +53,25 @@ evsi_step evsi_step_pattern_properties(evaluation *e, evsi_frame *f, const evsi_
       if (i < f->count)
         continue;
       f->count = i + 1;
-      evsi_regex_verdict verdict = evsi_match(e, op->table + i, f->cursor);
-      if (verdict == EVSI_REGEX_GAVE_UP)
-        return evsi_give_up(e, "a regular expression needs too much work for a name");
-      if (verdict == EVSI_REGEX_YES)
+      bool matches;
+      if (!evsi_match(e, op->table + i, f->cursor, &matches))
+        return EVSI_STEP_INVALID;
+      if (matches)
         return apply_to_member(e, f, f->cursor, evsi_record_of(e, f, schema + 1));
     }
   }
   return step;
 }
 
-/* Is the member one of properties, or of patternProperties? */
-static evsi_regex_verdict is_named(evaluation *e, const evsi_frame *f, const evsi_op *op, uint32_t key) {
+/* Is the member one of properties, or of patternProperties? False: no verdict. */
+static bool find_name(evaluation *e, const evsi_frame *f, const evsi_op *op, uint32_t key,
+                      bool *out_is_named) {
   evs_bytes name = evsi_node_bytes(&e->document, key);
-  if (op->beside && evsi_document_find(evsi_tree(e, f), op->beside, name) != EVSI_NODE_NONE)
-    return EVSI_REGEX_YES;
-  for (uint32_t i = 0; i < op->entries; i++) {
-    evsi_regex_verdict verdict = evsi_match(e, op->table + i, key);
-    if (verdict != EVSI_REGEX_NO)
-      return verdict;
-  }
-  return EVSI_REGEX_NO;
+  *out_is_named = op->beside && evsi_document_find(evsi_tree(e, f), op->beside, name) != EVSI_NODE_NONE;
+  for (uint32_t i = 0; !*out_is_named && i < op->entries; i++)
+    if (!evsi_match(e, op->table + i, key, out_is_named))
+      return false;
+  return true;
 }
 
 evsi_step evsi_step_additional_properties(evaluation *e, evsi_frame *f, const evsi_op *op) {
@@ -82,10 +80,10 @@ evsi_step evsi_step_additional_properties(evaluation *e, evsi_frame *f, const ev
     return step;
   while (f->cursor < evsi_value(e, f)->end) {
     uint32_t key = take_key(e, f);
-    evsi_regex_verdict verdict = is_named(e, f, op, key);
-    if (verdict == EVSI_REGEX_GAVE_UP)
-      return evsi_give_up(e, "a regular expression needs too much work for a name");
-    if (verdict == EVSI_REGEX_NO)
+    bool is_named;
+    if (!find_name(e, f, op, key, &is_named))
+      return EVSI_STEP_INVALID;
+    if (!is_named)
       return apply_to_member(e, f, key, op->schema);
   }
   return step;

@@ -107,23 +107,22 @@ evsi_step evsi_step_min_length(evaluation *e, evsi_frame *f, const evsi_op *op) 
   return evsi_refuse(e, f, "is too short: %llu characters", (unsigned long long)length_of(value));
 }
 
-static evsi_step judge(evaluation *e, const evsi_frame *f, evsi_regex_verdict verdict, const char *refusal) {
-  if (verdict == EVSI_REGEX_GAVE_UP)
-    return evsi_give_up(e, "a regular expression needs too much work for a text");
-  return verdict == EVSI_REGEX_YES ? EVSI_STEP_VALID : evsi_refuse(e, f, "%s", refusal);
-}
-
 evsi_step evsi_step_pattern(evaluation *e, evsi_frame *f, const evsi_op *op) {
+  bool matches;
   if (evsi_value(e, f)->kind != EVSI_NODE_STRING)
     return EVSI_STEP_VALID;
-  return judge(e, f, evsi_match(e, op->table, f->node), "does not match");
+  if (!evsi_match(e, op->table, f->node, &matches))
+    return EVSI_STEP_INVALID;
+  return matches ? EVSI_STEP_VALID : evsi_refuse(e, f, "does not match");
 }
 
 evsi_step evsi_step_format(evaluation *e, evsi_frame *f, const evsi_op *op) {
+  bool matches;
   if (evsi_value(e, f)->kind != EVSI_NODE_STRING || !op->format)
     return EVSI_STEP_VALID;
   const evsi_regex *regex = op->entries ? e->schema->regexes[op->table] : NULL;
   evs_bytes text = evsi_node_bytes(&e->document, f->node);
-  e->work += text.size / 64;
-  return judge(e, f, evsi_format_check(op->format, regex, &e->regex, text), "is not of that format");
+  if (!evsi_judge(e, evsi_format_check(op->format, regex, &e->regex, text), &matches))
+    return EVSI_STEP_INVALID;
+  return matches ? EVSI_STEP_VALID : evsi_refuse(e, f, "is not of that format");
 }

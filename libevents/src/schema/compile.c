@@ -236,11 +236,12 @@ bool evsi_compile_record(evsi_compiler *c, uint32_t record) {
   if (root->kind == EVSI_NODE_BOOLEAN)
     return root->text[0] == 't' || add_op(c, record, &p, (evsi_op){.keyword = EVSI_KEY_FALSE, .value = node});
   find_keywords(c, record, &p);
-  for (uint8_t keyword = 0; keyword < EVSI_KEYWORDS_APPLIED; keyword++) {
+  for (int keyword = 0; keyword < EVSI_KEYWORDS_APPLIED; keyword++) {
     uint32_t value = p.values[keyword];
     if (value &&
-        !add_op(c, record, &p,
-                (evsi_op){.keyword = keyword, .value = value, .schema = record_at(c, record, value)}))
+        !add_op(
+            c, record, &p,
+            (evsi_op){.keyword = (uint8_t)keyword, .value = value, .schema = record_at(c, record, value)}))
       return false;
   }
   s->records[record].tracks =

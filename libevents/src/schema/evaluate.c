@@ -52,11 +52,20 @@ evsi_step evsi_give_up(evaluation *e, const char *why) {
   return EVSI_STEP_INVALID;
 }
 
-evsi_regex_verdict evsi_match(evaluation *e, uint32_t regex, uint32_t node) {
+bool evsi_judge(evaluation *e, evsi_regex_verdict verdict, bool *out_matches) {
+  if (verdict == EVSI_REGEX_GAVE_UP)
+    evsi_give_up(e, "a regular expression needs too much work for a text");
+  if (verdict == EVSI_REGEX_SHORT_OF_MEMORY)
+    e->no_memory = true;
+  *out_matches = verdict == EVSI_REGEX_YES;
+  return !e->gave_up && !e->no_memory;
+}
+
+bool evsi_match(evaluation *e, uint32_t regex, uint32_t node, bool *out_matches) {
   enum { BYTES_PER_STEP = 64 };
   evs_bytes text = evsi_node_bytes(&e->document, node);
   e->work += 1 + text.size / BYTES_PER_STEP;
-  return evsi_regex_match(e->schema->regexes[regex], &e->regex, text);
+  return evsi_judge(e, evsi_regex_match(e->schema->regexes[regex], &e->regex, text), out_matches);
 }
 
 evsi_step evsi_short_of_memory(evaluation *e) {

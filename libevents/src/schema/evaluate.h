@@ -93,8 +93,9 @@ evsi_step evsi_short_of_memory(evaluation *e);
 bool evsi_mark(evaluation *e, const evsi_frame *f, uint32_t node);
 /* Forgets the findings since the operation began. */
 void evsi_forget(evaluation *e, const evsi_frame *f);
-/* Holds a string or key against one of the schema's expressions. */
-evsi_regex_verdict evsi_match(evaluation *e, uint32_t regex, uint32_t node);
+/* Holds a string or key against one of the schema's expressions. False: no verdict, the evaluation ends. */
+bool evsi_match(evaluation *e, uint32_t regex, uint32_t node, bool *out_matches);
+bool evsi_judge(evaluation *e, evsi_regex_verdict verdict, bool *out_matches);
 
 static inline const evsi_node *evsi_value(const evaluation *e, const evsi_frame *f) {
   return &e->document.nodes[f->node];

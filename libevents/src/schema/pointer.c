@@ -93,21 +93,20 @@ static bool enter(const evsi_document *doc, uint32_t *at, evs_bytes token) {
   return true;
 }
 
-bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes pointer) {
-  evsi_buf token = {0};
+bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes pointer, evsi_buf *scratch) {
   uint32_t at = *node;
-  bool is_found = !pointer.size || pointer.data[0] == '/';
-  for (uint64_t from = 0; is_found && from < pointer.size;) {
+  if (pointer.size && pointer.data[0] != '/')
+    return false;
+  for (uint64_t from = 0; from < pointer.size;) {
     const char *begin = pointer.data + from + 1;
     uint64_t left = pointer.size - from - 1;
     const char *slash = left ? memchr(begin, '/', left) : NULL;
     uint64_t size = slash ? (uint64_t)(slash - begin) : left;
-    is_found = unescape_token(evsi_bytes(begin, size), &token) &&
-               enter(doc, &at, evsi_bytes(token.data, token.size));
+    if (!unescape_token(evsi_bytes(begin, size), scratch) ||
+        !enter(doc, &at, evsi_bytes(scratch->data, scratch->size)))
+      return false;
     from += size + 1;
   }
-  evsi_buf_free(&token);
-  if (is_found)
-    *node = at;
-  return is_found;
+  *node = at;
+  return true;
 }

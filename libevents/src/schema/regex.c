@@ -163,14 +163,16 @@ static int run(const pcre2_code *code, evsi_regex_memory *memory, evs_bytes text
 static evsi_regex_verdict verdict(int result) {
   if (result == PCRE2_ERROR_NOMATCH)
     return EVSI_REGEX_NO;
-  return result >= 0 ? EVSI_REGEX_YES : EVSI_REGEX_GAVE_UP;
+  if (result >= 0)
+    return EVSI_REGEX_YES;
+  return result == PCRE2_ERROR_NOMEMORY ? EVSI_REGEX_SHORT_OF_MEMORY : EVSI_REGEX_GAVE_UP;
 }
 
 evsi_regex_verdict evsi_regex_match(const evsi_regex *regex, evsi_regex_memory **memory, evs_bytes text) {
   if (!*memory)
     *memory = memory_create();
   if (!*memory)
-    return EVSI_REGEX_GAVE_UP;
+    return EVSI_REGEX_SHORT_OF_MEMORY;
   if (text.size <= TEXT_SHORT) {
     int result = run(regex->plain, *memory, text, NULL);
     if (result != PCRE2_ERROR_MATCHLIMIT)

@@ -16,7 +16,8 @@ typedef struct evsi_regex_memory evsi_regex_memory;
 typedef enum evsi_regex_verdict {
   EVSI_REGEX_NO,
   EVSI_REGEX_YES,
-  EVSI_REGEX_GAVE_UP, /* too much work, or no memory */
+  EVSI_REGEX_GAVE_UP, /* too much work */
+  EVSI_REGEX_SHORT_OF_MEMORY,
 } evsi_regex_verdict;
 
 typedef enum evsi_regex_fault {

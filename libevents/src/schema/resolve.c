@@ -50,7 +50,13 @@ static bool resolve_pointer(evsi_compiler *c, const reference *r, const evsi_loc
   evsi_schema *schema = c->schema;
   const evsi_document *doc = &schema->documents[base->document].tree;
   uint32_t node = base->node;
-  if (!evsi_document_resolve(doc, &node, r->fragment))
+  evsi_buf scratch = {0};
+  bool is_there = evsi_document_resolve(doc, &node, r->fragment, &scratch);
+  c->no_memory |= scratch.failed;
+  evsi_buf_free(&scratch);
+  if (c->no_memory)
+    return false;
+  if (!is_there)
     return unresolved(c, r, "refers to a place that is not there");
   if (doc->nodes[node].kind != EVSI_NODE_OBJECT && doc->nodes[node].kind != EVSI_NODE_BOOLEAN)
     return unresolved(c, r, "refers to what is no schema");

@@ -36,12 +36,23 @@ evsi_keyword evsi_keyword_find(evs_bytes name, const evsi_resource *resource) {
   return EVSI_KEYWORD_COUNT;
 }
 
+/* Is it not what it should be? Then that is a problem, and *out_ok false when memory is short. */
+static bool is_malformed(evsi_compiler *c, const evsi_schema_record *record, uint32_t value, evsi_shape shape,
+                         bool *out_ok) {
+  evsi_shape_fault fault = evsi_shape_check(&c->schema->documents[record->document].tree, value, shape);
+  *out_ok = true;
+  if (fault.no_memory)
+    *out_ok = evsi_compiler_no_memory(c);
+  else if (fault.expected)
+    *out_ok = evsi_compiler_problem(c, record->document, fault.node, "expected %s", fault.expected);
+  return fault.no_memory || fault.expected;
+}
+
 static bool add_schema(evsi_compiler *c, const evsi_schema_record *parent, uint32_t node) {
-  const evsi_document *doc = &c->schema->documents[parent->document].tree;
-  uint32_t record, wrong_node;
-  const char *expected = evsi_shape_check(doc, node, EVSI_SHAPE_SCHEMA, &wrong_node);
-  if (expected)
-    return evsi_compiler_problem(c, parent->document, node, "expected %s", expected);
+  uint32_t record;
+  bool ok;
+  if (is_malformed(c, parent, node, EVSI_SHAPE_SCHEMA, &ok))
+    return ok;
   return evsi_compiler_add_record(c, parent->document, node, parent->resource, &record);
 }
 
@@ -92,10 +103,9 @@ static bool scan_keyword(evsi_compiler *c, const evsi_schema_record *record, uin
       evsi_keyword_find(evsi_node_bytes(doc, key), &c->schema->resources[record->resource]);
   if (keyword == EVSI_KEYWORD_COUNT)
     return true;
-  uint32_t wrong;
-  const char *expected = evsi_shape_check(doc, key + 1, (evsi_shape)keywords[keyword].shape, &wrong);
-  if (expected)
-    return evsi_compiler_problem(c, record->document, wrong, "expected %s", expected);
+  bool ok;
+  if (is_malformed(c, record, key + 1, (evsi_shape)keywords[keyword].shape, &ok))
+    return ok;
   return add_inner_schemas(c, record, key + 1, (evsi_shape)keywords[keyword].shape);
 }
 

@@ -20,81 +20,88 @@ static int compare_strings(const void *left, const void *right) {
   return order ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-/* Equal strings are beside each other once they are sorted. Short of memory they pass: that is found
- * elsewhere. */
-static bool are_distinct(const evsi_document *doc, uint32_t array) {
-  uint32_t count = doc->nodes[array].count;
-  evs_bytes *sorted = count > 1 ? evsi_calloc(count, sizeof *sorted) : NULL;
+static evsi_shape_fault fine(void) {
+  return (evsi_shape_fault){.expected = NULL};
+}
+
+static evsi_shape_fault wrong(uint32_t node, const char *expected) {
+  return (evsi_shape_fault){.expected = expected, .node = node};
+}
+
+static evsi_shape_fault unless(bool is_right, uint32_t node, const char *expected) {
+  return is_right ? fine() : wrong(node, expected);
+}
+
+/* Equal strings are beside each other once they are sorted. */
+static evsi_shape_fault check_distinct(const evsi_document *doc, uint32_t array, const char *expected) {
+  uint32_t count = doc->nodes[array].count, n = 0;
+  if (count < 2)
+    return fine();
+  evs_bytes *sorted = evsi_calloc(count, sizeof *sorted);
   if (!sorted)
-    return true;
-  uint32_t n = 0;
+    return (evsi_shape_fault){.no_memory = true};
   for (uint32_t at = evsi_node_first(array); at < doc->nodes[array].end; at = evsi_node_next(doc, at))
     sorted[n++] = evsi_node_bytes(doc, at);
   qsort(sorted, count, sizeof *sorted, compare_strings);
-  bool distinct = true;
-  for (uint32_t i = 1; i < count && distinct; i++)
-    distinct = compare_strings(&sorted[i - 1], &sorted[i]) != 0;
+  bool is_distinct = true;
+  for (uint32_t i = 1; i < count && is_distinct; i++)
+    is_distinct = compare_strings(&sorted[i - 1], &sorted[i]) != 0;
   evsi_free(sorted);
-  return distinct;
+  return unless(is_distinct, array, expected);
 }
 
-static const char *check_strings(const evsi_document *doc, uint32_t value, uint32_t *out_node) {
+static evsi_shape_fault check_strings(const evsi_document *doc, uint32_t value) {
   static const char expected[] = "an array of different strings";
   if (doc->nodes[value].kind != EVSI_NODE_ARRAY)
-    return expected;
-  for (uint32_t at = evsi_node_first(value); at < doc->nodes[value].end; at = evsi_node_next(doc, at)) {
-    *out_node = at;
+    return wrong(value, expected);
+  for (uint32_t at = evsi_node_first(value); at < doc->nodes[value].end; at = evsi_node_next(doc, at))
     if (doc->nodes[at].kind != EVSI_NODE_STRING)
-      return "a string";
-  }
-  *out_node = value;
-  return are_distinct(doc, value) ? NULL : expected;
+      return wrong(at, "a string");
+  return check_distinct(doc, value, expected);
 }
 
-static const char *check_types(const evsi_document *doc, uint32_t value, uint32_t *out_node) {
-  static const char expected[] = "\"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", "
-                                 "\"object\", or an array of some of them";
+static evsi_shape_fault check_types(const evsi_document *doc, uint32_t value) {
+  static const char expected[] =
+      "\"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", \"object\", "
+      "or an array of some of them";
   if (doc->nodes[value].kind != EVSI_NODE_ARRAY)
-    return evsi_type_bit(doc, value) ? NULL : expected;
-  const char *wrong = check_strings(doc, value, out_node);
-  if (wrong || !doc->nodes[value].count)
-    return expected;
-  for (uint32_t at = evsi_node_first(value); at < doc->nodes[value].end; at = evsi_node_next(doc, at)) {
-    *out_node = at;
+    return unless(evsi_type_bit(doc, value) != 0, value, expected);
+  if (!doc->nodes[value].count)
+    return wrong(value, expected);
+  for (uint32_t at = evsi_node_first(value); at < doc->nodes[value].end; at = evsi_node_next(doc, at))
     if (!evsi_type_bit(doc, at))
-      return expected;
-  }
-  return NULL;
+      return wrong(at, expected);
+  return check_distinct(doc, value, expected);
 }
 
-static const char *check_object_of(const evsi_document *doc, uint32_t value, evsi_shape shape,
-                                   uint32_t *out_node) {
+static evsi_shape_fault check_object_of(const evsi_document *doc, uint32_t value, evsi_shape shape) {
   if (doc->nodes[value].kind != EVSI_NODE_OBJECT)
-    return shape == EVSI_SHAPE_STRINGS_MAP ? "an object of arrays of strings" : "an object of schemas";
+    return wrong(value,
+                 shape == EVSI_SHAPE_STRINGS_MAP ? "an object of arrays of strings" : "an object of schemas");
   if (shape == EVSI_SHAPE_SCHEMA_MAP || shape == EVSI_SHAPE_REGEX_MAP)
-    return NULL;
+    return fine();
   for (uint32_t at = evsi_node_first(value); at < doc->nodes[value].end; at = evsi_node_next(doc, at + 1)) {
-    *out_node = at + 1;
     if (shape == EVSI_SHAPE_DEPENDENCIES && doc->nodes[at + 1].kind != EVSI_NODE_ARRAY)
       continue; /* a schema, and checked as one */
-    const char *wrong = check_strings(doc, at + 1, out_node);
-    if (wrong)
-      return wrong;
+    evsi_shape_fault fault = check_strings(doc, at + 1);
+    if (fault.expected || fault.no_memory)
+      return fault;
   }
-  return NULL;
+  return fine();
 }
 
-static const char *check_number(const evsi_document *doc, uint32_t value, evsi_shape shape) {
+static evsi_shape_fault check_number(const evsi_document *doc, uint32_t value, evsi_shape shape) {
+  static const char count_expected[] = "a whole number, at least 0";
   evsi_divisor divisor;
   uint64_t count;
   if (doc->nodes[value].kind != EVSI_NODE_NUMBER)
-    return shape == EVSI_SHAPE_COUNT ? "a whole number, at least 0" : "a number";
+    return wrong(value, shape == EVSI_SHAPE_COUNT ? count_expected : "a number");
   evsi_decimal number = evsi_decimal_parse(evsi_node_bytes(doc, value));
-  if (shape == EVSI_SHAPE_COUNT && !evsi_decimal_to_count(&number, &count))
-    return "a whole number, at least 0";
-  if (shape == EVSI_SHAPE_DIVISOR && !evsi_divisor_prepare(&divisor, &number))
-    return "a number above 0 with at most 108 digits";
-  return NULL;
+  if (shape == EVSI_SHAPE_COUNT)
+    return unless(evsi_decimal_to_count(&number, &count), value, count_expected);
+  if (shape == EVSI_SHAPE_DIVISOR)
+    return unless(evsi_divisor_prepare(&divisor, &number), value, "a number above 0 with at most 108 digits");
+  return fine();
 }
 
 static bool is_anchor(evs_bytes text) {
@@ -108,22 +115,22 @@ static bool is_anchor(evs_bytes text) {
   return text.size > 0;
 }
 
-const char *evsi_shape_check(const evsi_document *doc, uint32_t value, evsi_shape shape, uint32_t *out_node) {
+evsi_shape_fault evsi_shape_check(const evsi_document *doc, uint32_t value, evsi_shape shape) {
   uint8_t kind = doc->nodes[value].kind;
-  *out_node = value;
+  bool can_be_schema = kind == EVSI_NODE_OBJECT || kind == EVSI_NODE_BOOLEAN;
   switch (shape) {
   case EVSI_SHAPE_SCHEMA:
-    return kind == EVSI_NODE_OBJECT || kind == EVSI_NODE_BOOLEAN ? NULL : "a schema: an object or a boolean";
-  case EVSI_SHAPE_SCHEMAS:
-    return kind == EVSI_NODE_ARRAY && doc->nodes[value].count ? NULL : "an array of at least one schema";
+    return unless(can_be_schema, value, "a schema: an object or a boolean");
   case EVSI_SHAPE_ITEMS:
-    return kind == EVSI_NODE_OBJECT || kind == EVSI_NODE_BOOLEAN || kind == EVSI_NODE_ARRAY ? NULL
-                                                                                            : "a schema";
+    return unless(can_be_schema || kind == EVSI_NODE_ARRAY, value, "a schema: an object or a boolean");
+  case EVSI_SHAPE_SCHEMAS:
+    return unless(kind == EVSI_NODE_ARRAY && doc->nodes[value].count, value,
+                  "an array of at least one schema");
   case EVSI_SHAPE_SCHEMA_MAP:
   case EVSI_SHAPE_REGEX_MAP:
   case EVSI_SHAPE_DEPENDENCIES:
   case EVSI_SHAPE_STRINGS_MAP:
-    return check_object_of(doc, value, shape, out_node);
+    return check_object_of(doc, value, shape);
   case EVSI_SHAPE_COUNT:
   case EVSI_SHAPE_NUMBER:
   case EVSI_SHAPE_DIVISOR:
@@ -131,21 +138,20 @@ const char *evsi_shape_check(const evsi_document *doc, uint32_t value, evsi_shap
   case EVSI_SHAPE_STRING:
   case EVSI_SHAPE_REGEX:
   case EVSI_SHAPE_REFERENCE:
-    return kind == EVSI_NODE_STRING ? NULL : "a string";
+    return unless(kind == EVSI_NODE_STRING, value, "a string");
   case EVSI_SHAPE_BOOLEAN:
-    return kind == EVSI_NODE_BOOLEAN ? NULL : "true or false";
+    return unless(kind == EVSI_NODE_BOOLEAN, value, "true or false");
   case EVSI_SHAPE_ARRAY:
-    return kind == EVSI_NODE_ARRAY ? NULL : "an array";
+    return unless(kind == EVSI_NODE_ARRAY, value, "an array");
   case EVSI_SHAPE_STRINGS:
-    return check_strings(doc, value, out_node);
+    return check_strings(doc, value);
   case EVSI_SHAPE_TYPES:
-    return check_types(doc, value, out_node);
+    return check_types(doc, value);
   case EVSI_SHAPE_ANCHOR:
-    return kind == EVSI_NODE_STRING && is_anchor(evsi_node_bytes(doc, value))
-               ? NULL
-               : "a name of letters, digits, _, - and ., not beginning with a digit";
+    return unless(kind == EVSI_NODE_STRING && is_anchor(evsi_node_bytes(doc, value)), value,
+                  "a name of letters, digits, _, - and ., not beginning with a digit");
   case EVSI_SHAPE_ANY:
     break;
   }
-  return NULL;
+  return fine();
 }

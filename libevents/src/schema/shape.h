@@ -27,8 +27,15 @@ typedef enum evsi_shape {
   EVSI_SHAPE_ANCHOR
 } evsi_shape;
 
-/* NULL, or what was expected instead, and *out_node where. Values of schemas inside are not looked at. */
-const char *evsi_shape_check(const evsi_document *doc, uint32_t value, evsi_shape shape, uint32_t *out_node);
+/* What is wrong with a value. */
+typedef struct evsi_shape_fault {
+  const char *expected; /* NULL: nothing */
+  uint32_t node;        /* where */
+  bool no_memory;       /* it could not be told */
+} evsi_shape_fault;
+
+/* Schemas inside the value are not looked at. */
+evsi_shape_fault evsi_shape_check(const evsi_document *doc, uint32_t value, evsi_shape shape);
 
 /* The bit of a type's name, 0 for none. */
 uint8_t evsi_type_bit(const evsi_document *doc, uint32_t node);

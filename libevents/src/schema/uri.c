@@ -31,6 +31,8 @@ static uint64_t scheme_size(evs_bytes uri) {
 
 static evs_bytes take(evs_bytes *rest, uint64_t size) {
   evs_bytes taken = evsi_bytes(rest->data, size);
+  if (!size) /* perhaps there is not even a pointer to move */
+    return taken;
   rest->data += size;
   rest->size -= size;
   return taken;

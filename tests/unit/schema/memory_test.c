@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * memory_test.c - every single allocation may fail: the call says so, and nothing is lost or left half made.
+ */
+#include "schema_fixture.h"
+
+static const char schema_text[] = "{\"$id\":\"http://x/"
+                                  "s\",\"$dynamicAnchor\":\"n\",\"type\":\"object\",\"required\":[\"a\","
+                                  "\"b\"],\"unevaluatedProperties\":false,"
+                                  "\"properties\":{\"a\":{\"pattern\":\"^a+$\",\"format\":\"uri\"},\"b\":{\"$"
+                                  "ref\":\"#/$defs/list\"},\"c\":{\"$dynamicRef\":\"#n\"}},"
+                                  "\"patternProperties\":{\"^x-\":{\"multipleOf\":0.5}},"
+                                  "\"$defs\":{\"list\":{\"uniqueItems\":true,\"items\":{\"const\":{\"k\":[1]}"
+                                  "},\"contains\":{\"maximum\":7}}}}";
+static const char body[] =
+    "{\"a\":\"b\\u0061\",\"b\":[{\"k\":[1]},{\"k\":[1]},0,1,2,3,4,5],\"c\":{},\"x-1\":1.25,\"z\":0}";
+
+static long allowed; /* allocations until one fails */
+
+static void *fail_one(void *ptr, size_t size) {
+  if (size == 0) {
+    free(ptr);
+    return NULL;
+  }
+  return allowed-- == 0 ? NULL : realloc(ptr, size);
+}
+
+/* Compiles, validates and reports. The first status that is not fine. */
+static evs_status whole_way(void) {
+  evsi_schema_options options = {.asserts_format = true};
+  evsi_schema *schema = NULL;
+  evsi_validation *validation = NULL;
+  char *report = NULL;
+  bool valid = true;
+  evs_status status = evsi_schema_compile(evsi_text(schema_text), &options, &schema, NULL);
+  if (status == EVS_OK && !(validation = evsi_validation_create()))
+    status = EVS_NOMEM;
+  if (status == EVS_OK)
+    status = evsi_schema_validate(schema, validation, evsi_text(body), &valid, NULL);
+  if (status == EVS_OK)
+    status = evsi_schema_report(schema, validation, EVSI_REPORT_OWN, 10, &report, NULL);
+  if (status == EVS_OK)
+    assert_false(valid);
+  evsi_free(report);
+  evsi_validation_free(validation);
+  evsi_schema_free(schema);
+  return status;
+}
+
+static void each_failed_allocation_is_reported(void **state) {
+  (void)state;
+  long failures = 0;
+  evsi_alloc_replace(fail_one);
+  for (allowed = -1; allowed < 0; failures++) {
+    allowed = failures;
+    evs_status status = whole_way();
+    bool has_failed = allowed < 0;
+    if (status != (has_failed ? EVS_NOMEM : EVS_OK))
+      fail_msg("after %ld allocations: %s", failures, evs_status_name(status));
+  }
+  evsi_alloc_replace(NULL);
+  assert_true(failures > 100);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_failed_allocation_is_reported),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
