@@ -159,7 +159,7 @@ static void finish_op(evaluation *e, evsi_frame *f, bool is_valid) {
 }
 
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
-  evsi_request root = {.record = 0, .node = 0};
+  evsi_request root = {.record = e->root, .node = 0};
   e->frame_count = e->mark_count = e->scope_count = e->finding_count = 0;
   e->gave_up = NULL;
   e->work = e->equality.work = 0;

@@ -50,6 +50,7 @@ typedef struct evsi_request {
 
 struct evsi_validation {
   const evsi_schema *schema;
+  uint32_t root; /* the record that the text is held against */
   evsi_document document;
   evsi_frame *frames;
   uint32_t *marks;  /* nodes that some schema of the frames looked at */
@@ -79,6 +80,11 @@ typedef struct evsi_validation evaluation;
 
 /* Runs the whole; findings are noted unless `is_quiet`. False: no verdict, see no_memory and gave_up. */
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid);
+
+/* ---- validate.c ---- */
+/* As evsi_schema_validate(), by one of the schemas inside. */
+evs_status evsi_schema_validate_by(const evsi_schema *schema, uint32_t record, evsi_validation *validation,
+                                   evs_bytes text, bool *out_valid, evs_error **out_error);
 
 /* ---- for steps ---- */
 evsi_step evsi_apply(evaluation *e, uint32_t record, uint32_t node); /* to an item or member */

@@ -40,8 +40,8 @@ static evs_status no_verdict(const evsi_validation *v, evs_error **out_error) {
                     v->gave_up);
 }
 
-evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, evs_bytes text,
-                                bool *out_valid, evs_error **out_error) {
+evs_status evsi_schema_validate_by(const evsi_schema *schema, uint32_t record, evsi_validation *v,
+                                   evs_bytes text, bool *out_valid, evs_error **out_error) {
   if (v->document.capacity > KEEP_NODES_MAX) /* of one large text; the next are small again */
     drop_memory(v);
   v->schema = NULL;
@@ -50,8 +50,14 @@ evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, e
   if (status != EVS_OK)
     return status;
   v->schema = schema;
+  v->root = record;
   v->work_max = WORK_LEAST + (uint64_t)v->document.count * WORK_PER_NODE;
   return evsi_evaluate(v, true, out_valid) ? EVS_OK : no_verdict(v, out_error);
+}
+
+evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, evs_bytes text,
+                                bool *out_valid, evs_error **out_error) {
+  return evsi_schema_validate_by(schema, 0, v, text, out_valid, out_error);
 }
 
 evs_status evsi_schema_report(const evsi_schema *schema, evsi_validation *v, evsi_report_form form,

@@ -2,6 +2,8 @@
  * hostile_test.c - schemas and texts that are made to hurt end with a verdict or a reason, within bounds. */
 #include "schema_fixture.h"
 
+#include "schema/compat.h"
+
 static char *repeated(const char *before, const char *part, size_t count, const char *after) {
   evsi_buf text = {0};
   evsi_buf_add_text(&text, before);
@@ -192,6 +194,30 @@ static void items_with_equal_hashes_or_none_are_told_apart(void **state) {
   evsi_buf_free(&text);
 }
 
+static void schemas_of_any_depth_are_compared_within_bounds(void **state) {
+  (void)state;
+  char *inner = nested("{\"type\":\"object\",\"properties\":{\"a\":", 5000, "{\"maximum\":1}", "}}");
+  char *combined = nested("{\"allOf\":[", 5000, "{\"maximum\":1}", "]}");
+  const char *const texts[] = {inner, combined};
+  for (size_t i = 0; i < 2; i++) {
+    evsi_schema *schema = compile(texts[i]);
+    evsi_compat_question question = {.earlier = (const evsi_schema *const *)&schema,
+                                     .earlier_count = 1,
+                                     .candidate = schema,
+                                     .mode = EVSI_COMPAT_FULL,
+                                     .policy = EVSI_COMPAT_STRICT};
+    bool allowed = true;
+    char *report = NULL;
+    assert_int_equal(evsi_compat_check(&question, &allowed, &report, NULL), EVS_OK);
+    assert_false(allowed);
+    assert_non_null(strstr(report, "too large or too deep"));
+    evsi_free(report);
+    evsi_schema_free(schema);
+  }
+  evsi_free(inner);
+  evsi_free(combined);
+}
+
 static void what_is_no_json_is_said_with_its_place(void **state) {
   (void)state;
   evsi_schema *schema = compile("true");
@@ -217,6 +243,7 @@ int main(void) {
       cmocka_unit_test(loops_of_references_are_found_when_compiling),
       cmocka_unit_test(a_dynamic_reference_that_never_ends_is_given_up),
       cmocka_unit_test(items_with_equal_hashes_or_none_are_told_apart),
+      cmocka_unit_test(schemas_of_any_depth_are_compared_within_bounds),
       cmocka_unit_test(what_is_no_json_is_said_with_its_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

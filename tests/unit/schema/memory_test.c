@@ -3,6 +3,8 @@
  */
 #include "schema_fixture.h"
 
+#include "schema/compat.h"
+
 static const char schema_text[] = "{\"$id\":\"http://x/"
                                   "s\",\"$dynamicAnchor\":\"n\",\"type\":\"object\",\"required\":[\"a\","
                                   "\"b\"],\"unevaluatedProperties\":false,"
@@ -46,24 +48,59 @@ static evs_status whole_way(void) {
   return status;
 }
 
-static void each_failed_allocation_is_reported(void **state) {
-  (void)state;
+/* Compares a schema with itself, and with one that it is not compatible with. */
+static evs_status whole_comparison(void) {
+  evsi_schema *schemas[2] = {NULL, NULL};
+  char *report = NULL;
+  bool allowed_to = false;
+  evs_status status = evsi_schema_compile(evsi_text(schema_text), NULL, &schemas[0], NULL);
+  if (status == EVS_OK)
+    status = evsi_schema_compile(
+        evsi_text("{\"properties\":{\"b\":{\"items\":{\"enum\":[1]}}},\"patternProperties\":{\"a\":true}}"),
+        NULL, &schemas[1], NULL);
+  if (status == EVS_OK) {
+    evsi_compat_question question = {.earlier = (const evsi_schema *const *)schemas,
+                                     .earlier_count = 2,
+                                     .candidate = schemas[0],
+                                     .mode = EVSI_COMPAT_FULL,
+                                     .is_transitive = true,
+                                     .policy = EVSI_COMPAT_STRICT};
+    status = evsi_compat_check(&question, &allowed_to, &report, NULL);
+  }
+  evsi_free(report);
+  evsi_schema_free(schemas[0]);
+  evsi_schema_free(schemas[1]);
+  return status;
+}
+
+static void fail_each_in_turn(evs_status (*way)(void)) {
   long failures = 0;
   evsi_alloc_replace(fail_one);
   for (allowed = -1; allowed < 0; failures++) {
     allowed = failures;
-    evs_status status = whole_way();
+    evs_status status = way();
     bool has_failed = allowed < 0;
     if (status != (has_failed ? EVS_NOMEM : EVS_OK))
       fail_msg("after %ld allocations: %s", failures, evs_status_name(status));
   }
   evsi_alloc_replace(NULL);
-  assert_true(failures > 100);
+  assert_true(failures > 30);
+}
+
+static void each_failed_allocation_of_a_validation_is_reported(void **state) {
+  (void)state;
+  fail_each_in_turn(whole_way);
+}
+
+static void each_failed_allocation_of_a_comparison_is_reported(void **state) {
+  (void)state;
+  fail_each_in_turn(whole_comparison);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_failed_allocation_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_validation_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_comparison_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
