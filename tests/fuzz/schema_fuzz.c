@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * schema_fuzz.c - libFuzzer target: a schema and a text, parted by a NUL. Beyond not crashing, a schema
- * compiles or has problems, both drafts take it, and a report says the same as the verdict. */
+ * compiles or has problems, both drafts take it, and a report says the same as the verdict. Where the text is
+ * a schema, too, the two are compared. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "schema/schema.h"
+#include "schema/compat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +44,27 @@ static void validate(const evsi_schema *schema, evs_bytes text) {
   evsi_validation_free(validation);
 }
 
+/* Where both are schemas: a strict refusal has a reason, and only that. */
+static void compare(evs_bytes left, evs_bytes right) {
+  evsi_schema *schemas[2] = {NULL, NULL};
+  char *report = NULL;
+  bool allowed;
+  if (evsi_schema_compile(left, NULL, &schemas[0], NULL) == EVS_OK &&
+      evsi_schema_compile(right, NULL, &schemas[1], NULL) == EVS_OK) {
+    evsi_compat_question question = {.earlier = (const evsi_schema *const *)schemas,
+                                     .earlier_count = 1,
+                                     .candidate = schemas[1],
+                                     .mode = EVSI_COMPAT_FULL,
+                                     .policy = EVSI_COMPAT_STRICT};
+    require(evsi_compat_check(&question, &allowed, &report, NULL) == EVS_OK);
+    require(allowed == (strstr(report, "\"reasons\":[]") != NULL));
+    require(evsi_utf8_valid(report, strlen(report)));
+  }
+  evsi_free(report);
+  evsi_schema_free(schemas[0]);
+  evsi_schema_free(schemas[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *text = (const char *)data;
   size_t schema_size = strnlen(text, size);
@@ -62,5 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     evs_error_free(error);
     evsi_schema_free(schema);
   }
+  compare(schema_text, body);
   return 0;
 }

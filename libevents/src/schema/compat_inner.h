@@ -41,6 +41,7 @@ typedef struct evsi_comparison {
   uint64_t work;
   evsi_pair *assumed; /* pairs that are being compared further out, or were found fine */
   uint32_t assumed_count, assumed_capacity;
+  bool is_uncertain; /* an expression could not be tried on a name */
   bool no_memory;
 } evsi_comparison;
 

@@ -89,6 +89,7 @@ bool evsi_set_decides_alone(const evsi_comparison *c, const evsi_set *set) {
 bool evsi_compat_matches(evsi_comparison *c, const evsi_schema *schema, uint32_t regex, evs_bytes name) {
   evsi_regex_verdict found = evsi_regex_match(schema->regexes[regex], &c->validation->regex, name);
   c->no_memory |= found == EVSI_REGEX_SHORT_OF_MEMORY;
+  c->is_uncertain |= found == EVSI_REGEX_GAVE_UP;
   return found == EVSI_REGEX_YES;
 }
 

@@ -103,7 +103,8 @@ static bool compile_all(evsi_compiler *c) {
     if (!evsi_compile_record(c, c->compiled++))
       return false;
   }
-  return evsi_link_dynamics(c) && evsi_find_loops(c);
+  evsi_link_dynamics(c);
+  return evsi_find_loops(c);
 }
 
 static evs_status compile_text(evsi_compiler *c, evs_bytes text, evs_error **out_error) {

@@ -47,8 +47,6 @@ bool evsi_compiler_add_record(evsi_compiler *c, uint32_t document, uint32_t node
 
 /* ---- scan.c ---- */
 bool evsi_scan_record(evsi_compiler *c, uint32_t record);
-/* The keyword of that name, if it is one in this resource; else EVSI_KEYWORD_COUNT. */
-evsi_keyword evsi_keyword_find(evs_bytes name, const evsi_resource *resource);
 
 /* ---- resource.c ---- */
 /* Makes the schema of a record a resource with its own URI, said at the node `named`, and its own draft: that
@@ -72,7 +70,7 @@ bool evsi_compile_record(evsi_compiler *c, uint32_t record);
 
 /* ---- link.c ---- */
 /* Tells every dynamic reference which schemas it may mean. */
-bool evsi_link_dynamics(evsi_compiler *c);
+void evsi_link_dynamics(const evsi_compiler *c);
 /* A schema that applies itself to the same value would never end: a problem for each. */
 bool evsi_find_loops(evsi_compiler *c);
 

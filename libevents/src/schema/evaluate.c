@@ -120,6 +120,7 @@ static bool push(evaluation *e, const evsi_request *request, bool is_quiet, bool
                       .last_op = record->first_op + record->op_count,
                       .marks = e->mark_count,
                       .scopes = e->scope_count,
+                      .remarks = e->remark_count,
                       .findings = e->finding_count,
                       .is_quiet = is_quiet,
                       .is_in_place = request->is_in_place,
@@ -135,8 +136,11 @@ static bool push(evaluation *e, const evsi_request *request, bool is_quiet, bool
 
 /* Ends the topmost frame. What it marked counts for the frame below when both are about the same value. */
 static void pop(evaluation *e, bool *out_valid) {
-  const evsi_frame *f = &e->frames[--e->frame_count];
+  const evsi_frame *f = &e->frames[e->frame_count - 1];
   bool is_valid = !f->is_invalid;
+  if (e->collects)
+    evsi_remark_frame(e, f);
+  e->frame_count--;
   if (!is_valid || !f->is_in_place)
     e->mark_count = f->marks;
   e->scope_count = f->scopes;
@@ -160,7 +164,7 @@ static void finish_op(evaluation *e, evsi_frame *f, bool is_valid) {
 
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
   evsi_request root = {.record = e->root, .node = 0};
-  e->frame_count = e->mark_count = e->scope_count = e->finding_count = 0;
+  e->frame_count = e->mark_count = e->scope_count = e->finding_count = e->remark_count = 0;
   e->gave_up = NULL;
   e->work = e->equality.work = 0;
   push(e, &root, is_quiet, false);
@@ -177,7 +181,8 @@ bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
     if (step != EVSI_STEP_APPLY)
       finish_op(e, f, step == EVSI_STEP_VALID);
     else
-      push(e, &e->request, f->is_quiet || e->request.is_quiet, f->tracks && e->request.is_in_place);
+      push(e, &e->request, !e->collects && (f->is_quiet || e->request.is_quiet),
+           f->tracks && e->request.is_in_place);
   }
   e->no_memory |= e->equality.no_memory;
   return !e->gave_up && !e->no_memory;

@@ -18,6 +18,7 @@ typedef struct evsi_frame {
   uint32_t last_op;  /* behind the last */
   uint32_t marks;    /* how many there were when it began */
   uint32_t scopes;   /* the same */
+  uint32_t remarks;  /* the same */
   uint32_t findings; /* how many there were when the operation began */
   uint32_t cursor;   /* of the operation: where it is among what it goes through */
   uint32_t count;    /* of the operation: what it counts */
@@ -41,6 +42,15 @@ typedef struct evsi_finding {
   uint32_t message_size;
 } evsi_finding;
 
+/* What a schema that holds says of a value, without deciding anything: title, default, content…, x-…. */
+typedef struct evsi_remark {
+  uint32_t record;
+  uint32_t key; /* in the schema's document */
+  uint32_t node;
+  uint32_t path; /* an offset into `remark_texts` */
+  uint32_t path_size;
+} evsi_remark;
+
 typedef struct evsi_request {
   uint32_t record;
   uint32_t node;
@@ -58,9 +68,11 @@ struct evsi_validation {
   uint32_t *stamps; /* by node: when unevaluated… saw a mark of it */
   uint64_t *hashes; /* by node */
   evsi_finding *findings;
+  evsi_remark *remarks;
   evsi_regex_memory *regex;
   evsi_equality equality;
   evsi_buf texts;
+  evsi_buf remark_texts;
   evsi_request request; /* of the step that gave EVSI_STEP_APPLY */
   const char *gave_up;  /* why there is no verdict */
   uint64_t work;
@@ -72,8 +84,10 @@ struct evsi_validation {
   uint32_t scope_count, scope_capacity;
   uint32_t stamp_capacity, hash_capacity;
   uint32_t finding_count, finding_capacity;
+  uint32_t remark_count, remark_capacity;
   bool has_hashes;
-  bool is_cut; /* there were more findings */
+  bool collects; /* remarks; then no schema is applied quietly, and findings mean nothing */
+  bool is_cut;   /* there were more findings or remarks */
   bool no_memory;
 };
 typedef struct evsi_validation evaluation;
@@ -97,6 +111,8 @@ evsi_step evsi_give_up(evaluation *e, const char *why);
 evsi_step evsi_short_of_memory(evaluation *e);
 /* The node was looked at. False when memory is short. */
 bool evsi_mark(evaluation *e, const evsi_frame *f, uint32_t node);
+/* Notes the remarks of a frame that holds, and forgets those of one that does not. */
+void evsi_remark_frame(evaluation *e, const evsi_frame *f);
 /* Forgets the findings since the operation began. */
 void evsi_forget(evaluation *e, const evsi_frame *f);
 /* Holds a string or key against one of the schema's expressions. False: no verdict, the evaluation ends. */

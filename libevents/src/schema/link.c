@@ -29,7 +29,7 @@ static uint32_t first_not_below(const evsi_schema *s, evs_bytes name) {
   return low;
 }
 
-bool evsi_link_dynamics(evsi_compiler *c) {
+void evsi_link_dynamics(const evsi_compiler *c) {
   evsi_schema *s = c->schema;
   if (s->dynamic_count)
     qsort(s->dynamics, s->dynamic_count, sizeof *s->dynamics, compare_dynamics);
@@ -47,7 +47,6 @@ bool evsi_link_dynamics(evsi_compiler *c) {
         op->entries++;
     }
   }
-  return true;
 }
 
 enum { UNSEEN, ON_THE_WAY, DONE };

@@ -103,6 +103,8 @@ struct evsi_schema {
   uint32_t dynamic_count, dynamic_capacity;
 };
 
+/* The keyword of that name, if it is one in this resource; else EVSI_KEYWORD_COUNT. */
+evsi_keyword evsi_keyword_find(evs_bytes name, const evsi_resource *resource);
 /* By keyword; EVSI_KEY_FALSE has the name "". */
 const char *evsi_keyword_text(uint8_t keyword);
 

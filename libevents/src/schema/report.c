@@ -16,6 +16,11 @@ static void add_way(const evaluation *e, const evsi_frame *below, const evsi_fra
     evsi_document_pointer(&e->schema->documents[from->document].tree, from->node, to->node, out);
 }
 
+static void add_path(const evaluation *e, evsi_buf *out) {
+  for (uint32_t i = 1; i < e->frame_count; i++)
+    add_way(e, &e->frames[i - 1], &e->frames[i], out);
+}
+
 static void add_keyword(const evsi_op *op, evsi_buf *out) {
   if (op->keyword != EVSI_KEY_FALSE)
     evsi_buf_addf(out, "/%s", evsi_keyword_text(op->keyword));
@@ -38,8 +43,7 @@ evsi_step evsi_refuse(evaluation *e, const evsi_frame *f, const char *format, ..
   evsi_finding *finding = &e->findings[e->finding_count++];
   *finding =
       (evsi_finding){.record = f->record, .op = f->op, .node = f->node, .path = (uint32_t)e->texts.size};
-  for (uint32_t i = 1; i < e->frame_count; i++)
-    add_way(e, &e->frames[i - 1], &e->frames[i], &e->texts);
+  add_path(e, &e->texts);
   add_keyword(&e->schema->ops[f->op], &e->texts);
   finding->path_size = (uint32_t)(e->texts.size - finding->path);
   finding->message = (uint32_t)e->texts.size;
@@ -53,6 +57,47 @@ void evsi_forget(evaluation *e, const evsi_frame *f) {
     return;
   e->texts.size = e->findings[f->findings].path;
   e->finding_count = f->findings;
+}
+
+/* Keywords that decide something are no remarks; unknown ones are. */
+static bool is_remark(evsi_keyword keyword) {
+  return keyword >= EVSI_KEY_TITLE || keyword == EVSI_KEY_FORMAT;
+}
+
+static void remark(evaluation *e, const evsi_frame *f, uint32_t key) {
+  if (e->remark_count == e->findings_max) {
+    e->is_cut = true;
+    return;
+  }
+  if (!evsi_grow(e->remarks, e->remark_capacity, (uint64_t)e->remark_count + 1)) {
+    e->no_memory = true;
+    return;
+  }
+  evsi_remark *r = &e->remarks[e->remark_count++];
+  *r =
+      (evsi_remark){.record = f->record, .key = key, .node = f->node, .path = (uint32_t)e->remark_texts.size};
+  add_path(e, &e->remark_texts);
+  evsi_pointer_token(&e->remark_texts, evsi_node_bytes(evsi_tree(e, f), key));
+  r->path_size = (uint32_t)(e->remark_texts.size - r->path);
+  e->no_memory |= e->remark_texts.failed;
+}
+
+void evsi_remark_frame(evaluation *e, const evsi_frame *f) {
+  const evsi_document *doc = evsi_tree(e, f);
+  const evsi_schema_record *record = &e->schema->records[f->record];
+  const evsi_resource *resource = &e->schema->resources[record->resource];
+  if (f->is_invalid && e->remark_count > f->remarks) {
+    e->remark_texts.size = e->remarks[f->remarks].path;
+    e->remark_count = f->remarks;
+  }
+  bool is_only_reference = resource->draft == EVSI_DRAFT_07 && record->op_count == 1 &&
+                           e->schema->ops[record->first_op].keyword == EVSI_KEY_REF;
+  if (f->is_invalid || is_only_reference || doc->nodes[record->node].kind != EVSI_NODE_OBJECT)
+    return;
+  for (uint32_t key = evsi_node_first(record->node); key < doc->nodes[record->node].end;
+       key = evsi_node_next(doc, key + 1))
+    if (is_remark(evsi_keyword_find(evsi_node_bytes(doc, key), resource)))
+      remark(e, f, key);
 }
 
 static void add_string(evsi_buf *out, const char *name, const char *data, size_t size) {
@@ -94,31 +139,54 @@ static void add_own(const evaluation *e, const evsi_finding *f, evsi_buf *out) {
   add_string(out, "message", e->texts.data + f->message, f->message_size);
 }
 
-static void add_basic(const evaluation *e, const evsi_finding *f, evsi_buf *out) {
-  const evsi_schema_record *record = &e->schema->records[f->record];
+/* The URI of a place in a schema. */
+static void add_absolute(const evaluation *e, uint32_t of, uint32_t node, evsi_buf *out) {
+  const evsi_schema_record *record = &e->schema->records[of];
   const evsi_resource *resource = &e->schema->resources[record->resource];
-  evsi_buf absolute = {0};
-  evsi_buf_addf(&absolute, "%s#", resource->uri);
-  evsi_document_pointer(&e->schema->documents[record->document].tree, resource->node, record->node,
-                        &absolute);
-  add_keyword(&e->schema->ops[f->op], &absolute);
-  out->failed |= absolute.failed;
+  evsi_buf uri = {0};
+  evsi_buf_addf(&uri, "%s#", resource->uri);
+  evsi_document_pointer(&e->schema->documents[record->document].tree, resource->node, node, &uri);
+  out->failed |= uri.failed;
+  add_string(out, "absoluteKeywordLocation", uri.data, uri.size);
+  evsi_buf_free(&uri);
+}
+
+static void add_basic(const evaluation *e, const evsi_finding *f, evsi_buf *out) {
   add_string(out, "keywordLocation", e->texts.data + f->path, f->path_size);
   evsi_buf_add_text(out, ",");
-  add_string(out, "absoluteKeywordLocation", absolute.data, absolute.size);
+  add_absolute(e, f->record, e->schema->ops[f->op].value, out);
   evsi_buf_add_text(out, ",");
   add_string(out, "error", e->texts.data + f->message, f->message_size);
-  evsi_buf_free(&absolute);
+}
+
+static void add_instance(const evaluation *e, const char *name, uint32_t node, evsi_buf *out) {
+  evsi_buf pointer = {0};
+  evsi_document_pointer(&e->document, 0, node, &pointer);
+  out->failed |= pointer.failed;
+  add_string(out, name, pointer.data, pointer.size);
+  evsi_buf_free(&pointer);
+}
+
+static void add_remark(const evaluation *e, const evsi_remark *r, evsi_buf *out) {
+  const evsi_node *value = &evsi_schema_tree(e->schema, r->record)->nodes[r->key + 1];
+  evsi_buf_add_text(out, "{");
+  add_instance(e, "instanceLocation", r->node, out);
+  evsi_buf_add_text(out, ",");
+  add_string(out, "keywordLocation", e->remark_texts.data + r->path, r->path_size);
+  evsi_buf_add_text(out, ",");
+  add_absolute(e, r->record, r->key + 1, out);
+  evsi_buf_add_text(out, ",\"annotation\":");
+  if (value->kind == EVSI_NODE_STRING)
+    evsi_buf_add_json(out, value->text, value->size);
+  else
+    evsi_buf_add(out, value->text, value->size);
+  evsi_buf_add_text(out, "}");
 }
 
 static void add_finding(const evaluation *e, const evsi_finding *f, evsi_report_form form, evsi_buf *out) {
-  evsi_buf pointer = {0};
-  evsi_document_pointer(&e->document, 0, f->node, &pointer);
-  out->failed |= pointer.failed;
   evsi_buf_add_text(out, "{");
-  add_string(out, form == EVSI_REPORT_OWN ? "instancePath" : "instanceLocation", pointer.data, pointer.size);
+  add_instance(e, form == EVSI_REPORT_OWN ? "instancePath" : "instanceLocation", f->node, out);
   evsi_buf_add_text(out, ",");
-  evsi_buf_free(&pointer);
   if (form == EVSI_REPORT_OWN)
     add_own(e, f, out);
   else
@@ -126,17 +194,31 @@ static void add_finding(const evaluation *e, const evsi_finding *f, evsi_report_
   evsi_buf_add_text(out, "}");
 }
 
+static void add_findings(const evaluation *e, evsi_report_form form, evsi_buf *out) {
+  evsi_buf_add_text(out, ",\"errors\":[");
+  for (uint32_t i = 0; i < e->finding_count; i++) {
+    evsi_buf_add_text(out, i ? "," : "");
+    add_finding(e, &e->findings[i], form, out);
+  }
+  evsi_buf_add_text(out, "]");
+}
+
+static void add_remarks(const evaluation *e, evsi_buf *out) {
+  evsi_buf_add_text(out, ",\"annotations\":[");
+  for (uint32_t i = 0; i < e->remark_count; i++) {
+    evsi_buf_add_text(out, i ? "," : "");
+    add_remark(e, &e->remarks[i], out);
+  }
+  evsi_buf_add_text(out, "]");
+}
+
 char *evsi_report_text(const evsi_validation *v, bool is_valid, evsi_report_form form) {
   evsi_buf out = {0};
   evsi_buf_addf(&out, "{\"valid\":%s", is_valid ? "true" : "false");
-  if (!is_valid || form == EVSI_REPORT_OWN) {
-    evsi_buf_add_text(&out, ",\"errors\":[");
-    for (uint32_t i = 0; i < v->finding_count; i++) {
-      evsi_buf_add_text(&out, i ? "," : "");
-      add_finding(v, &v->findings[i], form, &out);
-    }
-    evsi_buf_add_text(&out, "]");
-  }
+  if (form == EVSI_REPORT_BASIC && is_valid)
+    add_remarks(v, &out);
+  else
+    add_findings(v, form, &out);
   if (form == EVSI_REPORT_OWN)
     evsi_buf_addf(&out, ",\"more\":%s", v->is_cut ? "true" : "false");
   evsi_buf_add_text(&out, "}");

@@ -47,10 +47,12 @@ evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *vali
 typedef enum evsi_report_form {
   EVSI_REPORT_OWN, /* {valid, errors: [{instancePath, schemaPath, keyword, expected, actual, message}], more}
                     */
-  EVSI_REPORT_BASIC, /* the standard's: {valid, errors: [{keywordLocation, absoluteKeywordLocation, …}]} */
+  EVSI_REPORT_BASIC, /* the standard's: {valid, errors or annotations: [{instanceLocation, keywordLocation,
+                        …}]} */
 } evsi_report_form;
 
-/* Why the text of the last validation is not valid, at most `limit` errors; freed with evsi_free(). */
+/* Why the text of the last validation is not valid, or (basic) what the schema remarks on its values; at most
+ * `limit` of each, freed with evsi_free(). */
 evs_status evsi_schema_report(const evsi_schema *schema, evsi_validation *validation, evsi_report_form form,
                               uint32_t limit, char **out_json, evs_error **out_error);
 

@@ -16,12 +16,14 @@ static void drop_memory(evsi_validation *v) {
   evsi_equality_free(&v->equality);
   evsi_regex_memory_free(v->regex);
   evsi_buf_free(&v->texts);
+  evsi_buf_free(&v->remark_texts);
   evsi_free(v->frames);
   evsi_free(v->marks);
   evsi_free(v->scopes);
   evsi_free(v->stamps);
   evsi_free(v->hashes);
   evsi_free(v->findings);
+  evsi_free(v->remarks);
   *v = (evsi_validation){.schema = NULL};
 }
 
@@ -66,9 +68,16 @@ evs_status evsi_schema_report(const evsi_schema *schema, evsi_validation *v, evs
   if (v->schema != schema)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "nothing was validated by this schema before");
   v->findings_max = limit;
-  v->is_cut = false;
+  v->is_cut = v->collects = false;
   evsi_buf_clear(&v->texts);
-  if (!evsi_evaluate(v, false, &valid))
+  evsi_buf_clear(&v->remark_texts);
+  bool is_known = evsi_evaluate(v, false, &valid);
+  if (is_known && valid && form == EVSI_REPORT_BASIC) {
+    v->collects = true;
+    is_known = evsi_evaluate(v, false, &valid);
+    v->collects = false;
+  }
+  if (!is_known)
     return no_verdict(v, out_error);
   *out_json = evsi_report_text(v, valid, form);
   return *out_json ? EVS_OK : evsi_error_nomem(out_error);

@@ -422,6 +422,20 @@ static void what_is_called_compatible_loses_no_value(void **state) {
   assert_true(compatible > pairs / 10 && compatible < pairs);
 }
 
+static void a_schema_may_always_take_its_own_place(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < 500; i++) {
+    evsi_buf text = {0};
+    char *report;
+    seed = i;
+    add_schema(&text, 2);
+    if (!is_allowed(text.data, text.data, EVSI_COMPAT_FULL, EVSI_COMPAT_STRICT, &report))
+      fail_msg("%s: %s", text.data, report);
+    evsi_free(report);
+    evsi_buf_free(&text);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(changes_get_the_verdict_of_the_table),
@@ -429,6 +443,7 @@ int main(void) {
       cmocka_unit_test(full_needs_both_and_none_needs_nothing),
       cmocka_unit_test(a_reason_names_the_place_the_keyword_and_why),
       cmocka_unit_test(only_transitive_modes_look_at_all_earlier_schemas),
+      cmocka_unit_test(a_schema_may_always_take_its_own_place),
       cmocka_unit_test(what_is_called_compatible_loses_no_value),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,16 +5,19 @@
 
 #include "schema/compat.h"
 
-static const char schema_text[] = "{\"$id\":\"http://x/"
-                                  "s\",\"$dynamicAnchor\":\"n\",\"type\":\"object\",\"required\":[\"a\","
-                                  "\"b\"],\"unevaluatedProperties\":false,"
-                                  "\"properties\":{\"a\":{\"pattern\":\"^a+$\",\"format\":\"uri\"},\"b\":{\"$"
-                                  "ref\":\"#/$defs/list\"},\"c\":{\"$dynamicRef\":\"#n\"}},"
-                                  "\"patternProperties\":{\"^x-\":{\"multipleOf\":0.5}},"
-                                  "\"$defs\":{\"list\":{\"uniqueItems\":true,\"items\":{\"const\":{\"k\":[1]}"
-                                  "},\"contains\":{\"maximum\":7}}}}";
+static const char schema_text[] =
+    "{\"$id\":\"http://x/"
+    "s\",\"$dynamicAnchor\":\"n\",\"type\":\"object\",\"required\":[\"a\","
+    "\"b\"],\"unevaluatedProperties\":false,"
+    "\"properties\":{\"a\":{\"pattern\":\"^a+$\",\"format\":\"uri-reference\",\"title\":\"t\"},\"b\":{\"$"
+    "ref\":\"#/$defs/list\"},\"c\":{\"$dynamicRef\":\"#n\"}},"
+    "\"patternProperties\":{\"^x-\":{\"multipleOf\":0.5}},"
+    "\"$defs\":{\"list\":{\"uniqueItems\":true,\"items\":{\"const\":{\"k\":[1]}"
+    "},\"contains\":{\"maximum\":7,\"default\":1}}}}";
 static const char body[] =
     "{\"a\":\"b\\u0061\",\"b\":[{\"k\":[1]},{\"k\":[1]},0,1,2,3,4,5],\"c\":{},\"x-1\":1.25,\"z\":0}";
+
+static const char valid_body[] = "{\"a\":\"aa\",\"b\":[{\"k\":[1]}]}";
 
 static long allowed; /* allocations until one fails */
 
@@ -40,8 +43,16 @@ static evs_status whole_way(void) {
     status = evsi_schema_validate(schema, validation, evsi_text(body), &valid, NULL);
   if (status == EVS_OK)
     status = evsi_schema_report(schema, validation, EVSI_REPORT_OWN, 10, &report, NULL);
-  if (status == EVS_OK)
+  if (status == EVS_OK) {
     assert_false(valid);
+    evsi_free(report);
+    report = NULL;
+    status = evsi_schema_validate(schema, validation, evsi_text(valid_body), &valid, NULL);
+  }
+  if (status == EVS_OK)
+    status = evsi_schema_report(schema, validation, EVSI_REPORT_BASIC, 10, &report, NULL);
+  if (status == EVS_OK)
+    assert_true(valid);
   evsi_free(report);
   evsi_validation_free(validation);
   evsi_schema_free(schema);

@@ -36,7 +36,25 @@ static void a_valid_text_has_no_errors(void **state) {
   assert_string_equal(report, "{\"valid\":true,\"errors\":[],\"more\":false}");
   evsi_free(report);
   report = report_of("true", "1", EVSI_REPORT_BASIC, 10);
-  assert_string_equal(report, "{\"valid\":true}");
+  assert_string_equal(report, "{\"valid\":true,\"annotations\":[]}");
+  evsi_free(report);
+}
+
+static void remarks_on_values_are_told_where_the_schema_holds(void **state) {
+  (void)state;
+  const char *schema =
+      "{\"$id\":\"http://x/s\",\"title\":\"an order\",\"properties\":{\"a\":{\"contentEncoding\":\"base64\","
+      "\"contentMediaType\":\"image/png\",\"x-owner\":{\"team\":1}}},"
+      "\"anyOf\":[{\"title\":\"no\",\"type\":\"null\"},{\"if\":{\"description\":\"yes\"}}]}";
+  char *report = report_of(schema, "{\"a\":\"iVBO\"}", EVSI_REPORT_BASIC, 10);
+  expect_in(
+      report,
+      "{\"instanceLocation\":\"/a\",\"keywordLocation\":\"/properties/a/contentEncoding\","
+      "\"absoluteKeywordLocation\":\"http://x/s#/properties/a/contentEncoding\",\"annotation\":\"base64\"}");
+  expect_in(report, "\"annotation\":{\"team\":1}");
+  expect_in(report, "\"annotation\":\"an order\"");
+  expect_in(report, "\"keywordLocation\":\"/anyOf/1/if/description\"");
+  assert_null(strstr(report, "\"no\""));
   evsi_free(report);
 }
 
@@ -114,6 +132,7 @@ int main(void) {
       cmocka_unit_test(an_error_has_both_paths_the_keyword_and_both_values),
       cmocka_unit_test(the_schemas_path_goes_through_references),
       cmocka_unit_test(a_valid_text_has_no_errors),
+      cmocka_unit_test(remarks_on_values_are_told_where_the_schema_holds),
       cmocka_unit_test(every_error_is_told_and_not_only_the_first),
       cmocka_unit_test(the_errors_of_branches_are_told_only_when_none_holds),
       cmocka_unit_test(at_most_as_many_errors_as_asked_for_are_told),
