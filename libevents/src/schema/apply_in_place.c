@@ -12,7 +12,7 @@ evsi_step evsi_step_ref(evaluation *e, evsi_frame *f, const evsi_op *op) {
  * resort. */
 static uint32_t dynamic_target(evaluation *e, const evsi_op *op) {
   for (uint32_t i = 0; op->entries && i < e->scope_count; i++) {
-    e->work++;
+    e->work += op->entries;
     for (uint32_t k = op->table; k < op->table + op->entries; k++)
       if (e->schema->dynamics[k].resource == e->scopes[i])
         return e->schema->dynamics[k].schema;

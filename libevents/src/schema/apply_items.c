@@ -88,7 +88,11 @@ bool evsi_stamp_marks(evaluation *e, evsi_frame *f) {
     return false;
   }
   memset(e->stamps + before, 0, (e->stamp_capacity - before) * sizeof *e->stamps);
-  f->count = ++e->stamp;
+  if (++e->stamp == 0) { /* after four thousand millions they begin anew */
+    memset(e->stamps, 0, e->stamp_capacity * sizeof *e->stamps);
+    e->stamp = 1;
+  }
+  f->count = e->stamp;
   for (uint32_t i = f->marks; i < e->mark_count; i++)
     e->stamps[e->marks[i]] = f->count;
   e->work += e->mark_count - f->marks;

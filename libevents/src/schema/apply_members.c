@@ -22,8 +22,9 @@ static evsi_step apply_to_member(evaluation *e, const evsi_frame *f, uint32_t ke
 }
 
 /* The key at the cursor, which moves to the next. */
-static uint32_t take_key(const evaluation *e, evsi_frame *f) {
+static uint32_t take_key(evaluation *e, evsi_frame *f) {
   uint32_t key = f->cursor;
+  e->work++;
   f->cursor = evsi_node_next(&e->document, key + 1);
   return key;
 }

@@ -119,8 +119,10 @@ static bool sorted_are_unique(evaluation *e, const hashed *items, uint32_t count
     for (uint32_t k = i + 1; k < count && items[k].hash == items[i].hash; k++) {
       if (evsi_equal(&e->equality, &e->document, items[i].node, &e->document, items[k].node))
         return false;
-      if (e->work + e->equality.work > e->work_max)
+      if (e->work + e->equality.work > e->work_max) {
+        evsi_give_up(e, "too much work to tell many items apart");
         return false;
+      }
     }
   }
   return true;

@@ -7,8 +7,12 @@ evsi_step evsi_step_false(evaluation *e, evsi_frame *f, const evsi_op *op) {
   return evsi_refuse(e, f, "nothing is allowed here");
 }
 
-static evsi_decimal number_of(const evaluation *e, const evsi_frame *f) {
-  return evsi_decimal_parse(evsi_node_bytes(&e->document, f->node));
+enum { BYTES_PER_STEP = 64 };
+
+static evsi_decimal number_of(evaluation *e, const evsi_frame *f) {
+  evs_bytes text = evsi_node_bytes(&e->document, f->node);
+  e->work += text.size / BYTES_PER_STEP;
+  return evsi_decimal_parse(text);
 }
 
 evsi_step evsi_step_type(evaluation *e, evsi_frame *f, const evsi_op *op) {
@@ -44,7 +48,7 @@ evsi_step evsi_step_enum(evaluation *e, evsi_frame *f, const evsi_op *op) {
 
 /* Below 0, 0 or above 0 as the value is less than, equal to or more than the limit. *out_applies: is it a
  * number? */
-static int against_limit(const evaluation *e, const evsi_frame *f, const evsi_op *op, bool *out_applies) {
+static int against_limit(evaluation *e, const evsi_frame *f, const evsi_op *op, bool *out_applies) {
   *out_applies = evsi_value(e, f)->kind == EVSI_NODE_NUMBER;
   if (!*out_applies)
     return 0;
@@ -80,14 +84,16 @@ evsi_step evsi_step_multiple_of(evaluation *e, evsi_frame *f, const evsi_op *op)
   if (evsi_value(e, f)->kind != EVSI_NODE_NUMBER)
     return EVSI_STEP_VALID;
   evsi_decimal number = number_of(e, f);
+  e->work += number.is_small ? 0 : number.count; /* each digit is divided */
   return evsi_decimal_is_multiple(&number, &e->schema->divisors[op->table])
              ? EVSI_STEP_VALID
              : evsi_refuse(e, f, "is no multiple");
 }
 
 /* Code points, not bytes. */
-static uint64_t length_of(const evsi_node *string) {
+static uint64_t length_of(evaluation *e, const evsi_node *string) {
   uint64_t length = 0;
+  e->work += string->size / BYTES_PER_STEP;
   for (uint32_t i = 0; i < string->size; i++)
     length += (string->text[i] & 0xC0) != 0x80;
   return length;
@@ -95,16 +101,16 @@ static uint64_t length_of(const evsi_node *string) {
 
 evsi_step evsi_step_max_length(evaluation *e, evsi_frame *f, const evsi_op *op) {
   const evsi_node *value = evsi_value(e, f);
-  if (value->kind != EVSI_NODE_STRING || value->size <= op->count || length_of(value) <= op->count)
+  if (value->kind != EVSI_NODE_STRING || value->size <= op->count || length_of(e, value) <= op->count)
     return EVSI_STEP_VALID;
-  return evsi_refuse(e, f, "is too long: %llu characters", (unsigned long long)length_of(value));
+  return evsi_refuse(e, f, "is too long: %llu characters", (unsigned long long)length_of(e, value));
 }
 
 evsi_step evsi_step_min_length(evaluation *e, evsi_frame *f, const evsi_op *op) {
   const evsi_node *value = evsi_value(e, f);
-  if (value->kind != EVSI_NODE_STRING || length_of(value) >= op->count)
+  if (value->kind != EVSI_NODE_STRING || length_of(e, value) >= op->count)
     return EVSI_STEP_VALID;
-  return evsi_refuse(e, f, "is too short: %llu characters", (unsigned long long)length_of(value));
+  return evsi_refuse(e, f, "is too short: %llu characters", (unsigned long long)length_of(e, value));
 }
 
 evsi_step evsi_step_pattern(evaluation *e, evsi_frame *f, const evsi_op *op) {

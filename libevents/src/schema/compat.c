@@ -65,8 +65,8 @@ static verdict compare(evsi_comparison *c, const evsi_schema *narrow, const evsi
   evsi_set_add(c, &all, 0);
   verdict v = evsi_subset(c, &all, 0);
   if (c->is_uncertain)
-    v = evsi_worse(
-        v, evsi_reason(c, EVSI_COMPAT_UNKNOWN, NULL, "a regular expression needs too much work for a name"));
+    v = evsi_worse(v, evsi_reason(c, EVSI_COMPAT_UNKNOWN, NULL,
+                                  "too much work to hold names against regular expressions"));
   return v;
 }
 

@@ -11,7 +11,7 @@
 enum {
   EVSI_SET_RECORDS_MAX = 24,
   EVSI_COMPAT_DEPTH_MAX = 40, /* of schemas within schemas: bounds the recursion */
-  EVSI_COMPAT_WORK_MAX = 200000,
+  EVSI_COMPAT_WORK_MAX = 1000000,
   EVSI_TYPES_ALL = 63,
 };
 
@@ -63,7 +63,7 @@ uint64_t evsi_set_prefix(const evsi_comparison *c,
                          const evsi_set *set); /* items with a schema of their own */
 /* Do only these records decide which members and items were looked at? */
 bool evsi_set_decides_alone(const evsi_comparison *c, const evsi_set *set);
-bool evsi_set_requires(const evsi_comparison *c, const evsi_set *set, evs_bytes name);
+bool evsi_set_requires(evsi_comparison *c, const evsi_set *set, evs_bytes name);
 /* Is the member one of properties or patternProperties of that record? Adds their schemas to `out`, if given
  * (then `schema` is the narrower side). */
 bool evsi_compat_names(evsi_comparison *c, const evsi_schema *schema, uint32_t record, evs_bytes name,

@@ -25,6 +25,8 @@ static verdict required_follows(evsi_comparison *c, const evsi_set *set, const e
   for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end;
        at = evsi_node_next(doc, at)) {
     evs_bytes name = evsi_node_bytes(doc, at);
+    if (c->work > EVSI_COMPAT_WORK_MAX)
+      return evsi_reason(c, EVSI_COMPAT_UNKNOWN, op, "too many members are required");
     if (evsi_set_requires(c, set, name) || has_default(c, wide, name))
       continue;
     v = evsi_worse(v, evsi_reason(c, EVSI_COMPAT_NO, op, "%.*s is required, and was not",

@@ -87,6 +87,10 @@ bool evsi_set_decides_alone(const evsi_comparison *c, const evsi_set *set) {
 }
 
 bool evsi_compat_matches(evsi_comparison *c, const evsi_schema *schema, uint32_t regex, evs_bytes name) {
+  if (++c->work > EVSI_COMPAT_WORK_MAX) {
+    c->is_uncertain = true;
+    return false;
+  }
   evsi_regex_verdict found = evsi_regex_match(schema->regexes[regex], &c->validation->regex, name);
   c->no_memory |= found == EVSI_REGEX_SHORT_OF_MEMORY;
   c->is_uncertain |= found == EVSI_REGEX_GAVE_UP;
@@ -220,12 +224,13 @@ void evsi_set_of_item(const evsi_comparison *c, const evsi_set *set, uint64_t in
   }
 }
 
-bool evsi_set_requires(const evsi_comparison *c, const evsi_set *set, evs_bytes name) {
+bool evsi_set_requires(evsi_comparison *c, const evsi_set *set, evs_bytes name) {
   uint64_t cursor = 0;
   uint32_t record;
   const evsi_op *op;
   while ((op = evsi_set_next(c, set, EVSI_KEY_REQUIRED, &cursor, &record))) {
     const evsi_document *doc = evsi_schema_tree(c->narrow, record);
+    c->work += doc->nodes[op->value].count / 8;
     for (uint32_t at = evsi_node_first(op->value); at < doc->nodes[op->value].end;
          at = evsi_node_next(doc, at))
       if (evsi_bytes_equal(evsi_node_bytes(doc, at), name))

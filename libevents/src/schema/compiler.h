@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "schema/program.h"
 
-enum { EVSI_SCHEMA_PROBLEMS_MAX = 100, EVSI_SCHEMA_DOCUMENTS_MAX = 1000 };
+enum { EVSI_SCHEMA_PROBLEMS_MAX = 100, EVSI_SCHEMA_DOCUMENTS_MAX = 1000, EVSI_SCHEMA_WORK_MAX = 50000000 };
 
 /* What a URI names: a resource, or with "#name" an anchor. */
 typedef struct evsi_location {
@@ -27,6 +27,7 @@ typedef struct evsi_compiler {
   uint32_t compiled;
   evsi_buf problems; /* items of a JSON array */
   uint32_t problem_count;
+  uint64_t work;      /* of following references */
   evs_error *refusal; /* of a document that is no JSON */
   bool no_memory;
 } evsi_compiler;

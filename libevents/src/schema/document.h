@@ -80,8 +80,9 @@ bool evsi_node_is(const evsi_document *doc, uint32_t node, const char *string);
 /* Appends the JSON pointer that leads from a node to one inside of it; a key's is that of its value. */
 void evsi_document_pointer(const evsi_document *doc, uint32_t from, uint32_t node, evsi_buf *out);
 /* Follows a JSON pointer (without percent escapes) from *node on. False when nothing is there, and when
- * memory for `scratch` is short. */
-bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes pointer, evsi_buf *scratch);
+ * memory for `scratch` is short. Adds to *work how many nodes it went over. */
+bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes pointer, evsi_buf *scratch,
+                           uint64_t *work);
 /* Appends a reference token of a JSON pointer. */
 void evsi_pointer_token(evsi_buf *out, evs_bytes token);
 

@@ -61,8 +61,7 @@ bool evsi_is_ipv6(evs_bytes text) {
   return left >= 0 && right >= 0 && left + right <= 7;
 }
 
-/* Labels of letters, digits and inner hyphens. A label of the form xn--… has to be lower ASCII like any
- * other; what it encodes is not looked at. */
+/* Labels of letters, digits and inner hyphens; what a label of the form xn--… encodes is not looked at. */
 bool evsi_is_hostname(evs_bytes text) {
   uint64_t label = 0;
   if (!text.size || text.size > 253)

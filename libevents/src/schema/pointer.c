@@ -77,7 +77,7 @@ static bool unescape_token(evs_bytes token, evsi_buf *out) {
   return !out->failed;
 }
 
-static bool enter(const evsi_document *doc, uint32_t *at, evs_bytes token) {
+static bool enter(const evsi_document *doc, uint32_t *at, evs_bytes token, uint64_t *work) {
   const evsi_node *node = &doc->nodes[*at];
   if (node->kind == EVSI_NODE_OBJECT) {
     *at = evsi_document_find(doc, *at, token);
@@ -87,13 +87,15 @@ static bool enter(const evsi_document *doc, uint32_t *at, evs_bytes token) {
   if (node->kind != EVSI_NODE_ARRAY || !parse_index(token, &index) || index >= node->count)
     return false;
   uint32_t child = evsi_node_first(*at);
+  *work += index;
   while (index--)
     child = evsi_node_next(doc, child);
   *at = child;
   return true;
 }
 
-bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes pointer, evsi_buf *scratch) {
+bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes pointer, evsi_buf *scratch,
+                           uint64_t *work) {
   uint32_t at = *node;
   if (pointer.size && pointer.data[0] != '/')
     return false;
@@ -103,7 +105,7 @@ bool evsi_document_resolve(const evsi_document *doc, uint32_t *node, evs_bytes p
     const char *slash = left ? memchr(begin, '/', left) : NULL;
     uint64_t size = slash ? (uint64_t)(slash - begin) : left;
     if (!unescape_token(evsi_bytes(begin, size), scratch) ||
-        !enter(doc, &at, evsi_bytes(scratch->data, scratch->size)))
+        !enter(doc, &at, evsi_bytes(scratch->data, scratch->size), work))
       return false;
     from += size + 1;
   }

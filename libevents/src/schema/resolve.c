@@ -51,13 +51,16 @@ static bool resolve_pointer(evsi_compiler *c, const reference *r, const evsi_loc
   const evsi_document *doc = &schema->documents[base->document].tree;
   uint32_t node = base->node;
   evsi_buf scratch = {0};
-  bool is_there = evsi_document_resolve(doc, &node, r->fragment, &scratch);
+  bool is_there =
+      c->work < EVSI_SCHEMA_WORK_MAX && evsi_document_resolve(doc, &node, r->fragment, &scratch, &c->work);
   c->no_memory |= scratch.failed;
   evsi_buf_free(&scratch);
   if (c->no_memory)
     return false;
   if (!is_there)
-    return unresolved(c, r, "refers to a place that is not there");
+    return unresolved(c, r,
+                      c->work < EVSI_SCHEMA_WORK_MAX ? "refers to a place that is not there"
+                                                     : "comes after references that take too much work");
   if (doc->nodes[node].kind != EVSI_NODE_OBJECT && doc->nodes[node].kind != EVSI_NODE_BOOLEAN)
     return unresolved(c, r, "refers to what is no schema");
   return evsi_compiler_add_record(c, base->document, node, resource_of(schema, base->document, node),

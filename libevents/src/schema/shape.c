@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 
 uint8_t evsi_type_bit(const evsi_document *doc, uint32_t node) {
-  for (uint8_t kind = EVSI_NODE_NULL; kind <= EVSI_NODE_OBJECT; kind++)
-    if (evsi_node_is(doc, node, evsi_node_kind_name(kind)))
+  for (int kind = EVSI_NODE_NULL; kind <= EVSI_NODE_OBJECT; kind++)
+    if (evsi_node_is(doc, node, evsi_node_kind_name((uint8_t)kind)))
       return (uint8_t)(1 << kind);
   return evsi_node_is(doc, node, "integer") ? EVSI_TYPE_INTEGER : 0;
 }
