@@ -5,10 +5,14 @@
 
 #include <string.h>
 
+#include "schema/punycode.h"
+
 struct evsi_format {
   const char *name;
   bool (*check)(evs_bytes text); /* NULL: the expression says all */
   const char *expression;        /* of PCRE2; NULL: the function says all */
+  bool (*prepare)(evs_bytes text,
+                  evsi_buf *out); /* what the expression is to see, instead of the text; may refuse */
 };
 
 /* RFC 3986 and RFC 3987: the latter's characters beyond ASCII are the difference. */
@@ -48,6 +52,38 @@ struct evsi_format {
   "(?:" LABEL(beyond) "(?:\\." LABEL(beyond) ")*+|\\[(?:" IPV4_OCTET "(?:\\." IPV4_OCTET                     \
                                              "){3}|IPv6:[0-9A-Fa-f:.]+)\\])\\z"
 
+/* Labels of host names by IDNA 2008 (RFC 5892), with their xn-- decoded: letters, digits and marks, what
+ * stands out of the rule, and what is allowed in some surroundings only. */
+#define NOT_ALLOWED "\\x{640}\\x{7fa}\\x{302e}\\x{302f}\\x{3031}-\\x{3035}\\x{303b}"
+#define INDIC_DIGITS "\\x{660}-\\x{669}"
+#define EXTENDED_DIGITS "\\x{6f0}-\\x{6f9}"
+#define VIRAMA                                                                                               \
+  "[\\x{94d}\\x{9cd}\\x{a4d}\\x{acd}\\x{b4d}\\x{bcd}\\x{c4d}\\x{ccd}\\x{d4d}\\x{dca}\\x{e3a}\\x{f84}\\x{"    \
+  "1039}\\x{1714}\\x{17d2}]"
+#define IDN_CHARACTER                                                                                        \
+  "(?:(?![" NOT_ALLOWED                                                                                      \
+  "])[A-Za-z0-9\\-\\p{Ll}\\p{Lo}\\p{Lm}\\p{Mn}\\p{Mc}\\p{Nd}\\x{6fd}\\x{6fe}\\x{f0b}\\x{3007}]"              \
+  "|(?<=l)\\x{b7}(?=l)|\\x{375}(?=\\p{Greek})|(?<=\\p{Hebrew})[\\x{5f3}\\x{5f4}]|\\x{30fb}"                  \
+  "|(?<=" VIRAMA ")[\\x{200c}\\x{200d}]|(?<=\\p{Arabic})\\x{200c}(?=\\p{Arabic}))"
+#define IDN_LABEL                                                                                            \
+  "(?!-|\\p{M}|[^.]{2}--)(?![^.]*-(?:\\.|\\z))(?:(?![^.]*\\x{30fb})|(?=[^.]*[\\p{sc:Hiragana}\\p{sc:"        \
+  "Katakana}\\p{sc:Han}]))"                                                                                  \
+  "(?![^.]*[" INDIC_DIGITS "][^.]*[" EXTENDED_DIGITS "])(?![^.]*[" EXTENDED_DIGITS "][^.]*[" INDIC_DIGITS    \
+  "])" IDN_CHARACTER "++"
+/* The Bidi rule (RFC 5893), for names with a letter that is written from right to left. */
+#define BIDI(classes) "(?:(?!\\.)[" classes "])"
+#define RIGHT "\\p{bc=R}\\p{bc=AL}"
+#define NEUTRAL "\\p{bc=ES}\\p{bc=CS}\\p{bc=ET}\\p{bc=ON}\\p{bc=BN}\\p{bc=NSM}"
+#define BIDI_LABEL                                                                                           \
+  "(?:(?![^.]*\\p{bc=EN}[^.]*\\p{bc=AN})(?![^.]*\\p{bc=AN}[^.]*\\p{bc=EN})(?=[" RIGHT "])" BIDI(             \
+      RIGHT "\\p{bc=AN}\\p{bc=EN}" NEUTRAL) "*(?<=[" RIGHT "\\p{bc=EN}\\p{bc=AN}])\\p{bc=NSM}*+"             \
+                                            "|(?=\\p{bc=L})" BIDI(                                           \
+                                                "\\p{bc=L}\\p{bc=EN}" NEUTRAL) "*(?<=[\\p{bc=L}\\p{bc=EN}])" \
+                                                                               "\\p{bc=NSM}*+)(?=\\.|\\z)"
+#define IDN                                                                                                  \
+  "^(?:(?!.*[" RIGHT "\\p{bc=AN}])|(?=" BIDI_LABEL "(?:\\." BIDI_LABEL ")*+\\z))" IDN_LABEL                  \
+  "(?:\\." IDN_LABEL ")*+\\z"
+
 static const evsi_format formats[] = {
     {"date-time", evsi_is_date_time, NULL},
     {"date", evsi_is_date, NULL},
@@ -55,9 +91,8 @@ static const evsi_format formats[] = {
     {"duration", evsi_is_duration, NULL},
     {"email", NULL, EMAIL("") DOMAIN("")},
     {"idn-email", NULL, EMAIL(BEYOND_CONTROLS) DOMAIN(BEYOND_ASCII)},
-    {"hostname", evsi_is_hostname, NULL},
-    {"idn-hostname", NULL,
-     "^(?!.{254})" LABEL(BEYOND_ASCII) "(?:[.\\x{3002}\\x{ff0e}\\x{ff61}]" LABEL(BEYOND_ASCII) ")*+\\z"},
+    {"hostname", evsi_is_hostname, IDN, evsi_hostname_decode},
+    {"idn-hostname", NULL, IDN, evsi_hostname_decode},
     {"ipv4", evsi_is_ipv4, NULL},
     {"ipv6", evsi_is_ipv6, NULL},
     {"uri", evsi_has_valid_ip_literal, URI("", ABSOLUTE_FORM)},
@@ -115,12 +150,24 @@ evsi_regex *evsi_format_compile(const evsi_format *format) {
   return format->expression ? evsi_regex_compile_own(format->expression) : NULL;
 }
 
+static evsi_regex_verdict match(const evsi_format *format, const evsi_regex *regex,
+                                evsi_regex_memory **memory, evs_bytes text) {
+  if (!format->prepare)
+    return evsi_regex_match(regex, memory, text);
+  evsi_buf prepared = {0};
+  evsi_regex_verdict verdict = EVSI_REGEX_NO;
+  bool is_fine = format->prepare(text, &prepared);
+  if (prepared.failed)
+    verdict = EVSI_REGEX_SHORT_OF_MEMORY;
+  else if (is_fine)
+    verdict = evsi_regex_match(regex, memory, evsi_bytes(prepared.data, prepared.size));
+  evsi_buf_free(&prepared);
+  return verdict;
+}
+
 evsi_regex_verdict evsi_format_check(const evsi_format *format, const evsi_regex *regex,
                                      evsi_regex_memory **memory, evs_bytes text) {
-  if (regex) {
-    evsi_regex_verdict verdict = evsi_regex_match(regex, memory, text);
-    if (verdict != EVSI_REGEX_YES)
-      return verdict;
-  }
-  return !format->check || format->check(text) ? EVSI_REGEX_YES : EVSI_REGEX_NO;
+  if (format->check && !format->check(text))
+    return EVSI_REGEX_NO;
+  return regex ? match(format, regex, memory, text) : EVSI_REGEX_YES;
 }
