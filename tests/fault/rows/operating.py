@@ -91,7 +91,8 @@ def retention_while_a_group_is_behind(stage: Stage) -> None:
     stage.server.kill()
     stage.server.environment = clock.env
     stage.server.again()
-    limits = {"retention": {"maxMessages": 100, "maxAge": 60_000, "maxSize": 65_536}, "retentionInterval": 200}
+    limits = {"retention": {"maxMessages": 100, "maxAge": 60_000, "maxSize": 65_536}}
+    limits |= {"retentionInterval": 200, "discoverInterval": 200}
     stage.transport |= limits
     stage.consumers()
     stage.publish(100)

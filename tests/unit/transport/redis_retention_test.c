@@ -69,6 +69,30 @@ static void acknowledged_entries_beyond_the_limit_are_trimmed(void **state) {
   host_close(host);
 }
 
+static bool is_found(void *data) {
+  (void)data;
+  return redis_number(&server, "HGET evs:retention:{t} found") > 0;
+}
+
+static void a_new_stream_waits_until_all_who_read_by_pattern_have_found_it(void **state) {
+  (void)state;
+  evs_host *host = host_with("\"retention\":{\"maxMessages\":10},\"discoverInterval\":3600000");
+  join(host, "g", "t");
+  publish_and_wait(host, "t", "a.b", 500);
+  wait_count(&host->entry_count, 500);
+  assert_int_equal(settle_all(host, 0, 500, EVS_SETTLE_ACK), 500);
+  EXPECT_SOON(is_found, NULL);
+  assert_int_equal(length(), 500);
+  assert_int_equal(redis_number(&server, "HEXISTS evs:retention:{t} at"), 0);
+  redis_number(&server, "XGROUP CREATE stream:{t} late 0"); /* this is what it waited for */
+  redis_number(&server, "HINCRBY evs:retention:{t} found %d", -3 * 3600000);
+  let_it_look();
+  assert_int_equal(length(), 500);
+  redis_number(&server, "XGROUP DESTROY stream:{t} late");
+  wait_short(110);
+  host_close(host);
+}
+
 static void what_a_live_group_has_not_acknowledged_stays(void **state) {
   (void)state;
   evs_host *host = host_with("\"retention\":{\"maxMessages\":10,\"maxAge\":1,\"maxSize\":1024}");
@@ -352,6 +376,7 @@ static void two_processes_do_the_work_of_one(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(acknowledged_entries_beyond_the_limit_are_trimmed),
+      TEST(a_new_stream_waits_until_all_who_read_by_pattern_have_found_it),
       TEST(what_a_live_group_has_not_acknowledged_stays),
       TEST(a_group_that_is_an_hour_behind_loses_nothing_by_any_limit),
       TEST(a_pending_entry_holds_what_came_after_it),

@@ -14,7 +14,9 @@ enum {
   PRUNE_AT_ONCE = 100,
   CALLS_AT_ONCE = 16, /* of all streams together */
   QUIET_LOOKS = 60,   /* so many looks pass until a stream that nothing happens to is looked at again */
-  OTHER_GROUPS_MOST = 3
+  OTHER_GROUPS_MOST = 3,
+  LOOKS_UNTIL_FOUND =
+      3 /* so often others have looked at the topics, surely, when a stream is trimmed first */
 };
 #define GROUP_LIFETIME_MS "604800000" /* 7 days */
 
@@ -97,6 +99,7 @@ uint32_t evsi_redis_retention_args(const evs_transport *transport, const evsi_re
   evsi_redis_arg_u64(args, transport->config.retention_interval_ms);
   evsi_redis_arg_u64(args, TRIM_AT_ONCE);
   evsi_redis_arg_text(args, GROUP_LIFETIME_MS);
+  evsi_redis_arg_u64(args, LOOKS_UNTIL_FOUND * (uint64_t)transport->config.discover_ms);
   evsi_redis_arg_text(args, call->limits ? call->limits : "-");
   evsi_redis_arg_text(args, transport->config.retention);
   json_array_foreach(call->groups, i, each) {

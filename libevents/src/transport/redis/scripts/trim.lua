@@ -1,11 +1,11 @@
 -- Trims a stream as far as its limits ask and its groups allow, or says why not. KEYS: stream, retention, then
 -- meta of each group. ARGV: 'trim' or 'look', least ms between two trims, most entries to remove at once, how
--- long a group lives without a member (ms), limits of the topic as this process routes it (JSON; '' none, '-' it
--- does not know), limits otherwise (JSON), then the groups. Answers {'GROUPS', name…} when there are others,
+-- long a group lives without a member (ms), how long a new stream is left whole (ms), limits of the topic as this
+-- process routes it (JSON; '' none, '-' it does not know), limits otherwise (JSON), then the groups. Answers {'GROUPS', name…} when there are others,
 -- {'WAIT'}, or {'DONE', removed, by force, 1 if more can go at once, entries beyond the limits, what holds
 -- them: '', 'nobody', 'pending' or 'unread', group, since when (ms)[, entries, bytes, limits, floor]}.
 local stream, retention = KEYS[1], KEYS[2]
-local mode, interval, most, lifetime, own, otherwise = unpack(ARGV)
+local mode, interval, most, lifetime, grace, own, otherwise = unpack(ARGV)
 most, lifetime = tonumber(most), tonumber(lifetime)
 local now = now_ms()
 
@@ -30,8 +30,8 @@ if redis.call('EXISTS', stream) == 0 then
 end
 local about = pairs_of(redis.call('XINFO', 'STREAM', stream))
 local groups, metas = {}, {}
-for i = 7, #ARGV do
-  metas[ARGV[i]] = KEYS[i - 4]
+for i = 8, #ARGV do
+  metas[ARGV[i]] = KEYS[i - 5]
 end
 local names, is_known = {'GROUPS'}, true
 for i, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -56,6 +56,21 @@ if mode == 'trim' then
 end
 local text = redis.call('HGET', retention, 'limits') or otherwise
 local limits = cjson.decode(text)
+-- Groups that read by pattern join a new stream when their members look at the topics again: what they have not
+-- joined yet they cannot hold.
+local function is_new()
+  local found = tonumber(redis.call('HGET', retention, 'found') or 0)
+  if found == 0 or found > now then
+    redis.call('HSET', retention, 'found', number(now))
+    found = now
+  end
+  return now - found < tonumber(grace)
+end
+
+if mode == 'trim' and is_new() and limits.force ~= true then
+  return {'WAIT'}
+end
+
 local function limit(name)
   return tonumber(limits[name]) -- nil where it is null
 end
