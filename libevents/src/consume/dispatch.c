@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "consume/engine.h"
 #include "event/identity.h"
 
@@ -49,7 +50,7 @@ static requeue read_requeue(const evsi_entry *entry) {
   requeue result = {false, NULL};
   if (entry->stored.requeue.size == 0)
     return result;
-  json_t *root = json_loadb(entry->stored.requeue.data, entry->stored.requeue.size, 0, NULL);
+  json_t *root = evsi_json_load(entry->stored.requeue, 0, NULL);
   const char *group = json_string_value(json_object_get(root, "group"));
   result.is_for_others = group && strcmp(group, entry->group->name) != 0;
   json_t *names = json_object_get(root, "subscriptions");

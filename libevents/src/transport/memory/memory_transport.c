@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "transport/memory/memory_bus.h"
 
 enum { DELIVER_MAX = 64, DEFAULT_MAX_QUEUE = 100000 };
@@ -23,7 +24,7 @@ static void on_timer_task(evsi_task *task) {
 static evs_status create(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
                          const char *config_json, size_t config_size, evs_transport **out_transport,
                          evs_error **out_error) {
-  json_t *config = json_loadb(config_json, config_size, 0, NULL);
+  json_t *config = evsi_json_load(evsi_bytes(config_json, config_size), 0, NULL);
   const char *bus_name = json_string_value(json_object_get(config, "name"));
   json_int_t max_queue = json_integer_value(json_object_get(config, "maxQueue"));
   evs_transport *transport = evsi_calloc(1, sizeof *transport);
@@ -109,10 +110,14 @@ static memory_member *choose(memory_group *group, const memory_event *event, mem
   return event->ordering == EVS_ORDER_NONE ? chosen : evsi_memory_order_choose(group, event, chosen);
 }
 
-/* @locks bus */
-static void take(memory_group *group, memory_member *member, uint64_t now_ms, handful *out) {
+/* @locks bus. False: memory is short, so it stays first until something else happens. */
+static bool take(memory_group *group, memory_member *member, uint64_t now_ms, handful *out) {
   memory_entry *entry = group->first;
   memory_event *event = entry->event;
+  entry->sequence = event->sequence;
+  HASH_ADD(hh, group->held, sequence, sizeof entry->sequence, entry);
+  if (!entry->hh.tbl)
+    return false;
   if (event->ordering != EVS_ORDER_NONE)
     evsi_memory_order_choose(group, event, member); /* whoever joins next finds it taken */
   group->first = entry->next;
@@ -121,8 +126,6 @@ static void take(memory_group *group, memory_member *member, uint64_t now_ms, ha
   group->waiting--;
   entry->deliveries++;
   entry->member = member->transport;
-  entry->sequence = event->sequence;
-  HASH_ADD(hh, group->held, sequence, sizeof entry->sequence, entry);
   event->holders++; /* until it was delivered */
   out->events[out->count] = event;
   /* A copy: the entry's own may change as soon as the lock is released. */
@@ -139,6 +142,7 @@ static void take(memory_group *group, memory_member *member, uint64_t now_ms, ha
   if (entry->due_ms > now_ms)
     out->entries[out->count].wait_ms = entry->due_ms - now_ms;
   out->count++;
+  return true;
 }
 
 /* @locks bus. Fills a handful for one member; false when nothing can be delivered now. */
@@ -162,8 +166,10 @@ static bool next_handful(memory_bus *bus, handful *out) {
     uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
     uint64_t now = member->transport->world.env->now_ms();
     while (group->first && out->count < DELIVER_MAX && out->count < credits &&
-           (out->count == 0 || !group->members->next))
-      take(group, member, now, out);
+           (out->count == 0 || !group->members->next) && take(group, member, now, out)) {
+    }
+    if (out->count == 0)
+      continue;
     /* The next round of this group starts with another member. */
     if (group->members->next && group->members == member) {
       group->members = member->next;
