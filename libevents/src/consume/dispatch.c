@@ -181,19 +181,20 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
   json_decref(requeued.subscriptions);
 }
 
-void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
-                          size_t count) {
+size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
+                            size_t count) {
   evsi_outgoing outgoing = {NULL, NULL};
+  size_t taken = 0;
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
   if (group)
     group->events_each = 1;
-  for (size_t i = 0; group && i < count; i++) {
-    evsi_entry *entry = evsi_entry_new(group, &entries[i]);
+  for (; group && taken < count; taken++) {
+    evsi_entry *entry = evsi_entry_new(group, &entries[taken]);
     if (!entry) {
       consume->setup.log(consume->setup.data, 3, "consume",
-                         "out of memory: an entry stays pending in the store");
-      continue;
+                         "out of memory: an entry stays pending in the store and is taken later");
+      break;
     }
     group->held += entry->events;
     group->held_bytes += entry->cost;
@@ -210,4 +211,5 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
   evsi_wake_signal(consume->setup.wake);
+  return group ? taken : count;
 }

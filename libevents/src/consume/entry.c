@@ -20,7 +20,9 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   if (!entry)
     return NULL;
   entry->bytes = evsi_alloc(size);
-  if (!entry->bytes) {
+  entry->token = entry->bytes ? evsi_slots_add(&group->consume->settlements, entry) : 0;
+  if (entry->token == 0) {
+    evsi_free(entry->bytes);
     evsi_free(entry);
     return NULL;
   }
