@@ -31,6 +31,7 @@ static uint32_t take_key(evaluation *e, evsi_frame *f) {
 
 evsi_step evsi_step_properties(evaluation *e, evsi_frame *f, const evsi_op *op) {
   evsi_step step;
+  f->names = true;
   if (!goes_on(e, f, &step))
     return step;
   while (f->cursor < evsi_value(e, f)->end) {

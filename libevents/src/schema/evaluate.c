@@ -122,9 +122,10 @@ static bool push(evaluation *e, const evsi_request *request, bool is_quiet, bool
                       .scopes = e->scope_count,
                       .remarks = e->remark_count,
                       .findings = e->finding_count,
+                      .fills = e->fill_count,
                       .is_quiet = is_quiet,
                       .is_in_place = request->is_in_place,
-                      .tracks = tracks || record->tracks};
+                      .tracks = tracks || record->tracks || e->is_closed};
   if (!evsi_grow(e->frames, e->frame_capacity, (uint64_t)e->frame_count + 1) ||
       !enter_scope(e, record->resource)) {
     evsi_short_of_memory(e);
@@ -143,6 +144,9 @@ static void pop(evaluation *e, bool *out_valid) {
   e->frame_count--;
   if (!is_valid || !f->is_in_place)
     e->mark_count = f->marks;
+  if (!is_valid)
+    e->fill_count = f->fills;
+  bool names = f->names && f->is_in_place && is_valid;
   e->scope_count = f->scopes;
   if (!e->frame_count) {
     *out_valid = is_valid;
@@ -151,6 +155,7 @@ static void pop(evaluation *e, bool *out_valid) {
   evsi_frame *below = &e->frames[e->frame_count - 1];
   below->is_resumed = true;
   below->was_valid = is_valid;
+  below->names |= names;
 }
 
 /* The frame goes on with its next operation, or, where only the verdict counts, ends. */
@@ -164,13 +169,15 @@ static void finish_op(evaluation *e, evsi_frame *f, bool is_valid) {
 
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
   evsi_request root = {.record = e->root, .node = 0};
-  e->frame_count = e->mark_count = e->scope_count = e->finding_count = e->remark_count = 0;
+  e->frame_count = e->mark_count = e->scope_count = e->finding_count = e->remark_count = e->fill_count = 0;
   e->gave_up = NULL;
   e->work = e->equality.work = 0;
   push(e, &root, is_quiet, false);
   while (e->frame_count && !e->gave_up && !e->no_memory && !e->equality.no_memory) {
     evsi_frame *f = &e->frames[e->frame_count - 1];
     if (f->op == f->last_op) {
+      if (e->is_closed && evsi_check_closed(e, f) == EVSI_STEP_INVALID)
+        f->is_invalid = true;
       pop(e, out_valid);
       continue;
     }
