@@ -158,7 +158,7 @@ static json_t *wrong_type(evsi_check *check, const evsi_key *key, const json_t *
       [EVSI_KEY_CHOICE] = "a text",    [EVSI_KEY_TEXTS] = "a list of texts",
       [EVSI_KEY_OBJECT] = "an object", [EVSI_KEY_LIST] = "a list of objects",
       [EVSI_KEY_WORDS] = "an object",  [EVSI_KEY_TRANSPORTS] = "an object",
-      [EVSI_KEY_ANY] = "anything",
+      [EVSI_KEY_ANY] = "anything",     [EVSI_KEY_SCHEMAS] = "an object",
   };
   char message[80];
   const char *name = key->flags & EVSI_KEY_SWITCH ? "true, false or an object" : names[key->kind];
@@ -289,6 +289,7 @@ json_t *evsi_value_check(evsi_check *check, const evsi_key *key, const json_t *v
   case EVSI_KEY_LIST:
   case EVSI_KEY_WORDS:
   case EVSI_KEY_TRANSPORTS:
+  case EVSI_KEY_SCHEMAS:
     return wrong_type(check, key, value);
   default:
     return one_check(check, key, value);
