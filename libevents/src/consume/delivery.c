@@ -67,6 +67,13 @@ void evsi_delivery_forget(evsi_delivery *delivery) {
   evsi_subscription_close_if_done(delivery->subscription);
 }
 
+static evs_bytes body_of(const evsi_delivery *delivery) {
+  const evsi_entry *entry = delivery->entry;
+  if (delivery->view && delivery->view->body)
+    return evsi_text(delivery->view->body);
+  return entry->envelope.content_type.size ? entry->stored.raw : entry->envelope.body;
+}
+
 static void fill(evs_message *message, const evsi_delivery *delivery) {
   const evsi_entry *entry = delivery->entry;
   const evsi_subscription *subscription = delivery->subscription;
@@ -88,7 +95,7 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
       .hash = envelope->hash,
       .content_type = envelope->content_type,
       .headers = envelope->headers,
-      .body = envelope->content_type.size ? entry->stored.raw : envelope->body,
+      .body = body_of(delivery),
       .transport = evsi_text(subscription->group->link->config->name),
       .topic = entry->stored.topic,
       .offset = entry->stored.offset,
@@ -96,6 +103,7 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
       .consumer = evsi_text(subscription->group->consumer),
       .pattern = evsi_text(subscription->pattern),
       .requeue = entry->stored.requeue,
+      .validation = evsi_text(delivery->view ? delivery->view->validation : NULL),
   };
 }
 
