@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "support/folder.h"
 #include "support/host.h"
 #include "support/until.h"
 
@@ -251,8 +252,8 @@ static void bodies_are_validated_compared_and_diffed_on_request(void **state) {
 
 static void a_folder_is_shared_by_systems(void **state) {
   (void)state;
-  char folder[] = "/tmp/evs-schemas-XXXXXX", path[96], command[96];
-  assert_non_null(mkdtemp(folder));
+  char folder[FOLDER_SIZE], path[96];
+  folder_make(folder);
   char options[128];
   snprintf(options, sizeof options, ",\"registry\":\"folder\",\"folder\":\"%s\",\"refresh\":100", folder);
   evs_system *first = host_connect(CONFIG, "strict", TYPES_1, options);
@@ -271,8 +272,7 @@ static void a_folder_is_shared_by_systems(void **state) {
   evs_string_free(json);
   host_close(first, 0);
   host_close(second, 0);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  assert_int_equal(system(command), 0);
+  folder_remove(folder);
 }
 
 static void wrong_schemas_are_told_with_the_configuration(void **state) {

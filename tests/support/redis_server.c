@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ftw.h>
 #include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/folder.h"
 #include "support/until.h"
 
 int redis_server_free_port(void) {
@@ -114,17 +114,10 @@ void redis_server_kill(redis_server *server) {
   end_process(server, SIGKILL);
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info;
-  (void)kind;
-  (void)walk;
-  return remove(path);
-}
-
 void redis_server_stop(redis_server *server) {
   redis_server_kill(server);
   if (server->folder[0])
-    nftw(server->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(server->folder);
   server->folder[0] = '\0';
 }
 

@@ -104,8 +104,8 @@ evs_status evsi_registry_commit(evsi_registry *registry, evsi_plan *plan, evs_er
 evs_status evsi_registry_compile(evsi_registry *registry, const char *type, evs_bytes text, evs_schema **out,
                                  evs_error **out_error);
 /* Holds a schema against the versions that are there: *out_json as evsi_compat_check(). */
-evs_status evsi_registry_compare(evsi_registry *registry, const evsi_registration *registration,
-                                 char **out_json, evs_error **out_error);
+evs_status evsi_registry_compare(evsi_registry *registry, const evsi_registration *in, char **out_json,
+                                 evs_error **out_error);
 
 /* False: there is no such type. */
 bool evsi_registry_rule(const evsi_registry *registry, evs_bytes type, evsi_compat_rule *out);

@@ -17,7 +17,7 @@
 #include "base/json_text.h"
 #include "event/type_name.h"
 
-enum { PATH_SIZE = 5000, FILES_MAX = 100000 };
+enum { PATH_SIZE = 5000, FILES_MAX = 100000, WHY_SIZE = 128 };
 #define NOTES "type.json"
 
 /* ---- reading ------------------------------------------------------------------------------------ */
@@ -175,10 +175,11 @@ evs_status evsi_schema_folder_read(const char *folder, uint64_t *fingerprint, ev
                                    bool *out_changed, evs_error **out_error) {
   DIR *types = opendir(folder);
   struct dirent *type;
+  char why[WHY_SIZE];
   uint64_t sum = 1;
   if (!types)
     return evsi_error(out_error, EVS_CONFIG, "/schemas/folder", "the folder %s cannot be read: %s", folder,
-                      strerror(errno));
+                      strerror_r(errno, why, sizeof why));
   while ((type = readdir(types)))
     if (is_type(type->d_name))
       sum += fingerprint_type(folder, type->d_name);
@@ -198,7 +199,9 @@ evs_status evsi_schema_folder_read(const char *folder, uint64_t *fingerprint, ev
 /* ---- writing ------------------------------------------------------------------------------------ */
 
 static evs_status refuse_write(const char *path, evs_error **out_error) {
-  return evsi_error(out_error, EVS_TRANSPORT, NULL, "%s cannot be written: %s", path, strerror(errno));
+  char why[WHY_SIZE];
+  return evsi_error(out_error, EVS_TRANSPORT, NULL, "%s cannot be written: %s", path,
+                    strerror_r(errno, why, sizeof why));
 }
 
 static bool write_all(int file, const char *text) {

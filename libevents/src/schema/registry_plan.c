@@ -250,8 +250,8 @@ static evs_status plan_new(evsi_registry *registry, const evsi_registration *in,
   return allowed ? EVS_OK : refuse(out, out_error);
 }
 
-static evs_status plan(evsi_registry *registry, const evsi_registration *in, evsi_plan *out,
-                       evs_error **out_error) {
+static evs_status make_plan(evsi_registry *registry, const evsi_registration *in, evsi_plan *out,
+                            evs_error **out_error) {
   evsi_number number;
   bool has_number = in->version.size > 0;
   evs_status status = evsi_type_fold(in->type, "", true, out->type, NULL, out_error);
@@ -273,16 +273,16 @@ static evs_status plan(evsi_registry *registry, const evsi_registration *in, evs
 evs_status evsi_registry_plan(evsi_registry *registry, const evsi_registration *registration, evsi_plan *out,
                               evs_error **out_error) {
   *out = (evsi_plan){.version = NULL};
-  evs_status status = plan(registry, registration, out, out_error);
+  evs_status status = make_plan(registry, registration, out, out_error);
   if (status != EVS_OK)
     evsi_plan_free(out);
   return status;
 }
 
-void evsi_plan_free(evsi_plan *out) {
-  evsi_version_free(out->version);
-  evsi_free(out->report);
-  *out = (evsi_plan){.version = NULL};
+void evsi_plan_free(evsi_plan *plan) {
+  evsi_version_free(plan->version);
+  evsi_free(plan->report);
+  *plan = (evsi_plan){.version = NULL};
 }
 
 evs_status evsi_registry_compare(evsi_registry *registry, const evsi_registration *in, char **out_json,
