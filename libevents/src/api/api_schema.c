@@ -54,14 +54,16 @@ static evs_status choose(const json_t *options, const char *name, const char *co
   const char *text = json_string_value(value);
   evsi_buf expected = {0};
   *out = 0;
+  for (int i = 0; text && words[i]; i++) {
+    if (strcmp(text, words[i]) != 0)
+      continue;
+    *out = i;
+    return EVS_OK;
+  }
   if (!value)
     return EVS_OK;
-  for (int i = 0; words[i]; i++) {
-    *out = i;
-    if (text && strcmp(text, words[i]) == 0)
-      return EVS_OK;
+  for (int i = 0; words[i]; i++)
     evsi_buf_addf(&expected, "%s\"%s\"", i ? " or " : "", words[i]);
-  }
   evs_status status = refuse_option(name, expected.data ? expected.data : "another word", out_error);
   evsi_buf_free(&expected);
   return status;
