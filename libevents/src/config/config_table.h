@@ -67,9 +67,8 @@ extern const evsi_section evsi_section_retry_override; /* not given: the farther
 
 /* Section of a transport type, or NULL. */
 const evsi_section *evsi_section_transport(const char *type);
-/* Transport types: "a|b"; and those that are known and not built. */
+/* Transport types: "a|b". */
 extern const char evsi_transport_types[];
-extern const char evsi_transport_types_later[];
 
 const evsi_key *evsi_section_find(const evsi_section *section, const char *name);
 /* Key at a path such as "retry/maxRetries" inside a section, or NULL. */
