@@ -94,7 +94,31 @@ static const method *find(const char *name) {
                                {"delayed.cancel", evsi_file_request_delayed_cancel, true},
                                {"retention", evsi_file_request_retention, false},
                                {"conservation", evsi_file_request_conservation, false},
-                               {"audit", evsi_file_request_audit, false}};
+                               {"dlq.list", evsi_file_request_dlq_list, false},
+                               {"dlq.get", evsi_file_request_dlq_get, false},
+                               {"dlq.groups", evsi_file_request_dlq_groups, false},
+                               {"dlq.count", evsi_file_request_dlq_count, false},
+                               {"dlq.requeue", evsi_file_request_dlq_requeue, true},
+                               {"dlq.discard", evsi_file_request_dlq_discard, true},
+                               {"dlq.restore", evsi_file_request_dlq_restore, true},
+                               {"dlq.note", evsi_file_request_dlq_note, true},
+                               {"dlq.export", evsi_file_request_dlq_export, false},
+                               {"dlq.import", evsi_file_request_dlq_import, true},
+                               {"dlq.archive", evsi_file_request_dlq_archive, false},
+                               {"audit", evsi_file_request_audit, false},
+                               {"job.list", evsi_file_request_job_list, false},
+                               {"job.create", evsi_file_request_job_create, true},
+                               {"job.write", evsi_file_request_job_write, true},
+                               {"job.beat", evsi_file_request_job_beat, true},
+                               {"job.claim", evsi_file_request_job_claim, true},
+                               {"job.forget", evsi_file_request_job_forget, true},
+                               {"job.audit", evsi_file_request_job_audit, true},
+                               {"job.bounds", evsi_file_request_job_bounds, false},
+                               {"job.enter", evsi_file_request_job_enter, true},
+                               {"job.step", evsi_file_request_job_step, true},
+                               {"job.outcomes", evsi_file_request_job_outcomes, false},
+                               {"job.left", evsi_file_request_job_left, true},
+                               {"job.gate", evsi_file_request_job_gate, true}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (strcmp(all[i].name, name) == 0)
       return &all[i];
