@@ -42,8 +42,8 @@ static const char *explain(int code, const char *message) {
   }
 }
 
-static void failed(evsi_file_db *db, int code) {
-  evsi_file_fail(db, code, explain(code, sqlite3_errmsg(db->sql)));
+void evsi_file_failed(evsi_file_db *db, int code) {
+  evsi_file_fail(db, code, explain(code, db->sql ? sqlite3_errmsg(db->sql) : "out of memory"));
 }
 
 bool evsi_file_is_transient(const evsi_file_db *db) {
@@ -63,7 +63,7 @@ static sqlite3_stmt *prepare(evsi_file_db *db, const char *sql) {
   int code = found ? sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &found->statement, NULL)
                    : SQLITE_NOMEM;
   if (code != SQLITE_OK) {
-    failed(db, code);
+    evsi_file_failed(db, code);
     evsi_free(found);
     return NULL;
   }
@@ -105,7 +105,7 @@ static sqlite3_stmt *query(evsi_file_db *db, const char *sql, const char *types,
   int code = bind(statement, types, values);
   if (code == SQLITE_OK)
     return statement;
-  failed(db, code);
+  evsi_file_failed(db, code);
   return NULL;
 }
 
@@ -131,7 +131,7 @@ bool evsi_file_next(evsi_file_db *db, sqlite3_stmt *statement) {
   if (code == SQLITE_ROW)
     return true;
   if (code != SQLITE_DONE)
-    failed(db, sqlite3_extended_errcode(db->sql));
+    evsi_file_failed(db, sqlite3_extended_errcode(db->sql));
   evsi_file_done(statement);
   return false;
 }

@@ -69,6 +69,7 @@ void evsi_file_set_full_sync(evsi_file_db *db, bool is_full);
 bool evsi_file_has_changed(evsi_file_db *db);
 /* Notes a failure that SQLite did not tell of. */
 void evsi_file_fail(evsi_file_db *db, int code, const char *why);
+void evsi_file_failed(evsi_file_db *db, int code); /* one that SQLite told of, in our words */
 
 void evsi_file_db_close(evsi_file_db *db);
 

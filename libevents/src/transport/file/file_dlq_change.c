@@ -98,14 +98,14 @@ static void note(evsi_file_request *request, const evsi_file_move *move, uint64_
                                         [EVSI_FILE_PURGE] = "dlq.purge",
                                         [EVSI_FILE_RESTORE] = "dlq.restore"};
   json_t *ids = evsi_file_given(request, "ids");
+  if (move->is_dry)
+    return;
   const evsi_file_audit_row row = {
       .action = move->is_edit ? "dlq.edit" : actions[move->kind],
       .scope = json_is_array(ids) ? evsi_file_audit_ids(ids)
                                   : json_pack("{s:O}", "filter", evsi_file_given(request, "filter")),
       .count = done,
       .result = evsi_file_audit_result(done, of)};
-  if (move->is_dry)
-    return;
   evsi_file_audit(request, &row);
   evsi_file_archive_trim(request->store);
 }

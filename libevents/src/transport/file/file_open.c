@@ -80,7 +80,7 @@ static bool make(evsi_file_db *db) {
   if (code == SQLITE_OK)
     code = sqlite3_exec(db->sql, text, NULL, NULL, NULL);
   if (code != SQLITE_OK)
-    evsi_file_fail(db, sqlite3_extended_errcode(db->sql), sqlite3_errmsg(db->sql));
+    evsi_file_failed(db, sqlite3_extended_errcode(db->sql));
   return code == SQLITE_OK;
 }
 
@@ -118,7 +118,7 @@ static bool set_up(evsi_file_db *db) {
                                 "PRAGMA journal_size_limit=67108864;";
   if (sqlite3_exec(db->sql, options, NULL, NULL, NULL) == SQLITE_OK)
     return true;
-  evsi_file_fail(db, sqlite3_extended_errcode(db->sql), sqlite3_errmsg(db->sql));
+  evsi_file_failed(db, sqlite3_extended_errcode(db->sql));
   return false;
 }
 
@@ -146,7 +146,7 @@ bool evsi_file_open(evsi_file_db *db, const char *path, bool *out_fatal) {
   int code = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                              NULL);
   if (code != SQLITE_OK)
-    evsi_file_fail(db, code, db->sql ? sqlite3_errmsg(db->sql) : "out of memory");
+    evsi_file_failed(db, code);
   bool is_open = code == SQLITE_OK && set_up(db);
   if (is_open && evsi_file_begin(db, true)) { /* looked at before anything in it is changed */
     check_format(db);
