@@ -76,49 +76,54 @@ json_t *evsi_file_json_value(sqlite3_stmt *row, int column) {
 
 /* ---- running ---------------------------------------------------------------------------------- */
 
+typedef enum { READS, WRITES, ALONE /* in no transaction */ } manner;
+
 typedef struct method {
   const char *name;
   void (*run)(evsi_file_request *request);
-  bool may_write;
+  manner manner;
 } method;
 
 static const method *find(const char *name) {
-  static const method all[] = {{"topics", evsi_file_request_topics, false},
-                               {"groups", evsi_file_request_groups, false},
-                               {"groups.pause", evsi_file_request_pause, true},
-                               {"groups.resume", evsi_file_request_resume, true},
-                               {"fleet", evsi_file_request_fleet, false},
-                               {"doctor", evsi_file_request_doctor, false},
-                               {"tail", evsi_file_request_tail, false},
-                               {"delayed", evsi_file_request_delayed, false},
-                               {"delayed.cancel", evsi_file_request_delayed_cancel, true},
-                               {"retention", evsi_file_request_retention, false},
-                               {"conservation", evsi_file_request_conservation, false},
-                               {"dlq.list", evsi_file_request_dlq_list, false},
-                               {"dlq.get", evsi_file_request_dlq_get, false},
-                               {"dlq.groups", evsi_file_request_dlq_groups, false},
-                               {"dlq.count", evsi_file_request_dlq_count, false},
-                               {"dlq.requeue", evsi_file_request_dlq_requeue, true},
-                               {"dlq.discard", evsi_file_request_dlq_discard, true},
-                               {"dlq.restore", evsi_file_request_dlq_restore, true},
-                               {"dlq.note", evsi_file_request_dlq_note, true},
-                               {"dlq.export", evsi_file_request_dlq_export, false},
-                               {"dlq.import", evsi_file_request_dlq_import, true},
-                               {"dlq.archive", evsi_file_request_dlq_archive, false},
-                               {"audit", evsi_file_request_audit, false},
-                               {"job.list", evsi_file_request_job_list, false},
-                               {"job.create", evsi_file_request_job_create, true},
-                               {"job.write", evsi_file_request_job_write, true},
-                               {"job.beat", evsi_file_request_job_beat, true},
-                               {"job.claim", evsi_file_request_job_claim, true},
-                               {"job.forget", evsi_file_request_job_forget, true},
-                               {"job.audit", evsi_file_request_job_audit, true},
-                               {"job.bounds", evsi_file_request_job_bounds, false},
-                               {"job.enter", evsi_file_request_job_enter, true},
-                               {"job.step", evsi_file_request_job_step, true},
-                               {"job.outcomes", evsi_file_request_job_outcomes, false},
-                               {"job.left", evsi_file_request_job_left, true},
-                               {"job.gate", evsi_file_request_job_gate, true}};
+  static const method all[] = {{"topics", evsi_file_request_topics, READS},
+                               {"groups", evsi_file_request_groups, READS},
+                               {"groups.pause", evsi_file_request_pause, WRITES},
+                               {"groups.resume", evsi_file_request_resume, WRITES},
+                               {"fleet", evsi_file_request_fleet, READS},
+                               {"doctor", evsi_file_request_doctor, READS},
+                               {"tail", evsi_file_request_tail, READS},
+                               {"file.check", evsi_file_request_check, READS},
+                               {"file.vacuum", evsi_file_request_vacuum, ALONE},
+                               {"file.backup", evsi_file_request_backup, ALONE},
+                               {"delayed", evsi_file_request_delayed, READS},
+                               {"delayed.cancel", evsi_file_request_delayed_cancel, WRITES},
+                               {"retention", evsi_file_request_retention, READS},
+                               {"conservation", evsi_file_request_conservation, READS},
+                               {"dlq.list", evsi_file_request_dlq_list, READS},
+                               {"dlq.get", evsi_file_request_dlq_get, READS},
+                               {"dlq.groups", evsi_file_request_dlq_groups, READS},
+                               {"dlq.count", evsi_file_request_dlq_count, READS},
+                               {"dlq.requeue", evsi_file_request_dlq_requeue, WRITES},
+                               {"dlq.discard", evsi_file_request_dlq_discard, WRITES},
+                               {"dlq.restore", evsi_file_request_dlq_restore, WRITES},
+                               {"dlq.note", evsi_file_request_dlq_note, WRITES},
+                               {"dlq.export", evsi_file_request_dlq_export, READS},
+                               {"dlq.import", evsi_file_request_dlq_import, WRITES},
+                               {"dlq.archive", evsi_file_request_dlq_archive, READS},
+                               {"audit", evsi_file_request_audit, READS},
+                               {"job.list", evsi_file_request_job_list, READS},
+                               {"job.create", evsi_file_request_job_create, WRITES},
+                               {"job.write", evsi_file_request_job_write, WRITES},
+                               {"job.beat", evsi_file_request_job_beat, WRITES},
+                               {"job.claim", evsi_file_request_job_claim, WRITES},
+                               {"job.forget", evsi_file_request_job_forget, WRITES},
+                               {"job.audit", evsi_file_request_job_audit, WRITES},
+                               {"job.bounds", evsi_file_request_job_bounds, READS},
+                               {"job.enter", evsi_file_request_job_enter, WRITES},
+                               {"job.step", evsi_file_request_job_step, WRITES},
+                               {"job.outcomes", evsi_file_request_job_outcomes, READS},
+                               {"job.left", evsi_file_request_job_left, WRITES},
+                               {"job.gate", evsi_file_request_job_gate, WRITES}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (strcmp(all[i].name, name) == 0)
       return &all[i];
@@ -128,9 +133,10 @@ static const method *find(const char *name) {
 
 static void carry_out(evsi_file_request *request, const method *asked) {
   evsi_file_worker *worker = request->transport->worker;
-  if (evsi_file_begin_work(worker, asked->may_write))
+  worker->store.db.error = SQLITE_OK;
+  if (asked->manner == ALONE || evsi_file_begin_work(worker, asked->manner == WRITES))
     asked->run(request);
-  if (evsi_file_end_work(worker))
+  if (asked->manner == ALONE ? worker->store.db.error == SQLITE_OK : evsi_file_end_work(worker))
     return;
   evsi_free(request->answer); /* nothing of it is there */
   request->answer = NULL;

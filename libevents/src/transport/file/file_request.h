@@ -50,6 +50,9 @@ void evsi_file_request_topics(evsi_file_request *request); /* file_query.c */
 void evsi_file_request_groups(evsi_file_request *request);
 void evsi_file_request_tail(evsi_file_request *request);
 void evsi_file_request_doctor(evsi_file_request *request);
+void evsi_file_request_check(evsi_file_request *request); /* file_admin.c */
+void evsi_file_request_vacuum(evsi_file_request *request);
+void evsi_file_request_backup(evsi_file_request *request);
 void evsi_file_request_pause(evsi_file_request *request); /* file_pause.c */
 void evsi_file_request_resume(evsi_file_request *request);
 void evsi_file_request_fleet(evsi_file_request *request);
