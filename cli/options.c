@@ -249,7 +249,8 @@ static int verb_check(const cli_call *cli, const cli_verb *verb) {
       return output_usage(verb->name, "it has no option --%s", option_table[i].name);
   if (CLI_HAS(cli, CONFIG) + CLI_HAS(cli, REDIS) + CLI_HAS(cli, FILE) > 1)
     return output_usage(verb->name, "%s and %s both say where the store is: give one of them",
-                        CLI_HAS(cli, CONFIG) ? "--config" : "--redis", CLI_HAS(cli, FILE) ? "--file" : "--redis");
+                        CLI_HAS(cli, CONFIG) ? "--config" : "--redis",
+                        CLI_HAS(cli, FILE) ? "--file" : "--redis");
   bool config_is_stdin = CLI_HAS(cli, CONFIG) && strcmp(cli->text[CLI_OPT_CONFIG], "-") == 0;
   bool input_is_stdin = CLI_HAS(cli, LINES);
   for (int i = 0; i < cli->arg_count; i++)

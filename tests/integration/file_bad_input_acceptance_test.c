@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_bad_input_acceptance_test.c - files that are none, that may not be used, or are damaged: refused with the
- * reason, at once where waiting cannot help; and a writer that keeps everybody else waiting. */
+ * file_bad_input_acceptance_test.c - files that are none, that may not be used, or are damaged: refused with
+ * the reason, at once where waiting cannot help; and a writer that keeps everybody else waiting. */
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -89,8 +89,9 @@ static void a_folder_is_no_file(void **state) {
 
 static void a_file_of_something_else_is_left_alone(void **state) {
   (void)state;
-  static const char text[] = "This is a letter to my aunt, and it is longer than the header of any database file, so "
-                             "that nobody could think it was one that is still empty.";
+  static const char text[] =
+      "This is a letter to my aunt, and it is longer than the header of any database file, so "
+      "that nobody could think it was one that is still empty.";
   char found[sizeof text] = "";
   write_file(path, text, sizeof text);
   refused(path, "it is no file of events");
@@ -137,7 +138,8 @@ static void a_path_is_required_and_unknown_keys_are_refused(void **state) {
   (void)state;
   evs_system *system = NULL;
   evs_error *error = NULL;
-  const char *config = "{\"service\":\"s\",\"transports\":{\"main\":{\"type\":\"file\",\"synchronous\":\"of\"}}}";
+  const char *config =
+      "{\"service\":\"s\",\"transports\":{\"main\":{\"type\":\"file\",\"synchronous\":\"of\"}}}";
   evs_status status = evs_system_open(config, strlen(config), &system, &error);
   json_t *refusal = host_refused(status, EVS_CONFIG, error);
   assert_true(host_has_problem(refusal, "/transports/main", "required"));
@@ -149,7 +151,8 @@ static void a_path_is_required_and_unknown_keys_are_refused(void **state) {
 static void a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost(void **state) {
   (void)state;
   evs_system *system = host_connect(
-      "{\"service\":\"s\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\",\"lockTimeout\":50}}}", path);
+      "{\"service\":\"s\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\",\"lockTimeout\":50}}}",
+      path);
   sqlite3 *other = NULL;
   test_require(sqlite3_open(path, &other) == SQLITE_OK, "another connection");
   sqlite3_busy_timeout(other, 10000);
@@ -162,7 +165,8 @@ static void a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost(v
   sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
   sqlite3_close(other);
   host_report report;
-  test_require(host_report_of(system, EVS_REPORT_PUBLISH, &report, (uint32_t)test_deadline_ms()), "an outcome");
+  test_require(host_report_of(system, EVS_REPORT_PUBLISH, &report, (uint32_t)test_deadline_ms()),
+               "an outcome");
   assert_int_equal(report.outcome, EVS_OUTCOME_STORED);
   host_close(system, 5000);
 }
@@ -177,8 +181,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_damaged_file_is_told_and_not_made_worse, setup, teardown),
       cmocka_unit_test_setup_teardown(a_truncated_file_is_told, setup, teardown),
       cmocka_unit_test_setup_teardown(a_path_is_required_and_unknown_keys_are_refused, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost,
+                                      setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

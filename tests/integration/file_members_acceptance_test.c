@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_members_acceptance_test.c - several processes on one file: one is killed, one stands still, all are killed
- * again and again. Counted from their ledgers, not from the library's own numbers. */
+ * file_members_acceptance_test.c - several processes on one file: one is killed, one stands still, all are
+ * killed again and again. Counted from their ledgers, not from the library's own numbers. */
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -43,11 +43,13 @@ static int teardown(void **state) {
 }
 
 static evs_system *connect_publisher(void) {
-  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}}}", path);
+  return host_connect(
+      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}}}", path);
 }
 
 static pid_t start_member(const char *name, const char *const *more) {
-  const char *words[40] = {"--file", path, "--group", "workers", "--consumer", name, "--session-timeout", "1000",
+  const char *words[40] = {"--file",      path,     "--group",           "workers",
+                           "--consumer",  name,     "--session-timeout", "1000",
                            "--subscribe", "order.*"};
   int count = 10;
   for (int i = 0; more && more[i]; i++)
@@ -90,7 +92,8 @@ static long long number_in(evs_system *system, const char *request, const char *
 }
 
 static bool is_settled(evs_system *system) {
-  return number_in(system, "groups", "groups", "pending") == 0 && number_in(system, "groups", "groups", "lag") == 0;
+  return number_in(system, "groups", "groups", "pending") == 0 &&
+         number_in(system, "groups", "groups", "lag") == 0;
 }
 
 static bool books_balance(evs_system *system) {
@@ -142,8 +145,10 @@ static void a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one(void *
 
 /* A member whose handler fails each time. */
 static pid_t start_grave(const char *name) {
-  const char *words[] = {"--file", path, "--group", "graves", "--consumer", name, "--session-timeout", "1000",
-                         "--subscribe", "poison.*", "--fail", "Poison", "--max-retries", "1", "--retry-delay", "5", NULL};
+  const char *words[] = {
+      "--file",      path,       "--group", "graves", "--consumer",    name, "--session-timeout", "1000",
+      "--subscribe", "poison.*", "--fail",  "Poison", "--max-retries", "1",  "--retry-delay",     "5",
+      NULL};
   return member_start(&book, EVS_MEMBER, words);
 }
 
@@ -177,9 +182,12 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_what_it_held_only, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_what_it_held_only, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once,
+                                      setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * loop_uv.c - the loop, timers, watches and byte streams of env.h on libuv. The only file that calls libuv; uses
- * nothing newer than libuv 1.44, since inside node the process's own copy answers. */
+ * loop_uv.c - the loop, timers, watches and byte streams of env.h on libuv. The only file that calls libuv;
+ * uses nothing newer than libuv 1.44, since inside node the process's own copy answers. */
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>

@@ -36,7 +36,7 @@ static const char *other_transport(const evsi_section *section, const char *name
     if (candidate == section)
       is_transport = true;
     else if (evsi_section_find(candidate, name))
-      other = types[i];
+      other = other ? "other" : types[i];
   }
   return is_transport ? other : NULL;
 }
@@ -190,9 +190,7 @@ static void walk_words(walk *at, const json_t *input, json_t *out) {
 
 /* The section that the member `type` names, or NULL and a problem. */
 static const evsi_section *transport_section(walk *at, const json_t *input) {
-  static const evsi_key type_key = {.name = "type",
-                                    .kind = EVSI_KEY_CHOICE,
-                                    .choices = evsi_transport_types};
+  static const evsi_key type_key = {.name = "type", .kind = EVSI_KEY_CHOICE, .choices = evsi_transport_types};
   const json_t *type = json_object_get(input, "type");
   if (!type) {
     evsi_check_problem(at->check, &(evsi_problem){.message = "the key \"type\" is required",

@@ -65,8 +65,10 @@ bool member_options_read(member_options *options, int argc, char **argv) {
       return false;
     }
   }
-  if (code != -1 || optind != argc || (!options->url && !options->file) || !options->ledger || options->pattern_count == 0) {
-    fprintf(stderr, "usage: evs_member --url URL | --file PATH --ledger FILE --subscribe PATTERN… [options]\n");
+  if (code != -1 || optind != argc || (!options->url && !options->file) || !options->ledger ||
+      options->pattern_count == 0) {
+    fprintf(stderr,
+            "usage: evs_member --url URL | --file PATH --ledger FILE --subscribe PATTERN… [options]\n");
     return false;
   }
   return true;

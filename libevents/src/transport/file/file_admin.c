@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_admin.c - the requests `file.check`, `file.vacuum` and `file.backup`: about the file as such. They run outside
- * of a transaction, and take as long as the file is large: meanwhile this worker does nothing else. */
+ * file_admin.c - the requests `file.check`, `file.vacuum` and `file.backup`: about the file as such. They run
+ * outside of a transaction, and take as long as the file is large: meanwhile this worker does nothing else.
+ */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,7 +26,8 @@ static json_t *problems_of(evsi_file_db *db) {
 
 /* Rows that belong to nothing: no statement of ours leaves any. */
 static void check_rows(evsi_file_db *db, json_t *problems) {
-  if (evsi_file_get(db, 0, "SELECT count(*) FROM pending WHERE reader NOT IN (SELECT id FROM reader)", "") > 0)
+  if (evsi_file_get(db, 0, "SELECT count(*) FROM pending WHERE reader NOT IN (SELECT id FROM reader)", "") >
+      0)
     json_array_append_new(problems, json_string("entries are pending for a group that is not there"));
   if (evsi_file_get(db, 0, "SELECT count(*) FROM reader WHERE stream NOT IN (SELECT id FROM stream)", "") > 0)
     json_array_append_new(problems, json_string("a group reads a stream that is not there"));
@@ -37,11 +39,11 @@ void evsi_file_request_check(evsi_file_request *request) {
   evsi_file_db *db = &request->store->db;
   json_t *problems = problems_of(db);
   check_rows(db, problems);
-  evsi_file_answer(request,
-                   json_pack("{s:s,s:b,s:o,s:I,s:I,s:I}", "path", db->path, "ok", json_array_size(problems) == 0,
-                             "problems", problems, "format", (json_int_t)evsi_file_get(db, 0, "PRAGMA user_version", ""),
-                             "bytes", (json_int_t)pages(db, "PRAGMA page_count"), "freeBytes",
-                             (json_int_t)pages(db, "PRAGMA freelist_count")));
+  evsi_file_answer(request, json_pack("{s:s,s:b,s:o,s:I,s:I,s:I}", "path", db->path, "ok",
+                                      json_array_size(problems) == 0, "problems", problems, "format",
+                                      (json_int_t)evsi_file_get(db, 0, "PRAGMA user_version", ""), "bytes",
+                                      (json_int_t)pages(db, "PRAGMA page_count"), "freeBytes",
+                                      (json_int_t)pages(db, "PRAGMA freelist_count")));
 }
 
 void evsi_file_request_vacuum(evsi_file_request *request) {
@@ -49,8 +51,8 @@ void evsi_file_request_vacuum(evsi_file_request *request) {
   int64_t before = pages(db, "PRAGMA page_count");
   evsi_file_run(db, "VACUUM", "");
   evsi_file_run(db, "PRAGMA wal_checkpoint(TRUNCATE)", "");
-  evsi_file_answer(request, json_pack("{s:s,s:I,s:I}", "path", db->path, "bytesBefore", (json_int_t)before, "bytes",
-                                      (json_int_t)pages(db, "PRAGMA page_count")));
+  evsi_file_answer(request, json_pack("{s:s,s:I,s:I}", "path", db->path, "bytesBefore", (json_int_t)before,
+                                      "bytes", (json_int_t)pages(db, "PRAGMA page_count")));
 }
 
 /* All of one moment, while others write. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_audit.c - the log of who changed what, about the newest 100,000 rows, written with what it tells of. */
+ * file_audit.c - the log of who changed what, about the newest 100,000 rows, written with what it tells of.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,11 @@ const char *evsi_file_audit_result(uint64_t done, uint64_t of) {
 }
 
 void evsi_file_audit(evsi_file_request *request, const evsi_file_audit_row *row) {
-  json_t *document = json_pack("{s:I,s:o,s:o,s:s,s:o,s:I,s:s,s:o,s:o}", "at", (json_int_t)request->store->now_ms,
-                               "actor", given(request, "actor"), "address", given(request, "address"), "action",
-                               row->action, "scope", row->scope, "count", (json_int_t)row->count, "result", row->result,
-                               "reason", given(request, "reason"), "operation",
-                               row->operation ? json_string(row->operation) : json_null());
+  json_t *document = json_pack(
+      "{s:I,s:o,s:o,s:s,s:o,s:I,s:s,s:o,s:o}", "at", (json_int_t)request->store->now_ms, "actor",
+      given(request, "actor"), "address", given(request, "address"), "action", row->action, "scope",
+      row->scope, "count", (json_int_t)row->count, "result", row->result, "reason", given(request, "reason"),
+      "operation", row->operation ? json_string(row->operation) : json_null());
   char *text = document ? evsi_json_text(document) : NULL;
   evsi_file_run(&request->store->db, "INSERT INTO audit (row) VALUES (?)", "t", text ? text : "{}");
   evsi_file_run(&request->store->db, "DELETE FROM audit WHERE id <= ?", "i",
@@ -51,9 +52,9 @@ void evsi_file_request_audit(evsi_file_request *request) {
     return;
   }
   limit += limit == 0;
-  sqlite3_stmt *row = evsi_file_query(&request->store->db,
-                                      "SELECT id, row FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?", "ii", before,
-                                      (int64_t)limit);
+  sqlite3_stmt *row =
+      evsi_file_query(&request->store->db, "SELECT id, row FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+                      "ii", before, (int64_t)limit);
   while (evsi_file_next(&request->store->db, row)) {
     json_t *item = evsi_file_json_value(row, 1);
     snprintf(last, sizeof last, "%" PRId64, (int64_t)sqlite3_column_int64(row, 0));
@@ -61,5 +62,6 @@ void evsi_file_request_audit(evsi_file_request *request) {
     json_array_append_new(items, item);
   }
   bool has_more = json_array_size(items) >= limit;
-  evsi_file_answer(request, json_pack("{s:o,s:o}", "items", items, "next", has_more ? json_string(last) : json_null()));
+  evsi_file_answer(
+      request, json_pack("{s:o,s:o}", "items", items, "next", has_more ? json_string(last) : json_null()));
 }

@@ -46,7 +46,8 @@ static bool is_word(const json_t *root, const char *key, const char *word) {
 }
 
 static void fill_in(evsi_file_config *config, const json_t *root) {
-  const json_t *idempotent = json_object_get(root, "idempotent"), *letters = json_object_get(root, "dlqRetention");
+  const json_t *idempotent = json_object_get(root, "idempotent"),
+               *letters = json_object_get(root, "dlqRetention");
   const char *path = json_string_value(json_object_get(root, "path"));
   config->path = path ? evsi_strdup(path) : NULL;
   config->is_full_sync = is_word(root, "synchronous", "full");
@@ -68,7 +69,8 @@ static void fill_in(evsi_file_config *config, const json_t *root) {
                                                                           : EVS_ACKNOWLEDGE_STORED;
 }
 
-evs_status evsi_file_config_load(evsi_file_config *config, const char *json, size_t size, evs_error **out_error) {
+evs_status evsi_file_config_load(evsi_file_config *config, const char *json, size_t size,
+                                 evs_error **out_error) {
   memset(config, 0, sizeof *config);
   json_t *root = json_loadb(json, size, 0, NULL);
   evs_status status = EVS_OK;

@@ -21,7 +21,8 @@ typedef struct evsi_file_config {
   uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_… */
 } evsi_file_config;
 
-evs_status evsi_file_config_load(evsi_file_config *config, const char *json, size_t size, evs_error **out_error);
+evs_status evsi_file_config_load(evsi_file_config *config, const char *json, size_t size,
+                                 evs_error **out_error);
 void evsi_file_config_free(evsi_file_config *config);
 
 #endif

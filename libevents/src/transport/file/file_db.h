@@ -24,7 +24,7 @@ typedef struct evsi_file_db {
   bool is_writing; /* within a transaction that may write */
   bool is_full_sync;
   uint64_t transactions;
-  int64_t data_version; /* rises when another connection commits */
+  int64_t data_version;        /* rises when another connection commits */
   bool (*give_up)(void *data); /* asked while another process writes; NULL: never */
   void *give_up_data;
   uint32_t patience_ms; /* how long another process may write */
@@ -54,7 +54,7 @@ int64_t evsi_file_run(evsi_file_db *db, const char *sql, const char *types, ...)
 /* The first column of the first row, or the fallback. */
 int64_t evsi_file_get(evsi_file_db *db, int64_t fallback, const char *sql, const char *types, ...);
 
-evs_bytes evsi_file_bytes(sqlite3_stmt *statement, int column); /* until the next step; no data: null */
+evs_bytes evsi_file_bytes(sqlite3_stmt *statement, int column);  /* until the next step; no data: null */
 const char *evsi_file_text(sqlite3_stmt *statement, int column); /* the same, NULL: null */
 
 /* Begins a transaction; false: not now, `why` and `error` tell. What follows fails without harm. */

@@ -21,13 +21,15 @@ static json_t *item_of(const evsi_file_request *request, sqlite3_stmt *row) {
   evsi_buf scratch = {0};
   evs_bytes data = evsi_file_bytes(row, 5);
   bool is_read = data.size > 0 && !evsi_envelope_decode(data, &envelope, &scratch);
-  json_t *item = json_pack(
-      "{s:o,s:o,s:o,s:I,s:o,s:o,s:I}", "id",
-      json_sprintf("%s/%s/@%016" PRId64, request->transport->name, evsi_file_text(row, 2),
-                   (int64_t)sqlite3_column_int64(row, 0)),
-      "topic", evsi_file_json_text(row, 3), "partition", evsi_file_json_partition(sqlite3_column_int64(row, 4)),
-      "dueAt", (json_int_t)sqlite3_column_int64(row, 1), "eventId", is_read ? bytes_json(envelope.id) : json_null(),
-      "type", is_read ? bytes_json(envelope.type) : json_null(), "bytes", (json_int_t)sqlite3_column_int64(row, 6));
+  json_t *item = json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:I}", "id",
+                           json_sprintf("%s/%s/@%016" PRId64, request->transport->name,
+                                        evsi_file_text(row, 2), (int64_t)sqlite3_column_int64(row, 0)),
+                           "topic", evsi_file_json_text(row, 3), "partition",
+                           evsi_file_json_partition(sqlite3_column_int64(row, 4)), "dueAt",
+                           (json_int_t)sqlite3_column_int64(row, 1), "eventId",
+                           is_read ? bytes_json(envelope.id) : json_null(), "type",
+                           is_read ? bytes_json(envelope.type) : json_null(), "bytes",
+                           (json_int_t)sqlite3_column_int64(row, 6));
   evsi_buf_free(&scratch);
   return item;
 }
@@ -58,8 +60,10 @@ void evsi_file_request_delayed(evsi_file_request *request) {
   sqlite3_stmt *row = evsi_file_query(
       &request->store->db,
       "SELECT d.id, d.due, s.name, s.topic, s.partition, iif(length(d.data) <= ?1, d.data, NULL),"
-      " coalesce(length(d.data), 0) + coalesce(length(d.raw), 0) FROM delayed d JOIN stream s ON s.id = d.stream"
-      " WHERE (?2 IS NULL OR s.topic = ?2) AND (s.name, d.due, d.id) > (?3, ?4, ?5) ORDER BY s.name, d.due, d.id"
+      " coalesce(length(d.data), 0) + coalesce(length(d.raw), 0) FROM delayed d JOIN stream s ON s.id = "
+      "d.stream"
+      " WHERE (?2 IS NULL OR s.topic = ?2) AND (s.name, d.due, d.id) > (?3, ?4, ?5) ORDER BY s.name, d.due, "
+      "d.id"
       " LIMIT ?6",
       "ittiii", (int64_t)DATA_MOST, evsi_file_param(request, "topic"), name, due, id, (int64_t)limit);
   while (evsi_file_next(&request->store->db, row)) {
@@ -68,7 +72,8 @@ void evsi_file_request_delayed(evsi_file_request *request) {
              (int64_t)sqlite3_column_int64(row, 1), (int64_t)sqlite3_column_int64(row, 0));
   }
   bool has_more = json_array_size(items) >= limit;
-  evsi_file_answer(request, json_pack("{s:o,s:o}", "items", items, "next", has_more ? json_string(next) : json_null()));
+  evsi_file_answer(
+      request, json_pack("{s:o,s:o}", "items", items, "next", has_more ? json_string(next) : json_null()));
 }
 
 /* "<transport>/<stream>/@<number>". */

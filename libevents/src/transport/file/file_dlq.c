@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_dlq.c - the requests `dlq.list`, `dlq.export`, `dlq.archive` and `dlq.get`: dead letters in the order of their
- * numbers, and what the archive kept of them. */
+ * file_dlq.c - the requests `dlq.list`, `dlq.export`, `dlq.archive` and `dlq.get`: dead letters in the order
+ * of their numbers, and what the archive kept of them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +21,16 @@ enum {
 
 /* ---- reading rows ----------------------------------------------------------------------------- */
 
-/* Behind the columns of a letter: does it contain the text ?2, and its place in the order. ?3: where to go on;
- * ?4: how many; ?5: the only stream. */
+/* Behind the columns of a letter: does it contain the text ?2, and its place in the order. ?3: where to go
+ * on; ?4: how many; ?5: the only stream. */
 #define TEXT_IN(column) "instr(cast(coalesce(" column ", '') AS BLOB), ?2)"
-#define SELECT(id, note, archive)                                                                                      \
-  "SELECT " EVSI_FILE_LETTER_COLUMNS(id, note, archive) ", ?2 IS NULL OR " TEXT_IN("l.data") " OR " TEXT_IN(           \
+#define SELECT(id, note, archive)                                                                            \
+  "SELECT " EVSI_FILE_LETTER_COLUMNS(id, note, archive) ", ?2 IS NULL OR " TEXT_IN("l.data") " OR " TEXT_IN( \
       "l.raw") " OR " TEXT_IN("l.dead") " OR " TEXT_IN("l.requeue") " OR " TEXT_IN("l.more") ", l.id"
-#define LETTERS SELECT("l.id", "l.note", "NULL") " FROM letter l CROSS JOIN stream s ON s.id = l.stream WHERE "
-#define ARCHIVE SELECT("l.letter", "NULL", "l.archive") " FROM archive l CROSS JOIN stream s ON s.id = l.stream WHERE "
+#define LETTERS                                                                                              \
+  SELECT("l.id", "l.note", "NULL") " FROM letter l CROSS JOIN stream s ON s.id = l.stream WHERE "
+#define ARCHIVE                                                                                              \
+  SELECT("l.letter", "NULL", "l.archive") " FROM archive l CROSS JOIN stream s ON s.id = l.stream WHERE "
 #define ONE "l.stream = ?5 AND "
 #define UP "l.id > ?3 ORDER BY l.id LIMIT ?4"
 #define DOWN "l.id < ?3 ORDER BY l.id DESC LIMIT ?4"
@@ -38,7 +40,8 @@ static const char *const texts[2][2][2] = {
     {{ARCHIVE UP, ARCHIVE DOWN}, {ARCHIVE ONE UP, ARCHIVE ONE DOWN}},
 };
 
-bool evsi_file_filter(evsi_file_request *request, const json_t *filter, bool is_strict, evsi_dead_filter *out) {
+bool evsi_file_filter(evsi_file_request *request, const json_t *filter, bool is_strict,
+                      evsi_dead_filter *out) {
   evs_error *error = NULL;
   memset(out, 0, sizeof *out);
   evs_status status = filter && !json_is_object(filter)
@@ -50,16 +53,19 @@ bool evsi_file_filter(evsi_file_request *request, const json_t *filter, bool is_
   return status == EVS_OK;
 }
 
-/* The only stream of a topic, -1 where nothing is there, 0 where there are several: then all are looked at. */
+/* The only stream of a topic, -1 where nothing is there, 0 where there are several: then all are looked at.
+ */
 static int64_t only_stream(const evsi_file_request *request, const char *topic) {
   evsi_file_db *db = &request->store->db;
-  int64_t count = evsi_file_get(db, 0, "SELECT count(*) FROM stream WHERE topic = ? AND feed IS NULL", "t", topic);
+  int64_t count =
+      evsi_file_get(db, 0, "SELECT count(*) FROM stream WHERE topic = ? AND feed IS NULL", "t", topic);
   if (count != 1)
     return count == 0 ? -1 : 0;
   return evsi_file_get(db, -1, "SELECT id FROM stream WHERE topic = ? AND feed IS NULL", "t", topic);
 }
 
-void evsi_file_rows_begin(evsi_file_request *request, const evsi_file_rows_query *query, evsi_file_rows *out) {
+void evsi_file_rows_begin(evsi_file_request *request, const evsi_file_rows_query *query,
+                          evsi_file_rows *out) {
   int64_t stream = query->stream;
   if (stream == 0 && query->filter->topic)
     stream = only_stream(request, query->filter->topic);
@@ -68,8 +74,8 @@ void evsi_file_rows_begin(evsi_file_request *request, const evsi_file_rows_query
   out->filter = query->filter;
   out->statement =
       evsi_file_query(&request->store->db, texts[query->is_archive][stream != 0][query->is_newest_first],
-                      stream != 0 ? "ibiii" : "ibii",
-                      query->longest, evsi_text(query->filter->text), query->behind, query->most, stream);
+                      stream != 0 ? "ibiii" : "ibii", query->longest, evsi_text(query->filter->text),
+                      query->behind, query->most, stream);
   out->is_one = stream != 0;
 }
 
@@ -136,7 +142,8 @@ static bool seek(evsi_file_request *request, listing *list) {
   list->query.behind = strtoll(cursor + 1, &end, 10);
   if (*cursor == (list->query.is_newest_first ? 'n' : 'o') && end > cursor + 1 && *end == '\0')
     return true;
-  evsi_file_refuse(request, EVS_VALIDATION, "cursor is not one that a former page of this order gave as next");
+  evsi_file_refuse(request, EVS_VALIDATION,
+                   "cursor is not one that a former page of this order gave as next");
   return false;
 }
 
@@ -203,17 +210,22 @@ void evsi_file_request_dlq_archive(evsi_file_request *request) {
 
 /* ---- one -------------------------------------------------------------------------------------- */
 
-static sqlite3_stmt *find_one(evsi_file_request *request, const char *stream, int64_t number, int64_t longest) {
+static sqlite3_stmt *find_one(evsi_file_request *request, const char *stream, int64_t number,
+                              int64_t longest) {
   evsi_file_db *db = &request->store->db;
   if (json_is_true(evsi_file_given(request, "archived")))
-    return evsi_file_query(db,
-                           "SELECT " EVSI_FILE_LETTER_COLUMNS("l.letter", "NULL", "l.archive")
-                           " FROM archive l JOIN stream s ON s.id = l.stream WHERE l.letter = ?2 AND s.name = ?3",
-                           "iit", longest, number, stream);
-  return evsi_file_query(db,
-                         "SELECT " EVSI_FILE_LETTER_COLUMNS("l.id", "l.note", "NULL")
-                         " FROM letter l JOIN stream s ON s.id = l.stream WHERE l.id = ?2 AND s.name = ?3",
-                         "iit", longest, number, stream);
+    return evsi_file_query(
+        db,
+        "SELECT " EVSI_FILE_LETTER_COLUMNS("l.letter", "NULL",
+                                           "l.archive") " FROM archive l JOIN stream s ON s.id = l.stream "
+                                                        "WHERE l.letter = ?2 AND s.name = ?3",
+        "iit", longest, number, stream);
+  return evsi_file_query(
+      db,
+      "SELECT " EVSI_FILE_LETTER_COLUMNS(
+          "l.id", "l.note",
+          "NULL") " FROM letter l JOIN stream s ON s.id = l.stream WHERE l.id = ?2 AND s.name = ?3",
+      "iit", longest, number, stream);
 }
 
 void evsi_file_request_dlq_get(evsi_file_request *request) {
@@ -221,9 +233,11 @@ void evsi_file_request_dlq_get(evsi_file_request *request) {
   char stream[EVSI_FILE_NAME_MAX];
   int64_t number;
   bool is_limited = json_is_integer(evsi_file_given(request, "maxBody"));
-  const evsi_dead_view view = {.max_body = evsi_file_param_number(request, "maxBody", UINT64_MAX, UINT64_MAX)};
-  int64_t longest = is_limited ? (int64_t)evsi_file_param_number(request, "maxBody", 0, UINT32_MAX) + ENVELOPE_BYTES
-                               : evsi_file_whole;
+  const evsi_dead_view view = {.max_body =
+                                   evsi_file_param_number(request, "maxBody", UINT64_MAX, UINT64_MAX)};
+  int64_t longest = is_limited
+                        ? (int64_t)evsi_file_param_number(request, "maxBody", 0, UINT32_MAX) + ENVELOPE_BYTES
+                        : evsi_file_whole;
   evsi_dead_letter letter;
   evsi_buf scratch = {0}, json = {0};
   if (!id) {

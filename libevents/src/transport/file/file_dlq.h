@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_dlq.h - walking through dead letters or the archive by a filter. Private to transport/file. @thread worker. */
+ * file_dlq.h - walking through dead letters or the archive by a filter. Private to transport/file. @thread
+ * worker. */
 #ifndef EVSI_FILE_DLQ_H
 #define EVSI_FILE_DLQ_H
 
@@ -26,7 +27,8 @@ typedef struct evsi_file_rows {
 } evsi_file_rows;
 
 /* Loads a filter, or answers why not; false then. Freed with evsi_dead_filter_free(). */
-bool evsi_file_filter(evsi_file_request *request, const json_t *filter, bool is_strict, evsi_dead_filter *out);
+bool evsi_file_filter(evsi_file_request *request, const json_t *filter, bool is_strict,
+                      evsi_dead_filter *out);
 
 void evsi_file_rows_begin(evsi_file_request *request, const evsi_file_rows_query *query, evsi_file_rows *out);
 bool evsi_file_rows_next(evsi_file_rows *rows); /* to the next one that the filter takes */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_dlq_change.c - the requests `dlq.requeue`, `dlq.discard`, `dlq.restore` and `dlq.note`: by ids, or by a filter
- * that takes what is there when the request begins. */
+ * file_dlq_change.c - the requests `dlq.requeue`, `dlq.discard`, `dlq.restore` and `dlq.note`: by ids, or by
+ * a filter that takes what is there when the request begins. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,8 @@ enum {
 
 /* ---- with an edit ----------------------------------------------------------------------------- */
 
-static const char *edit_event(evsi_file_request *request, const evsi_file_event *event, evsi_file_move *move) {
+static const char *edit_event(evsi_file_request *request, const evsi_file_event *event,
+                              evsi_file_move *move) {
   const json_t *edit = evsi_file_given(request, "edit"), *body = json_object_get(edit, "body");
   const json_t *raw = json_object_get(edit, "raw");
   const char *actor = evsi_file_param(request, "actor");
@@ -52,8 +53,8 @@ static bool edit_letter(evsi_file_request *request, const json_t *ids, evsi_file
   }
   if (!id || !evsi_file_letter_split(request->transport->name, id, stream, &number))
     return true;
-  sqlite3_stmt *row = evsi_file_query(&request->store->db,
-                                      "SELECT data, raw, requeue, batch, more FROM letter WHERE id = ?", "i", number);
+  sqlite3_stmt *row = evsi_file_query(
+      &request->store->db, "SELECT data, raw, requeue, batch, more FROM letter WHERE id = ?", "i", number);
   if (evsi_file_next(&request->store->db, row)) {
     evsi_file_event_read(row, 0, &event);
     why = edit_event(request, &event, move);
@@ -74,8 +75,9 @@ static json_t *select_letters(evsi_file_request *request, const evsi_file_move *
   evsi_file_rows rows;
   if (move->is_edit || move->kind == EVSI_FILE_RESTORE || !json_is_object(filter)) {
     evsi_file_refuse(request, EVS_VALIDATION,
-                     move->is_edit || move->kind == EVSI_FILE_RESTORE ? "give ids, a list of texts"
-                                                                      : "give either ids, a list of texts, or a filter");
+                     move->is_edit || move->kind == EVSI_FILE_RESTORE
+                         ? "give ids, a list of texts"
+                         : "give either ids, a list of texts, or a filter");
     return NULL;
   }
   if (!evsi_file_filter(request, filter, true, &selected))
@@ -122,7 +124,8 @@ static void change_all(evsi_file_request *request, evsi_file_move *move, const j
     json_decref(result);
   }
   note(request, move, (uint64_t)done, json_array_size(ids));
-  json_t *document = json_pack("{s:I,s:o}", evsi_file_move_done(move->kind), move->is_dry ? 0 : done, "results", results);
+  json_t *document =
+      json_pack("{s:I,s:o}", evsi_file_move_done(move->kind), move->is_dry ? 0 : done, "results", results);
   if (move->is_dry)
     json_object_set_new(document, "wouldBe", json_integer(done));
   evsi_file_answer(request, document);
@@ -157,8 +160,8 @@ void evsi_file_request_dlq_restore(evsi_file_request *request) {
 static char *note_text(const evsi_file_request *request) {
   const char *by = evsi_file_param(request, "actor");
   json_t *text = evsi_file_given(request, "note");
-  json_t *note = json_is_string(text) ? json_pack("{s:O,s:s,s:I}", "text", text, "by", by ? by : "unknown", "at",
-                                                  (json_int_t)request->store->now_ms)
+  json_t *note = json_is_string(text) ? json_pack("{s:O,s:s,s:I}", "text", text, "by", by ? by : "unknown",
+                                                  "at", (json_int_t)request->store->now_ms)
                                       : NULL;
   char *made = note ? evsi_json_text(note) : NULL;
   json_decref(note);
@@ -171,20 +174,24 @@ static bool note_one(evsi_file_request *request, const json_t *id, const char *t
   if (!json_is_string(id) ||
       !evsi_file_letter_split(request->transport->name, json_string_value(id), stream, &number))
     return false;
-  return evsi_file_run(&request->store->db,
-                       "UPDATE letter SET note = ? WHERE id = ? AND stream = (SELECT id FROM stream WHERE name = ?)",
-                       "tit", text, number, stream) > 0;
+  return evsi_file_run(
+             &request->store->db,
+             "UPDATE letter SET note = ? WHERE id = ? AND stream = (SELECT id FROM stream WHERE name = ?)",
+             "tit", text, number, stream) > 0;
 }
 
 void evsi_file_request_dlq_note(evsi_file_request *request) {
-  json_t *note_given = evsi_file_given(request, "note"), *ids = evsi_file_given(request, "ids"), *results, *id;
+  json_t *note_given = evsi_file_given(request, "note"), *ids = evsi_file_given(request, "ids"), *results,
+         *id;
   size_t count = json_array_size(ids), done = 0, i;
   if (count == 0 || count > NOTED_MOST) {
     evsi_file_refuse(request, EVS_VALIDATION, "ids must be a list of 1 to 1000 texts");
     return;
   }
-  if (!json_is_null(note_given) && (json_string_length(note_given) == 0 || json_string_length(note_given) > NOTE_MOST)) {
-    evsi_file_refuse(request, EVS_VALIDATION, "note must be a text of 1 to 2000 bytes, or null to take it away");
+  if (!json_is_null(note_given) &&
+      (json_string_length(note_given) == 0 || json_string_length(note_given) > NOTE_MOST)) {
+    evsi_file_refuse(request, EVS_VALIDATION,
+                     "note must be a text of 1 to 2000 bytes, or null to take it away");
     return;
   }
   char *text = note_text(request);
@@ -192,7 +199,8 @@ void evsi_file_request_dlq_note(evsi_file_request *request) {
   json_array_foreach(ids, i, id) {
     bool is_noted = note_one(request, id, text);
     done += is_noted;
-    json_array_append_new(results, json_pack("{s:O,s:s}", "id", id, "outcome", is_noted ? "noted" : "not_found"));
+    json_array_append_new(results,
+                          json_pack("{s:O,s:s}", "id", id, "outcome", is_noted ? "noted" : "not_found"));
   }
   const evsi_file_audit_row row = {.action = "dlq.note",
                                    .scope = evsi_file_audit_ids(ids),

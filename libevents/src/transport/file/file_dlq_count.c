@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_dlq_count.c - the requests `dlq.groups` and `dlq.count`: how many dead letters there are of each kind, from
- * the counts that are kept with them; and how many a filter selects. */
+ * file_dlq_count.c - the requests `dlq.groups` and `dlq.count`: how many dead letters there are of each kind,
+ * from the counts that are kept with them; and how many a filter selects. */
 #include <string.h>
 
 #include "event/fingerprint.h"
@@ -28,13 +28,13 @@ static json_t *kind_of(const evsi_file_request *request, sqlite3_stmt *row) {
   json_t *about = evsi_file_json_value(row, 5);
   evsi_buf id = {0};
   evsi_file_letter_id(request->transport->name, evsi_file_text(row, 7), sqlite3_column_int64(row, 6), &id);
-  json_t *kind = json_pack(
-      "{s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "fingerprint", evsi_file_json_text(row, 0), "count",
-      (json_int_t)sqlite3_column_int64(row, 1), "firstAt", (json_int_t)sqlite3_column_int64(row, 2), "lastAt",
-      (json_int_t)sqlite3_column_int64(row, 3), "topics", evsi_file_json_value(row, 4), "type", copy_of(about, "type"),
-      "group", copy_of(about, "group"), "errorClass", copy_of(about, "class"), "message",
-      template_of(json_object_get(about, "message")), "sample", copy_of(about, "message"), "lastId",
-      id.data ? id.data : "");
+  json_t *kind = json_pack("{s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "fingerprint",
+                           evsi_file_json_text(row, 0), "count", (json_int_t)sqlite3_column_int64(row, 1),
+                           "firstAt", (json_int_t)sqlite3_column_int64(row, 2), "lastAt",
+                           (json_int_t)sqlite3_column_int64(row, 3), "topics", evsi_file_json_value(row, 4),
+                           "type", copy_of(about, "type"), "group", copy_of(about, "group"), "errorClass",
+                           copy_of(about, "class"), "message", template_of(json_object_get(about, "message")),
+                           "sample", copy_of(about, "message"), "lastId", id.data ? id.data : "");
   evsi_buf_free(&id);
   json_decref(about);
   return kind;
@@ -48,10 +48,11 @@ static int64_t letters_in(evsi_file_request *request, const char *topic) {
 }
 
 static int64_t counted_in(evsi_file_request *request, const char *topic) {
-  return evsi_file_get(&request->store->db, 0,
-                       "SELECT total(k.count) FROM kind k JOIN stream s ON s.id = k.stream WHERE ?1 IS NULL OR"
-                       " s.topic = ?1",
-                       "t", topic);
+  return evsi_file_get(
+      &request->store->db, 0,
+      "SELECT total(k.count) FROM kind k JOIN stream s ON s.id = k.stream WHERE ?1 IS NULL OR"
+      " s.topic = ?1",
+      "t", topic);
 }
 
 void evsi_file_request_dlq_groups(evsi_file_request *request) {
@@ -62,7 +63,8 @@ void evsi_file_request_dlq_groups(evsi_file_request *request) {
   /* SQLite takes the other columns from the row of the maximum: the words of the newest describe a kind. */
   sqlite3_stmt *row = evsi_file_query(
       &request->store->db,
-      "SELECT k.fingerprint, sum(k.count), min(k.first), max(k.last) AS last, json_group_array(DISTINCT s.topic),"
+      "SELECT k.fingerprint, sum(k.count), min(k.first), max(k.last) AS last, json_group_array(DISTINCT "
+      "s.topic),"
       " k.about, k.newest, s.name FROM kind k JOIN stream s ON s.id = k.stream"
       " WHERE ?1 IS NULL OR s.topic = ?1 GROUP BY k.fingerprint ORDER BY last DESC, k.fingerprint",
       "t", topic);
@@ -70,8 +72,8 @@ void evsi_file_request_dlq_groups(evsi_file_request *request) {
     if (count++ < limit)
       json_array_append_new(groups, kind_of(request, row));
   }
-  evsi_file_answer(request, json_pack("{s:o,s:I,s:I,s:I}", "groups", groups, "groupCount", (json_int_t)count, "total",
-                                      (json_int_t)total, "unindexed",
+  evsi_file_answer(request, json_pack("{s:o,s:I,s:I,s:I}", "groups", groups, "groupCount", (json_int_t)count,
+                                      "total", (json_int_t)total, "unindexed",
                                       (json_int_t)(total > counted ? total - counted : 0)));
 }
 
@@ -168,9 +170,9 @@ void evsi_file_request_dlq_count(evsi_file_request *request) {
     count_kinds(request, &filter, &sum);
   else
     is_exact = count_letters(request, &filter, &sum);
-  evsi_file_answer(request, json_pack("{s:I,s:b,s:I,s:o,s:o,s:I,s:o,s:o}", "count", sum.count, "exact", is_exact,
-                                      "scanned", sum.scanned, "byType", sum.by_type, "byGroup", sum.by_group,
-                                      "requeuedBefore", sum.back, "oldestAt",
+  evsi_file_answer(request, json_pack("{s:I,s:b,s:I,s:o,s:o,s:I,s:o,s:o}", "count", sum.count, "exact",
+                                      is_exact, "scanned", sum.scanned, "byType", sum.by_type, "byGroup",
+                                      sum.by_group, "requeuedBefore", sum.back, "oldestAt",
                                       sum.oldest > 0 ? json_integer(sum.oldest) : json_null(), "newestAt",
                                       sum.newest > 0 ? json_integer(sum.newest) : json_null()));
   evsi_dead_filter_free(&filter);

@@ -152,7 +152,8 @@ static void take_due(evsi_file_handful *handful, const evsi_file_reading *readin
   }
   evsi_file_done(row);
   for (size_t i = first; i < handful->count; i++)
-    evsi_file_run(&store->db, "UPDATE pending SET member = ?, due = NULL, deliveries = deliveries + 1 WHERE id = ?", "ii",
+    evsi_file_run(&store->db,
+                  "UPDATE pending SET member = ?, due = NULL, deliveries = deliveries + 1 WHERE id = ?", "ii",
                   group->member, handful->entries[i].place);
 }
 
@@ -163,8 +164,8 @@ static void take_new(evsi_file_handful *handful, const evsi_file_reading *readin
   size_t first = handful->count;
   int64_t last = delivered;
   sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT id, data, raw, requeue, batch, more FROM entry WHERE id > ? AND id < ? ORDER BY id LIMIT ?", "iii",
-      evsi_file_place(reading->stream, delivered), evsi_file_place(reading->stream + 1, 0),
+      db, "SELECT id, data, raw, requeue, batch, more FROM entry WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
+      "iii", evsi_file_place(reading->stream, delivered), evsi_file_place(reading->stream + 1, 0),
       (int64_t)(most - handful->count));
   while (handful->bytes.size < BYTES_AT_ONCE && evsi_file_next(db, row)) {
     taken *entry = take_row(handful, row, 1, true);
@@ -196,10 +197,12 @@ static void take_all(evsi_file_handful *handful, size_t most) {
     take_due(handful, each, most);
   const evsi_file_reading *each = first;
   for (size_t i = 0; i < count && handful->count < most && handful->bytes.size < BYTES_AT_ONCE; i++) {
-    int64_t delivered = evsi_file_get(
-        db, -1, "SELECT r.delivered FROM reader r JOIN stream s ON s.id = r.stream WHERE r.id = ? AND s.last > r.delivered",
-        "i", each->id);
-    size_t share = i + 1 < count ? (most - handful->count + count - i - 1) / (count - i) : most - handful->count;
+    int64_t delivered = evsi_file_get(db, -1,
+                                      "SELECT r.delivered FROM reader r JOIN stream s ON s.id = r.stream "
+                                      "WHERE r.id = ? AND s.last > r.delivered",
+                                      "i", each->id);
+    size_t share =
+        i + 1 < count ? (most - handful->count + count - i - 1) / (count - i) : most - handful->count;
     if (delivered >= 0)
       take_new(handful, each, delivered, handful->count + share);
     each = each->hh.next ? each->hh.next : group->readings;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_group.c - a consumer group of this process: its row among the members, the streams that it reads, and what
- * it holds. A group is NEW until it is in the store; one that was declared dead there goes on as somebody new. */
+ * file_group.c - a consumer group of this process: its row among the members, the streams that it reads, and
+ * what it holds. A group is NEW until it is in the store; one that was declared dead there goes on as
+ * somebody new. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -203,9 +204,10 @@ static void enter(evsi_file_group *group, const char *info) {
 static void note_change(evsi_file_group *group, const char *info) {
   evsi_file_store *store = store_of(group);
   evsi_file_run(&store->db, "UPDATE member SET info = ? WHERE id = ?", "ti", info, group->member);
-  evsi_file_run(&store->db,
-                "UPDATE reader SET version = version + 1 WHERE id IN (SELECT reader FROM reading WHERE member = ?)", "i",
-                group->member);
+  evsi_file_run(
+      &store->db,
+      "UPDATE reader SET version = version + 1 WHERE id IN (SELECT reader FROM reading WHERE member = ?)",
+      "i", group->member);
   evsi_file_news(store);
 }
 
@@ -221,7 +223,8 @@ static void keep_place(evsi_file_group *group) {
     return;
   }
   if (!is_there && group->is_entered)
-    evsi_file_log(group->transport, 2, "group %s was taken for dead: it goes on as a new member", group->name);
+    evsi_file_log(group->transport, 2, "group %s was taken for dead: it goes on as a new member",
+                  group->name);
   if (is_there)
     note_change(group, info);
   else
@@ -237,8 +240,8 @@ static int64_t make_reader(evsi_file_group *group, const evsi_file_stream *strea
   bool is_at_end = group->from_new && !group->replay && !group->knew_topics;
   int64_t from = is_at_end ? stream->last : stream->first - 1;
   evsi_file_run(&store->db,
-                "INSERT INTO reader (grp, stream, delivered, base, seen, version) VALUES (?, ?, ?, ?, ?, 1)", "tiiii",
-                group->name, stream->id, from, from, (int64_t)store->now_ms);
+                "INSERT INTO reader (grp, stream, delivered, base, seen, version) VALUES (?, ?, ?, ?, ?, 1)",
+                "tiiii", group->name, stream->id, from, from, (int64_t)store->now_ms);
   return sqlite3_last_insert_rowid(store->db.sql);
 }
 
@@ -267,8 +270,8 @@ static void read_stream(evsi_file_group *group, const evsi_file_stream *stream) 
   }
   if (reading || store->db.error != SQLITE_OK)
     return;
-  int64_t reader = evsi_file_get(&store->db, 0, "SELECT id FROM reader WHERE grp = ? AND stream = ?", "ti", group->name,
-                                 stream->id);
+  int64_t reader = evsi_file_get(&store->db, 0, "SELECT id FROM reader WHERE grp = ? AND stream = ?", "ti",
+                                 group->name, stream->id);
   if (reader == 0)
     reader = make_reader(group, stream);
   attach(group, reader);
@@ -319,7 +322,8 @@ static void discover(evsi_file_group *group) {
     for (int32_t i = 0; i < partitions; i++)
       read_name(group, topic, i);
   }
-  for (size_t i = 0; i < group->topic_count; i++) { /* named ones are read whether anybody registered them or not */
+  for (size_t i = 0; i < group->topic_count;
+       i++) { /* named ones are read whether anybody registered them or not */
     evs_bytes topic = evsi_text(group->topics[i]);
     if (evsi_file_get(db, 0, "SELECT 1 FROM topic WHERE name = ?", "s", topic) == 0)
       read_name(group, topic, EVS_PARTITION_NONE);
@@ -339,8 +343,10 @@ static void discover_feeds(evsi_file_group *group) {
 static void look_at_pause(evsi_file_group *group) {
   evs_transport *transport = group->transport;
   char name[EVSI_FILE_NAME_MAX];
-  snprintf(name, sizeof name, "%s%s", group->replay ? REPLAY_PAUSE : "", group->replay ? group->replay : group->name);
-  bool is_paused = evsi_file_get(&store_of(group)->db, 0, "SELECT 1 FROM paused WHERE name = ?", "t", name) == 1;
+  snprintf(name, sizeof name, "%s%s", group->replay ? REPLAY_PAUSE : "",
+           group->replay ? group->replay : group->name);
+  bool is_paused =
+      evsi_file_get(&store_of(group)->db, 0, "SELECT 1 FROM paused WHERE name = ?", "t", name) == 1;
   if (store_of(group)->db.error != SQLITE_OK || is_paused == group->is_paused)
     return;
   group->is_paused = is_paused;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_import.c - the request `dlq.import`: lines of dlq.export become dead letters again, or events in their topics.
- * Each line is taken or refused by itself, with its number; the same line again does nothing. */
+ * file_import.c - the request `dlq.import`: lines of dlq.export become dead letters again, or events in their
+ * topics. Each line is taken or refused by itself, with its number; the same line again does nothing. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,10 @@ static const char *take_field(json_t *pair, line *out) {
     return "fields must be a list of [name, value]";
   bool is_data = text && strcmp(text, "data") == 0, is_raw = text && strcmp(text, "raw") == 0;
   bool is_requeue = text && strcmp(text, "requeue") == 0;
-  const char *why = value_of(value, is_data ? &out->data : is_raw ? &out->raw : is_requeue ? &out->requeue : &other);
+  const char *why = value_of(value, is_data      ? &out->data
+                                    : is_raw     ? &out->raw
+                                    : is_requeue ? &out->requeue
+                                                 : &other);
   out->has_data |= is_data;
   out->has_raw |= is_raw;
   out->has_requeue |= is_requeue;
@@ -84,7 +87,8 @@ static const char *read_fields(line *out) {
 }
 
 static const char *read_place(line *out) {
-  const json_t *topic = json_object_get(out->root, "topic"), *partition = json_object_get(out->root, "partition");
+  const json_t *topic = json_object_get(out->root, "topic"),
+               *partition = json_object_get(out->root, "partition");
   json_int_t number = json_integer_value(partition);
   const char *name = json_string_value(topic);
   if (!name || json_string_length(topic) != strlen(name) || !evsi_file_is_topic(name))
@@ -92,8 +96,8 @@ static const char *read_place(line *out) {
   if (partition && !json_is_null(partition) &&
       (!json_is_integer(partition) || number < 0 || number >= PARTITIONS_MOST))
     return "partition must be null or 0 to 65535";
-  return evsi_file_stream_name(evsi_text(name), json_is_integer(partition) ? (int32_t)number : EVS_PARTITION_NONE,
-                               out->name)
+  return evsi_file_stream_name(evsi_text(name),
+                               json_is_integer(partition) ? (int32_t)number : EVS_PARTITION_NONE, out->name)
              ? NULL
              : "topic is no name that a topic can have";
 }
@@ -165,12 +169,13 @@ static void register_line(const import *made, const line *of, const json_t *line
     json_t *root = json_is_string(each) ? json_loads(json_string_value(each), JSON_ALLOW_NUL, NULL) : NULL;
     const char *name = json_string_value(json_object_get(root, "topic"));
     json_int_t other = json_integer_value(json_object_get(root, "partition"));
-    if (partition != EVS_PARTITION_NONE && name && evsi_bytes_equal(evsi_text(name), topic) && other > highest &&
-        other < PARTITIONS_MOST)
+    if (partition != EVS_PARTITION_NONE && name && evsi_bytes_equal(evsi_text(name), topic) &&
+        other > highest && other < PARTITIONS_MOST)
       highest = other;
     json_decref(root);
   }
-  if (of->data.size > 0 && !evsi_envelope_decode(evsi_bytes(of->data.data, of->data.size), &envelope, &scratch)) {
+  if (of->data.size > 0 &&
+      !evsi_envelope_decode(evsi_bytes(of->data.data, of->data.size), &envelope, &scratch)) {
     evsi_buf_add_bytes(&type, envelope.origin_prefix);
     evsi_buf_add_text(&type, envelope.origin_prefix.size > 0 ? "." : "");
     evsi_buf_add_bytes(&type, envelope.type);
@@ -185,8 +190,8 @@ static char *requeue_of(const import *made, const line *of) {
   const json_t *record = json_object_get(of->root, "dead");
   json_t *group = made->all_groups ? NULL : json_object_get(record, "group");
   json_int_t count = json_integer_value(json_object_get(record, "requeueCount"));
-  json_t *requeue = json_pack("{s:O,s:I,s:O*}", "from", json_object_get(of->root, "id"), "count", count + 1, "group",
-                              json_is_string(group) ? group : NULL);
+  json_t *requeue = json_pack("{s:O,s:I,s:O*}", "from", json_object_get(of->root, "id"), "count", count + 1,
+                              "group", json_is_string(group) ? group : NULL);
   char *text = requeue ? evsi_json_text(requeue) : NULL;
   json_decref(requeue);
   return text;
@@ -229,7 +234,8 @@ static void told(const import *made, json_t *result, const line *of, const char 
 static const char *store_line(const import *made, line *of, json_t *result) {
   evsi_file_store *store = made->request->store;
   char hash[65], key[80], place[EVSI_FILE_NUMBER_TEXT];
-  char *text = evsi_json_text(of->root), *more = json_array_size(of->more) > 0 ? evsi_json_text(of->more) : NULL;
+  char *text = evsi_json_text(of->root),
+       *more = json_array_size(of->more) > 0 ? evsi_json_text(of->more) : NULL;
   evsi_file_event event = {.data = span(&of->data, of->has_data),
                            .raw = span(&of->raw, of->has_raw),
                            .requeue = span(&of->requeue, of->has_requeue),
@@ -242,7 +248,8 @@ static const char *store_line(const import *made, line *of, json_t *result) {
   if (stream && is_hashed) {
     bool is_new = !evsi_file_known(store, stream->id, evsi_text(key), KNOWN_MS, place);
     if (is_new) {
-      int64_t number = made->is_event ? store_event(made, of, stream, &event) : store_letter(made, of, stream, &event);
+      int64_t number =
+          made->is_event ? store_event(made, of, stream, &event) : store_letter(made, of, stream, &event);
       snprintf(place, sizeof place, "%" PRId64, number);
       evsi_file_remember(store, stream->id, evsi_text(key), place);
     }
@@ -300,15 +307,17 @@ void evsi_file_request_dlq_import(evsi_file_request *request) {
     const char *why = import_line(&made, text, lines, result), *outcome;
     if (why) {
       json_object_set_new(result, "outcome", json_string("error"));
-      json_object_set_new(result, "message", json_sprintf("line %lld: %s", (long long)first + (long long)i, why));
+      json_object_set_new(result, "message",
+                          json_sprintf("line %lld: %s", (long long)first + (long long)i, why));
     }
     outcome = json_string_value(json_object_get(result, "outcome"));
     done += outcome && strcmp(outcome, "imported") == 0;
     json_array_append_new(results, result);
   }
   const evsi_file_audit_row row = {.action = "dlq.import",
-                                   .scope = json_pack("{s:s,s:I,s:I}", "into", made.is_event ? "stream" : "dead", "from",
-                                                      first, "total", (json_int_t)count),
+                                   .scope =
+                                       json_pack("{s:s,s:I,s:I}", "into", made.is_event ? "stream" : "dead",
+                                                 "from", first, "total", (json_int_t)count),
                                    .count = (uint64_t)done,
                                    .result = evsi_file_audit_result((uint64_t)done, count)};
   evsi_file_audit(request, &row);

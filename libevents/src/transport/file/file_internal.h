@@ -3,8 +3,9 @@
  * transport/file.
  *
  * A process has one worker thread for each file. It owns the connection and everything that is not marked
- * otherwise here; what hosts ask comes to it as jobs, and it does many in one transaction. What it has to say goes
- * to libevents directly where that may be called from any thread, and by way of the loop where it may not. */
+ * otherwise here; what hosts ask comes to it as jobs, and it does many in one transaction. What it has to say
+ * goes to libevents directly where that may be called from any thread, and by way of the loop where it may
+ * not. */
 #ifndef EVSI_FILE_INTERNAL_H
 #define EVSI_FILE_INTERNAL_H
 
@@ -55,7 +56,12 @@ typedef struct evsi_file_job {
 } evsi_file_job;
 
 /* Something that libevents wants to be told on the I/O thread. */
-typedef enum { EVSI_NOTE_STATE, EVSI_NOTE_PUBLISHED, EVSI_NOTE_REPLIED, EVSI_NOTE_CLOSED } evsi_file_note_kind;
+typedef enum {
+  EVSI_NOTE_STATE,
+  EVSI_NOTE_PUBLISHED,
+  EVSI_NOTE_REPLIED,
+  EVSI_NOTE_CLOSED
+} evsi_file_note_kind;
 typedef struct evsi_file_note {
   struct evsi_file_note *next;
   evsi_file_note_kind kind;
@@ -100,21 +106,21 @@ struct evs_transport {
   uint64_t beat_ms, retention_ms; /* when the next one is */
   int64_t news;                   /* as last looked at */
   uint64_t retention_looks;
-  json_t *touched;                /* names of streams whose limits have to be looked at */
+  json_t *touched; /* names of streams whose limits have to be looked at */
 };
 
 /* What is held of one stream's entries for one group. */
 typedef struct evsi_file_reading {
   UT_hash_handle hh;
-  int64_t id;       /* of the reader */
-  int64_t stream;   /* its id */
-  char *name;       /* of the stream; of a feed: of the stream that fills it */
-  evs_bytes topic;  /* within name */
+  int64_t id;      /* of the reader */
+  int64_t stream;  /* its id */
+  char *name;      /* of the stream; of a feed: of the stream that fills it */
+  evs_bytes topic; /* within name */
   int32_t partition;
-  int64_t version;  /* of the membership */
-  int64_t told;     /* the one that the host was told */
+  int64_t version;             /* of the membership */
+  int64_t told;                /* the one that the host was told */
   int64_t acked, dead, handed; /* in this transaction */
-  bool is_stored; /* the transaction that made it was committed */
+  bool is_stored;              /* the transaction that made it was committed */
 } evsi_file_reading;
 
 /* An entry that is pending under our name. */
@@ -139,12 +145,12 @@ struct evsi_file_group {
   int64_t member;  /* our row; 0: none */
   bool is_entered; /* the transaction that made it was committed */
   char *member_name;
-  bool is_changed;        /* what it subscribes to is to be written */
+  bool is_changed; /* what it subscribes to is to be written */
   bool is_joined_told, knew_topics, is_paused;
-  bool is_ready;          /* there may be something to take */
-  bool is_looking;        /* at the registry, members and pauses, in the next transaction */
-  uint64_t released_ms;   /* what was handed back is for others until then (monotonic) */
-  uint64_t due_ms;        /* when something parked is due (monotonic), 0: nothing known */
+  bool is_ready;        /* there may be something to take */
+  bool is_looking;      /* at the registry, members and pauses, in the next transaction */
+  uint64_t released_ms; /* what was handed back is for others until then (monotonic) */
+  uint64_t due_ms;      /* when something parked is due (monotonic), 0: nothing known */
   size_t rotate;
   evsi_file_reading *readings;
   evsi_file_flight *flights;
@@ -182,8 +188,8 @@ evsi_file_worker *evsi_file_worker_use(const char *path, const evsi_env *env);
 /* Ends the use: returns when the worker touches the transport no more. @thread io */
 void evsi_file_worker_leave(evsi_file_worker *worker, evs_transport *transport);
 void evsi_file_worker_add(evsi_file_worker *worker, evsi_file_job *job); /* any thread */
-void evsi_file_worker_stir(evsi_file_worker *worker);                   /* any thread: the file has changed */
-uint64_t evsi_file_now(const evsi_file_worker *worker);                 /* monotonic */
+void evsi_file_worker_stir(evsi_file_worker *worker);   /* any thread: the file has changed */
+uint64_t evsi_file_now(const evsi_file_worker *worker); /* monotonic */
 uint64_t evsi_file_wall(const evsi_file_worker *worker);
 bool evsi_file_begin_work(evsi_file_worker *worker, bool may_write);
 /* Commits; on failure notes that the file is in trouble, and when to try again. */

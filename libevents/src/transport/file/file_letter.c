@@ -68,8 +68,8 @@ static char *describe(const json_t *record) {
   const json_t *error = json_object_get(record, "error"), *message = json_object_get(error, "message");
   const char *text = json_is_string(message) ? json_string_value(message) : "";
   json_t *about = json_pack("{s:O*,s:O*,s:O*,s:s%}", "type", json_object_get(record, "type"), "group",
-                            json_object_get(record, "group"), "class", json_object_get(error, "class"), "message", text,
-                            cut(text, json_string_length(message)));
+                            json_object_get(record, "group"), "class", json_object_get(error, "class"),
+                            "message", text, cut(text, json_string_length(message)));
   char *described = about ? evsi_json_text(about) : NULL;
   json_decref(about);
   return described;
@@ -106,7 +106,8 @@ static void count_kind(evsi_file_store *store, int64_t stream, const json_t *rec
                 " count = count + 1, back = back + excluded.back, first = min(first, excluded.first),"
                 " newest = iif(excluded.last >= last, excluded.newest, newest),"
                 " about = iif(excluded.last >= last, excluded.about, about), last = max(last, excluded.last)",
-                "itiiiit", stream, fingerprint_of(record), (int64_t)is_back, at, at, letter, about ? about : "{}");
+                "itiiiit", stream, fingerprint_of(record), (int64_t)is_back, at, at, letter,
+                about ? about : "{}");
   evsi_free(about);
 }
 
@@ -119,8 +120,8 @@ int64_t evsi_file_letter_write(evsi_file_store *store, int64_t stream, const evs
                 "INSERT INTO letter (stream, at, data, raw, requeue, batch, more, dead, fingerprint, back)"
                 " VALUES (?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?)",
                 "iibbsissti", stream, (int64_t)store->now_ms, event->data, event->raw, event->requeue,
-                (int64_t)event->is_batch, event->more, record.size ? record : evsi_bytes(NULL, 0), fingerprint,
-                (int64_t)is_back);
+                (int64_t)event->is_batch, event->more, record.size ? record : evsi_bytes(NULL, 0),
+                fingerprint, (int64_t)is_back);
   int64_t letter = sqlite3_last_insert_rowid(store->db.sql);
   if (fingerprint)
     count_kind(store, stream, root, letter);
@@ -133,10 +134,11 @@ void evsi_file_letter_remove(evsi_file_store *store, int64_t letter) {
                 "UPDATE kind SET count = count - 1, back = back - (SELECT back FROM letter WHERE id = ?1)"
                 " WHERE (stream, fingerprint) = (SELECT stream, fingerprint FROM letter WHERE id = ?1)",
                 "i", letter);
-  evsi_file_run(&store->db,
-                "DELETE FROM kind WHERE (stream, fingerprint) = (SELECT stream, fingerprint FROM letter WHERE id = ?)"
-                " AND count <= 0",
-                "i", letter);
+  evsi_file_run(
+      &store->db,
+      "DELETE FROM kind WHERE (stream, fingerprint) = (SELECT stream, fingerprint FROM letter WHERE id = ?)"
+      " AND count <= 0",
+      "i", letter);
   evsi_file_run(&store->db, "DELETE FROM letter WHERE id = ?", "i", letter);
 }
 
@@ -175,7 +177,8 @@ void evsi_file_letter_event(sqlite3_stmt *row, evsi_file_event *out) {
   evsi_file_event_read(row, 4, out);
 }
 
-void evsi_file_letter_read(const char *transport, sqlite3_stmt *row, evsi_dead_letter *out, evsi_buf *scratch) {
+void evsi_file_letter_read(const char *transport, sqlite3_stmt *row, evsi_dead_letter *out,
+                           evsi_buf *scratch) {
   evsi_file_event event;
   memset(out, 0, sizeof *out);
   evsi_file_letter_event(row, &event);

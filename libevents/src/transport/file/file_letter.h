@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_letter.h - dead letters as rows: writing and removing them together with the counts of their kinds, and
- * reading rows as users see them. Private to transport/file. @thread worker. */
+ * file_letter.h - dead letters as rows: writing and removing them together with the counts of their kinds,
+ * and reading rows as users see them. Private to transport/file. @thread worker. */
 #ifndef EVSI_FILE_LETTER_H
 #define EVSI_FILE_LETTER_H
 
@@ -22,16 +22,18 @@ void evsi_file_event_fields(const evsi_file_event *event, evsi_buf *out);
 /* The same without the frame: `[name, value],…`. */
 void evsi_file_event_pairs(const evsi_file_event *event, evsi_buf *out);
 
-/* The columns that evsi_file_letter_read() reads, for a row `l` of letter or archive and its stream `s`; ?1 is how
- * many bytes of large values are wanted. */
-#define EVSI_FILE_LETTER_COLUMNS(id, note, archive)                                                                    \
-  id ", s.name, s.topic, s.partition, substr(l.data, 1, ?1), substr(l.raw, 1, ?1), l.requeue, l.batch, l.more,"        \
+/* The columns that evsi_file_letter_read() reads, for a row `l` of letter or archive and its stream `s`; ?1
+ * is how many bytes of large values are wanted. */
+#define EVSI_FILE_LETTER_COLUMNS(id, note, archive)                                                          \
+  id ", s.name, s.topic, s.partition, substr(l.data, 1, ?1), substr(l.raw, 1, ?1), l.requeue, l.batch, "     \
+     "l.more,"                                                                                               \
      " l.dead, " note ", " archive ", length(l.data), length(l.raw)"
-enum { EVSI_FILE_LETTER_ROW = 14 }; /* how many these are */
+enum { EVSI_FILE_LETTER_ROW = 14 };               /* how many these are */
 static const int64_t evsi_file_whole = INT32_MAX; /* SQLite takes no more */
 
 /* A row; its texts are the statement's or in `scratch`, which keeps the id first. */
-void evsi_file_letter_read(const char *transport, sqlite3_stmt *row, evsi_dead_letter *out, evsi_buf *scratch);
+void evsi_file_letter_read(const char *transport, sqlite3_stmt *row, evsi_dead_letter *out,
+                           evsi_buf *scratch);
 void evsi_file_letter_event(sqlite3_stmt *row, evsi_file_event *out);
 
 /* "<transport>/<stream>/<number>", the other way and back; false: it is none of this transport. */

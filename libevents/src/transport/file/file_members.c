@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_members.c - who else is in a group. Each member raises its beat; who sees one stand still for the session
- * timeout, on the own monotonic clock, takes it out and lets its entries wait for whoever comes. A member that was
- * taken out has no row any more, so nothing that it settles finds what it held. */
+ * file_members.c - who else is in a group. Each member raises its beat; who sees one stand still for the
+ * session timeout, on the own monotonic clock, takes it out and lets its entries wait for whoever comes. A
+ * member that was taken out has no row any more, so nothing that it settles finds what it held. */
 #include <stdio.h>
 #include <string.h>
 
@@ -29,11 +29,11 @@ void evsi_file_watched_free(evsi_file_worker *worker) {
 /* ---- taking out ------------------------------------------------------------------------------- */
 
 static int64_t give_back(evsi_file_store *store, int64_t reader, int64_t member, bool is_counted) {
-  int64_t count = evsi_file_run(&store->db,
-                                "UPDATE pending SET member = NULL, due = 0, deliveries = max(0, deliveries - ?)"
-                                " WHERE id BETWEEN ? AND ? AND member = ?",
-                                "iiii", (int64_t)is_counted, evsi_file_place(reader, 0),
-                                evsi_file_place(reader + 1, 0) - 1, member);
+  int64_t count = evsi_file_run(
+      &store->db,
+      "UPDATE pending SET member = NULL, due = 0, deliveries = max(0, deliveries - ?)"
+      " WHERE id BETWEEN ? AND ? AND member = ?",
+      "iiii", (int64_t)is_counted, evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1, member);
   evsi_file_run(&store->db, "UPDATE reader SET version = version + 1 WHERE id = ?", "i", reader);
   return count;
 }
@@ -102,7 +102,8 @@ static void bury(evs_transport *transport, const char *group) {
     int64_t entries = evsi_file_member_end(&transport->worker->store, dead[i].id, false);
     if (entries > 0)
       transport->ops->count(transport->host, "claimedMessages", (uint64_t)entries);
-    evsi_file_log(transport, 2, "member %s of group %s stopped: its entries are taken over", dead[i].name, group);
+    evsi_file_log(transport, 2, "member %s of group %s stopped: its entries are taken over", dead[i].name,
+                  group);
   }
 }
 
@@ -130,7 +131,8 @@ void evsi_file_beat(evs_transport *transport) {
     if (group->member == 0)
       continue;
     evsi_file_run(&store->db, "UPDATE member SET beat = beat + 1 WHERE id = ?", "i", group->member);
-    evsi_file_run(&store->db, "UPDATE reader SET seen = ? WHERE grp = ?", "it", (int64_t)store->now_ms, group->name);
+    evsi_file_run(&store->db, "UPDATE reader SET seen = ? WHERE grp = ?", "it", (int64_t)store->now_ms,
+                  group->name);
   }
   for (const evsi_file_group *group = transport->groups; group; group = group->next)
     bury(transport, group->name);
@@ -159,18 +161,19 @@ void evsi_file_tell_members(evsi_file_group *group, evsi_file_reading *reading) 
   evsi_buf json = {0};
   db->error = SQLITE_OK;
   /* The version first: who comes in between makes it an old one, which is looked at again. */
-  int64_t version = evsi_file_get(db, reading->version, "SELECT version FROM reader WHERE id = ?", "i", reading->id);
+  int64_t version =
+      evsi_file_get(db, reading->version, "SELECT version FROM reader WHERE id = ?", "i", reading->id);
   evsi_buf_add_text(&json, "[");
   sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT m.name, m.info, m.id FROM reading r JOIN member m ON m.id = r.member WHERE r.reader = ?", "i",
-      reading->id);
+      db, "SELECT m.name, m.info, m.id FROM reading r JOIN member m ON m.id = r.member WHERE r.reader = ?",
+      "i", reading->id);
   while (evsi_file_next(db, row))
     add_member(&json, row, group);
   evsi_buf_add_text(&json, "]");
   if (!json.failed && db->error == SQLITE_OK) {
     reading->told = reading->version = version;
-    transport->ops->members(transport->host, group->token, reading->topic, reading->partition, (uint64_t)version,
-                            evsi_bytes(json.data, json.size));
+    transport->ops->members(transport->host, group->token, reading->topic, reading->partition,
+                            (uint64_t)version, evsi_bytes(json.data, json.size));
   }
   evsi_buf_free(&json);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_move.c - see file_move.h. A letter, its copy and the archive change in one transaction, also where the copy
- * goes to another topic. */
+ * file_move.c - see file_move.h. A letter, its copy and the archive change in one transaction, also where the
+ * copy goes to another topic. */
 #include "transport/file/file_move.h"
 
 #include <inttypes.h>
@@ -77,7 +77,8 @@ static bool check_target(evsi_file_request *request, evsi_file_move *move) {
     return true;
   const char *name = json_string_value(to);
   if (!name || strlen(name) != json_string_length(to) || !evsi_file_is_topic(name)) {
-    evsi_file_refuse(request, EVS_VALIDATION, "to must be the name of a topic, <topic> or <topic>:<partition>");
+    evsi_file_refuse(request, EVS_VALIDATION,
+                     "to must be the name of a topic, <topic> or <topic>:<partition>");
     return false;
   }
   evsi_file_split_name(evsi_text(name), &topic, &partition);
@@ -150,17 +151,19 @@ static json_t *note_of(const evsi_file_request *request, const evsi_file_move *m
 /* Takes the note; gives the letter's own note along. */
 static void keep(evsi_file_request *request, int64_t letter, json_t *note) {
   evsi_file_db *db = &request->store->db;
-  sqlite3_stmt *row = evsi_file_query(db, "SELECT note FROM letter WHERE id = ? AND note IS NOT NULL", "i", letter);
+  sqlite3_stmt *row =
+      evsi_file_query(db, "SELECT note FROM letter WHERE id = ? AND note IS NOT NULL", "i", letter);
   if (evsi_file_next(db, row)) {
     json_object_set_new(note, "note", evsi_file_json_value(row, 0));
     evsi_file_done(row);
   }
   char *text = note ? evsi_json_text(note) : NULL;
-  evsi_file_run(db,
-                "INSERT INTO archive (letter, stream, at, data, raw, requeue, batch, more, dead, fingerprint, back,"
-                " archive) SELECT id, stream, ?, data, raw, requeue, batch, more, dead, fingerprint, back, ?"
-                " FROM letter WHERE id = ?",
-                "iti", (int64_t)request->store->now_ms, text ? text : "{}", letter);
+  evsi_file_run(
+      db,
+      "INSERT INTO archive (letter, stream, at, data, raw, requeue, batch, more, dead, fingerprint, back,"
+      " archive) SELECT id, stream, ?, data, raw, requeue, batch, more, dead, fingerprint, back, ?"
+      " FROM letter WHERE id = ?",
+      "iti", (int64_t)request->store->now_ms, text ? text : "{}", letter);
   evsi_free(text);
   json_decref(note);
 }
@@ -184,9 +187,10 @@ typedef struct letter {
 } letter;
 
 static char *requeue_field(const evsi_file_move *move, const letter *from) {
-  json_t *made = json_pack("{s:s,s:I,s:s*}", "from", from->id, "count", (json_int_t)from->count + 1, "operation",
-                           move->operation);
-  json_t *group = json_object_get(from->record, "group"), *names = json_object_get(from->record, "subscriptions");
+  json_t *made = json_pack("{s:s,s:I,s:s*}", "from", from->id, "count", (json_int_t)from->count + 1,
+                           "operation", move->operation);
+  json_t *group = json_object_get(from->record, "group"),
+         *names = json_object_get(from->record, "subscriptions");
   if (!move->all_groups && !move->to && json_is_string(group))
     json_object_set(made, "group", group);
   if (!move->all_groups && !move->to && json_array_size(names) > 0)
@@ -254,8 +258,8 @@ static bool send(evsi_file_request *request, const evsi_file_move *move, const l
     if (window > 0 && id.size > 0)
       evsi_file_remember(store, stream->id, span(&id), out_offset);
     if (move->is_canary && move->operation)
-      evsi_file_run(&store->db, "INSERT OR IGNORE INTO canary (operation, copy) VALUES (?, ?)", "ti", move->operation,
-                    evsi_file_place(stream->id, number));
+      evsi_file_run(&store->db, "INSERT OR IGNORE INTO canary (operation, copy) VALUES (?, ?)", "ti",
+                    move->operation, evsi_file_place(stream->id, number));
   }
   evsi_free(requeue);
   evsi_buf_free(&scratch);
@@ -267,15 +271,18 @@ static json_t *requeue(evsi_file_request *request, const evsi_file_move *move, c
   char offset[EVSI_FILE_NUMBER_TEXT] = "";
   uint64_t size = move->is_edit ? move->data.size + move->raw.size : evsi_file_event_size(&from->event);
   if (!move->all_groups && !move->to && was_replayed(from))
-    return error_of(from->id, "it failed in a replay, whose group is gone: replay it again, or requeue it to all "
-                              "groups");
+    return error_of(from->id,
+                    "it failed in a replay, whose group is gone: replay it again, or requeue it to all "
+                    "groups");
   if (move->redrives_most > 0 && from->count >= move->redrives_most)
     return json_pack("{s:s,s:s,s:o}", "id", from->id, "outcome", "too_often", "message",
-                     json_sprintf("it came back %" PRId64 " times and died each time: mend why, raise maxRedrives, or "
+                     json_sprintf("it came back %" PRId64
+                                  " times and died each time: mend why, raise maxRedrives, or "
                                   "use force",
                                   from->count));
   if (size == 0)
-    return error_of(from->id, "its body was removed from the stream before it died: nothing is left to requeue");
+    return error_of(from->id,
+                    "its body was removed from the stream before it died: nothing is left to requeue");
   if (move->is_dry)
     return outcome_of(from->id, "would_be_requeued");
   if (!send(request, move, from, offset))
@@ -309,7 +316,8 @@ static json_t *restore(evsi_file_request *request, const char *id, int64_t numbe
   evsi_buf text = {0};
   int64_t former;
   sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT stream, data, raw, requeue, batch, more, dead, archive FROM archive WHERE letter = ?", "i", number);
+      db, "SELECT stream, data, raw, requeue, batch, more, dead, archive FROM archive WHERE letter = ?", "i",
+      number);
   if (!evsi_file_next(db, row))
     return outcome_of(id, "not_found");
   json_t *about = evsi_file_json_value(row, 7);
@@ -332,7 +340,8 @@ static json_t *restore(evsi_file_request *request, const char *id, int64_t numbe
   json_decref(about);
   evsi_file_letter_split(request->transport->name, id, stream, &former);
   evsi_file_letter_id(request->transport->name, stream, letter_number, &text);
-  json_t *result = json_pack("{s:s,s:s,s:s}", "id", id, "outcome", "restored", "newId", text.data ? text.data : "");
+  json_t *result =
+      json_pack("{s:s,s:s,s:s}", "id", id, "outcome", "restored", "newId", text.data ? text.data : "");
   evsi_buf_free(&text);
   return result;
 }
@@ -347,10 +356,11 @@ json_t *evsi_file_move_one(evsi_file_request *request, evsi_file_move *move, con
     return outcome_of(from.id, "not_found");
   if (move->kind == EVSI_FILE_RESTORE)
     return restore(request, id, from.number);
-  sqlite3_stmt *row = evsi_file_query(db,
-                                      "SELECT l.stream, l.data, l.raw, l.requeue, l.batch, l.more, l.dead FROM letter l"
-                                      " JOIN stream s ON s.id = l.stream WHERE l.id = ? AND s.name = ?",
-                                      "it", from.number, stream);
+  sqlite3_stmt *row =
+      evsi_file_query(db,
+                      "SELECT l.stream, l.data, l.raw, l.requeue, l.batch, l.more, l.dead FROM letter l"
+                      " JOIN stream s ON s.id = l.stream WHERE l.id = ? AND s.name = ?",
+                      "it", from.number, stream);
   if (!evsi_file_next(db, row))
     return gone(request, id, from.number);
   from.stream = sqlite3_column_int64(row, 0);

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * file_move.h - moving dead letters: into the archive (requeue, edit, discard), away for good, and back from the
- * archive; each once. Private to transport/file. @thread worker. */
+ * file_move.h - moving dead letters: into the archive (requeue, edit, discard), away for good, and back from
+ * the archive; each once. Private to transport/file. @thread worker. */
 #ifndef EVSI_FILE_MOVE_H
 #define EVSI_FILE_MOVE_H
 
 #include "transport/file/file_dlq.h"
 
-typedef enum {
-  EVSI_FILE_REQUEUE,
-  EVSI_FILE_DISCARD,
-  EVSI_FILE_PURGE,
-  EVSI_FILE_RESTORE
-} evsi_file_move_kind;
+typedef enum { EVSI_FILE_REQUEUE, EVSI_FILE_DISCARD, EVSI_FILE_PURGE, EVSI_FILE_RESTORE } evsi_file_move_kind;
 
 typedef struct evsi_file_move {
   evsi_file_move_kind kind;

@@ -17,7 +17,8 @@ static void tell(evs_transport *transport, const evsi_file_note *note) {
   case EVSI_NOTE_STATE:
     if (note->is_connected)
       evsi_file_transport_watch(transport);
-    transport->ops->state(transport->host, note->is_connected, note->is_fatal, evsi_text(note->text), note->number);
+    transport->ops->state(transport->host, note->is_connected, note->is_fatal, evsi_text(note->text),
+                          note->number);
     break;
   case EVSI_NOTE_PUBLISHED:
     transport->ops->published(transport->host, note->outcomes, note->count);

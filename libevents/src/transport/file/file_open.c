@@ -18,8 +18,8 @@ static const char *network_kind(const char *folder) {
   static const struct {
     unsigned int magic;
     const char *name;
-  } kinds[] = {{0x6969, "NFS"},      {0xff534d42, "CIFS"}, {0xfe534d42, "SMB"},    {0x517b, "SMB"},
-               {0x01021997, "9P"},   {0x00c36400, "Ceph"}, {0x5346414f, "AFS"},    {0x73757245, "Coda"},
+  } kinds[] = {{0x6969, "NFS"},        {0xff534d42, "CIFS"}, {0xfe534d42, "SMB"}, {0x517b, "SMB"},
+               {0x01021997, "9P"},     {0x00c36400, "Ceph"}, {0x5346414f, "AFS"}, {0x73757245, "Coda"},
                {0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"}};
   struct statfs about;
   if (statfs(folder, &about) != 0)
@@ -50,10 +50,11 @@ static bool check_place(evsi_file_db *db, const char *path) {
     return refuse(db, "its folder does not exist: make it first");
   const char *network = network_kind(folder);
   if (network) {
-    snprintf(text, sizeof text,
-             "it lies on a network file system (%s), where processes on several machines would damage it: use "
-             "a local disk, or a server",
-             network);
+    snprintf(
+        text, sizeof text,
+        "it lies on a network file system (%s), where processes on several machines would damage it: use "
+        "a local disk, or a server",
+        network);
     return refuse(db, text);
   }
   bool is_there = stat(path, &about) == 0;
@@ -97,7 +98,8 @@ static bool check_format(evsi_file_db *db) {
     return refuse(db, "it is a file of another program");
   if (format <= EVSI_FILE_FORMAT)
     return true;
-  snprintf(text, sizeof text, "its format is %lld, and this version of libevents knows formats up to %d: use a newer one",
+  snprintf(text, sizeof text,
+           "its format is %lld, and this version of libevents knows formats up to %d: use a newer one",
            (long long)format, EVSI_FILE_FORMAT);
   return refuse(db, text);
 }
@@ -113,9 +115,10 @@ static int on_busy(void *data, int tries) {
 static bool set_up(evsi_file_db *db) {
   sqlite3_busy_handler(db->sql, on_busy, db);
   sqlite3_extended_result_codes(db->sql, 1);
-  static const char options[] = "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
-                                "PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=4000;"
-                                "PRAGMA journal_size_limit=67108864;";
+  static const char options[] =
+      "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
+      "PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=4000;"
+      "PRAGMA journal_size_limit=67108864;";
   if (sqlite3_exec(db->sql, options, NULL, NULL, NULL) == SQLITE_OK)
     return true;
   evsi_file_failed(db, sqlite3_extended_errcode(db->sql));
@@ -143,8 +146,8 @@ bool evsi_file_open(evsi_file_db *db, const char *path, bool *out_fatal) {
     *out_fatal = true;
     return false;
   }
-  int code = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                             NULL);
+  int code =
+      sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
   if (code != SQLITE_OK)
     evsi_file_failed(db, code);
   bool is_open = code == SQLITE_OK && set_up(db);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_pause.c - the requests `groups.pause` and `groups.resume`, and those about who is there: systems keep their
- * statistics in the file for a while. */
+ * file_pause.c - the requests `groups.pause` and `groups.resume`, and those about who is there: systems keep
+ * their statistics in the file for a while. */
 #include "base/json_text.h"
 #include "transport/file/file_request.h"
 #include "transport/pause.h"
@@ -59,9 +59,10 @@ void evsi_file_announce(evsi_file_worker *worker, const evsi_file_job *job) {
   int64_t now = (int64_t)worker->store.now_ms;
   evsi_file_run(db, "DELETE FROM fleet WHERE until < ?", "i", now);
   if (job->as.announcement.ttl_ms > 0)
-    evsi_file_run(db, "INSERT OR REPLACE INTO fleet (service, instance, at, until, document) VALUES (?, ?, ?, ?, ?)",
-                  "ssiis", service, instance, now, now + (int64_t)job->as.announcement.ttl_ms,
-                  job->as.announcement.document);
+    evsi_file_run(
+        db, "INSERT OR REPLACE INTO fleet (service, instance, at, until, document) VALUES (?, ?, ?, ?, ?)",
+        "ssiis", service, instance, now, now + (int64_t)job->as.announcement.ttl_ms,
+        job->as.announcement.document);
   else
     evsi_file_run(db, "DELETE FROM fleet WHERE service = ? AND instance = ?", "ss", service, instance);
   evsi_file_end_work(worker);
@@ -72,14 +73,15 @@ void evsi_file_request_fleet(evsi_file_request *request) {
   int64_t now = (int64_t)request->store->now_ms;
   sqlite3_stmt *row = evsi_file_query(
       &request->store->db,
-      "SELECT service, instance, at, document FROM fleet WHERE until >= ? ORDER BY at DESC LIMIT ?", "ii", now,
-      (int64_t)INSTANCES_MAX);
+      "SELECT service, instance, at, document FROM fleet WHERE until >= ? ORDER BY at DESC LIMIT ?", "ii",
+      now, (int64_t)INSTANCES_MAX);
   while (evsi_file_next(&request->store->db, row)) {
     int64_t at = sqlite3_column_int64(row, 2);
     json_t *stats = evsi_file_json_value(row, 3);
-    json_array_append_new(instances, json_pack("{s:o,s:o,s:I,s:I,s:o}", "service", evsi_file_json_text(row, 0),
-                                               "instance", evsi_file_json_text(row, 1), "at", (json_int_t)at, "ageMs",
-                                               (json_int_t)(now > at ? now - at : 0), "stats", stats));
+    json_array_append_new(instances,
+                          json_pack("{s:o,s:o,s:I,s:I,s:o}", "service", evsi_file_json_text(row, 0),
+                                    "instance", evsi_file_json_text(row, 1), "at", (json_int_t)at, "ageMs",
+                                    (json_int_t)(now > at ? now - at : 0), "stats", stats));
   }
   evsi_file_answer(request, json_pack("{s:o}", "instances", instances));
 }

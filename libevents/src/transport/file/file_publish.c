@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_publish.c - events in: all that wait go into one transaction. An event is stored, or known from before,
- * or waits to be due; its outcome is told once that is committed. */
+ * file_publish.c - events in: all that wait go into one transaction. An event is stored, or known from
+ * before, or waits to be due; its outcome is told once that is committed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,9 +59,10 @@ static void store_delayed(evsi_file_worker *worker, const evsi_file_stream *stre
                           char *out_offset) {
   evsi_file_store *store = &worker->store;
   int64_t due = (int64_t)(store->now_ms + event->delay_ms);
-  evsi_file_run(&store->db, "INSERT INTO delayed (stream, due, data, raw) VALUES (?, ?, ?, ?)", "iibb", stream->id, due,
-                event->data, event->raw.size ? event->raw : evsi_bytes(NULL, 0));
-  snprintf(out_offset, EVSI_FILE_NUMBER_TEXT, "@%016" PRId64, (int64_t)sqlite3_last_insert_rowid(store->db.sql));
+  evsi_file_run(&store->db, "INSERT INTO delayed (stream, due, data, raw) VALUES (?, ?, ?, ?)", "iibb",
+                stream->id, due, event->data, event->raw.size ? event->raw : evsi_bytes(NULL, 0));
+  snprintf(out_offset, EVSI_FILE_NUMBER_TEXT, "@%016" PRId64,
+           (int64_t)sqlite3_last_insert_rowid(store->db.sql));
   uint64_t at = evsi_file_now(worker) + event->delay_ms;
   if (at < worker->delayed_ms)
     worker->delayed_ms = at;

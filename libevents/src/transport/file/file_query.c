@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_query.c - the requests `topics`, `groups`, `tail` and `doctor`: what the file holds, and how far groups are. */
+ * file_query.c - the requests `topics`, `groups`, `tail` and `doctor`: what the file holds, and how far
+ * groups are. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,18 +28,20 @@ static json_t *types_of(evsi_file_request *request, const char *topic) {
 
 void evsi_file_request_topics(evsi_file_request *request) {
   json_t *topics = json_array();
-  sqlite3_stmt *row = evsi_file_query(
-      &request->store->db,
-      "SELECT s.topic, s.partition, s.last - s.first + 1, (SELECT count(*) FROM letter l WHERE l.stream = s.id),"
-      " (SELECT count(*) FROM delayed d WHERE d.stream = s.id) FROM stream s WHERE s.feed IS NULL ORDER BY s.name",
-      "");
+  sqlite3_stmt *row = evsi_file_query(&request->store->db,
+                                      "SELECT s.topic, s.partition, s.last - s.first + 1, (SELECT count(*) "
+                                      "FROM letter l WHERE l.stream = s.id),"
+                                      " (SELECT count(*) FROM delayed d WHERE d.stream = s.id) FROM stream s "
+                                      "WHERE s.feed IS NULL ORDER BY s.name",
+                                      "");
   while (evsi_file_next(&request->store->db, row))
-    json_array_append_new(topics, json_pack("{s:o,s:o,s:I,s:I,s:I,s:o}", "topic", evsi_file_json_text(row, 0),
-                                            "partition", evsi_file_json_partition(sqlite3_column_int64(row, 1)),
-                                            "entries", (json_int_t)sqlite3_column_int64(row, 2), "deadLetters",
-                                            (json_int_t)sqlite3_column_int64(row, 3), "delayed",
-                                            (json_int_t)sqlite3_column_int64(row, 4), "types",
-                                            types_of(request, evsi_file_text(row, 0))));
+    json_array_append_new(topics,
+                          json_pack("{s:o,s:o,s:I,s:I,s:I,s:o}", "topic", evsi_file_json_text(row, 0),
+                                    "partition", evsi_file_json_partition(sqlite3_column_int64(row, 1)),
+                                    "entries", (json_int_t)sqlite3_column_int64(row, 2), "deadLetters",
+                                    (json_int_t)sqlite3_column_int64(row, 3), "delayed",
+                                    (json_int_t)sqlite3_column_int64(row, 4), "types",
+                                    types_of(request, evsi_file_text(row, 0))));
   evsi_file_answer(request, json_pack("{s:o}", "topics", topics));
 }
 
@@ -46,16 +49,18 @@ void evsi_file_request_topics(evsi_file_request *request) {
 
 static json_t *members_of(evsi_file_request *request, int64_t reader) {
   json_t *members = json_array();
-  sqlite3_stmt *row = evsi_file_query(
-      &request->store->db,
-      "SELECT m.name, m.info, (SELECT count(*) FROM pending p WHERE p.id BETWEEN ?2 AND ?3 AND p.member = m.id)"
-      " FROM reading r JOIN member m ON m.id = r.member WHERE r.reader = ?1 ORDER BY m.id",
-      "iii", reader, evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
+  sqlite3_stmt *row =
+      evsi_file_query(&request->store->db,
+                      "SELECT m.name, m.info, (SELECT count(*) FROM pending p WHERE p.id BETWEEN ?2 AND ?3 "
+                      "AND p.member = m.id)"
+                      " FROM reading r JOIN member m ON m.id = r.member WHERE r.reader = ?1 ORDER BY m.id",
+                      "iii", reader, evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
   while (evsi_file_next(&request->store->db, row)) {
     json_t *info = evsi_file_json_value(row, 1);
-    json_array_append_new(members, json_pack("{s:o,s:I,s:b,s:O*,s:O*}", "name", evsi_file_json_text(row, 0), "pending",
-                                             (json_int_t)sqlite3_column_int64(row, 2), "alive", 1, "host",
-                                             json_object_get(info, "host"), "pid", json_object_get(info, "pid")));
+    json_array_append_new(members,
+                          json_pack("{s:o,s:I,s:b,s:O*,s:O*}", "name", evsi_file_json_text(row, 0), "pending",
+                                    (json_int_t)sqlite3_column_int64(row, 2), "alive", 1, "host",
+                                    json_object_get(info, "host"), "pid", json_object_get(info, "pid")));
     json_decref(info);
   }
   return members;
@@ -71,8 +76,10 @@ static pending_counts count_pending(evsi_file_request *request, int64_t reader, 
   pending_counts counts = {0, 0, -1};
   counts.all = evsi_file_get(db, 0, "SELECT count(*) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
   counts.parked = evsi_file_get(
-      db, 0, "SELECT count(*) FROM pending WHERE reader = ? AND due IS NOT NULL AND member IS NULL", "i", reader);
-  int64_t lowest = evsi_file_get(db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
+      db, 0, "SELECT count(*) FROM pending WHERE reader = ? AND due IS NOT NULL AND member IS NULL", "i",
+      reader);
+  int64_t lowest =
+      evsi_file_get(db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
   if (lowest > 0)
     counts.oldest = evsi_file_get(db, -1, "SELECT at FROM entry WHERE id = ?", "i",
                                   evsi_file_place(stream, evsi_file_number_of(lowest)));
@@ -167,8 +174,8 @@ static void show_one(tail *all, sqlite3_stmt *row, const char *offset, const evs
   evsi_buf_addf(&all->json, ",\"offset\":\"%s\",", offset);
   if (!event->data.data)
     evsi_file_event_fields(event, &found);
-  evsi_stored_json(&all->json, event->data.data ? event->data : evsi_bytes(found.data, found.size), event->raw,
-                   !event->data.data);
+  evsi_stored_json(&all->json, event->data.data ? event->data : evsi_bytes(found.data, found.size),
+                   event->raw, !event->data.data);
   evsi_buf_add_text(&all->json, "}");
   evsi_buf_free(&found);
 }
@@ -293,15 +300,18 @@ void evsi_file_request_doctor(evsi_file_request *request) {
   json_t *findings = json_array();
   sqlite3_stmt *row = evsi_file_query(db, "PRAGMA quick_check(1)", "");
   if (evsi_file_next(db, row) && strcmp(evsi_file_text(row, 0), "ok") != 0)
-    json_array_append_new(findings, json_pack("{s:s,s:s,s:o}", "level", "error", "check", "persistence", "message",
-                                              json_sprintf("the file is damaged: %s", evsi_file_text(row, 0))));
+    json_array_append_new(findings,
+                          json_pack("{s:s,s:s,s:o}", "level", "error", "check", "persistence", "message",
+                                    json_sprintf("the file is damaged: %s", evsi_file_text(row, 0))));
   evsi_file_done(row);
   evsi_file_answer(
-      request,
-      json_pack("{s:b,s:o,s:s,s:s,s:{s:s,s:s}}", "ok", json_array_size(findings) == 0, "findings", findings, "guarantee",
-                is_full ? "What was stored survives a crash of the process and of the machine. Each event is delivered at "
-                          "least once."
-                        : "What was stored survives a crash of every process; when the machine itself stops, the newest "
-                          "may be lost (synchronous: full). Each event is delivered at least once.",
-                "address", db->path, "server", "kind", "sqlite", "version", sqlite3_libversion()));
+      request, json_pack("{s:b,s:o,s:s,s:s,s:{s:s,s:s}}", "ok", json_array_size(findings) == 0, "findings",
+                         findings, "guarantee",
+                         is_full ? "What was stored survives a crash of the process and of the machine. Each "
+                                   "event is delivered at "
+                                   "least once."
+                                 : "What was stored survives a crash of every process; when the machine "
+                                   "itself stops, the newest "
+                                   "may be lost (synchronous: full). Each event is delivered at least once.",
+                         "address", db->path, "server", "kind", "sqlite", "version", sqlite3_libversion()));
 }

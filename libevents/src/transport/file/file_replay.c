@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_replay.c - what the engine of operations asks for replays: bounds of the streams that are meant, the next
- * entries of one, what is left to handle, and the end. Entries are copied into a feed beside their stream, which only
- * subscriptions of the replay read. */
+ * file_replay.c - what the engine of operations asks for replays: bounds of the streams that are meant, the
+ * next entries of one, what is left to handle, and the end. Entries are copied into a feed beside their
+ * stream, which only subscriptions of the replay read. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +18,9 @@ enum { PAGE = 500, FEED_MOST = 1000 /* entries that wait in a feed */ };
 /* ---- what is meant ---------------------------------------------------------------------------- */
 
 typedef struct replay {
-  int64_t first, last;   /* numbers */
-  int64_t since, until;  /* times */
-  const char *type;      /* exact or a pattern, NULL: any */
+  int64_t first, last;  /* numbers */
+  int64_t since, until; /* times */
+  const char *type;     /* exact or a pattern, NULL: any */
   char pattern[EVSI_PATTERN_MAX + 1];
 } replay;
 
@@ -82,10 +82,11 @@ static bool is_type(const replay *made, evs_bytes data) {
                         envelope.origin_prefix.size ? "." : "", (int)envelope.type.size,
                         envelope.type.size ? envelope.type.data : "");
     bool fits = size > 0 && (size_t)size < sizeof full;
-    is_wanted = fits && (made->pattern[0] ? evsi_pattern_matches_text(made->pattern, evsi_text(full), "", &failed) ||
-                                                evsi_pattern_matches_text(made->pattern, envelope.type, "", &failed)
-                                          : evsi_bytes_equal(envelope.type, evsi_text(made->type)) ||
-                                                strcmp(full, made->type) == 0);
+    is_wanted =
+        fits && (made->pattern[0] ? evsi_pattern_matches_text(made->pattern, evsi_text(full), "", &failed) ||
+                                        evsi_pattern_matches_text(made->pattern, envelope.type, "", &failed)
+                                  : evsi_bytes_equal(envelope.type, evsi_text(made->type)) ||
+                                        strcmp(full, made->type) == 0);
   }
   evsi_buf_free(&scratch);
   return is_wanted;
@@ -143,10 +144,10 @@ void evsi_file_replay_bounds(evsi_file_request *request) {
     return;
   }
   bounds = json_object();
-  sqlite3_stmt *row = evsi_file_query(
-      &request->store->db,
-      "SELECT id FROM stream WHERE feed IS NULL AND (?1 IS NULL OR topic = ?1) AND last >= first ORDER BY name", "t",
-      json_string_value(json_object_get(filter, "topic")));
+  sqlite3_stmt *row = evsi_file_query(&request->store->db,
+                                      "SELECT id FROM stream WHERE feed IS NULL AND (?1 IS NULL OR topic = "
+                                      "?1) AND last >= first ORDER BY name",
+                                      "t", json_string_value(json_object_get(filter, "topic")));
   while (evsi_file_next(&request->store->db, row)) {
     const evsi_file_stream *stream = evsi_file_stream_by_id(request->store, sqlite3_column_int64(row, 0));
     int64_t last = stream ? last_of(request->store, stream, &made) : 0;
@@ -168,8 +169,8 @@ static int64_t sweep(evsi_file_store *store, evsi_file_stream *feed) {
   if (evsi_file_next(&store->db, row)) {
     int64_t reader = sqlite3_column_int64(row, 0), through = sqlite3_column_int64(row, 1);
     evsi_file_done(row);
-    int64_t lowest = evsi_file_get(&store->db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?", "ii",
-                                   evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
+    int64_t lowest = evsi_file_get(&store->db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?",
+                                   "ii", evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
     if (lowest > 0 && evsi_file_number_of(lowest) <= through)
       through = evsi_file_number_of(lowest) - 1;
     evsi_file_cut(store, feed, through);
@@ -203,8 +204,10 @@ static void feed_some(evsi_file_request *request, step *made, const replay *want
     made->position += gone;
   }
   sqlite3_stmt *row = evsi_file_query(
-      &store->db, "SELECT id, data, raw, requeue, batch, more FROM entry WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-      "iii", evsi_file_place(made->stream->id, made->position), evsi_file_place(made->stream->id, made->bound), most);
+      &store->db,
+      "SELECT id, data, raw, requeue, batch, more FROM entry WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+      "iii", evsi_file_place(made->stream->id, made->position),
+      evsi_file_place(made->stream->id, made->bound), most);
   while (made->done < limit && evsi_file_next(&store->db, row)) {
     evsi_file_event event;
     evsi_file_event_read(row, 1, &event);
@@ -220,10 +223,11 @@ static void feed_some(evsi_file_request *request, step *made, const replay *want
 }
 
 static void answer_step(evsi_file_request *request, const step *made, bool is_owner, bool is_full) {
-  evsi_file_answer(request, json_pack("{s:b,s:o,s:b,s:b,s:I,s:I,s:i,s:[]}", "isOwner", is_owner, "position",
-                                      made->position > 0 ? json_sprintf("%" PRId64, made->position) : json_string(""),
-                                      "isEnd", made->is_end, "isFull", is_full, "done", made->done, "skipped",
-                                      made->skipped, "failed", 0, "errors"));
+  evsi_file_answer(request,
+                   json_pack("{s:b,s:o,s:b,s:b,s:I,s:I,s:i,s:[]}", "isOwner", is_owner, "position",
+                             made->position > 0 ? json_sprintf("%" PRId64, made->position) : json_string(""),
+                             "isEnd", made->is_end, "isFull", is_full, "done", made->done, "skipped",
+                             made->skipped, "failed", 0, "errors"));
 }
 
 static bool begin(evsi_file_request *request, replay *wanted, step *made) {
@@ -238,7 +242,8 @@ static bool begin(evsi_file_request *request, replay *wanted, step *made) {
   bool is_new = !evsi_file_feed_find(request->store, made->stream, made->id, false);
   made->feed = evsi_file_feed_find(request->store, made->stream, made->id, true);
   made->bound = strtoll(bound, NULL, 10);
-  made->position = position ? strtoll(position, NULL, 10) : first_of(request->store, made->stream, wanted) - 1;
+  made->position =
+      position ? strtoll(position, NULL, 10) : first_of(request->store, made->stream, wanted) - 1;
   if (is_new)
     evsi_file_news(request->store); /* whoever subscribed to it finds the feed */
   return made->feed != NULL;
@@ -250,15 +255,17 @@ void evsi_file_replay_step(evsi_file_request *request) {
   if (!begin(request, &wanted, &made))
     return;
   evsi_file_db *db = &request->store->db;
-  bool is_owner = evsi_file_get(db, 0, "SELECT 1 FROM progress WHERE operation = ? AND stream = ? AND owner = ?", "tit",
-                                made.id, made.stream->id, evsi_file_param(request, "owner")) == 1;
+  bool is_owner =
+      evsi_file_get(db, 0, "SELECT 1 FROM progress WHERE operation = ? AND stream = ? AND owner = ?", "tit",
+                    made.id, made.stream->id, evsi_file_param(request, "owner")) == 1;
   bool is_full = is_owner && sweep(request->store, made.feed) >= FEED_MOST;
   if (is_owner && !is_full) {
     feed_some(request, &made, &wanted);
-    evsi_file_run(db,
-                  "UPDATE progress SET position = ?, done = done + ?, skipped = skipped + ? WHERE operation = ? AND"
-                  " stream = ?",
-                  "iiiti", made.position, (int64_t)made.done, (int64_t)made.skipped, made.id, made.stream->id);
+    evsi_file_run(
+        db,
+        "UPDATE progress SET position = ?, done = done + ?, skipped = skipped + ? WHERE operation = ? AND"
+        " stream = ?",
+        "iiiti", made.position, (int64_t)made.done, (int64_t)made.skipped, made.id, made.stream->id);
   }
   answer_step(request, &made, is_owner, is_full);
 }
@@ -295,7 +302,8 @@ static void drop(evsi_file_request *request, evsi_file_stream *feed) {
 
 void evsi_file_request_job_gate(evsi_file_request *request) {
   const char *state = evsi_file_param(request, "state"), *id = evsi_file_param(request, "id");
-  bool is_running = state && strcmp(state, "running") == 0, is_aborted = state && strcmp(state, "aborted") == 0;
+  bool is_running = state && strcmp(state, "running") == 0,
+       is_aborted = state && strcmp(state, "aborted") == 0;
   char name[EVSI_FILE_NAME_MAX];
   size_t i;
   json_t *stream;
@@ -303,7 +311,8 @@ void evsi_file_request_job_gate(evsi_file_request *request) {
   if (is_running)
     evsi_file_run(&request->store->db, "DELETE FROM paused WHERE name = ?", "t", name);
   else
-    evsi_file_run(&request->store->db, "INSERT OR REPLACE INTO paused (name, record) VALUES (?, ?)", "tt", name,
+    evsi_file_run(&request->store->db, "INSERT OR REPLACE INTO paused (name, record) VALUES (?, ?)", "tt",
+                  name,
                   is_aborted ? "{\"by\":\"replay\",\"reason\":\"it was aborted\"}"
                              : "{\"by\":\"replay\",\"reason\":\"it is paused\"}");
   json_array_foreach(evsi_file_given(request, "streams"), i, stream) {

@@ -49,7 +49,8 @@ const char *evsi_file_param(const evsi_file_request *request, const char *name) 
   return text && *text ? text : NULL;
 }
 
-uint64_t evsi_file_param_number(const evsi_file_request *request, const char *name, uint64_t fallback, uint64_t most) {
+uint64_t evsi_file_param_number(const evsi_file_request *request, const char *name, uint64_t fallback,
+                                uint64_t most) {
   const json_t *value = evsi_file_given(request, name);
   json_int_t number = json_integer_value(value);
   if (!json_is_integer(value) || number < 0)

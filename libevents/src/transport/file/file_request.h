@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_request.h - what may be asked of a file by name (docs/requests.md): each request runs to its end in one
- * transaction of its own. Private to transport/file. @thread worker. */
+ * file_request.h - what may be asked of a file by name (docs/requests.md): each request runs to its end in
+ * one transaction of its own. Private to transport/file. @thread worker. */
 #ifndef EVSI_FILE_REQUEST_H
 #define EVSI_FILE_REQUEST_H
 
@@ -24,11 +24,13 @@ void evsi_file_refuse(evsi_file_request *request, evs_status status, const char 
 
 const char *evsi_file_param(const evsi_file_request *request, const char *name); /* NULL: none, or empty */
 json_t *evsi_file_given(const evsi_file_request *request, const char *name);
-uint64_t evsi_file_param_number(const evsi_file_request *request, const char *name, uint64_t fallback, uint64_t most);
+uint64_t evsi_file_param_number(const evsi_file_request *request, const char *name, uint64_t fallback,
+                                uint64_t most);
 /* Texts of a statement as JSON. */
 json_t *evsi_file_json_text(sqlite3_stmt *row, int column);
 json_t *evsi_file_json_partition(int64_t partition);
-json_t *evsi_file_json_value(sqlite3_stmt *row, int column); /* of a column that holds JSON; null: it does not */
+json_t *evsi_file_json_value(sqlite3_stmt *row,
+                             int column); /* of a column that holds JSON; null: it does not */
 
 /* ---- file_audit.c ---- */
 typedef struct evsi_file_audit_row {
@@ -71,7 +73,7 @@ void evsi_file_request_dlq_discard(evsi_file_request *request);
 void evsi_file_request_dlq_restore(evsi_file_request *request);
 void evsi_file_request_dlq_note(evsi_file_request *request);
 void evsi_file_request_dlq_import(evsi_file_request *request); /* file_import.c */
-void evsi_file_request_job_list(evsi_file_request *request); /* file_jobs.c */
+void evsi_file_request_job_list(evsi_file_request *request);   /* file_jobs.c */
 void evsi_file_request_job_create(evsi_file_request *request);
 void evsi_file_request_job_write(evsi_file_request *request);
 void evsi_file_request_job_beat(evsi_file_request *request);

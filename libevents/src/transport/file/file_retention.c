@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_retention.c - keeps streams and dead letters within their limits, now and then, as far as the groups allow;
- * and the requests `retention` and `conservation`: what holds entries, and is every one accounted for. */
+ * file_retention.c - keeps streams and dead letters within their limits, now and then, as far as the groups
+ * allow; and the requests `retention` and `conservation`: what holds entries, and is every one accounted for.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +33,8 @@ static int64_t limit_of(const json_t *limits, const char *name) {
   return number > 0 ? number : 0;
 }
 
-static void load_limits(evsi_file_store *store, const evs_transport *transport, const evsi_file_stream *stream,
-                        kept *out) {
+static void load_limits(evsi_file_store *store, const evs_transport *transport,
+                        const evsi_file_stream *stream, kept *out) {
   sqlite3_stmt *row = evsi_file_query(&store->db, "SELECT limits FROM stream WHERE id = ?", "i", stream->id);
   if (evsi_file_next(&store->db, row))
     out->limits = evsi_file_json_value(row, 0);
@@ -59,8 +60,8 @@ static void find_floor(evsi_file_store *store, const evsi_file_stream *stream, k
   bool is_read = false;
   out->floor = stream->last + 1;
   out->why = "";
-  sqlite3_stmt *row =
-      evsi_file_query(&store->db, "SELECT id, grp, delivered, seen FROM reader WHERE stream = ?", "i", stream->id);
+  sqlite3_stmt *row = evsi_file_query(
+      &store->db, "SELECT id, grp, delivered, seen FROM reader WHERE stream = ?", "i", stream->id);
   while (evsi_file_next(&store->db, row)) {
     int64_t pending = lowest_pending(store, sqlite3_column_int64(row, 0));
     int64_t lowest = pending > 0 ? pending : sqlite3_column_int64(row, 2) + 1;
@@ -99,14 +100,16 @@ static int64_t beyond_count(const evsi_file_stream *stream, const kept *about) {
 }
 
 /* How many of the oldest, of at most so many, are too old. */
-static int64_t too_old(evsi_file_store *store, const evsi_file_stream *stream, const kept *about, int64_t most) {
+static int64_t too_old(evsi_file_store *store, const evsi_file_stream *stream, const kept *about,
+                       int64_t most) {
   int64_t end = stream->first + most <= stream->last ? stream->first + most : stream->last + 1;
   if (about->age == 0 || stream->last < stream->first)
     return 0;
-  int64_t young = evsi_file_get(&store->db, evsi_file_place(stream->id, end),
-                                "SELECT id FROM entry WHERE id >= ? AND id < ? AND at >= ? ORDER BY id LIMIT 1", "iii",
-                                evsi_file_place(stream->id, stream->first), evsi_file_place(stream->id, end),
-                                (int64_t)store->now_ms - about->age);
+  int64_t young =
+      evsi_file_get(&store->db, evsi_file_place(stream->id, end),
+                    "SELECT id FROM entry WHERE id >= ? AND id < ? AND at >= ? ORDER BY id LIMIT 1", "iii",
+                    evsi_file_place(stream->id, stream->first), evsi_file_place(stream->id, end),
+                    (int64_t)store->now_ms - about->age);
   return evsi_file_number_of(young) - stream->first;
 }
 
@@ -114,9 +117,10 @@ static int64_t too_old(evsi_file_store *store, const evsi_file_stream *stream, c
 
 /* What a group was not given is lost to it, which is counted. */
 static void note_lost(evsi_file_store *store, const evsi_file_stream *stream, int64_t cut) {
-  evsi_file_run(&store->db,
-                "UPDATE reader SET trimmed = trimmed + ?1 - max(delivered, ?2) WHERE stream = ?3 AND delivered < ?1",
-                "iii", cut, stream->first - 1, stream->id);
+  evsi_file_run(
+      &store->db,
+      "UPDATE reader SET trimmed = trimmed + ?1 - max(delivered, ?2) WHERE stream = ?3 AND delivered < ?1",
+      "iii", cut, stream->first - 1, stream->id);
 }
 
 /* True: there may be more to remove at once. */
@@ -129,14 +133,15 @@ static bool trim(evs_transport *transport, evsi_file_stream *stream) {
   if (!about.is_forced && cut >= about.floor)
     cut = about.floor - 1;
   int64_t count = cut - stream->first + 1;
-  int64_t forced = cut >= about.floor ? cut - (about.floor > stream->first ? about.floor : stream->first) + 1 : 0;
+  int64_t forced =
+      cut >= about.floor ? cut - (about.floor > stream->first ? about.floor : stream->first) + 1 : 0;
   json_decref(about.limits);
   if (count <= 0)
     return false;
   note_lost(store, stream, cut);
   evsi_file_cut(store, stream, cut);
-  evsi_file_run(&store->db, "UPDATE stream SET trimmed = trimmed + ?, forced = forced + ? WHERE id = ?", "iii", count,
-                forced, stream->id);
+  evsi_file_run(&store->db, "UPDATE stream SET trimmed = trimmed + ?, forced = forced + ? WHERE id = ?",
+                "iii", count, forced, stream->id);
   transport->ops->count(transport->host, "trimmedMessages", (uint64_t)count);
   if (forced > 0)
     transport->ops->count(transport->host, "trimmedByForce", (uint64_t)forced);
@@ -149,13 +154,14 @@ static void prune(evs_transport *transport, const evsi_file_stream *stream) {
   int64_t ids[PRUNE_AT_ONCE], most = (int64_t)transport->config.dlq_most;
   int64_t since = (int64_t)store->now_ms - (int64_t)transport->config.dlq_longest_ms;
   size_t count = 0;
-  int64_t span = evsi_file_get(&store->db, 0, "SELECT max(id) - min(id) + 1 FROM letter WHERE stream = ?", "i",
-                               stream->id);
-  int64_t letters = span > most ? evsi_file_get(&store->db, 0, "SELECT count(*) FROM letter WHERE stream = ?", "i",
-                                                stream->id)
+  int64_t span = evsi_file_get(&store->db, 0, "SELECT max(id) - min(id) + 1 FROM letter WHERE stream = ?",
+                               "i", stream->id);
+  int64_t letters = span > most ? evsi_file_get(&store->db, 0, "SELECT count(*) FROM letter WHERE stream = ?",
+                                                "i", stream->id)
                                 : span;
-  sqlite3_stmt *row = evsi_file_query(&store->db, "SELECT id, at FROM letter WHERE stream = ? ORDER BY id LIMIT ?",
-                                      "ii", stream->id, (int64_t)PRUNE_AT_ONCE);
+  sqlite3_stmt *row =
+      evsi_file_query(&store->db, "SELECT id, at FROM letter WHERE stream = ? ORDER BY id LIMIT ?", "ii",
+                      stream->id, (int64_t)PRUNE_AT_ONCE);
   while (evsi_file_next(&store->db, row) && (letters > most || sqlite3_column_int64(row, 1) < since)) {
     ids[count++] = sqlite3_column_int64(row, 0);
     letters--;
@@ -165,7 +171,8 @@ static void prune(evs_transport *transport, const evsi_file_stream *stream) {
     evsi_file_letter_remove(store, ids[i]);
   if (count == 0)
     return;
-  evsi_file_run(&store->db, "UPDATE stream SET letters = letters + ? WHERE id = ?", "ii", (int64_t)count, stream->id);
+  evsi_file_run(&store->db, "UPDATE stream SET letters = letters + ? WHERE id = ?", "ii", (int64_t)count,
+                stream->id);
   transport->ops->count(transport->host, "trimmedDeadLetters", count);
 }
 
@@ -185,7 +192,8 @@ static bool keep_within(evs_transport *transport, const char *name) {
   for (int round = 0; has_more && round < ROUNDS_AT_ONCE; round++) {
     bool is_begun = evsi_file_begin_work(worker, true);
     evsi_file_stream *stream = is_begun ? evsi_file_stream_find(&worker->store, name, false) : NULL;
-    has_more = stream && !stream->feed && (round > 0 || is_our_turn(transport, stream)) && trim(transport, stream);
+    has_more =
+        stream && !stream->feed && (round > 0 || is_our_turn(transport, stream)) && trim(transport, stream);
     if (stream && !has_more)
       prune(transport, stream);
     if (stream)
@@ -249,24 +257,24 @@ static json_t *retention_row(evsi_file_request *request, sqlite3_stmt *row) {
   json_t *holder = is_held ? json_pack("{s:s,s:s,s:o}", "group", about.group, "why", about.why, "since",
                                        about.since > 0 ? json_integer(about.since) : json_null())
                            : json_null();
-  return json_pack("{s:o,s:o,s:I,s:I,s:o,s:I,s:s,s:o,s:o,s:I,s:I,s:I,s:o}", "topic", evsi_file_json_text(row, 1),
-                   "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "entries",
-                   (json_int_t)(stream->last - stream->first + 1), "bytes", (json_int_t)stream->bytes, "limits",
-                   about.limits ? about.limits : json_object(), "beyond", (json_int_t)beyond, "state",
-                   state_of(&about, beyond), "floor", json_sprintf("%" PRId64, about.floor), "heldBy", holder, "trimmed",
-                   (json_int_t)sqlite3_column_int64(row, 3), "trimmedByForce",
-                   (json_int_t)sqlite3_column_int64(row, 4), "trimmedDeadLetters",
-                   (json_int_t)sqlite3_column_int64(row, 5), "lastTrimAt",
-                   trimmed_at > 0 ? json_integer(trimmed_at) : json_null());
+  return json_pack(
+      "{s:o,s:o,s:I,s:I,s:o,s:I,s:s,s:o,s:o,s:I,s:I,s:I,s:o}", "topic", evsi_file_json_text(row, 1),
+      "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "entries",
+      (json_int_t)(stream->last - stream->first + 1), "bytes", (json_int_t)stream->bytes, "limits",
+      about.limits ? about.limits : json_object(), "beyond", (json_int_t)beyond, "state",
+      state_of(&about, beyond), "floor", json_sprintf("%" PRId64, about.floor), "heldBy", holder, "trimmed",
+      (json_int_t)sqlite3_column_int64(row, 3), "trimmedByForce", (json_int_t)sqlite3_column_int64(row, 4),
+      "trimmedDeadLetters", (json_int_t)sqlite3_column_int64(row, 5), "lastTrimAt",
+      trimmed_at > 0 ? json_integer(trimmed_at) : json_null());
 }
 
 void evsi_file_request_retention(evsi_file_request *request) {
   json_t *streams = json_array();
-  sqlite3_stmt *row = evsi_file_query(
-      &request->store->db,
-      "SELECT id, topic, partition, trimmed, forced, letters, trimmed_at FROM stream"
-      " WHERE feed IS NULL AND (?1 IS NULL OR topic = ?1) ORDER BY name",
-      "t", evsi_file_param(request, "topic"));
+  sqlite3_stmt *row =
+      evsi_file_query(&request->store->db,
+                      "SELECT id, topic, partition, trimmed, forced, letters, trimmed_at FROM stream"
+                      " WHERE feed IS NULL AND (?1 IS NULL OR topic = ?1) ORDER BY name",
+                      "t", evsi_file_param(request, "topic"));
   while (evsi_file_next(&request->store->db, row))
     json_array_append_new(streams, retention_row(request, row));
   evsi_file_answer(request, json_pack("{s:o}", "streams", streams));
@@ -279,47 +287,50 @@ static json_t *group_row(evsi_file_request *request, sqlite3_stmt *row) {
   int64_t trimmed = sqlite3_column_int64(row, 7), first = sqlite3_column_int64(row, 9);
   int64_t last = sqlite3_column_int64(row, 10), reader = sqlite3_column_int64(row, 11);
   int64_t unread = last - (delivered >= first - 1 ? delivered : first - 1);
-  int64_t pending = evsi_file_get(&request->store->db, 0, "SELECT count(*) FROM pending WHERE id BETWEEN ? AND ?", "ii",
-                                  evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
+  int64_t pending =
+      evsi_file_get(&request->store->db, 0, "SELECT count(*) FROM pending WHERE id BETWEEN ? AND ?", "ii",
+                    evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
   int64_t missing = last - base - acked - dead - trimmed - unread - pending;
-  return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:b}", "topic", evsi_file_json_text(row, 0),
-                   "partition", evsi_file_json_partition(sqlite3_column_int64(row, 1)), "group",
+  return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:b}", "topic",
+                   evsi_file_json_text(row, 0), "partition",
+                   evsi_file_json_partition(sqlite3_column_int64(row, 1)), "group",
                    evsi_file_json_text(row, 2), "published", (json_int_t)(last - base), "acknowledged",
                    (json_int_t)acked, "dead", (json_int_t)dead, "pending", (json_int_t)pending, "unread",
-                   (json_int_t)unread, "trimmed", (json_int_t)trimmed, "unaccounted", (json_int_t)missing, "holds",
-                   missing == 0, "handedOver", (json_int_t)sqlite3_column_int64(row, 8), "isNew", 0);
+                   (json_int_t)unread, "trimmed", (json_int_t)trimmed, "unaccounted", (json_int_t)missing,
+                   "holds", missing == 0, "handedOver", (json_int_t)sqlite3_column_int64(row, 8), "isNew", 0);
 }
 
 static json_t *stream_rows(evsi_file_request *request) {
   json_t *streams = json_array();
-  sqlite3_stmt *row = evsi_file_query(
-      &request->store->db,
-      "SELECT topic, partition, last - first + 1, last, trimmed FROM stream"
-      " WHERE feed IS NULL AND (?1 IS NULL OR topic = ?1) ORDER BY name",
-      "t", evsi_file_param(request, "topic"));
+  sqlite3_stmt *row = evsi_file_query(&request->store->db,
+                                      "SELECT topic, partition, last - first + 1, last, trimmed FROM stream"
+                                      " WHERE feed IS NULL AND (?1 IS NULL OR topic = ?1) ORDER BY name",
+                                      "t", evsi_file_param(request, "topic"));
   while (evsi_file_next(&request->store->db, row))
-    json_array_append_new(
-        streams, json_pack("{s:o,s:o,s:I,s:I,s:I,s:i}", "topic", evsi_file_json_text(row, 0), "partition",
-                           evsi_file_json_partition(sqlite3_column_int64(row, 1)), "entries",
-                           (json_int_t)sqlite3_column_int64(row, 2), "added", (json_int_t)sqlite3_column_int64(row, 3),
-                           "trimmed", (json_int_t)sqlite3_column_int64(row, 4), "removedByOthers", 0));
+    json_array_append_new(streams,
+                          json_pack("{s:o,s:o,s:I,s:I,s:I,s:i}", "topic", evsi_file_json_text(row, 0),
+                                    "partition", evsi_file_json_partition(sqlite3_column_int64(row, 1)),
+                                    "entries", (json_int_t)sqlite3_column_int64(row, 2), "added",
+                                    (json_int_t)sqlite3_column_int64(row, 3), "trimmed",
+                                    (json_int_t)sqlite3_column_int64(row, 4), "removedByOthers", 0));
   return streams;
 }
 
 void evsi_file_request_conservation(evsi_file_request *request) {
   json_t *groups = json_array();
   bool holds = true;
-  sqlite3_stmt *row = evsi_file_query(
-      &request->store->db,
-      "SELECT s.topic, s.partition, r.grp, r.base, r.delivered, r.acked, r.dead, r.trimmed, r.handed, s.first, s.last,"
-      " r.id FROM reader r JOIN stream s ON s.id = r.stream"
-      " WHERE s.feed IS NULL AND (?1 IS NULL OR s.topic = ?1) ORDER BY s.name, r.grp",
-      "t", evsi_file_param(request, "topic"));
+  sqlite3_stmt *row =
+      evsi_file_query(&request->store->db,
+                      "SELECT s.topic, s.partition, r.grp, r.base, r.delivered, r.acked, r.dead, r.trimmed, "
+                      "r.handed, s.first, s.last,"
+                      " r.id FROM reader r JOIN stream s ON s.id = r.stream"
+                      " WHERE s.feed IS NULL AND (?1 IS NULL OR s.topic = ?1) ORDER BY s.name, r.grp",
+                      "t", evsi_file_param(request, "topic"));
   while (evsi_file_next(&request->store->db, row)) {
     json_t *group = group_row(request, row);
     holds = holds && json_is_true(json_object_get(group, "holds"));
     json_array_append_new(groups, group);
   }
-  evsi_file_answer(request,
-                   json_pack("{s:b,s:o,s:o}", "holds", holds, "streams", stream_rows(request), "groups", groups));
+  evsi_file_answer(
+      request, json_pack("{s:b,s:o,s:o}", "holds", holds, "streams", stream_rows(request), "groups", groups));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_settle.c - how entries end: everything that waits is carried out in one transaction and answered after it.
- * One that is not committed is carried out again. Nothing is decided here. */
+ * file_settle.c - how entries end: everything that waits is carried out in one transaction and answered after
+ * it. One that is not committed is carried out again. Nothing is decided here. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,8 @@ static void find_flight(evs_transport *transport, evsi_file_settling *settling) 
   int64_t number;
   settling->group = evsi_file_group_find(transport, settlement->group);
   evsi_file_reading *reading =
-      settling->group ? evsi_file_reading_find(settling->group, settlement->topic, settlement->partition) : NULL;
+      settling->group ? evsi_file_reading_find(settling->group, settlement->topic, settlement->partition)
+                      : NULL;
   /* The feeds of a replay may have the same topic: the entry says which it is. */
   for (; reading && number_in(settlement->offset, &number); reading = reading->hh.next) {
     evsi_file_flight *flight = evsi_file_flight_find(settling->group, evsi_file_place(reading->id, number));
@@ -48,7 +49,8 @@ static void find_flight(evs_transport *transport, evsi_file_settling *settling) 
 void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   for (size_t i = 0; i < count; i++) {
     evsi_file_settling *settling = evsi_calloc(1, sizeof *settling);
-    evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = settlements[i].token, .status = EVS_CONFLICT};
+    evs_tp_outcome outcome = {
+        .struct_size = sizeof outcome, .token = settlements[i].token, .status = EVS_CONFLICT};
     if (settling) {
       settling->settlement = settlements[i];
       find_flight(transport, settling);
@@ -78,15 +80,17 @@ static evs_bytes kept_state(const evsi_file_settling *settling) {
 }
 
 static bool acknowledge(evsi_file_settling *settling) {
-  int64_t count = evsi_file_run(&store_of(settling)->db, "DELETE FROM pending WHERE id = ? AND member = ? AND due IS NULL",
-                                "ii", settling->flight->place, settling->group->member);
+  int64_t count = evsi_file_run(&store_of(settling)->db,
+                                "DELETE FROM pending WHERE id = ? AND member = ? AND due IS NULL", "ii",
+                                settling->flight->place, settling->group->member);
   settling->reading->acked += count;
   return count > 0;
 }
 
 static bool park(evsi_file_settling *settling) {
   evsi_file_store *store = store_of(settling);
-  int64_t delay = settling->settlement.delay_ms < INT64_MAX / 4 ? (int64_t)settling->settlement.delay_ms : INT64_MAX / 4;
+  int64_t delay =
+      settling->settlement.delay_ms < INT64_MAX / 4 ? (int64_t)settling->settlement.delay_ms : INT64_MAX / 4;
   return evsi_file_run(&store->db,
                        "UPDATE pending SET member = NULL, due = ?, state = coalesce(?, state)"
                        " WHERE id = ? AND member = ? AND due IS NULL",
@@ -99,8 +103,8 @@ static bool release(evsi_file_settling *settling) {
   int64_t others = evsi_file_get(&store->db, 0, "SELECT count(*) FROM reading WHERE reader = ?", "i",
                                  settling->reading->id);
   store->is_stirring = true;
-  settling->group->released_ms = evsi_file_now(settling->group->transport->worker) +
-                                 (others > 1 ? RELEASE_SELF_MS : RELEASE_ALONE_MS);
+  settling->group->released_ms =
+      evsi_file_now(settling->group->transport->worker) + (others > 1 ? RELEASE_SELF_MS : RELEASE_ALONE_MS);
   return evsi_file_run(&store->db,
                        "UPDATE pending SET member = NULL, due = 0, deliveries = max(0, deliveries - 1),"
                        " state = coalesce(?, state) WHERE id = ? AND member = ? AND due IS NULL",
@@ -110,18 +114,20 @@ static bool release(evsi_file_settling *settling) {
 /* To a member that is still there; else it is decided anew. */
 static bool hand_over(evsi_file_settling *settling, bool *out_moved) {
   evsi_file_store *store = store_of(settling);
-  int64_t target = evsi_file_get(&store->db, 0,
-                                 "SELECT m.id FROM member m JOIN reading r ON r.member = m.id AND r.reader = ?"
-                                 " WHERE m.name = ?",
-                                 "is", settling->reading->id, settling->settlement.member);
+  int64_t target =
+      evsi_file_get(&store->db, 0,
+                    "SELECT m.id FROM member m JOIN reading r ON r.member = m.id AND r.reader = ?"
+                    " WHERE m.name = ?",
+                    "is", settling->reading->id, settling->settlement.member);
   *out_moved = target == 0;
   if (target == 0)
     return false;
   store->is_stirring = true;
-  int64_t count = evsi_file_run(&store->db,
-                                "UPDATE pending SET member = ?, due = 0, state = coalesce(?, state)"
-                                " WHERE id = ? AND member = ? AND due IS NULL",
-                                "isii", target, kept_state(settling), settling->flight->place, settling->group->member);
+  int64_t count =
+      evsi_file_run(&store->db,
+                    "UPDATE pending SET member = ?, due = 0, state = coalesce(?, state)"
+                    " WHERE id = ? AND member = ? AND due IS NULL",
+                    "isii", target, kept_state(settling), settling->flight->place, settling->group->member);
   settling->reading->handed += count;
   return count > 0;
 }
@@ -171,7 +177,8 @@ static void write_letters(evsi_file_settling *settling) {
 
 static bool bury(evsi_file_settling *settling) {
   write_letters(settling);
-  int64_t count = evsi_file_run(&store_of(settling)->db, "DELETE FROM pending WHERE id = ?", "i", settling->flight->place);
+  int64_t count = evsi_file_run(&store_of(settling)->db, "DELETE FROM pending WHERE id = ?", "i",
+                                settling->flight->place);
   settling->reading->dead += count;
   return count > 0;
 }
@@ -203,8 +210,9 @@ static void write_counts(evsi_file_group *group) {
   evsi_file_db *db = &group->transport->worker->store.db;
   for (evsi_file_reading *each = group->readings; each; each = each->hh.next) {
     if (each->acked + each->dead + each->handed > 0)
-      evsi_file_run(db, "UPDATE reader SET acked = acked + ?, dead = dead + ?, handed = handed + ? WHERE id = ?", "iiii",
-                    each->acked, each->dead, each->handed, each->id);
+      evsi_file_run(db,
+                    "UPDATE reader SET acked = acked + ?, dead = dead + ?, handed = handed + ? WHERE id = ?",
+                    "iiii", each->acked, each->dead, each->handed, each->id);
     each->acked = each->dead = each->handed = 0;
   }
 }

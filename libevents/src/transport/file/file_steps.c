@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_steps.c - the requests `job.bounds`, `job.enter`, `job.step` and `job.outcomes` of the engine of operations: how
- * far one is in a stream is written with what it moves there. */
+ * file_steps.c - the requests `job.bounds`, `job.enter`, `job.step` and `job.outcomes` of the engine of
+ * operations: how far one is in a stream is written with what it moves there. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,9 +63,9 @@ static json_t *errors_of(evsi_file_request *request, const char *operation, cons
   json_t *errors = json_array();
   char head[2 * EVSI_FILE_NAME_MAX];
   size_t size = (size_t)snprintf(head, sizeof head, "%s/%s/", request->transport->name, stream);
-  sqlite3_stmt *row = evsi_file_query(&request->store->db,
-                                      "SELECT letter, why FROM refused WHERE operation = ? LIMIT ?", "ti", operation,
-                                      (int64_t)ERRORS_MOST);
+  sqlite3_stmt *row =
+      evsi_file_query(&request->store->db, "SELECT letter, why FROM refused WHERE operation = ? LIMIT ?",
+                      "ti", operation, (int64_t)ERRORS_MOST);
   while (evsi_file_next(&request->store->db, row)) {
     if (strncmp(evsi_file_text(row, 0), head, size) == 0)
       json_array_append_new(errors, json_pack("{s:o,s:o}", "id", evsi_file_json_text(row, 0), "message",
@@ -84,17 +84,17 @@ static json_t *enter(evsi_file_request *request, const char *operation, const ch
                 "INSERT INTO progress (operation, stream, owner) VALUES (?, ?, ?)"
                 " ON CONFLICT (operation, stream) DO UPDATE SET owner = excluded.owner",
                 "tit", operation, stream->id, evsi_file_param(request, "owner"));
-  sqlite3_stmt *row =
-      evsi_file_query(db, "SELECT position, done, skipped, failed FROM progress WHERE operation = ? AND stream = ?",
-                      "ti", operation, stream->id);
+  sqlite3_stmt *row = evsi_file_query(
+      db, "SELECT position, done, skipped, failed FROM progress WHERE operation = ? AND stream = ?", "ti",
+      operation, stream->id);
   if (!evsi_file_next(db, row))
     return json_null();
   int64_t position = sqlite3_column_int64(row, 0);
-  json_t *known = json_pack("{s:o,s:I,s:I,s:I,s:o}", "position",
-                            position > 0 ? json_sprintf("%" PRId64, position) : json_string(""), "done",
-                            (json_int_t)sqlite3_column_int64(row, 1), "skipped", (json_int_t)sqlite3_column_int64(row, 2),
-                            "failed", (json_int_t)sqlite3_column_int64(row, 3), "errors",
-                            errors_of(request, operation, name));
+  json_t *known = json_pack(
+      "{s:o,s:I,s:I,s:I,s:o}", "position",
+      position > 0 ? json_sprintf("%" PRId64, position) : json_string(""), "done",
+      (json_int_t)sqlite3_column_int64(row, 1), "skipped", (json_int_t)sqlite3_column_int64(row, 2), "failed",
+      (json_int_t)sqlite3_column_int64(row, 3), "errors", errors_of(request, operation, name));
   evsi_file_done(row);
   return known;
 }
@@ -105,7 +105,8 @@ void evsi_file_request_job_enter(evsi_file_request *request) {
   size_t i;
   json_array_foreach(evsi_file_given(request, "streams"), i, name) {
     if (json_is_string(name))
-      json_object_set_new(streams, json_string_value(name), enter(request, operation, json_string_value(name)));
+      json_object_set_new(streams, json_string_value(name),
+                          enter(request, operation, json_string_value(name)));
   }
   evsi_file_answer(request, json_pack("{s:o}", "streams", streams));
 }
@@ -122,8 +123,8 @@ typedef struct step {
 
 static bool is_owner(evsi_file_request *request, const char *operation, int64_t stream) {
   return evsi_file_get(&request->store->db, 0,
-                       "SELECT 1 FROM progress WHERE operation = ? AND stream = ? AND owner = ?", "tit", operation,
-                       stream, evsi_file_param(request, "owner")) == 1;
+                       "SELECT 1 FROM progress WHERE operation = ? AND stream = ? AND owner = ?", "tit",
+                       operation, stream, evsi_file_param(request, "owner")) == 1;
 }
 
 static void note_result(evsi_file_request *request, step *made, json_t *result) {
@@ -135,7 +136,8 @@ static void note_result(evsi_file_request *request, step *made, json_t *result) 
   made->skipped += !is_done && !is_error;
   if (is_error) {
     json_array_append(made->errors, result);
-    evsi_file_run(&request->store->db, "INSERT OR IGNORE INTO refused (operation, letter, why) VALUES (?, ?, ?)", "ttt",
+    evsi_file_run(&request->store->db,
+                  "INSERT OR IGNORE INTO refused (operation, letter, why) VALUES (?, ?, ?)", "ttt",
                   made->move.operation, json_string_value(json_object_get(result, "id")),
                   json_string_value(json_object_get(result, "message")));
   }
@@ -143,7 +145,8 @@ static void note_result(evsi_file_request *request, step *made, json_t *result) 
 }
 
 /* Ids of the next letters that the filter takes, and where it stopped looking. */
-static json_t *select_next(evsi_file_request *request, step *made, const evsi_dead_filter *filter, int64_t bound) {
+static json_t *select_next(evsi_file_request *request, step *made, const evsi_dead_filter *filter,
+                           int64_t bound) {
   uint64_t limit = evsi_file_param_number(request, "limit", 1, AT_ONCE);
   const evsi_file_rows_query query = {.is_archive = made->move.kind == EVSI_FILE_RESTORE,
                                       .longest = EVSI_FILE_ROW_BYTES,
@@ -160,7 +163,8 @@ static json_t *select_next(evsi_file_request *request, step *made, const evsi_de
     made->position = rows.place;
   }
   bool is_full = json_array_size(ids) >= limit;
-  made->is_end = !is_full && (is_beyond || rows.place >= bound || (rows.is_ended && rows.scanned < LOOKED_AT_ONCE));
+  made->is_end =
+      !is_full && (is_beyond || rows.place >= bound || (rows.is_ended && rows.scanned < LOOKED_AT_ONCE));
   if (!is_full && rows.place > made->position)
     made->position = rows.place < bound ? rows.place : bound;
   evsi_file_rows_end(&rows);
@@ -174,19 +178,21 @@ static void carry_out(evsi_file_request *request, step *made, const evsi_dead_fi
     note_result(request, made, evsi_file_move_one(request, &made->move, json_string_value(id)));
   }
   json_decref(ids);
-  evsi_file_run(&request->store->db,
-                "UPDATE progress SET position = ?, done = done + ?, skipped = skipped + ?, failed = failed + ?"
-                " WHERE operation = ? AND stream = ?",
-                "iiiiti", made->position, (int64_t)made->done, (int64_t)made->skipped, (int64_t)made->failed,
-                made->move.operation, made->stream);
+  evsi_file_run(
+      &request->store->db,
+      "UPDATE progress SET position = ?, done = done + ?, skipped = skipped + ?, failed = failed + ?"
+      " WHERE operation = ? AND stream = ?",
+      "iiiiti", made->position, (int64_t)made->done, (int64_t)made->skipped, (int64_t)made->failed,
+      made->move.operation, made->stream);
   evsi_file_archive_trim(request->store);
 }
 
 static void answer_step(evsi_file_request *request, step *made, bool is_ours) {
-  evsi_file_answer(request, json_pack("{s:b,s:o,s:b,s:I,s:I,s:I,s:o}", "isOwner", is_ours, "position",
-                                      made->position > 0 ? json_sprintf("%" PRId64, made->position) : json_string(""),
-                                      "isEnd", made->is_end, "done", made->done, "failed", made->failed, "skipped",
-                                      made->skipped, "errors", made->errors));
+  evsi_file_answer(request,
+                   json_pack("{s:b,s:o,s:b,s:I,s:I,s:I,s:o}", "isOwner", is_ours, "position",
+                             made->position > 0 ? json_sprintf("%" PRId64, made->position) : json_string(""),
+                             "isEnd", made->is_end, "done", made->done, "failed", made->failed, "skipped",
+                             made->skipped, "errors", made->errors));
 }
 
 static void begin_step(evsi_file_request *request) {
@@ -200,7 +206,8 @@ static void begin_step(evsi_file_request *request) {
     evsi_file_refuse(request, EVS_VALIDATION, "the operation cannot be read");
     return;
   }
-  if (!load_kind(request, &kind) || !evsi_file_filter(request, evsi_file_given(request, "filter"), true, &filter))
+  if (!load_kind(request, &kind) ||
+      !evsi_file_filter(request, evsi_file_given(request, "filter"), true, &filter))
     return;
   json_object_set_new(request->params, "create", json_true()); /* its target was checked when it began */
   if (evsi_file_move_load(request, kind, &made.move)) {
@@ -238,7 +245,8 @@ static bool is_waiting(evsi_file_request *request, int64_t place) {
     evsi_file_done(row);
   }
   const char *only = json_string_value(json_object_get(requeue, "group"));
-  sqlite3_stmt *reader = evsi_file_query(db, "SELECT id, grp, delivered FROM reader WHERE stream = ?", "i", stream);
+  sqlite3_stmt *reader =
+      evsi_file_query(db, "SELECT id, grp, delivered FROM reader WHERE stream = ?", "i", stream);
   while (evsi_file_next(db, reader)) {
     if (only && strcmp(only, evsi_file_text(reader, 1)) != 0)
       continue;
@@ -255,7 +263,8 @@ void evsi_file_request_job_outcomes(evsi_file_request *request) {
   evsi_file_db *db = &request->store->db;
   const char *operation = evsi_file_param(request, "id");
   json_int_t waiting = 0;
-  int64_t again = evsi_file_get(db, 0, "SELECT total(again) FROM progress WHERE operation = ?", "t", operation);
+  int64_t again =
+      evsi_file_get(db, 0, "SELECT total(again) FROM progress WHERE operation = ?", "t", operation);
   if (json_is_true(evsi_file_given(request, "isCanary"))) {
     sqlite3_stmt *row = evsi_file_query(db, "SELECT copy FROM canary WHERE operation = ?", "t", operation);
     while (evsi_file_next(db, row))

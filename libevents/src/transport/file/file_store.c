@@ -92,7 +92,8 @@ static evsi_file_stream *load(evsi_file_store *store, const char *name) {
   if (stream && stream->loaded == store->db.transactions)
     return stream;
   sqlite3_stmt *row = evsi_file_query(
-      &store->db, "SELECT id, first, last, bytes, topic, partition, feed FROM stream WHERE name = ?", "t", name);
+      &store->db, "SELECT id, first, last, bytes, topic, partition, feed FROM stream WHERE name = ?", "t",
+      name);
   bool is_there = evsi_file_next(&store->db, row);
   if (stream && (!is_there || sqlite3_column_int64(row, 0) != stream->id)) {
     HASH_DEL(store->streams, stream);
@@ -110,8 +111,8 @@ static evsi_file_stream *load(evsi_file_store *store, const char *name) {
 
 static evsi_file_stream *make(evsi_file_store *store, const char *name, evs_bytes topic, int32_t partition,
                               const char *feed) {
-  evsi_file_run(&store->db, "INSERT INTO stream (name, topic, partition, feed) VALUES (?, ?, ?, ?)", "tsit", name,
-                topic, (int64_t)partition, feed);
+  evsi_file_run(&store->db, "INSERT INTO stream (name, topic, partition, feed) VALUES (?, ?, ?, ?)", "tsit",
+                name, topic, (int64_t)partition, feed);
   return load(store, name);
 }
 
@@ -166,8 +167,8 @@ bool evsi_file_store_begin(evsi_file_store *store, uint64_t now_ms, bool may_wri
 bool evsi_file_store_end(evsi_file_store *store) {
   for (evsi_file_stream *each = store->streams; each; each = each->hh.next) {
     if (each->is_dirty && each->loaded == store->db.transactions)
-      evsi_file_run(&store->db, "UPDATE stream SET first = ?, last = ?, bytes = ? WHERE id = ?", "iiii", each->first,
-                    each->last, each->bytes, each->id);
+      evsi_file_run(&store->db, "UPDATE stream SET first = ?, last = ?, bytes = ? WHERE id = ?", "iiii",
+                    each->first, each->last, each->bytes, each->id);
     each->is_dirty = false;
   }
   bool is_done = evsi_file_end(&store->db);
@@ -205,11 +206,12 @@ int64_t evsi_file_append(evsi_file_store *store, evsi_file_stream *stream, const
   stream->bytes += (int64_t)evsi_file_event_size(event);
   stream->is_dirty = true;
   store->is_stirring = true;
-  evsi_file_run(&store->db,
-                "INSERT INTO entry (id, at, data, raw, requeue, batch, more) VALUES (?, ?, ?, ?, ?, nullif(?, 0), ?)",
-                "iibbsis", evsi_file_place(stream->id, number), (int64_t)store->now_ms, event->data,
-                event->raw.size ? event->raw : evsi_bytes(NULL, 0), event->requeue, (int64_t)event->is_batch,
-                event->more);
+  evsi_file_run(
+      &store->db,
+      "INSERT INTO entry (id, at, data, raw, requeue, batch, more) VALUES (?, ?, ?, ?, ?, nullif(?, 0), ?)",
+      "iibbsis", evsi_file_place(stream->id, number), (int64_t)store->now_ms, event->data,
+      event->raw.size ? event->raw : evsi_bytes(NULL, 0), event->requeue, (int64_t)event->is_batch,
+      event->more);
   return number;
 }
 
@@ -236,14 +238,14 @@ void evsi_file_news(evsi_file_store *store) {
 }
 
 static void register_type(evsi_file_store *store, evs_bytes topic, uint32_t partitions, evs_bytes type) {
-  int64_t changed =
-      evsi_file_run(&store->db, "INSERT OR IGNORE INTO topic (name, partitions) VALUES (?, ?)", "si", topic,
-                    (int64_t)partitions);
+  int64_t changed = evsi_file_run(&store->db, "INSERT OR IGNORE INTO topic (name, partitions) VALUES (?, ?)",
+                                  "si", topic, (int64_t)partitions);
   int64_t known = evsi_file_get(&store->db, 0, "SELECT count(*) FROM type WHERE topic = ?", "s", topic);
   bool has_all = known > EVSI_FILE_TYPES_MAX;
   evs_bytes name = known >= EVSI_FILE_TYPES_MAX ? evsi_text("*") : type;
   if (type.size > 0 && !has_all)
-    changed += evsi_file_run(&store->db, "INSERT OR IGNORE INTO type (topic, name) VALUES (?, ?)", "ss", topic, name);
+    changed += evsi_file_run(&store->db, "INSERT OR IGNORE INTO type (topic, name) VALUES (?, ?)", "ss",
+                             topic, name);
   if (changed > 0)
     evsi_file_news(store);
 }
@@ -278,9 +280,8 @@ bool evsi_file_known(evsi_file_store *store, int64_t stream, evs_bytes id, uint6
   if (window_ms == 0 || id.size == 0)
     return false;
   int64_t since = (int64_t)store->now_ms - (int64_t)window_ms;
-  sqlite3_stmt *row =
-      evsi_file_query(&store->db, "SELECT place FROM known WHERE stream = ? AND id = ? AND at > ?", "isi", stream, id,
-                      since);
+  sqlite3_stmt *row = evsi_file_query(
+      &store->db, "SELECT place FROM known WHERE stream = ? AND id = ? AND at > ?", "isi", stream, id, since);
   if (!evsi_file_next(&store->db, row))
     return false;
   snprintf(out_place, EVSI_FILE_NUMBER_TEXT, "%s", evsi_file_text(row, 0));
@@ -289,8 +290,8 @@ bool evsi_file_known(evsi_file_store *store, int64_t stream, evs_bytes id, uint6
 }
 
 void evsi_file_remember(evsi_file_store *store, int64_t stream, evs_bytes id, const char *place) {
-  evsi_file_run(&store->db, "INSERT OR REPLACE INTO known (stream, id, at, place) VALUES (?, ?, ?, ?)", "isit", stream,
-                id, (int64_t)store->now_ms, place);
+  evsi_file_run(&store->db, "INSERT OR REPLACE INTO known (stream, id, at, place) VALUES (?, ?, ?, ?)",
+                "isit", stream, id, (int64_t)store->now_ms, place);
 }
 
 void evsi_file_forget(evsi_file_store *store, int64_t stream, uint64_t window_ms, uint64_t most) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_store.h - what is in a file: streams and their entries, the registry of topics, delayed events, ids that
- * were published lately. Everything happens within a transaction. Private to transport/file. @thread worker. */
+ * file_store.h - what is in a file: streams and their entries, the registry of topics, delayed events, ids
+ * that were published lately. Everything happens within a transaction. Private to transport/file. @thread
+ * worker. */
 #ifndef EVSI_FILE_STORE_H
 #define EVSI_FILE_STORE_H
 
@@ -28,8 +29,8 @@ typedef struct evsi_file_store {
   evsi_file_db db;
   evsi_file_stream *streams;
   evsi_file_type *types;
-  uint64_t now_ms;  /* wall clock at the begin of the transaction */
-  bool is_stirring; /* others have to look: there are entries, or news */
+  uint64_t now_ms;          /* wall clock at the begin of the transaction */
+  bool is_stirring;         /* others have to look: there are entries, or news */
   uint32_t since_forgotten; /* ids that were remembered since old ones were forgotten */
 } evsi_file_store;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_transport.c - the file transport behind the transport interface: what libevents asks becomes a job for the
- * worker of the file. Everything here is @thread io. */
+ * file_transport.c - the file transport behind the transport interface: what libevents asks becomes a job for
+ * the worker of the file. Everything here is @thread io. */
 #include "transport/file/file_transport.h"
 
 #include <limits.h>
@@ -217,7 +217,8 @@ static void file_request(evs_transport *transport, const char *method, const cha
   char text[300];
   evsi_file_job *job = job_new(transport, EVSI_FILE_REQUEST, strlen(method) + params_size + 2);
   if (!job || transport->is_closing_asked) {
-    snprintf(text, sizeof text, "%.200s is not open: %.40s is not possible now", transport->config.path, method);
+    snprintf(text, sizeof text, "%.200s is not open: %.40s is not possible now", transport->config.path,
+             method);
     evsi_file_job_free(job);
     transport->ops->replied(transport->host, token, EVS_TRANSPORT, evsi_text(text));
     return;

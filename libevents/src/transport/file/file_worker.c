@@ -132,7 +132,8 @@ static void open_wake_file(evsi_file_worker *worker) {
   char path[4200];
   snprintf(path, sizeof path, "%s-wake", worker->path);
   if (worker->wake_fd < 0)
-    worker->wake_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644); /* without it others look now and then */
+    worker->wake_fd =
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644); /* without it others look now and then */
 }
 
 static void open_file(evsi_file_worker *worker) {
@@ -173,8 +174,7 @@ bool evsi_file_begin_work(evsi_file_worker *worker, bool may_write) {
 
 static void note_trouble(evsi_file_worker *worker) {
   evs_transport *any = worker->transports;
-  worker->retry_ms =
-      evsi_file_now(worker) + evsi_backoff_delay(worker->env, &WORK_RETRY, ++worker->failures);
+  worker->retry_ms = evsi_file_now(worker) + evsi_backoff_delay(worker->env, &WORK_RETRY, ++worker->failures);
   if (any)
     evsi_file_log(any, evsi_file_is_transient(&worker->store.db) ? 2 : 3, "%s; it is tried again",
                   worker->store.db.why);
