@@ -43,8 +43,13 @@ static bool read_cursor(const char *cursor, char name[EVSI_FILE_NAME_MAX], int64
   const char *space = strchr(cursor, ' ');
   if (!space || space - cursor >= EVSI_FILE_NAME_MAX)
     return false;
+  char *end = NULL;
   snprintf(name, EVSI_FILE_NAME_MAX, "%.*s", (int)(space - cursor), cursor);
-  return sscanf(space, " %" SCNd64 " %" SCNd64, due, id) == 2;
+  *due = strtoll(space, &end, 10);
+  if (*end != ' ')
+    return false;
+  *id = strtoll(end, &end, 10);
+  return *end == '\0';
 }
 
 void evsi_file_request_delayed(evsi_file_request *request) {

@@ -90,11 +90,11 @@ static json_t *group_row(evsi_file_request *request, sqlite3_stmt *row) {
   int64_t reader = sqlite3_column_int64(row, 0), delivered = sqlite3_column_int64(row, 4);
   int64_t first = sqlite3_column_int64(row, 5), last = sqlite3_column_int64(row, 6);
   pending_counts counts = count_pending(request, reader, sqlite3_column_int64(row, 8));
-  int64_t behind = delivered >= first ? last - delivered : last - first + 1;
+  json_int_t entries = last - first + 1, behind = delivered >= first ? last - delivered : entries;
   return json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:o}", "topic", evsi_file_json_text(row, 1),
                    "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "group",
-                   evsi_file_json_text(row, 3), "entries", (json_int_t)(last - first + 1), "lastDelivered",
-                   json_sprintf("%" PRId64, delivered), "lag", (json_int_t)behind, "lagExact", 1, "pending",
+                   evsi_file_json_text(row, 3), "entries", entries, "lastDelivered",
+                   json_sprintf("%" PRId64, delivered), "lag", behind, "lagExact", 1, "pending",
                    (json_int_t)counts.all, "parked", (json_int_t)counts.parked, "oldestPendingAt",
                    counts.oldest >= 0 ? json_integer(counts.oldest) : json_null(), "paused",
                    evsi_file_json_value(row, 7), "members", members_of(request, reader));

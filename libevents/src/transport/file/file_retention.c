@@ -253,18 +253,19 @@ static json_t *retention_row(evsi_file_request *request, sqlite3_stmt *row) {
   int64_t beyond = beyond_count(stream, &about), trimmed_at = sqlite3_column_int64(row, 6);
   if (beyond == 0)
     beyond = too_old(request->store, stream, &about, 1);
+  json_int_t entries = stream->last - stream->first + 1;
   bool is_held = about.why[0] && strcmp(about.why, "nobody") != 0;
   json_t *holder = is_held ? json_pack("{s:s,s:s,s:o}", "group", about.group, "why", about.why, "since",
                                        about.since > 0 ? json_integer(about.since) : json_null())
                            : json_null();
   return json_pack(
       "{s:o,s:o,s:I,s:I,s:o,s:I,s:s,s:o,s:o,s:I,s:I,s:I,s:o}", "topic", evsi_file_json_text(row, 1),
-      "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "entries",
-      (json_int_t)(stream->last - stream->first + 1), "bytes", (json_int_t)stream->bytes, "limits",
-      about.limits ? about.limits : json_object(), "beyond", (json_int_t)beyond, "state",
-      state_of(&about, beyond), "floor", json_sprintf("%" PRId64, about.floor), "heldBy", holder, "trimmed",
-      (json_int_t)sqlite3_column_int64(row, 3), "trimmedByForce", (json_int_t)sqlite3_column_int64(row, 4),
-      "trimmedDeadLetters", (json_int_t)sqlite3_column_int64(row, 5), "lastTrimAt",
+      "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "entries", entries, "bytes",
+      (json_int_t)stream->bytes, "limits", about.limits ? about.limits : json_object(), "beyond",
+      (json_int_t)beyond, "state", state_of(&about, beyond), "floor", json_sprintf("%" PRId64, about.floor),
+      "heldBy", holder, "trimmed", (json_int_t)sqlite3_column_int64(row, 3), "trimmedByForce",
+      (json_int_t)sqlite3_column_int64(row, 4), "trimmedDeadLetters",
+      (json_int_t)sqlite3_column_int64(row, 5), "lastTrimAt",
       trimmed_at > 0 ? json_integer(trimmed_at) : json_null());
 }
 
