@@ -107,6 +107,7 @@ export type {
   Paused,
 } from './system.js';
 export {
+  FileTransportPlugin,
   MemoryTransportPlugin,
   RedisStreamsPlugin,
   Transport,

@@ -90,8 +90,8 @@ const SAID = {
     "Unsupported features: [ 'patternRouting', 'batching' ]",
   ],
   'parts.mjs': [
-    'Types: memory redis-streams',
-    'Plugins: 2 redis-streams undefined',
+    'Types: memory redis-streams file',
+    'Plugins: 3 redis-streams undefined',
     'Without it: memory',
     'Config: true false',
     'Defaults: true',

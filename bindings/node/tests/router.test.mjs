@@ -131,7 +131,7 @@ test('functions that need no system check their arguments', () => {
 
 test('factory and plugins describe the built-in transports', () => {
   const factory = createTransportFactory();
-  assert.deepEqual(factory.getSupportedTypes().sort(), ['memory', 'redis-streams']);
+  assert.deepEqual(factory.getSupportedTypes().sort(), ['file', 'memory', 'redis-streams']);
   const redis = factory.getPlugin('redis-streams');
   assert.ok(redis instanceof RedisStreamsPlugin);
   assert.equal(redis.capabilities.supportsDeadLetterQueues, true);

@@ -40,6 +40,7 @@ test('every method of the builder gives the builder back', () => {
     ['addTransportFromFactory', 'second', 'redis-streams', { url: 'redis://localhost:6379', consumerGroup: 'g' }],
     ['withRedisTransport', 'redis://localhost:6379', { enableDLQ: true, dlqStreamPrefix: 'dlq:', maxRetriesBeforeDLQ: 3 }],
     ['withMemoryTransport'],
+    ['withFileTransport', '/tmp/events.db'],
     ['routing', { routes: [{ pattern: 'a.*', transport: 'first' }] }],
     ['enablePublisherRetry', { maxRetries: 1, backoffStrategy: 'fixed', baseDelay: 5, maxDelay: 10 }],
     ['enableConsumerPatternRouting'],
