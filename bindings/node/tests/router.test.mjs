@@ -146,7 +146,7 @@ test('factory and plugins describe the built-in transports', () => {
   factory.unregisterPlugin('memory');
   assert.throws(() => factory.createTransport({ type: 'memory' }), ConfigurationError);
   factory.registerPlugin(new MemoryTransportPlugin());
-  assert.equal(factory.getAllPlugins().length, 2);
+  assert.equal(factory.getAllPlugins().length, 3);
 });
 
 test('the validator has no schemas yet', () => {

@@ -51,7 +51,7 @@ test('every method of the builder gives the builder back', () => {
   for (const [method, ...argv] of calls) assert.equal(builder[method](...argv), builder, method);
   assert.deepEqual(builder.check().problems, []);
   const { transports, consumer, publisher, validationMode } = builder.config();
-  assert.deepEqual(Object.keys(transports), ['first', 'second', 'redis', 'memory']);
+  assert.deepEqual(Object.keys(transports), ['first', 'second', 'redis', 'memory', 'file']);
   assert.deepEqual(transports.redis.maxRetriesBeforeDLQ, 3);
   assert.deepEqual(consumer, { enablePatternRouting: true, enableConsumerGroups: true });
   assert.deepEqual([publisher.retry.baseDelay, validationMode], [5, 'strict']);
