@@ -203,11 +203,15 @@ static void add_about_group(evs_transport *transport, evsi_file_job_kind kind, u
 }
 
 static void file_leave(evs_transport *transport, uint64_t group) {
-  add_about_group(transport, EVSI_FILE_LEAVE, group);
+  if (transport->worker)
+    add_about_group(transport, EVSI_FILE_LEAVE, group);
+  else
+    transport->ops->left(transport->host, group);
 }
 
 static void file_resume(evs_transport *transport, uint64_t group) {
-  add_about_group(transport, EVSI_FILE_RESUME, group);
+  if (transport->worker)
+    add_about_group(transport, EVSI_FILE_RESUME, group);
 }
 
 /* ---- the rest --------------------------------------------------------------------------------- */
