@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 struct evsi_file_statement {
   const char *text;
@@ -199,6 +201,37 @@ bool evsi_file_end(evsi_file_db *db) {
   if (db->error == SQLITE_OK)
     return true;
   roll_back(db);
+  return false;
+}
+
+/* ---- room ------------------------------------------------------------------------------------- */
+
+enum { ROOM_MOST = 8 << 20, ROOM_SHARE = 16 };
+
+/* The log is written into the file sooner or later, which grows by as much; and whoever acknowledges needs
+ * the log.
+ */
+static bool is_room_left(const evsi_file_db *db, uint64_t bytes) {
+  struct statvfs disk;
+  struct stat about;
+  char path[4200];
+  snprintf(path, sizeof path, "%s-wal", db->path);
+  if (statvfs(db->path, &disk) != 0)
+    return true; /* then a commit finds out */
+  uint64_t share = (uint64_t)disk.f_blocks * disk.f_frsize / ROOM_SHARE;
+  uint64_t log = stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
+  return (uint64_t)disk.f_bavail * disk.f_frsize >= log + bytes + (share < ROOM_MOST ? share : ROOM_MOST);
+}
+
+bool evsi_file_has_room(evsi_file_db *db, uint64_t bytes) {
+  bytes += bytes / 4; /* pages are not filled to the brim */
+  if (is_room_left(db, bytes))
+    return true;
+  sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  if (is_room_left(db, bytes))
+    return true;
+  db->error = SQLITE_OK;
+  evsi_file_fail(db, SQLITE_FULL, "the disk is nearly full: what is left is for acknowledging events");
   return false;
 }
 

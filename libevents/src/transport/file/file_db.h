@@ -67,6 +67,9 @@ bool evsi_file_is_transient(const evsi_file_db *db);
 void evsi_file_set_full_sync(evsi_file_db *db, bool is_full);
 /* Has another connection committed since this was asked? */
 bool evsi_file_has_changed(evsi_file_db *db);
+/* Is there room for so many bytes, and besides for what acknowledging takes? False after trying to make some.
+ */
+bool evsi_file_has_room(evsi_file_db *db, uint64_t bytes);
 /* Notes a failure that SQLite did not tell of. */
 void evsi_file_fail(evsi_file_db *db, int code, const char *why);
 void evsi_file_failed(evsi_file_db *db, int code); /* one that SQLite told of, in our words */

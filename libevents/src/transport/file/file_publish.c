@@ -7,7 +7,7 @@
 
 #include "transport/file/file_internal.h"
 
-enum { RIPEN_AT_ONCE = 1000, FORGET_EVERY = 1000, EVENTS_AT_ONCE = 5000 };
+enum { RIPEN_AT_ONCE = 1000, FORGET_EVERY = 1000, EVENTS_AT_ONCE = 5000, BYTES_AT_ONCE = 4 << 20 };
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
@@ -162,13 +162,22 @@ static bool wants_sync(const evsi_file_job *jobs) {
   return false;
 }
 
+static uint64_t bytes_of(const evsi_file_job *job) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < job->count; i++)
+    bytes += job->as.events[i].data.size + job->as.events[i].raw.size;
+  return bytes;
+}
+
 /* Takes as many jobs as one transaction should have. */
-static evsi_file_job *take_some(evsi_file_worker *worker) {
+static evsi_file_job *take_some(evsi_file_worker *worker, uint64_t *out_bytes) {
   evsi_file_job *first = worker->publishes_first, *last = first;
   size_t events = first ? first->count : 0;
-  while (last && last->next && events + last->next->count <= EVENTS_AT_ONCE) {
+  *out_bytes = first ? bytes_of(first) : 0;
+  while (last && last->next && events + last->next->count <= EVENTS_AT_ONCE && *out_bytes < BYTES_AT_ONCE) {
     last = last->next;
     events += last->count;
+    *out_bytes += bytes_of(last);
   }
   if (!last)
     return NULL;
@@ -195,12 +204,16 @@ static void end_jobs(evsi_file_worker *worker, evsi_file_job *jobs, bool is_done
 
 void evsi_file_publish_all(evsi_file_worker *worker) {
   evsi_file_job *jobs;
-  while ((jobs = take_some(worker))) {
+  uint64_t bytes;
+  while ((jobs = take_some(worker, &bytes))) {
     evsi_file_set_full_sync(&worker->store.db, wants_sync(jobs));
-    bool is_done = evsi_file_begin_work(worker, true);
-    for (evsi_file_job *job = jobs; is_done && job; job = job->next)
-      job->outcomes = publish_job(job);
-    is_done = evsi_file_end_work(worker);
+    bool is_done = evsi_file_has_room(&worker->store.db, bytes);
+    if (is_done) {
+      is_done = evsi_file_begin_work(worker, true);
+      for (evsi_file_job *job = jobs; is_done && job; job = job->next)
+        job->outcomes = publish_job(job);
+      is_done = evsi_file_end_work(worker);
+    }
     char why[EVSI_FILE_WHY];
     snprintf(why, sizeof why, "%s", worker->store.db.why);
     end_jobs(worker, jobs, is_done, why);
