@@ -2,10 +2,12 @@
 """The command `events` on a file: no server, no configuration."""
 
 import json
+import subprocess
+import threading
 
 import pytest
 
-from cli_support import events, ok
+from cli_support import events, ok, start
 
 
 @pytest.fixture
@@ -48,3 +50,45 @@ def test_a_file_of_something_else_is_told(file):
     file.write_text("a letter to my aunt, long enough that nobody takes it for an empty database file. " * 3)
     done = events("stats", "--file", file)
     assert done.returncode == 4 and "no file of events" in done.stderr
+
+
+def test_what_a_killed_publisher_had_a_receipt_for_is_there(file):
+    """Ten times, each time killed in the midst of it."""
+    acknowledged = set()
+    for turn in range(10):
+        lines = "".join(json.dumps({"type": "order.placed", "id": f"{turn}-{n}", "body": n}) + "\n" for n in range(5000))
+        publisher = start("publish", "--lines", "--json", "--file", file, stdin=subprocess.PIPE)
+        feeder = threading.Thread(target=feed, args=(publisher.stdin, lines))
+        feeder.start()
+        receipts = [publisher.stdout.readline() for _ in range(100 + 50 * turn)]
+        publisher.kill()
+        receipts += publisher.stdout.readlines()
+        publisher.wait()
+        feeder.join()
+        publisher.stdout.close()
+        publisher.stderr.close()
+        acknowledged |= {id for line in receipts if (id := stored_id(line))}
+    assert len(acknowledged) >= 1000
+    assert json.loads(ok("file", "check", "--json", "--file", file))["ok"] is True
+    entries = json.loads(ok("stats", "--json", "--file", file))["topics"][0]["entries"]
+    stored = [json.loads(line)["header"]["id"]
+              for line in ok("tail", "--from-start", "--count", str(entries), "--json", "--file", file).splitlines()]
+    assert acknowledged <= set(stored)
+    assert len(stored) == len(set(stored))
+
+
+def feed(stream, text):
+    try:
+        stream.write(text)
+        stream.close()
+    except BrokenPipeError:
+        pass
+
+
+def stored_id(line):
+    """Of a whole receipt of a stored event."""
+    try:
+        receipt = json.loads(line)
+    except ValueError:
+        return None
+    return receipt["id"] if receipt["outcome"] == "stored" else None

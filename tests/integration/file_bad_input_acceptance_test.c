@@ -171,6 +171,18 @@ static void a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost(v
   host_close(system, 5000);
 }
 
+static void a_file_that_is_removed_while_it_is_used_is_told(void **state) {
+  (void)state;
+  evs_system *system = host_connect(CONFIG, path);
+  host_publish(system, "order.placed", "1");
+  unlink(path);
+  host_report report;
+  do {
+    test_require(host_report_of(system, EVS_REPORT_LOG, &report, (uint32_t)test_deadline_ms()), "a warning");
+  } while (!strstr(report.message, "was removed or replaced"));
+  host_close(system, 5000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_missing_folder_is_told, setup, teardown),

@@ -51,7 +51,6 @@ static void fill_in(evsi_file_config *config, const json_t *root) {
   const char *path = json_string_value(json_object_get(root, "path"));
   config->path = path ? evsi_strdup(path) : NULL;
   config->is_full_sync = is_word(root, "synchronous", "full");
-  config->has_dlq = !json_is_false(json_object_get(root, "enableDLQ"));
   config->session_timeout_ms = number(root, "sessionTimeout", 15000, 100, 3600000);
   config->lock_timeout_ms = number(root, "lockTimeout", 2000, 10, 60000);
   config->poll_ms = number(root, "pollInterval", 1000, 20, 60000);

@@ -11,7 +11,6 @@
 typedef struct evsi_file_config {
   char *path;
   bool is_full_sync; /* each commit reaches the disk */
-  bool has_dlq;
   uint32_t session_timeout_ms, lock_timeout_ms, poll_ms, batch_size;
   uint64_t idempotent_ms; /* how long ids are remembered; 0: they are not */
   uint64_t idempotent_max;

@@ -181,7 +181,6 @@ bool evsi_file_begin(evsi_file_db *db, bool may_write) {
     evsi_file_run(db, "BEGIN IMMEDIATE", "");
   else
     evsi_file_run(db, "BEGIN", "");
-  db->is_writing = may_write && db->error == SQLITE_OK;
   db->transactions++;
   return db->error == SQLITE_OK;
 }
@@ -197,11 +196,15 @@ static void roll_back(evsi_file_db *db) {
 bool evsi_file_end(evsi_file_db *db) {
   if (db->error == SQLITE_OK)
     evsi_file_run(db, "COMMIT", "");
-  db->is_writing = false;
   if (db->error == SQLITE_OK)
     return true;
   roll_back(db);
   return false;
+}
+
+bool evsi_file_is_there(const evsi_file_db *db) {
+  struct stat about;
+  return stat(db->path, &about) == 0 && about.st_dev == db->device && about.st_ino == db->node;
 }
 
 /* ---- room ------------------------------------------------------------------------------------- */

@@ -21,9 +21,9 @@ typedef struct evsi_file_db {
   evsi_file_statement *statements; /* by the address of their text */
   int error;                       /* SQLite's code of what failed since begin(), 0: nothing */
   char why[EVSI_FILE_WHY];
-  bool is_writing; /* within a transaction that may write */
   bool is_full_sync;
   uint64_t transactions;
+  uint64_t device, node;       /* which file it is */
   int64_t data_version;        /* rises when another connection commits */
   bool (*give_up)(void *data); /* asked while another process writes; NULL: never */
   void *give_up_data;
@@ -65,6 +65,8 @@ bool evsi_file_end(evsi_file_db *db);
 bool evsi_file_is_transient(const evsi_file_db *db);
 /* Commits that follow reach the disk before they are done, or with the next checkpoint. */
 void evsi_file_set_full_sync(evsi_file_db *db, bool is_full);
+/* Is the file still there under its name? */
+bool evsi_file_is_there(const evsi_file_db *db);
 /* Has another connection committed since this was asked? */
 bool evsi_file_has_changed(evsi_file_db *db);
 /* Is there room for so many bytes, and besides for what acknowledging takes? False after trying to make some.

@@ -76,7 +76,6 @@ void evsi_file_rows_begin(evsi_file_request *request, const evsi_file_rows_query
       evsi_file_query(&request->store->db, texts[query->is_archive][stream != 0][query->is_newest_first],
                       stream != 0 ? "ibiii" : "ibii", query->longest, evsi_text(query->filter->text),
                       query->behind, query->most, stream);
-  out->is_one = stream != 0;
 }
 
 bool evsi_file_rows_next(evsi_file_rows *rows) {

@@ -23,7 +23,7 @@ typedef struct evsi_file_rows {
   evsi_dead_letter letter; /* the one found */
   int64_t place;           /* of the last one that was looked at */
   uint64_t scanned;
-  bool is_one, is_ended;
+  bool is_ended;
 } evsi_file_rows;
 
 /* Loads a filter, or answers why not; false then. Freed with evsi_dead_filter_free(). */

@@ -101,7 +101,7 @@ struct evs_transport {
   evsi_file_group *groups;
   evsi_file_settling *settling_first, *settling_last;
   evsi_file_job *requests_first, *requests_last;
-  bool is_closing, is_closed, is_detached, is_told_connected;
+  bool is_closing, is_detached, is_told_connected;
   uint64_t close_deadline_ms;
   uint64_t beat_ms, retention_ms; /* when the next one is */
   int64_t news;                   /* as last looked at */
@@ -176,7 +176,6 @@ struct evsi_file_worker {
   bool is_open, is_fatal;
   uint64_t open_retry_ms, retry_ms, poll_ms, delayed_ms;
   uint32_t failures;
-  bool is_alone_warned;
   evs_transport *transports;
   evsi_file_job *publishes_first, *publishes_last;
   evsi_file_watched *watched; /* beats of members of other processes */

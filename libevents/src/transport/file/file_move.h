@@ -15,7 +15,6 @@ typedef struct evsi_file_move {
   bool all_groups, is_dry, is_canary, is_edit;
   int64_t redrives_most; /* 0: any number */
   evsi_buf data, raw;    /* what is sent in place of the only one */
-  size_t came;           /* how many were moved */
 } evsi_file_move;
 
 /* By the word of an operation; false: there is none. */

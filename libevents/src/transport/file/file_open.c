@@ -156,6 +156,11 @@ bool evsi_file_open(evsi_file_db *db, const char *path, bool *out_fatal) {
     evsi_file_end(db);
   }
   is_open = is_open && db->error == SQLITE_OK && set_journal(db);
+  struct stat about;
+  if (is_open && stat(path, &about) == 0) {
+    db->device = about.st_dev;
+    db->node = about.st_ino;
+  }
   if (is_open)
     return true;
   *out_fatal = !evsi_file_is_transient(db) || (db->error & 0xff) == SQLITE_CANTOPEN;

@@ -183,23 +183,33 @@ static bool bury(evsi_file_settling *settling) {
   return count > 0;
 }
 
+/* What becomes of the entry; false: it is not ours any more, or *out_moved. */
+static bool carry_out(evsi_file_settling *settling, bool *out_moved) {
+  switch (settling->settlement.kind) {
+  case EVS_SETTLE_ACK:
+    return acknowledge(settling);
+  case EVS_SETTLE_PARK:
+    return park(settling);
+  case EVS_SETTLE_RELEASE:
+    return release(settling);
+  case EVS_SETTLE_HAND_OVER:
+    return hand_over(settling, out_moved);
+  case EVS_SETTLE_DEAD_LETTER:
+    return is_ours(settling) && bury(settling);
+  default:
+    return false; /* it stays pending */
+  }
+}
+
 static void settle_one(evsi_file_settling *settling) {
-  const evs_tp_settlement *settlement = &settling->settlement;
+  bool has_letters = settling->settlement.letter_count > 0;
   bool is_moved = has_moved(settling), is_done = false;
   settling->outcome.status = EVS_CONFLICT;
   settling->outcome.flags = 0;
-  if (!is_moved && (settlement->letter_count == 0 || is_ours(settling))) {
-    if (settlement->kind == EVS_SETTLE_HAND_OVER)
-      is_done = hand_over(settling, &is_moved);
-    else if (settlement->kind == EVS_SETTLE_DEAD_LETTER)
-      is_done = is_ours(settling) && bury(settling);
-    else
-      is_done = (settlement->kind == EVS_SETTLE_PARK      ? park
-                 : settlement->kind == EVS_SETTLE_RELEASE ? release
-                                                          : acknowledge)(settling);
-    if (is_done && settlement->letter_count > 0)
-      write_letters(settling);
-  }
+  if (!is_moved && (!has_letters || is_ours(settling)))
+    is_done = carry_out(settling, &is_moved);
+  if (is_done && has_letters)
+    write_letters(settling);
   if (is_moved)
     settling->outcome.flags = EVS_TP_MEMBERS_MOVED;
   else if (is_done)

@@ -296,6 +296,12 @@ static void poll_file(evsi_file_worker *worker, bool is_stirred) {
   worker->poll_ms = now + worker->transports->config.poll_ms;
   worker->delayed_ms = 0; /* the wall clock may have been set, too */
   look_at_due(worker);
+  if (!is_stirred && !evsi_file_is_there(&worker->store.db))
+    evsi_file_log(
+        worker->transports, 3,
+        "%s was removed or replaced while it was used: what is stored from now on is in no file that has a "
+        "name; restart what uses it",
+        worker->path);
   if (!evsi_file_has_changed(&worker->store.db))
     return;
   look_at_all(worker);
@@ -315,7 +321,6 @@ static void end_transport(evs_transport *transport, const char *why) {
     transport->groups = group->next;
     evsi_file_group_free(group);
   }
-  transport->is_closed = true;
 }
 
 static void close_done(evsi_file_worker *worker) {
