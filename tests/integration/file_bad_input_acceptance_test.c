@@ -195,6 +195,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_path_is_required_and_unknown_keys_are_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost,
                                       setup, teardown),
+      cmocka_unit_test_setup_teardown(a_file_that_is_removed_while_it_is_used_is_told, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
