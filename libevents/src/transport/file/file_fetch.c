@@ -62,8 +62,10 @@ static bool is_unread(const evsi_file_group *group) {
 bool evsi_file_has_entries(evsi_file_group *group) {
   evs_transport *transport = group->transport;
   evsi_file_worker *worker = transport->worker;
-  if (group->due_ms > 0 && evsi_file_now(worker) >= group->due_ms)
+  if (group->due_ms > 0 && evsi_file_now(worker) >= group->due_ms) {
     group->is_ready = true;
+    group->due_ms = 0;
+  }
   if (!group->is_ready || group->state != EVSI_GROUP_LIVE)
     return false;
   db_of(group)->error = SQLITE_OK;

@@ -104,11 +104,15 @@ static bool check_format(evsi_file_db *db) {
   return refuse(db, text);
 }
 
+enum { QUICK_TRIES = 50, SLOW_MS = 5 };
+
+/* Soon at first, as others write for a moment only; then less often. */
 static int on_busy(void *data, int tries) {
   evsi_file_db *db = data;
-  if ((uint32_t)tries >= db->patience_ms || (db->give_up && db->give_up(db->give_up_data)))
+  int waited = tries < QUICK_TRIES ? tries : QUICK_TRIES + (tries - QUICK_TRIES) * SLOW_MS;
+  if ((uint32_t)waited >= db->patience_ms || (db->give_up && db->give_up(db->give_up_data)))
     return 0;
-  sqlite3_sleep(1);
+  sqlite3_sleep(tries < QUICK_TRIES ? 1 : SLOW_MS);
   return 1;
 }
 

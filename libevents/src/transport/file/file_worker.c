@@ -350,29 +350,38 @@ static void sooner(uint64_t *wake, uint64_t at) {
     *wake = at;
 }
 
-static uint64_t next_wake(evsi_file_worker *worker) {
+static uint64_t next_of_group(const evsi_file_group *group, uint64_t earliest) {
+  bool is_waiting = group->is_ready || group->is_looking || group->state != EVSI_GROUP_LIVE;
+  if (is_waiting || (group->due_ms > 0 && group->due_ms < earliest))
+    return earliest;
+  return group->due_ms > 0 ? group->due_ms : UINT64_MAX;
+}
+
+/* What needs a transaction waits until one may be tried again. */
+static uint64_t next_of(const evs_transport *transport, uint64_t earliest) {
+  uint64_t wake = transport->settling_first ? earliest : UINT64_MAX;
+  if (transport->groups)
+    sooner(&wake, transport->beat_ms);
+  for (const evsi_file_group *group = transport->groups; group; group = group->next)
+    sooner(&wake, next_of_group(group, earliest));
+  sooner(&wake, transport->retention_ms);
+  return wake > earliest ? wake : earliest;
+}
+
+static uint64_t next_wake(const evsi_file_worker *worker) {
   uint64_t now = evsi_file_now(worker), wake = now + SLEEP_MAX_MS;
+  uint64_t earliest = worker->retry_ms > now ? worker->retry_ms : now;
   if (!worker->is_open && worker->transports && !worker->is_fatal)
     sooner(&wake, worker->open_retry_ms);
-  for (evs_transport *each = worker->transports; each; each = each->next) {
+  if (worker->is_open && worker->transports)
+    sooner(&wake, worker->poll_ms);
+  if (worker->is_open && worker->delayed_ms > 0)
+    sooner(&wake, worker->delayed_ms > earliest ? worker->delayed_ms : earliest);
+  for (const evs_transport *each = worker->transports; each; each = each->next) {
     if (each->is_closing)
       sooner(&wake, each->close_deadline_ms);
-    if (!worker->is_open)
-      continue;
-    sooner(&wake, worker->poll_ms);
-    sooner(&wake, each->retention_ms);
-    if (worker->delayed_ms > 0)
-      sooner(&wake, worker->delayed_ms);
-    if (each->groups)
-      sooner(&wake, each->beat_ms);
-    if (each->settling_first)
-      sooner(&wake, worker->retry_ms);
-    for (evsi_file_group *group = each->groups; group; group = group->next) {
-      if (group->is_ready || group->is_looking || group->state != EVSI_GROUP_LIVE)
-        sooner(&wake, worker->retry_ms > now ? worker->retry_ms : now);
-      if (group->due_ms > 0)
-        sooner(&wake, group->due_ms);
-    }
+    if (worker->is_open)
+      sooner(&wake, next_of(each, earliest));
   }
   return wake > now ? wake : now;
 }
