@@ -15,7 +15,7 @@
 #include "support/host.h"
 #include "support/until.h"
 
-enum { EVENTS = 12, WRITES_MAX = 4000 };
+enum { EVENTS = 12, WRITES = 200, WRITES_MAX = 4000 };
 
 /* ---- a disk that stops ------------------------------------------------------------------------ */
 
@@ -240,13 +240,13 @@ static void check_what_is_there(int writes) {
   host_close(system, 2000);
 }
 
-/* How many writes from one stop to the next. */
+/* How many writes from one stop to the next: a run has about 200 of them. */
 static int step(void) {
   json_t *counts = json_load_file(EVS_SOURCE_DIR "/tests/support/counts.json", 0, NULL);
-  const json_t *row = json_object_get(counts, "crash_step");
-  int step = (int)json_integer_value(json_object_get(row, getenv("EVS_LONG") ? "long" : "short"));
+  const json_t *row = json_object_get(counts, "crash_stops");
+  json_int_t stops = json_integer_value(json_object_get(row, getenv("EVS_LONG") ? "long" : "short"));
   json_decref(counts);
-  return step;
+  return stops > 0 && stops < WRITES ? WRITES / (int)stops : 1;
 }
 
 static void whatever_write_the_machine_stops_at_nothing_that_was_stored_is_lost(void **state) {

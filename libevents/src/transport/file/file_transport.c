@@ -132,8 +132,9 @@ static void refuse_all(evs_transport *transport, const evs_tp_event *events, siz
 }
 
 static void file_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
-  evsi_file_job *job = count > 0 ? job_new(transport, EVSI_FILE_PUBLISH, count * sizeof *events) : NULL;
-  if (!job) {
+  evsi_file_job *job = job_new(transport, EVSI_FILE_PUBLISH, count * sizeof *events);
+  if (!job || !job->bytes) {
+    evsi_file_job_free(job);
     refuse_all(transport, events, count);
     return;
   }
@@ -144,8 +145,9 @@ static void file_publish(evs_transport *transport, const evs_tp_event *events, s
 }
 
 static void file_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
-  evsi_file_job *job = count > 0 ? job_new(transport, EVSI_FILE_SETTLE, count * sizeof *settlements) : NULL;
-  if (!job) {
+  evsi_file_job *job = job_new(transport, EVSI_FILE_SETTLE, count * sizeof *settlements);
+  if (!job || !job->bytes) {
+    evsi_file_job_free(job);
     for (size_t i = 0; i < count; i++) {
       const evs_tp_outcome outcome = {.struct_size = sizeof outcome,
                                       .token = settlements[i].token,
