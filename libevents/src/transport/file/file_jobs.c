@@ -83,6 +83,7 @@ void evsi_file_request_job_forget(evsi_file_request *request) {
     evsi_file_run(db, "DELETE FROM progress WHERE operation = ?", "t", text);
     evsi_file_run(db, "DELETE FROM refused WHERE operation = ?", "t", text);
     evsi_file_run(db, "DELETE FROM canary WHERE operation = ?", "t", text);
+    evsi_file_replay_forget(request->store, text ? text : "");
   }
   evsi_file_answer(request, json_object());
 }

@@ -323,3 +323,21 @@ void evsi_file_request_job_gate(evsi_file_request *request) {
   evsi_file_news(request->store);
   evsi_file_answer(request, json_object());
 }
+
+void evsi_file_replay_forget(evsi_file_store *store, const char *id) {
+  char name[EVSI_FILE_NAME_MAX];
+  sqlite3_stmt *row = evsi_file_query(&store->db, "SELECT id FROM stream WHERE feed = ?", "t", id);
+  while (evsi_file_next(&store->db, row)) {
+    int64_t feed = sqlite3_column_int64(row, 0);
+    evsi_file_run(&store->db, "DELETE FROM pending WHERE reader IN (SELECT id FROM reader WHERE stream = ?)",
+                  "i", feed);
+    evsi_file_run(&store->db, "DELETE FROM reading WHERE reader IN (SELECT id FROM reader WHERE stream = ?)",
+                  "i", feed);
+    evsi_file_run(&store->db, "DELETE FROM reader WHERE stream = ?", "i", feed);
+    evsi_file_run(&store->db, "DELETE FROM entry WHERE id BETWEEN ? AND ?", "ii", evsi_file_place(feed, 0),
+                  evsi_file_place(feed + 1, 0) - 1);
+  }
+  evsi_file_run(&store->db, "DELETE FROM stream WHERE feed = ?", "t", id);
+  snprintf(name, sizeof name, "@replay-%.64s", id);
+  evsi_file_run(&store->db, "DELETE FROM paused WHERE name = ?", "t", name);
+}

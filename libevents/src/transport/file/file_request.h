@@ -86,6 +86,8 @@ void evsi_file_request_job_step(evsi_file_request *request);
 void evsi_file_request_job_outcomes(evsi_file_request *request);
 void evsi_file_replay_bounds(evsi_file_request *request); /* file_replay.c */
 void evsi_file_replay_step(evsi_file_request *request);
+/* Nobody asks for it any more: its feeds go. */
+void evsi_file_replay_forget(evsi_file_store *store, const char *id);
 void evsi_file_request_job_left(evsi_file_request *request);
 void evsi_file_request_job_gate(evsi_file_request *request);
 

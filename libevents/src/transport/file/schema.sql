@@ -12,7 +12,7 @@ CREATE TABLE type (topic TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (topic, 
 
 -- A topic or one of its partitions; or what a replay copied from one, for its own group (`feed` names the replay).
 CREATE TABLE stream (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again, as those of readers and members
   name TEXT NOT NULL UNIQUE,       -- topic, or topic:partition
   topic TEXT NOT NULL,
   partition INTEGER NOT NULL,      -- -1: none
@@ -39,7 +39,7 @@ CREATE TABLE entry (
 
 -- Groups on streams, and how far they are. Counters tell what became of every entry since `base`.
 CREATE TABLE reader (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   grp TEXT NOT NULL,
   stream INTEGER NOT NULL,
   delivered INTEGER NOT NULL,      -- given to a member up to here
