@@ -101,6 +101,7 @@ static int add_user(json_t *options, const char *text) {
 static int add_flags(cli_call *cli, json_t *options) {
   size_t i;
   json_t *user;
+  json_object_set_new(options, "hideSelf", json_true());
   if (CLI_HAS(cli, LISTEN))
     json_object_set_new(options, "host", json_string(cli->text[CLI_OPT_LISTEN]));
   if (CLI_HAS(cli, PORT))

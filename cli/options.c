@@ -215,7 +215,7 @@ static int verb_unknown(const cli_verb *verbs, const char **words, int count) {
 
 static void help_general(const cli_verb *verbs, const char *family) {
   struct argp argp = {option_table, NULL, "COMMAND [ARGUMENT...]", general_doc, NULL, NULL, NULL};
-  struct argp_option shown[8] = {0};
+  struct argp_option shown[12] = {0};
   size_t count = 0;
   uint64_t common = CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(TIMEOUT);
   for (const struct argp_option *option = option_table; option->name; option++)

@@ -148,6 +148,8 @@ static void forget_gone(evsd_fleet *fleet) {
 
 void evsd_fleet_sample_own(evs_dashboard *dashboard, evsd_histogram *latency) {
   evsd_fleet *fleet = &dashboard->fleet;
+  if (dashboard->options.hide_self)
+    return; /* it does nothing but serve this */
   json_t *own = evsd_own_stats(dashboard);
   pthread_mutex_lock(&fleet->lock);
   evsd_instance *row =

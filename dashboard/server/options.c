@@ -165,7 +165,7 @@ static json_t *without_secrets(json_t *root, const evsd_options *options) {
 static void read_all(json_t *root, evsd_options *options, evsd_problems *problems) {
   static const char *const known[] = {"host",         "port",    "basePath", "environment", "readOnly",
                                       "auth",         "threads", "title",    "behindProxy", "allowInsecure",
-                                      "allowedHosts", "redact",  NULL};
+                                      "allowedHosts", "redact",  "hideSelf", NULL};
   static const uint32_t ports[] = {0, 0, 65535}, threads[] = {THREADS_MIN, THREADS_DEFAULT, THREADS_MAX};
   evsd_problems_unknown(problems, "", root, known);
   read_host(root, options, problems);
@@ -176,6 +176,7 @@ static void read_all(json_t *root, evsd_options *options, evsd_problems *problem
   options->read_only = read_flag(root, "readOnly", problems);
   options->behind_proxy = read_flag(root, "behindProxy", problems);
   options->allow_insecure = read_flag(root, "allowInsecure", problems);
+  options->hide_self = read_flag(root, "hideSelf", problems);
   read_text(json_object_get(root, "title"), "/title", problems);
   options->title = json_incref(json_object_get(root, "title"));
   options->allowed_hosts =

@@ -40,7 +40,7 @@ typedef struct evsd_options {
   char *base_path; /* "", or "/a/b" */
   json_t *title;   /* text or null */
   json_t *environment;
-  bool read_only, behind_proxy, allow_insecure;
+  bool read_only, behind_proxy, allow_insecure, hide_self;
   json_t *allowed_hosts; /* array of lower-case names */
   json_t *redact;        /* array of JSON pointers */
   evsd_account *accounts;

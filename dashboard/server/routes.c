@@ -33,6 +33,7 @@ static const evsd_route routes[] = {
     {"POST", API "/dlq/entries/{}:requeue", EVSD_REQUEUE, false, true, evsd_post_entry_requeue},
     {"POST", API "/dlq/entries/{}:discard", EVSD_ARCHIVE, false, true, evsd_post_entry_discard},
     {"POST", API "/dlq/entries/{}:restore", EVSD_ARCHIVE, false, true, evsd_post_entry_restore},
+    {"POST", API "/dlq/entries/{}:note", EVSD_ARCHIVE, false, true, evsd_post_entry_note},
     {"GET", API "/dlq/entries/{}", EVSD_VIEW, false, false, evsd_get_entry},
     {"POST", API "/dlq:preview", EVSD_VIEW, false, false, evsd_post_preview},
     {"GET", API "/operations", EVSD_VIEW, false, false, evsd_get_operations},

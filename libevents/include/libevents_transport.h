@@ -44,6 +44,21 @@ enum {
   EVS_CAP_DURABILITY = 1 << 13 /* acknowledgement `replicated` and `fsynced` */
 };
 
+/* In which order the events of a topic are handled. */
+enum {
+  EVS_ORDER_NONE = 0,
+  EVS_ORDER_PER_KEY = 1,       /* those with one key one after the other */
+  EVS_ORDER_PER_PARTITION = 2, /* those of one partition */
+  EVS_ORDER_STRICT = 3         /* all; the topic has one partition */
+};
+
+/* What a dead letter of an ordered topic means for what came after it. */
+enum {
+  EVS_DEAD_LETTER_SKIP = 0,    /* nothing: they go on */
+  EVS_DEAD_LETTER_BLOCK = 1,   /* they wait until it is requeued or discarded */
+  EVS_DEAD_LETTER_PARK_KEY = 2 /* those with its key do */
+};
+
 typedef struct evs_transport evs_transport; /* the transport's own */
 typedef struct evs_host evs_host;           /* libevents' side of one transport */
 
@@ -65,6 +80,8 @@ typedef struct evs_tp_event {
   /* JSON {maxMessages, maxAge, maxSize, force} of the route that decided, or empty: the transport's own.
    * Valid as long as the system is open. */
   evs_bytes retention;
+  uint32_t ordering;       /* EVS_ORDER_… that the route asks for */
+  uint32_t on_dead_letter; /* EVS_DEAD_LETTER_… of it */
 } evs_tp_event;
 
 enum {
@@ -104,7 +121,12 @@ typedef struct evs_tp_entry {
   evs_bytes data;
   evs_bytes raw;
   evs_bytes requeue; /* JSON written by a requeue, else empty */
-  evs_bytes state;   /* what the last EVS_SETTLE_PARK or _HAND_OVER kept, else empty */
+  evs_bytes state;   /* what the last settlement kept, else empty */
+  /* of its topic: EVS_ORDER_…, EVS_DEAD_LETTER_…. Entries of an ordered stream are given to one member of the
+   * group only, in the order of the stream; those that were pending before any that were not */
+  uint32_t ordering;
+  uint32_t on_dead_letter;
+  uint64_t wait_ms; /* of an ordered stream: parked, and not due before that; it comes again when it is */
 } evs_tp_entry;
 
 enum {
@@ -113,12 +135,18 @@ enum {
   EVS_SETTLE_DEAD_LETTER = 3, /* move to the dead letters with `record`, atomically */
   EVS_SETTLE_RELEASE = 4,     /* hand back: another member gets it at once, nothing is counted; with `state`,
                                  where there is one, else what was kept stays */
-  EVS_SETTLE_HAND_OVER = 5    /* give to `member`, with `state` */
+  EVS_SETTLE_HAND_OVER = 5,   /* give to `member`, with `state` */
+  EVS_SETTLE_KEEP = 6,        /* keep `state` and go on: the entry is still held, and settled later. Asked for
+                                 only where a process may end without its transport (EVS_CAP_PERSISTENCE) */
+  EVS_SETTLE_ASIDE = 7        /* keep it for this member, until recall() asks for it or it is due */
 };
 
 enum {
   EVS_SETTLE_CHECK_MEMBERS = 1, /* only if members_version is still current (else EVS_TP_MEMBERS_MOVED) */
-  EVS_SETTLE_HAS_STATE = 2      /* the entry had kept state, to be forgotten on acknowledgement */
+  EVS_SETTLE_HAS_STATE = 2,     /* the entry had kept state, to be forgotten on acknowledgement */
+  EVS_SETTLE_STAYS =
+      4 /* of a dead letter: the entry stays pending, aside, and comes again with the state
+           {"d": 1} (waits for the letter), {"d": 0} (it was requeued) or {"d": 2} (discarded) */
 };
 
 /* One of several events of an entry that goes to the dead letters by itself. */
@@ -151,6 +179,15 @@ typedef struct evs_tp_settlement {
   uint64_t letter_count;
 } evs_tp_settlement;
 
+/* Where an entry, or with an empty offset a stream, of a group is. */
+typedef struct evs_tp_place {
+  uint32_t struct_size;
+  int32_t partition;
+  uint64_t group;
+  evs_bytes topic;
+  evs_bytes offset;
+} evs_tp_place;
+
 /* A consumer group of this process. join() with a known token changes it. */
 typedef struct evs_tp_group {
   uint32_t struct_size;
@@ -164,6 +201,12 @@ typedef struct evs_tp_group {
   uint32_t prefetch;       /* most entries that this member holds */
   evs_bytes subscriptions; /* JSON array [{pattern, originPrefix, origins}], shown to the other members */
   evs_bytes replay;        /* id of the replay whose events it reads in place of the topics, or empty */
+  evs_bytes from;          /* where a group that does not exist yet starts: an offset, or digits: a time in ms
+                              since 1970; empty: as from_new says */
+  const int32_t *partitions; /* of topics that have partitions it reads these; NULL: all */
+  uint64_t partition_count;
+  uint32_t is_relaxed; /* 1: it does without the order of topics */
+  uint32_t reserved;
 } evs_tp_group;
 
 /* libevents' functions for a transport. */
@@ -200,6 +243,11 @@ typedef struct evs_host_ops {
   /* an operator paused the group (paused 1): what waits for a handler comes back as released settlements, and
    * the transport delivers nothing; or it goes on (0) */
   void (*paused)(evs_host *host, uint64_t group, int32_t paused);
+  /* of an ordered stream: handlers may begin its entries until this time of the monotonic clock (ms), which a
+   * transport moves on as long as nobody else may take the stream. 0: it is given up, or was lost. What no
+   * handler has then comes back as released settlements, and what was set aside is forgotten. A transport
+   * that never calls it holds its streams for ever. */
+  void (*lease)(evs_host *host, const evs_tp_place *stream, uint64_t until_ms);
 } evs_host_ops;
 
 /* A transport's functions. */
@@ -233,6 +281,9 @@ typedef struct evs_transport_ops {
    * ttl_ms 0 takes it back. May be NULL: nobody else sees this store. Not answered: it comes again soon. */
   void (*announce)(evs_transport *transport, evs_bytes service, evs_bytes instance, evs_bytes document,
                    uint32_t ttl_ms);
+  /* with EVS_CAP_ORDERING: gives an entry again that was set aside, when there are credits, in the order that
+   * they were asked for */
+  void (*recall)(evs_transport *transport, const evs_tp_place *places, size_t count);
 } evs_transport_ops;
 
 #ifdef __cplusplus

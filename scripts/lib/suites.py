@@ -29,6 +29,7 @@ SUPPRESSIONS = ROOT / "tests/support"
 PROCESSORS = os.cpu_count() or 1
 # Tests that own what they talk to: while one waits for a server or a deadline, others can work.
 AT_ONCE = 2 * PROCESSORS
+FAULT_SHARES = 3  # rows beside each other: they mostly wait
 NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
@@ -109,6 +110,11 @@ def sanitizer(preset: str) -> dict[str, str]:
     return {}
 
 
+def valkey(step: Step) -> Step:
+    """The same step over Valkey in place of Redis."""
+    return dataclasses.replace(step, argv=("scripts/lib/with-valkey", *step.argv))
+
+
 def fuzzers(long: bool) -> list[Step | tuple[Step, ...]]:
     """One step per fuzz target, found by its file's name; as many beside each other as there are processors."""
     seconds = COUNTS["fuzz_seconds"]["long" if long else "short"]
@@ -134,6 +140,8 @@ def table(long: bool) -> list[Suite]:
         Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
               (build(), (ctest("conformance"), pytest("tests/conformance"))), packages=("TEST", "NODE")),
+        Suite("valkey", "the conformance suite over Valkey in place of Redis, where that can be had",
+              (build(), (valkey(ctest("conformance")), valkey(pytest("tests/conformance")))), packages=("TEST", "NODE")),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
         Suite("python", "the Python binding: behaviour and types",
@@ -145,6 +153,9 @@ def table(long: bool) -> list[Suite]:
         Suite("integration", "C and Python against redis-server",
               (build(), (ctest("integration"), pytest("tests/integration", "--ignore-glob=*/cli_*_test.py",
                                                       "--ignore=tests/integration/cli_test.py")))),
+        Suite("faults", "what is killed, frozen, cut, filled up or deleted loses nothing; with --long writes docs/fault-report.md",
+              (build(), tuple(pytest("tests/fault", f"--share={n}/{FAULT_SHARES}") for n in range(1, FAULT_SHARES + 1)),
+               *((sh("python3", "tests/fault/report.py"),) if long else ())), packages=("TEST", "NODE")),
         Suite("dashboard", "the dashboard's server, held to its OpenAPI document", (build(), pytest("tests/dashboard")),
               packages=("TEST", "DASHBOARD")),
         Suite("docs", "the documents' examples run, their tables are those of the code", (build(), sh("scripts/docs", "--check"), pytest("tests/docs")),

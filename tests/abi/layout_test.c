@@ -100,7 +100,9 @@ AT(evs_tp_event, delay_ms, 104);
 AT(evs_tp_event, replicas, 112);
 AT(evs_tp_event, acknowledge_timeout_ms, 116);
 AT(evs_tp_event, retention, 120);
-SIZE(evs_tp_event, 136);
+AT(evs_tp_event, ordering, 136);
+AT(evs_tp_event, on_dead_letter, 140);
+SIZE(evs_tp_event, 144);
 
 AT(evs_tp_outcome, struct_size, 0);
 AT(evs_tp_outcome, flags, 4);
@@ -121,7 +123,10 @@ AT(evs_tp_entry, data, 48);
 AT(evs_tp_entry, raw, 64);
 AT(evs_tp_entry, requeue, 80);
 AT(evs_tp_entry, state, 96);
-SIZE(evs_tp_entry, 112);
+AT(evs_tp_entry, ordering, 112);
+AT(evs_tp_entry, on_dead_letter, 116);
+AT(evs_tp_entry, wait_ms, 120);
+SIZE(evs_tp_entry, 128);
 
 AT(evs_tp_settlement, struct_size, 0);
 AT(evs_tp_settlement, kind, 4);
@@ -157,7 +162,19 @@ AT(evs_tp_group, from_new, 64);
 AT(evs_tp_group, prefetch, 68);
 AT(evs_tp_group, subscriptions, 72);
 AT(evs_tp_group, replay, 88);
-SIZE(evs_tp_group, 104);
+AT(evs_tp_group, from, 104);
+AT(evs_tp_group, partitions, 120);
+AT(evs_tp_group, partition_count, 128);
+AT(evs_tp_group, is_relaxed, 136);
+AT(evs_tp_group, reserved, 140);
+SIZE(evs_tp_group, 144);
+
+AT(evs_tp_place, struct_size, 0);
+AT(evs_tp_place, partition, 4);
+AT(evs_tp_place, group, 8);
+AT(evs_tp_place, topic, 16);
+AT(evs_tp_place, offset, 32);
+SIZE(evs_tp_place, 48);
 
 /* The tables begin with size and version, the functions follow in their order without a gap. */
 AT(evs_host_ops, struct_size, 0);
@@ -165,7 +182,8 @@ AT(evs_host_ops, abi, 4);
 AT(evs_host_ops, state, 8);
 AT(evs_host_ops, log, 8 + 12 * sizeof(void *));
 AT(evs_host_ops, paused, 8 + 13 * sizeof(void *));
-SIZE(evs_host_ops, 8 + 14 * sizeof(void *));
+AT(evs_host_ops, lease, 8 + 14 * sizeof(void *));
+SIZE(evs_host_ops, 8 + 15 * sizeof(void *));
 AT(evs_transport_ops, struct_size, 0);
 AT(evs_transport_ops, abi, 4);
 AT(evs_transport_ops, type, 8);
@@ -173,7 +191,8 @@ AT(evs_transport_ops, capabilities, 16);
 AT(evs_transport_ops, create, 24);
 AT(evs_transport_ops, request, 24 + 9 * sizeof(void *));
 AT(evs_transport_ops, announce, 24 + 10 * sizeof(void *));
-SIZE(evs_transport_ops, 24 + 11 * sizeof(void *));
+AT(evs_transport_ops, recall, 24 + 11 * sizeof(void *));
+SIZE(evs_transport_ops, 24 + 12 * sizeof(void *));
 
 int main(void) {
   return 0;

@@ -27,6 +27,7 @@ def walk_changes(client: Client, keys: list[str]) -> None:
     assert client.post("/routes:trace", {"type": "order.paid", "bodyText": "{}", "headers": {"a": "b"}}).status == 200
     assert client.post("/dlq:preview", {"kind": "requeue", "scope": {"filter": {}}, "rate": 10}).status == 200
     assert client.post("/dlq:preview", {"kind": "discard", "scope": {"keys": keys[:2]}}).json()["count"] == 2
+    assert client.post(f"/dlq/entries/{keys[0]}:note", {"text": "known"}).status == 200
     assert client.post(f"/dlq/entries/{keys[0]}:discard", {"reason": "known"}).status == 200
     assert client.post(f"/dlq/entries/{keys[0]}:restore", {}).status == 200
     assert client.post("/dlq:preview", {"kind": "restore", "scope": {"filter": {}}}).status == 200

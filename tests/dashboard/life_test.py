@@ -213,6 +213,7 @@ def test_serve_shows_a_store_without_a_host_program(start: Any, redis: RedisServ
         assert serve.url.endswith("/ops/")
         assert until(lambda: client.ok("/overview")["totals"]["published"] == 1)
         assert [row["service"] for row in client.ok("/routes")["items"]] == ["shop"]
+        assert {row["service"] for row in client.ok("/publishers")["items"]} == {"shop"}  # and not itself
         row = client.ok("/dlq/entries")["items"][0]
         assert client.post(f"/dlq/entries/{row['key']}:discard", {}).status == 200
 

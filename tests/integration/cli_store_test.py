@@ -74,7 +74,7 @@ def test_dlq_show_tells_everything_about_one(on, dead):
     assert item["error"] == {"class": "WebhookError", "message": "webhook down: 503", "stack": "forward\n  at line 7"}
     text = on("dlq", "show", dead[0]["id"])
     assert re.search(r"^attempts +1$", text, re.M)
-    assert re.search(r'^body +\{"id": [12]\}$', text, re.M)
+    assert re.search(rf'^body +{re.escape(json.dumps(item["body"]))}$', text, re.M)
     for said in (dead[0]["id"], "WebhookError: webhook down: 503", "forward", "at line 7", "notifier", "correlationId"):
         assert said in text
 
@@ -193,9 +193,8 @@ def test_dlq_export_and_import_carry_letters_over(on, store, dead, tmp_path):
     done = events("--redis", store.url, "dlq", "import", file)
     assert (done.returncode, done.stdout) == (1, "imported 3, failed 2\n")
     assert "line 1: it is no JSON" in done.stderr and "line 5: it is not valid UTF-8" in done.stderr
-    letters = dead_letters(on)
-    assert [each["body"] for each in letters] == [each["body"] for each in dead]
-    assert letters[0]["note"]["text"] == "see ticket 7"
+    notes = {each["body"]["id"]: each["note"] and each["note"]["text"] for each in dead_letters(on)}
+    assert notes == {each["body"]["id"]: None for each in dead} | {dead[0]["body"]["id"]: "see ticket 7"}
     file.write_text(lines)
     assert on("dlq", "import", str(file)) == "imported 0, already done 3\n"
     assert on("dlq", "import", str(file), "--into-stream") == "imported 3\n"

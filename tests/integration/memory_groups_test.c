@@ -201,8 +201,38 @@ static void statistics_have_what_several_processes_can_add_up(void **state) {
   host_close(system, 1000);
 }
 
+/* Systems of one bus and one group, each with a partition of its own. */
+static void members_of_a_bus_take_the_partitions_that_they_name(void **state) {
+  (void)state;
+  enum { COUNT = 20 };
+  evs_system *members[2];
+  for (int i = 0; i < 2; i++) {
+    members[i] = host_connect(
+        "{\"service\":\"s%d\",\"transports\":{\"main\":{\"type\":\"memory\",\"name\":\"parts\"}},\"routing\":"
+        "{\"routes\":[{\"pattern\":\"user.*\",\"transport\":\"main\",\"partitions\":2}]}}",
+        i);
+    host_subscribe(members[i], "{\"pattern\":\"user.*\",\"group\":\"g\",\"partition\":%d}", i);
+    host_ready(members[i]);
+  }
+  for (int i = 0; i < COUNT; i++) {
+    evs_event event = host_event("user.created", i % 2 ? "1" : "0");
+    event.partition = i % 2 + 1;
+    host_try(members[0], &event);
+  }
+  for (int i = 0; i < COUNT; i++) {
+    host_message message = host_next(members[i % 2]);
+    assert_int_equal(atoi(message.body), i % 2);
+    host_ack(members[i % 2], message.delivery);
+  }
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(host_stat(members[i], "consumer", "unmatchedMessages"), 0);
+    host_close(members[i], 1000);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(members_of_a_bus_take_the_partitions_that_they_name),
       cmocka_unit_test(a_paused_group_starts_nothing_in_any_system_of_the_bus),
       cmocka_unit_test(a_member_that_comes_later_and_a_retry_wait_too),
       cmocka_unit_test(pausing_twice_and_resuming_what_runs_are_harmless),

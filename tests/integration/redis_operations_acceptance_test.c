@@ -2,18 +2,15 @@
  * redis_operations_acceptance_test.c - bulk changes of dead letters as jobs: they survive their process, keep
  * to a rate, and do what is asked of them meanwhile. What was moved is looked up in the store. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "support/host.h"
+#include "support/members.h"
 #include "support/redis_server.h"
 #include "support/until.h"
 
@@ -29,14 +26,22 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   (void)state;
+  members_end();
   redis_server_stop(&server);
   return 0;
 }
 
+static const char *config(void) {
+  static char text[512];
+  snprintf(text, sizeof text,
+           "{\"service\":\"operator\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+           "\"url\":\"%s\",\"sessionTimeout\":900}}}",
+           server.url);
+  return text;
+}
+
 static evs_system *connect_host(void) {
-  return host_connect("{\"service\":\"operator\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                      "\"url\":\"%s\",\"sessionTimeout\":900}}}",
-                      server.url);
+  return host_connect("%s", config());
 }
 
 /* Dead letters of group billing, numbered from 1, as a consumer's script would have left them. */
@@ -104,16 +109,10 @@ static void keep_id(json_t *operation, char out_id[64]) {
 /* ---- a process that dies ------------------------------------------------------------------------ */
 
 /* A process that starts the operation, or takes over the one there is, until it is killed. */
-static pid_t run_in_child(bool starts) {
-  pid_t child = fork();
-  test_require(child >= 0, "fork");
-  if (child > 0)
-    return child;
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing behind */
-  evs_system *system = connect_host();
-  json_decref(starts ? start(system, ",\"rate\":1000") : host_call(system, "operations.list", "{}"));
-  for (;;)
-    pause();
+static pid_t run_elsewhere(bool starts) {
+  return starts ? caller_start(EVS_CALLER, config(), "operations.start",
+                               "{\"kind\":\"requeue\",\"filter\":{},\"actor\":\"ana\",\"rate\":1000}")
+                : caller_start(EVS_CALLER, config(), "operations.list", "{}");
 }
 
 static void an_operation_survives_kill_9_and_moves_each_letter_once(void **state) {
@@ -123,10 +122,9 @@ static void an_operation_survives_kill_9_and_moves_each_letter_once(void **state
   bury(LETTERS);
   for (int killed = 0; killed < 2; killed++) {
     long long before = redis_dead(&server, TOPIC);
-    pid_t child = run_in_child(killed == 0);
+    pid_t child = run_elsewhere(killed == 0);
     TEST_UNTIL(redis_dead(&server, TOPIC) < before - 1000);
-    assert_int_equal(kill(child, SIGKILL), 0);
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    member_kill(child);
     assert_true(redis_dead(&server, TOPIC) > 0);
   }
   evs_system *system = connect_host();

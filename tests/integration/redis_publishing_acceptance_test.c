@@ -54,6 +54,35 @@ static evs_event event_of(const char *id) {
   return event;
 }
 
+/* ---- who finds it ----------------------------------------------------------------------------- */
+
+static void a_new_topic_is_found_at_once_by_the_patterns_of_its_own_system(void **state) {
+  (void)state;
+  evs_system *system = connect_with(server.port, ",\"discoverInterval\":3600000");
+  host_subscribe(system, "{\"pattern\":\"*\"}");
+  host_ready(system);
+  host_publish(system, "order.placed", "1");
+  assert_true(host_ack(system, host_next(system).delivery));
+  host_publish(system, "user.created", "2");
+  assert_true(host_ack(system, host_next(system).delivery));
+  host_close(system, 5000);
+}
+
+static void the_first_events_of_a_topic_do_not_wait_for_reads_of_others(void **state) {
+  (void)state;
+  host_message message;
+  evs_system *system = connect_with(server.port, ",\"blockTime\":30000,\"sessionTimeout\":3600000");
+  host_subscribe(system, "{\"pattern\":\"order.placed\"}");
+  host_subscribe(system, "{\"pattern\":\"user.created\",\"concurrency\":2}");
+  host_ready(system);
+  host_publish(system, "order.placed", "1");
+  host_publish(system, "user.created", "1");
+  host_publish(system, "user.created", "2");
+  for (int i = 0; i < 3; i++)
+    assert_true(host_take(system, &message, 20000)); /* far less than a read waits; none is settled */
+  host_close(system, 5000);
+}
+
 /* ---- acknowledgement -------------------------------------------------------------------------- */
 
 static void the_report_says_which_level_was_reached(void **state) {
@@ -454,6 +483,8 @@ static void a_transport_that_cannot_says_so(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      ON_SERVER(a_new_topic_is_found_at_once_by_the_patterns_of_its_own_system),
+      ON_SERVER(the_first_events_of_a_topic_do_not_wait_for_reads_of_others),
       ON_SERVER(the_report_says_which_level_was_reached),
       ON_SERVER(without_a_replica_replicated_is_unknown_and_the_event_is_there),
       ON_SERVER(a_replica_confirms_until_its_link_is_cut),

@@ -3,18 +3,15 @@
  * mended: canaries, operations that stop themselves, other topics, processes that are killed on the way, and
  * hashes. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "support/host.h"
+#include "support/members.h"
 #include "support/redis_server.h"
 #include "support/until.h"
 
@@ -30,15 +27,23 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   (void)state;
+  members_end();
   redis_server_stop(&server);
   return 0;
 }
 
+static const char *config(void) {
+  static char text[512];
+  snprintf(text, sizeof text,
+           "{\"service\":\"operator\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
+           "\"url\":\"%s\",\"sessionTimeout\":900,\"discoverInterval\":200,"
+           "\"retry\":{\"maxRetries\":0}}}}",
+           server.url);
+  return text;
+}
+
 static evs_system *connect_host(void) {
-  return host_connect("{\"service\":\"operator\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-                      "\"url\":\"%s\",\"sessionTimeout\":900,\"discoverInterval\":200,"
-                      "\"retry\":{\"maxRetries\":0}}}}",
-                      server.url);
+  return host_connect("%s", config());
 }
 
 /* Dead letters of group billing, numbered from 1, as a consumer's script would have left them. */
@@ -190,20 +195,11 @@ static void an_operation_does_not_send_what_came_back_too_often(void **state) {
 
 /* ---- another topic, and processes that are killed on the way ----------------------------------------- */
 
-static pid_t run_in_child(bool starts) {
-  char id[64];
-  pid_t child = fork();
-  test_require(child >= 0, "fork");
-  if (child > 0)
-    return child;
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing behind */
-  evs_system *system = connect_host();
-  if (starts)
-    start(system, ",\"to\":\"repair\",\"create\":true,\"rate\":3000", id);
-  else
-    json_decref(host_call(system, "operations.list", "{}"));
-  for (;;)
-    pause();
+static pid_t run_elsewhere(bool starts) {
+  return starts ? caller_start(EVS_CALLER, config(), "operations.start",
+                               "{\"kind\":\"requeue\",\"filter\":{},\"actor\":\"ana\",\"to\":\"repair\","
+                               "\"create\":true,\"rate\":3000}")
+                : caller_start(EVS_CALLER, config(), "operations.list", "{}");
 }
 
 static long long sent_once(int count) {
@@ -222,10 +218,9 @@ static void letters_get_to_another_topic_once_whoever_is_killed_meanwhile(void *
   bury(LETTERS, 0);
   for (int killed = 0; killed < KILLS; killed++) {
     long long before = redis_dead(&server, TOPIC);
-    pid_t child = run_in_child(killed == 0);
+    pid_t child = run_elsewhere(killed == 0);
     TEST_UNTIL(redis_dead(&server, TOPIC) < before - 300);
-    assert_int_equal(kill(child, SIGKILL), 0);
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    member_kill(child);
   }
   evs_system *system = connect_host();
   json_t *list = host_call(system, "operations.list", "{}");

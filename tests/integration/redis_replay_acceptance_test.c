@@ -2,18 +2,15 @@
  * redis_replay_acceptance_test.c - what is stored comes again to one handler, at a rate, until it is paused,
  * aborted or through; the group that handled it before notices nothing; and a replay survives its process. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "support/host.h"
+#include "support/members.h"
 #include "support/redis_server.h"
 #include "support/until.h"
 
@@ -29,6 +26,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   (void)state;
+  members_end();
   redis_server_stop(&server);
   return 0;
 }
@@ -38,11 +36,17 @@ static int clear(void **state) {
   return redis_number(&server, "FLUSHALL") >= 0 ? 0 : -1;
 }
 
+static const char *config(void) {
+  static char text[512];
+  snprintf(text, sizeof text,
+           "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+           "\"sessionTimeout\":900,\"retry\":{\"maxRetries\":1,\"baseDelay\":5}}}}",
+           server.url);
+  return text;
+}
+
 static evs_system *connect_host(void) {
-  return host_connect(
-      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-      "\"sessionTimeout\":900,\"retry\":{\"maxRetries\":1,\"baseDelay\":5}}}}",
-      server.url);
+  return host_connect("%s", config());
 }
 
 /* Events e-1 to e-<count>, of two types in turn, and a live group that has not handled any of them. */
@@ -286,19 +290,12 @@ static void a_replay_survives_kill_9_and_brings_each_event_once(void **state) {
   bool seen[EVENTS + 1] = {false};
   evs_system *system = publish_some(EVENTS);
   host_close(system, 1000);
-  pid_t child = fork();
-  test_require(child >= 0, "fork");
-  if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing behind */
-    json_decref(host_call(connect_host(), "replay.start", "{\"filter\":{},\"rate\":100,\"key\":\"k\"}"));
-    for (;;)
-      pause();
-  }
+  pid_t child =
+      caller_start(EVS_CALLER, config(), "replay.start", "{\"filter\":{},\"rate\":100,\"key\":\"k\"}");
   TEST_UNTIL(redis_number(&server, "EVAL %s 0",
                           "local n = 0 for _, k in ipairs(redis.call('KEYS', 'evs:replay:*')) "
                           "do n = n + redis.call('XLEN', k) end return n") > 20);
-  kill(child, SIGKILL);
-  waitpid(child, NULL, 0);
+  member_kill(child);
   char id[64];
   system = connect_host();
   start(system, "\"filter\":{},\"key\":\"k\"", id); /* the same: who asks takes over */

@@ -34,7 +34,7 @@ static int teardown(void **state) {
 static evs_system *connect_host(const char *service, const char *options) {
   return host_connect(
       "{\"service\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-      "\"retentionInterval\":100,\"sessionTimeout\":900%s}}}",
+      "\"retentionInterval\":100,\"discoverInterval\":2000,\"sessionTimeout\":900%s}}}",
       service, server.url, options);
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 # An event's way. A file may include from its own folder and from those further to the right.
 LAYERS = ("api", "system", "publish", "validate", "route", "consume", "deadletter", "transport", "config",
-          "event", "observe", "base")
+          "schema", "event", "observe", "base")
 FACES = ("bindings", "cli", "dashboard", "examples")  # they stand on the public headers
 REGISTRY = "transport/transport.c"  # the one file that names concrete transports
 LINES_MAX = 600

@@ -139,17 +139,27 @@ host_report host_publish(evs_system *system, const char *type, const char *body)
   return report;
 }
 
-static void publish_part(evs_system *system, const char *const *types, int type_count, int from, int count) {
+/* Types in turn, and keys in turn; key_count 0: without keys. */
+typedef struct turns {
+  const char *const *types;
+  int type_count, key_count;
+} turns;
+
+static void publish_part(evs_system *system, const turns *in_turn, int from, int count) {
   evs_event events[PART];
-  char ids[PART][16], bodies[PART][16];
+  char ids[PART][16], bodies[PART][16], keys[PART][16];
   evs_batch *batch = NULL;
   evs_error *error = NULL;
   size_t reported = 0;
   for (int i = 0; i < count; i++) {
     snprintf(ids[i], sizeof ids[i], "e-%d", from + i);
     snprintf(bodies[i], sizeof bodies[i], "%d", from + i);
-    events[i] = host_event(types[(from + i) % type_count], bodies[i]);
+    events[i] = host_event(in_turn->types[(from + i) % in_turn->type_count], bodies[i]);
     events[i].id = host_bytes(ids[i]);
+    if (in_turn->key_count == 0)
+      continue;
+    snprintf(keys[i], sizeof keys[i], "k-%d", (from + i) % in_turn->key_count);
+    events[i].key = host_bytes(keys[i]);
   }
   must(evs_publish_wait(system, events, (size_t)count, CALL_MS, &batch, &error), error, "publish");
   const evs_report *reports = evs_batch_reports(batch, &reported);
@@ -161,9 +171,17 @@ static void publish_part(evs_system *system, const char *const *types, int type_
   evs_batch_release(batch);
 }
 
-void host_publish_many(evs_system *system, const char *const *types, int type_count, int from, int count) {
+static void publish_parts(evs_system *system, const turns *in_turn, int from, int count) {
   for (int done = 0; done < count; done += PART)
-    publish_part(system, types, type_count, from + done, count - done < PART ? count - done : PART);
+    publish_part(system, in_turn, from + done, count - done < PART ? count - done : PART);
+}
+
+void host_publish_many(evs_system *system, const char *const *types, int type_count, int from, int count) {
+  publish_parts(system, &(turns){types, type_count, 0}, from, count);
+}
+
+void host_publish_keyed(evs_system *system, const char *type, int keys, int from, int count) {
+  publish_parts(system, &(turns){&type, 1, keys}, from, count);
 }
 
 static void copy_message(const evs_message *from, host_message *out) {

@@ -48,6 +48,8 @@ host_report host_publish(evs_system *system, const char *type, const char *body)
 /* Publishes events e-<from>, e-<from + 1> … with these types in turn and their number as body; all must be
  * stored. */
 void host_publish_many(evs_system *system, const char *const *types, int type_count, int from, int count);
+/* The same of one type; event e-<i> has the key k-<i % keys>. */
+void host_publish_keyed(evs_system *system, const char *type, int keys, int from, int count);
 
 /* Takes one message; false when none came in time. */
 bool host_take(evs_system *system, host_message *out, uint32_t timeout_ms);

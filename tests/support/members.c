@@ -110,6 +110,18 @@ static void forget(pid_t pid) {
     running[i] = running[i] == pid ? 0 : running[i];
 }
 
+static pid_t start(const char *const *command) {
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) {
+    execv(command[0], (char *const *)command);
+    _exit(127);
+  }
+  test_require(pid > 0, "fork");
+  remember(pid);
+  return pid;
+}
+
 pid_t member_start(test_ledger *ledger, const char *program, const char *const *words) {
   const char *command[WORDS_MAX + 4] = {program, "--ledger", ledger->path};
   int count = 3;
@@ -117,15 +129,11 @@ pid_t member_start(test_ledger *ledger, const char *program, const char *const *
     test_require(i < WORDS_MAX, "a short command line");
     command[count++] = words[i];
   }
-  fflush(NULL);
-  pid_t pid = fork();
-  if (pid == 0) {
-    execv(program, (char *const *)command);
-    _exit(127);
-  }
-  test_require(pid > 0, "fork");
-  remember(pid);
-  return pid;
+  return start(command);
+}
+
+pid_t caller_start(const char *program, const char *config, const char *method, const char *params) {
+  return start((const char *const[]){program, config, method, params, NULL});
 }
 
 static bool is_ready(test_ledger *ledger, pid_t pid) {
@@ -154,6 +162,13 @@ static int end(pid_t pid, int signal_number) {
   }
   forget(pid);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool member_ended(pid_t pid) {
+  bool has = has_ended(pid);
+  if (has)
+    end(pid, 0);
+  return has;
 }
 
 void member_kill(pid_t pid) {

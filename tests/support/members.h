@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * members.h - starts the member program (support/member), ends it, and reads the ledger that members share.
- */
+ * members.h - starts the programs of support/member, ends them, and reads the ledger that members share. */
 #ifndef MEMBERS_H
 #define MEMBERS_H
 
@@ -33,8 +32,12 @@ size_t ledger_handled(test_ledger *ledger, pid_t pid);
 
 /* Starts a member; words as for its command line, NULL at the end, without --ledger. */
 pid_t member_start(test_ledger *ledger, const char *program, const char *const *words);
+/* Starts the program that makes one request and stays (support/member/caller.c). */
+pid_t caller_start(const char *program, const char *config, const char *method, const char *params);
 /* Waits until it is subscribed, and fails the test when it ends instead. */
 void member_ready(test_ledger *ledger, pid_t pid);
+/* Has it ended by itself? Then it is gone from here, too. */
+bool member_ended(pid_t pid);
 void member_kill(pid_t pid); /* SIGKILL */
 /* SIGTERM; gives the exit status, -1 when it ended otherwise. */
 int member_stop(pid_t pid);

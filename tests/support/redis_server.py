@@ -19,6 +19,7 @@ class RedisServer:
 
     def __init__(self, *options: str) -> None:
         self.options = options
+        self.environment: dict[str, str] = {}  # more for the server's process, from its next start on
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> RedisServer:
@@ -44,6 +45,16 @@ class RedisServer:
                 self.process.wait()
         self.folder.cleanup()
 
+    def kill(self) -> None:
+        """Ends the process by SIGKILL and keeps port and folder."""
+        self.process.kill()
+        self.process.wait()
+
+    def again(self) -> None:
+        """Starts it again on the same port and folder, and waits until it answers."""
+        if not self._start():
+            raise RuntimeError("redis-server did not start again")
+
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
@@ -55,13 +66,15 @@ class RedisServer:
     def _start(self) -> bool:
         command = ("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder.name,
                    "--save", "", "--appendonly", "no", *self.options)
-        self.process = subprocess.Popen(command, env=plain_environment(), stdin=subprocess.DEVNULL,
+        environment = {**plain_environment(), **self.environment}
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 # Another server could answer on this port; ours tells our child's process id.
-                if f"process_id:{self.process.pid}\n" in self.cli("INFO", "server").replace("\r", "") + "\n":
+                info = self.cli("INFO").replace("\r", "") + "\n"
+                if f"process_id:{self.process.pid}\n" in info and "\nloading:0\n" in info:
                     return True
             except (OSError, subprocess.SubprocessError):
                 pass

@@ -35,7 +35,7 @@ const MEMORY: TransportCapabilities = {
   supportsSubscription: true,
   supportsBatching: true,
   supportsPartitioning: true,
-  supportsOrdering: false,
+  supportsOrdering: true,
   supportsPatternRouting: true,
   supportsConsumerGroups: true,
   supportsDeadLetterQueues: false,

@@ -6,7 +6,7 @@ import { checkOptions, show } from './event.js';
 import { kindOf } from './json.js';
 import type { Owner } from './publisher.js';
 import { maxRetriesOf } from './retries.js';
-import type { EventRouter } from './router.js';
+import type { EventRouter, OnDeadLetter, Ordering } from './router.js';
 import type { RequestOptions, Runtime } from './runtime.js';
 import type { ConsumerStats } from './stats.js';
 import { MessageStream } from './stream.js';
@@ -31,7 +31,8 @@ export interface SubscribeOptions {
   readonly topics?: readonly string[];
   /** Id of a replay: its events are received, and no others. */
   readonly replay?: string;
-  readonly from?: 'earliest' | 'new';
+  /** Where a new group begins: also the offset of an event, or milliseconds since 1970. */
+  readonly from?: 'earliest' | 'new' | (string & {}) | number;
   readonly concurrency?: number;
   readonly prefetch?: number;
   /** `manual`: the handler's end settles nothing; metadata.acknowledge() does. */
@@ -39,18 +40,27 @@ export interface SubscribeOptions {
   readonly handlerTimeout?: number;
   readonly maxRetries?: number;
   readonly retry?: RetryOptions;
-  readonly ordering?: 'none';
+  /** `none` does without the order of the topic; another one must be the topic's. */
+  readonly ordering?: Ordering;
+  /** Of this handler, where the topic is ordered. */
+  readonly onDeadLetter?: OnDeadLetter;
   readonly origins?: readonly string[];
   readonly onUnmatched?: 'ack' | 'dlq';
   /** Unsubscribes when it aborts. */
   readonly signal?: AbortSignal;
-  /** Names of the published library: `latest` is from: 'new'; false is ack: 'manual'. */
-  readonly autoOffsetReset?: 'earliest' | 'latest' | 'specific';
-  readonly enableAutoCommit?: boolean;
-  readonly autoCommitInterval?: number;
+  /** Only this partition, of topics that have partitions. */
   readonly partition?: number;
+  /** How often the process may end while it handles an event, until that is a dead letter. */
+  readonly maxCrashes?: number;
+  /**
+   * Names of the published library: `latest` is from: 'new', `specific` is from: startOffset, false is
+   * ack: 'manual', maxPollRecords is prefetch. The last three have no effect, as they had none there.
+   */
+  readonly autoOffsetReset?: 'earliest' | 'latest' | 'specific';
   readonly startOffset?: string;
+  readonly enableAutoCommit?: boolean;
   readonly maxPollRecords?: number;
+  readonly autoCommitInterval?: number;
   readonly sessionTimeout?: number;
   readonly heartbeatInterval?: number;
 }
@@ -218,7 +228,13 @@ export class EventConsumer {
     accept?: Consumer['accept'],
   ): Subscription {
     const { signal, ...options } = coreOptions(checkOptions(given, 'the options of subscribe'));
-    const document = { pattern: checkPattern(pattern), ...this.#runtime.published?.subscription, ...options };
+    const { published, hasPoisonHandler } = this.#runtime;
+    const document = {
+      pattern: checkPattern(pattern),
+      ...(hasPoisonHandler && { poisonHandler: true }),
+      ...published?.subscription,
+      ...options,
+    };
     if (typeof handler !== 'function') {
       throw new ValidationError(`the handler is ${kindOf(handler)}, expected a function`, { path: '/handler' });
     }
@@ -255,13 +271,17 @@ function checkPattern(pattern: unknown): string {
   return pattern;
 }
 
-/** Options in the spelling of the core. What it does not do yet it refuses itself, by name. */
+/**
+ * Options in the spelling of the core, where published names would meet the defaults of `libevents/logistically`.
+ * What it does not do yet it refuses itself, by name.
+ */
 function coreOptions(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { autoOffsetReset, enableAutoCommit, ...rest } = given;
+  const { autoOffsetReset, startOffset, enableAutoCommit, ...rest } = given;
   const options: Record<string, unknown> = rest;
   if ('pattern' in options) throw new ValidationError('the pattern is given twice', { path: '/pattern' });
   if (autoOffsetReset === 'earliest') options['from'] ??= 'earliest';
   else if (autoOffsetReset === 'latest') options['from'] ??= 'new';
+  else if (startOffset !== undefined && (autoOffsetReset ?? 'specific') === 'specific') options['from'] ??= startOffset;
   else if (autoOffsetReset !== undefined) options['autoOffsetReset'] = autoOffsetReset;
   if (enableAutoCommit === false) options['ack'] ??= 'manual';
   return options;

@@ -77,6 +77,8 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly fingerprint: string;
   readonly requeueCount: number;
+  /** Only where events behind it wait until it is requeued or discarded. */
+  readonly holds?: 'lane' | 'key';
   readonly note: { readonly text: string; readonly by: string; readonly at: number } | null;
   readonly [member: string]: unknown;
 }

@@ -5,6 +5,7 @@
 import { Unsupported, ValidationError } from './errors.js';
 import { encodeJson, kindOf, loneSurrogate } from './json.js';
 import { native } from './native.js';
+import type { Ordering } from './router.js';
 
 const JSON_TYPE = 'application/json';
 const MAX_UINT32 = 0xffffffff;
@@ -39,12 +40,14 @@ export interface PublishOptions {
   readonly delay?: number;
   /** What the receipt waits for, in place of the transport's `acknowledgement`; times in milliseconds. */
   readonly acknowledgement?: Acknowledgement;
+  /** Of the published library, where it does nothing either: the order is that of the topic, set by its route. */
+  readonly ordering?: Ordering;
   /** Gives up waiting; an event that was handed over may be stored all the same. */
   readonly signal?: AbortSignal;
-  /** Known from the published library, not built yet: refused as unsupported. */
+  /** Accepted for programs that come from the published library, where these have no effect either. */
   readonly priority?: number;
   readonly ttl?: number;
-  readonly ordering?: 'strict' | 'per-partition' | 'none';
+  /** Known from the published library, not built yet: refused as unsupported. */
   readonly batchKey?: string;
 }
 
@@ -81,14 +84,16 @@ const KNOWN = new Set([
   'timeout',
   'delay',
   'acknowledgement',
+  'ordering',
   'signal',
+  'priority',
+  'ttl',
 ]);
+
+const ORDERINGS = new Set(['none', 'per-key', 'per-partition', 'strict']);
 
 /** Options that the published library has and this one does not do yet: name and the value that asks for nothing. */
 const NOT_BUILT: Readonly<Record<string, unknown>> = {
-  priority: 0,
-  ttl: 0,
-  ordering: 'none',
   batchKey: '',
 };
 
@@ -117,6 +122,7 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
   const options = checkOptions(given, 'the options of publish');
   refuseUnknown(options);
   const contentType = optional(options, 'contentType');
+  checkOrdering(optional(options, 'ordering'));
   return {
     partition: partitionNumber(options['partition']),
     timeoutMs: milliseconds(options['timeout'], 'timeout', { min: 1 }),
@@ -194,6 +200,13 @@ function refuseUnknown(options: Readonly<Record<string, unknown>>): void {
       throw new Unsupported(`the option '${name}' is not built yet: leave it out`, { path: `/options/${name}` });
     }
   }
+}
+
+function checkOrdering(word: string): void {
+  if (word === '' || ORDERINGS.has(word)) return;
+  throw new ValidationError(`ordering is ${show(word)}, expected ${[...ORDERINGS].join(', ')}`, {
+    path: '/options/ordering',
+  });
 }
 
 function encodeBody(body: unknown, contentType = ''): string | Uint8Array {

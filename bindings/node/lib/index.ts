@@ -80,6 +80,8 @@ export type {
   EventRoute,
   ExplainOptions,
   Explanation,
+  OnDeadLetter,
+  Ordering,
   RoutingConfig,
   RoutingValidationResult,
   ValidationMode,

@@ -9,6 +9,7 @@
 import { EventSystemBuilder as Builder, assemble } from './builder.js';
 import type { EventSystemConfig } from './builder.js';
 import type { EventConsumer } from './consumer.js';
+import { log } from './log.js';
 import type { EventPublisher } from './publisher.js';
 import type { SystemOptions } from './runtime.js';
 import { EventSystem } from './system.js';
@@ -38,11 +39,22 @@ function publishedDocument(document: Document): Document {
   return isObject ? { ...document, transports: publishedTransports(transports as Record<string, TransportOptions>) } : document;
 }
 
+/** Elsewhere such a subscription is refused; here it is as it always was. */
+function warnOfDrops(document: Document): void {
+  const transports = Object.values((document['transports'] ?? {}) as Record<string, { type?: unknown }>);
+  if (document['validationMode'] !== 'strict' || !transports.some((transport) => transport?.type === 'memory')) return;
+  log('warning', 'what fails for good on the memory transport is dropped: set a poison message handler');
+}
+
 function publishedOptions(document: Document, options: SystemOptions): SystemOptions {
   const consumer = document['consumer'] as { enablePatternRouting?: boolean } | undefined;
+  if (!options.poisonMessageHandler) warnOfDrops(document);
   return {
     ...options,
-    published: { subscription: { from: 'new' }, refusesPatterns: consumer?.enablePatternRouting !== true },
+    published: {
+      subscription: { from: 'new', poisonHandler: true },
+      refusesPatterns: consumer?.enablePatternRouting !== true,
+    },
   };
 }
 

@@ -10,6 +10,9 @@ import type { TransportCapabilities } from './capabilities.js';
 
 export type ValidationMode = 'strict' | 'warn' | 'ignore';
 
+export type Ordering = 'none' | 'per-key' | 'per-partition' | 'strict';
+export type OnDeadLetter = 'block' | 'skip' | 'park-key';
+
 export interface EventRoute {
   readonly name?: string;
   readonly pattern: string;
@@ -19,12 +22,16 @@ export interface EventRoute {
   readonly topic?: string;
   readonly partitions?: number;
   readonly partitionKey?: 'keyed' | 'roundRobin';
+  /** Order in which the events of its topics are handled. */
+  readonly ordering?: Ordering;
+  /** What a dead letter of an ordered topic means for the events behind it. */
+  readonly onDeadLetter?: OnDeadLetter;
   readonly enabled?: boolean;
   /** The published shape; its members count as the route's own. */
   readonly options?: {
     readonly topic?: string;
     readonly partition?: number;
-    readonly ordering?: 'strict' | 'per-partition' | 'none';
+    readonly ordering?: Ordering;
     readonly retention?: { readonly maxAge?: number; readonly maxSize?: number; readonly maxMessages?: number };
   };
 }

@@ -50,6 +50,7 @@ export class Runtime {
   readonly outbox: Outbox;
   readonly turn: Turn;
   readonly published: Published | undefined;
+  readonly hasPoisonHandler: boolean;
   #closing: Promise<void> | undefined;
 
   constructor(config: object, options: SystemOptions = {}) {
@@ -60,6 +61,7 @@ export class Runtime {
     this.outbox = new Outbox(this.engine, this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS);
     this.turn = new Turn(this.engine, this.outbox, options.poisonMessageHandler);
     this.published = options.published;
+    this.hasPoisonHandler = options.poisonMessageHandler !== undefined;
   }
 
   /** To be called before anything that ends with a record. */

@@ -34,22 +34,10 @@ const NOT_BUILT = {
   'plugins written in JavaScript': () => libevents.createTransportFactory().registerPlugin({ name: 'own' }),
   'a file transport': () => libevents.createEventSystem({ service: 'x', transports: { f: { type: 'file', path: '/x' } } }),
   // routes (EventRoute)
-  'a partition of a route': route({ partition: 1 }),
-  'ordering of a route': route({ ordering: 'strict' }),
   // options of publish (PublishOptions)
-  'priority of an event': ({ publisher }) => publisher.publish('a.b', 1, { priority: 5 }),
-  'time to live of an event': ({ publisher }) => publisher.publish('a.b', 1, { ttl: 5 }),
-  'ordering of an event': ({ publisher }) => publisher.publish('a.b', 1, { ordering: 'strict' }),
   'batch key of an event': ({ publisher }) => publisher.publish('a.b', 1, { batchKey: 'k' }),
-  // options of subscribe (SubscribeOptions; consumer.subscribe with `partition: 1`)
-  'a partition of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { partition: 1 }),
-  'a start offset': ({ consumer }) => consumer.subscribe('a.b', () => 1, { autoOffsetReset: 'specific', startOffset: '1' }),
-  'maxPollRecords': ({ consumer }) => consumer.subscribe('a.b', () => 1, { maxPollRecords: 5 }),
-  'sessionTimeout of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { sessionTimeout: 5 }),
-  'heartbeatInterval of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { heartbeatInterval: 5 }),
-  'autoCommitInterval': ({ consumer }) => consumer.subscribe('a.b', () => 1, { autoCommitInterval: 1 }),
+  // options of subscribe (SubscribeOptions)
   'a filter of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { filter: { a: 1 } }),
-  'ordering of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { ordering: 'strict' }),
   'subscribing by regular expression': ({ consumer }) => consumer.subscribe(/a\..*/, () => 1),
   // the validator (EventValidator with Zod)
   'schemas': ({ validator }) => validator.registerSchema('a.b', {}),
@@ -61,17 +49,7 @@ const NOT_BUILT = {
   'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
   'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
-  'pollInterval': redis({ pollInterval: 5 }),
-  'pipelining off': redis({ enablePipelining: false }),
-  'pipelineSize': redis({ pipelineSize: 5 }),
-  'skipStreamGroupCheck': redis({ skipStreamGroupCheck: true }),
-  'metrics off': redis({ enableMetrics: false }),
-  'a connection pool': redis({ connectionPool: { enabled: true, size: 5 } }),
-  'staleConsumerDetection': redis({ staleConsumerDetection: { enabled: true } }),
-  'ordering of the transport': redis({ ordering: 'strict' }),
-  'partitioning of the transport': redis({ partitioning: { enabled: true } }),
   'schemas of the transport': redis({ schema: { enabled: true } }),
-  'replay of the transport': redis({ replay: { enabled: true } }),
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),
 };

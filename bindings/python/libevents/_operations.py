@@ -14,7 +14,7 @@ SyncAsk = Callable[[str, Dict[str, Any], Optional[float]], str]
 
 Operation = Dict[str, Any]
 
-UNFINISHED = ("running", "paused")
+_UNFINISHED = ("running", "paused")
 
 
 class LogPage(NamedTuple):
@@ -38,9 +38,29 @@ def change_params(
     return params
 
 
-def _document(answer: str) -> Dict[str, Any]:
+def document_of(answer: str) -> Dict[str, Any]:
     document: Dict[str, Any] = json.loads(answer)
     return document
+
+
+async def watched(look: Callable[[], Awaitable[Operation]], interval: float) -> AsyncIterator[Operation]:
+    """Looks every `interval` seconds, the last time when what is looked at has ended."""
+    while True:
+        current = await look()
+        yield current
+        if current["state"] not in _UNFINISHED:
+            return
+        await asyncio.sleep(interval)
+
+
+def watched_sync(look: Callable[[], Operation], interval: float) -> Iterator[Operation]:
+    """The same for the synchronous face."""
+    while True:
+        current = look()
+        yield current
+        if current["state"] not in _UNFINISHED:
+            return
+        time.sleep(interval)
 
 
 def _log_page(answer: str) -> LogPage:
@@ -94,13 +114,13 @@ class Operations:
             reason=reason,
             transport=transport,
         )
-        return _document(await self._ask("operations.start", params, timeout))
+        return document_of(await self._ask("operations.start", params, timeout))
 
     async def operations(
         self, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> List[Operation]:
         """All operations, the newest first."""
-        answer = _document(await self._ask("operations.list", given(transport=transport), timeout))
+        answer = document_of(await self._ask("operations.list", given(transport=transport), timeout))
         found: List[Operation] = answer["operations"]
         return found
 
@@ -108,7 +128,7 @@ class Operations:
         self, id: str, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> Operation:
         """One operation with its progress; NotFound when there is none of this id."""
-        return _document(await self._ask("operations.get", given(id=id, transport=transport), timeout))
+        return document_of(await self._ask("operations.get", given(id=id, transport=transport), timeout))
 
     async def change_operation(
         self,
@@ -122,18 +142,13 @@ class Operations:
     ) -> Operation:
         """Makes it "paused", "running" again or "aborted", or changes its rate; 0 is no limit."""
         params = change_params(id, state, rate, actor, transport)
-        return _document(await self._ask("operations.set", params, timeout))
+        return document_of(await self._ask("operations.set", params, timeout))
 
-    async def watch(
+    def watch(
         self, id: str, *, interval: float = 0.25, transport: Optional[str] = None
     ) -> AsyncIterator[Operation]:
         """Gives the operation every `interval` seconds, the last time when it has ended."""
-        while True:
-            current = await self.operation(id, transport=transport)
-            yield current
-            if current["state"] not in UNFINISHED:
-                return
-            await asyncio.sleep(interval)
+        return watched(lambda: self.operation(id, transport=transport), interval)
 
     async def log(
         self,
@@ -194,13 +209,13 @@ class SyncOperations:
             reason=reason,
             transport=transport,
         )
-        return _document(self._ask("operations.start", params, timeout))
+        return document_of(self._ask("operations.start", params, timeout))
 
     def operations(
         self, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> List[Operation]:
         """All operations, the newest first."""
-        answer = _document(self._ask("operations.list", given(transport=transport), timeout))
+        answer = document_of(self._ask("operations.list", given(transport=transport), timeout))
         found: List[Operation] = answer["operations"]
         return found
 
@@ -208,7 +223,7 @@ class SyncOperations:
         self, id: str, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> Operation:
         """One operation with its progress; NotFound when there is none of this id."""
-        return _document(self._ask("operations.get", given(id=id, transport=transport), timeout))
+        return document_of(self._ask("operations.get", given(id=id, transport=transport), timeout))
 
     def change_operation(
         self,
@@ -222,18 +237,13 @@ class SyncOperations:
     ) -> Operation:
         """Makes it "paused", "running" again or "aborted", or changes its rate; 0 is no limit."""
         params = change_params(id, state, rate, actor, transport)
-        return _document(self._ask("operations.set", params, timeout))
+        return document_of(self._ask("operations.set", params, timeout))
 
     def watch(
         self, id: str, *, interval: float = 0.25, transport: Optional[str] = None
     ) -> Iterator[Operation]:
         """Gives the operation every `interval` seconds, the last time when it has ended."""
-        while True:
-            current = self.operation(id, transport=transport)
-            yield current
-            if current["state"] not in UNFINISHED:
-                return
-            time.sleep(interval)
+        return watched_sync(lambda: self.operation(id, transport=transport), interval)
 
     def log(
         self,

@@ -27,7 +27,7 @@ def merged(config: Optional[Mapping[str, Any]], options: Mapping[str, Any]) -> D
     return {**camel_keys(config or {}), **camel_keys(options)}
 
 
-def subscription_options(pattern: str, options: Mapping[str, Any]) -> Dict[str, Any]:
+def subscription_options(pattern: str, options: Mapping[str, Any], has_poison_handler: bool) -> Dict[str, Any]:
     """The JSON document of evs_subscribe."""
     if not isinstance(pattern, str):
         raise ValidationError(f"pattern is {type(pattern).__name__}, expected str such as 'order.*'")
@@ -39,6 +39,8 @@ def subscription_options(pattern: str, options: Mapping[str, Any]) -> Dict[str, 
     for name in ("topics", "origins"):
         if isinstance(document.get(name), (tuple, set, frozenset)):
             document[name] = list(document[name])
+    if has_poison_handler:
+        document.setdefault("poisonHandler", True)
     return {"pattern": pattern, **document}
 
 

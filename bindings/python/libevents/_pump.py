@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from . import _settle
 from ._encode import Outgoing
 from ._engine import Engine
+from ._log import tell
 from ._native import lib
 from ._outbox import refused
 from ._workers import Worker, Workers
@@ -89,6 +90,10 @@ class Pump:
         self._ended = 0  #: events whose outcome was reported
         self.workers = Workers()
         self.closed = threading.Event()
+
+    @property
+    def has_poison_handler(self) -> bool:
+        return self._poison_handler is not None
 
     def start(self) -> None:
         with self._lock:
@@ -252,6 +257,9 @@ class Pump:
                     self._on_unsubscribed(report.token)
                 is_last = is_last or report.kind == lib.EVS_REPORT_CLOSED
             self._room.notify_all()
+        for report in reports:
+            if report.kind == lib.EVS_REPORT_LOG:
+                tell(report)
         return is_last
 
     def _on_unsubscribed(self, token: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Awaitable, Callable, Coroutine, Deque, Dict, List, Optio
 
 from . import _settle
 from ._engine import Engine, Failure
+from ._log import tell
 from ._native import lib
 from ._outbox import Outbox
 from ._step import step
@@ -92,6 +93,10 @@ class Turn:
     def loop(self) -> asyncio.AbstractEventLoop:
         assert self._loop is not None
         return self._loop
+
+    @property
+    def has_poison_handler(self) -> bool:
+        return self._poison_handler is not None
 
     @property
     def is_attached(self) -> bool:
@@ -183,6 +188,8 @@ class Turn:
             self._on_unsubscribed(report.token)
         elif report.kind == lib.EVS_REPORT_CLOSED:
             self._on_closed(report.detail())
+        elif report.kind == lib.EVS_REPORT_LOG:
+            tell(report)
 
     def _on_answer(self, report: Report) -> None:
         future = self.requests.pop(report.token, None)

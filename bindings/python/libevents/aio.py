@@ -362,7 +362,7 @@ class EventSystem:
     def _subscribe(self, pattern: str, handler: Optional[Handler], options: Mapping[str, Any]) -> Subscription:
         if handler is not None and not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
-        document = _options.subscription_options(pattern, options)
+        document = _options.subscription_options(pattern, options, self._turn.has_poison_handler)
         self._check_open()
         consumer = Consumer(contextvars.copy_context(), _options.max_retries(self._normalized, document))
         consumer.handler = handler

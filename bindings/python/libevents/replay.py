@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Replays: what is stored comes again, to a handler of its own, without the groups that had it noticing."""
 
-import asyncio
-import json
-import time
 from typing import Any, AsyncIterator, Dict, Iterator, List, Mapping, Optional
 
-from ._operations import UNFINISHED, AsyncAsk, SyncAsk, change_params, given
+from ._operations import AsyncAsk, SyncAsk, change_params, document_of, given, watched, watched_sync
 from ._options import camel_keys
 
 Replay = Dict[str, Any]
-
-
-def _document(answer: str) -> Replay:
-    document: Replay = json.loads(answer)
-    return document
 
 
 class Replays:
@@ -46,13 +38,13 @@ class Replays:
             reason=reason,
             transport=transport,
         )
-        return _document(await self._ask("replay.start", params, timeout))
+        return document_of(await self._ask("replay.start", params, timeout))
 
     async def list(
         self, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> List[Replay]:
         """All replays, the newest first."""
-        answer = _document(await self._ask("replay.list", given(transport=transport), timeout))
+        answer = document_of(await self._ask("replay.list", given(transport=transport), timeout))
         found: List[Replay] = answer["replays"]
         return found
 
@@ -60,7 +52,7 @@ class Replays:
         self, id: str, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> Replay:
         """One replay with its progress; `unhandled` events are brought and not handled yet."""
-        return _document(await self._ask("replay.get", given(id=id, transport=transport), timeout))
+        return document_of(await self._ask("replay.get", given(id=id, transport=transport), timeout))
 
     async def change(
         self,
@@ -74,18 +66,13 @@ class Replays:
     ) -> Replay:
         """Makes it "paused", "running" again or "aborted", or changes its rate; 0 is no limit."""
         params = change_params(id, state, rate, actor, transport)
-        return _document(await self._ask("replay.set", params, timeout))
+        return document_of(await self._ask("replay.set", params, timeout))
 
-    async def watch(
+    def watch(
         self, id: str, *, interval: float = 0.25, transport: Optional[str] = None
     ) -> AsyncIterator[Replay]:
         """Gives the replay every `interval` seconds, the last time when it has ended."""
-        while True:
-            current = await self.get(id, transport=transport)
-            yield current
-            if current["state"] not in UNFINISHED:
-                return
-            await asyncio.sleep(interval)
+        return watched(lambda: self.get(id, transport=transport), interval)
 
 
 class SyncReplays:
@@ -117,13 +104,13 @@ class SyncReplays:
             reason=reason,
             transport=transport,
         )
-        return _document(self._ask("replay.start", params, timeout))
+        return document_of(self._ask("replay.start", params, timeout))
 
     def list(
         self, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> List[Replay]:
         """All replays, the newest first."""
-        answer = _document(self._ask("replay.list", given(transport=transport), timeout))
+        answer = document_of(self._ask("replay.list", given(transport=transport), timeout))
         found: List[Replay] = answer["replays"]
         return found
 
@@ -131,7 +118,7 @@ class SyncReplays:
         self, id: str, *, transport: Optional[str] = None, timeout: Optional[float] = None
     ) -> Replay:
         """One replay with its progress; `unhandled` events are brought and not handled yet."""
-        return _document(self._ask("replay.get", given(id=id, transport=transport), timeout))
+        return document_of(self._ask("replay.get", given(id=id, transport=transport), timeout))
 
     def change(
         self,
@@ -145,15 +132,10 @@ class SyncReplays:
     ) -> Replay:
         """Makes it "paused", "running" again or "aborted", or changes its rate; 0 is no limit."""
         params = change_params(id, state, rate, actor, transport)
-        return _document(self._ask("replay.set", params, timeout))
+        return document_of(self._ask("replay.set", params, timeout))
 
     def watch(
         self, id: str, *, interval: float = 0.25, transport: Optional[str] = None
     ) -> Iterator[Replay]:
         """Gives the replay every `interval` seconds, the last time when it has ended."""
-        while True:
-            current = self.get(id, transport=transport)
-            yield current
-            if current["state"] not in UNFINISHED:
-                return
-            time.sleep(interval)
+        return watched_sync(lambda: self.get(id, transport=transport), interval)

@@ -302,7 +302,7 @@ class SyncEventSystem:
     ) -> SyncSubscription:
         if not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
-        document = _options.subscription_options(pattern, options)
+        document = _options.subscription_options(pattern, options, self._pump.has_poison_handler)
         self._check_open()
         context = contextvars.copy_context()
         consumer = SyncConsumer(handler, context, _options.max_retries(self._normalized, document))

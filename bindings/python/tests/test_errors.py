@@ -5,6 +5,7 @@ import json
 
 import libevents
 import pytest
+from conftest import eventually, eventually_sync, memory_config
 from libevents import errors
 from libevents._native import lib, text_of
 
@@ -68,3 +69,32 @@ def test_errors_can_be_made_from_broken_detail():
 def test_retry_later_refuses_a_negative_delay():
     with pytest.raises(ValueError):
         libevents.RetryLater(-1)
+
+
+def _fail(message, metadata):
+    raise ValueError("no luck")
+
+
+def _told(caplog):
+    return [record for record in caplog.records if record.name == "libevents" and "no luck" not in record.getMessage()]
+
+
+def test_what_the_library_has_to_say_goes_to_the_logger(caplog):
+    config = memory_config(consumer={"maxRetries": 0})
+    with libevents.SyncEventSystem(config) as system:
+        system.subscribe("order.*", _fail)
+        system.publish("order.placed", 1)
+        eventually_sync(lambda: _told(caplog))
+    (record,) = _told(caplog)
+    assert (record.levelname, record.getMessage().partition(":")[0]) == ("ERROR", "consume")
+    assert "failed for good in group shop" in record.getMessage()
+
+
+@pytest.mark.asyncio
+async def test_what_the_library_has_to_say_goes_to_the_logger_with_asyncio(caplog):
+    config = memory_config(consumer={"maxRetries": 0})
+    async with libevents.EventSystem(config) as system:
+        await system.subscribe("order.*", _fail)
+        await system.publish("order.placed", 1)
+        await eventually(lambda: _told(caplog))
+    assert "failed for good in group shop" in _told(caplog)[0].getMessage()

@@ -328,3 +328,22 @@ def test_a_receipt_says_what_was_reached_and_what_was_there_already(redis_config
         assert (receipt.outcome, receipt.acknowledgement) == ("unknown", "stored")
         with pytest.raises(libevents.ValidationError, match="acknowledgement is 'some'"):
             system.publish(f"{word}.placed", 1, acknowledgement="some")
+
+
+async def test_a_group_begins_at_an_offset_or_a_time_and_reads_one_partition(redis_config):
+    word = topic_word(redis_config)
+    route = {"pattern": f"{word}.*", "transport": "main", "partitions": 2, "partition": 1}
+    async with libevents.EventSystem({**redis_config, "routing": {"routes": [route]}}) as system:
+        receipts = [await system.publish(f"{word}.placed", number) for number in range(4)]
+        for place in (receipts[2].offset, int(receipts[2].offset.split("-")[0])):
+            seen = []
+            await system.subscribe(
+                f"{word}.*",
+                lambda message, metadata, seen=seen: seen.append((message.body, metadata.partition)),
+                group=f"g{place}",
+                from_=place,
+                partition=1,
+                max_crashes=5,
+            )
+            await eventually(lambda seen=seen: len(seen) >= 2)
+            assert seen[-2:] == [(2, 1), (3, 1)]

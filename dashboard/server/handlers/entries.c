@@ -15,7 +15,7 @@ json_t *evsd_entry_summary(const json_t *item) {
   const char *type = evsd_text(item, "type", evsd_text(header, "type", ""));
   char *key = evsd_key_of_id(id);
   json_t *summary = json_pack(
-      "{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:I, s:I, s:o, s:o, s:o}", "id", id, "key",
+      "{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:I, s:I, s:o, s:o, s:o, s:o}", "id", id, "key",
       key ? key : "", "topic", evsd_text(item, "topic", ""), "partition", evsd_member(item, "partition"),
       "type", type, "group", evsd_member(item, "group"), "subscription", evsd_member(item, "subscription"),
       "fingerprint", evsd_member(item, "fingerprint"), "error", "class", evsd_member(error, "class"),
@@ -23,7 +23,7 @@ json_t *evsd_entry_summary(const json_t *item) {
       json_integer_value(json_object_get(item, "attempts")), "requeueCount",
       json_integer_value(json_object_get(item, "requeueCount")), "firstFailureAt",
       evsd_member(item, "firstFailureAt"), "lastFailureAt", evsd_member(item, "lastFailureAt"), "size",
-      evsd_member(item, "size"));
+      evsd_member(item, "size"), "note", evsd_member(item, "note"));
   free(key);
   return summary;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * entry_act.c - POST /dlq/entries/{key}:requeue, :discard and :restore: acts on one dead letter. Somebody
- * else may have been faster: then 409 says who. */
+ * entry_act.c - POST /dlq/entries/{key}:requeue, :discard, :restore and :note: acts on one dead letter.
+ * Somebody else may have been faster: then 409 says who. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +8,9 @@
 #include "../redact.h"
 #include "entry.h"
 #include "handlers.h"
+#include "scope.h"
 
-enum { BODY_MAX = 64 << 20 };
+enum { BODY_MAX = 64 << 20, NOTE_MAX = 2000 };
 
 /* Asks for this one id; gives its result {id, outcome, …}, or NULL after an answer. Takes `params` over. */
 static json_t *act(evsd_request *request, const char *method, const char *id, json_t *params) {
@@ -30,6 +31,9 @@ static void answer_other(evsd_request *request, const char *id, const json_t *re
   const char *outcome = evsd_text(result, "outcome", "?");
   if (strcmp(outcome, "error") == 0)
     evsd_problem(request, 503, "store_refused", "%s", evsd_text(result, "message", "The store refused."));
+  else if (strcmp(outcome, "too_often") == 0)
+    evsd_problem(request, 409, "too_often",
+                 "It was requeued and died again too often. Mend why, then use \"force\".");
   else if (strcmp(outcome, "not_restorable") == 0)
     evsd_problem(request, 409, "not_restorable", "Only discarded dead letters can be restored.");
   else
@@ -87,6 +91,7 @@ static void requeue(evsd_request *request, const char *id) {
     }
     json_object_set_new(params, "edit", edit);
   }
+  evsd_redrive_add(request, params);
   json_t *result = act(request, "dlq.requeue", id, params);
   if (result && strcmp(evsd_text(result, "outcome", ""), "requeued") == 0)
     evsd_reply_json(request, 200,
@@ -98,7 +103,7 @@ static void requeue(evsd_request *request, const char *id) {
 }
 
 void evsd_post_entry_requeue(evsd_request *request) {
-  static const char *const known[] = {"edit", NULL};
+  static const char *const known[] = {"edit", "to", "force", NULL};
   if (!evsd_body_members(request, known))
     return;
   char *id = evsd_entry_id(request);
@@ -144,5 +149,32 @@ void evsd_post_entry_restore(evsd_request *request) {
     answer_other(request, id, result);
   }
   json_decref(result);
+  free(id);
+}
+
+/* The text of the body as dlq.note takes it: null takes the note away. False after a problem. */
+static bool note_read(evsd_request *request, json_t *params) {
+  json_t *text = json_object_get(request->body, "text");
+  if (!json_is_null(text) &&
+      (!json_is_string(text) || json_string_length(text) == 0 || json_string_length(text) > NOTE_MAX)) {
+    evsd_problem(request, 400, "bad_body", "\"text\" must be a text of 1 to 2000 bytes, or null for none.");
+    return false;
+  }
+  json_object_set(params, "note", text);
+  return true;
+}
+
+void evsd_post_entry_note(evsd_request *request) {
+  static const char *const known[] = {"text", NULL};
+  char *id = evsd_body_members(request, known) ? evsd_entry_id(request) : NULL;
+  json_t *params = id ? evsd_actor_params(request) : NULL;
+  json_t *result =
+      params && note_read(request, params) ? act(request, "dlq.note", id, json_incref(params)) : NULL;
+  if (result && strcmp(evsd_text(result, "outcome", ""), "noted") == 0)
+    evsd_reply_json(request, 200, json_pack("{s:s}", "outcome", "noted"));
+  else if (result)
+    answer_other(request, id, result);
+  json_decref(result);
+  json_decref(params);
   free(id);
 }

@@ -5,6 +5,8 @@
 
 #include "handlers.h"
 
+enum { LETTERS_SHOWN = 10 };
+
 static void add_number(json_t *object, const char *name, const json_t *more) {
   json_t *value = json_object_get(object, name);
   json_object_set_new(object, name, json_integer(json_integer_value(value) + json_integer_value(more)));
@@ -39,6 +41,17 @@ static void take_members(json_t *group, json_t *given_members) {
   }
 }
 
+/* What dead letters of ordered topics hold up; a few of them are named. */
+static void take_order(json_t *group, const json_t *order) {
+  json_t *blocked_by = json_object_get(group, "blockedBy"), *letter;
+  size_t i;
+  add_number(group, "blocked", json_object_get(order, "blocked"));
+  json_array_foreach(json_object_get(order, "letters"), i, letter) {
+    if (json_array_size(blocked_by) < LETTERS_SHOWN)
+      json_array_append(blocked_by, letter);
+  }
+}
+
 static void take_topic(json_t *group, json_t *row) {
   json_t *lag = json_object_get(row, "lag"), *known = json_object_get(group, "lag");
   bool is_exact = !json_is_false(json_object_get(row, "lagExact"));
@@ -64,6 +77,7 @@ static void take_topic(json_t *group, json_t *row) {
   add_number(group, "parked", json_object_get(row, "parked"));
   take_oldest(group, json_object_get(row, "oldestPendingAt"));
   take_members(group, json_object_get(row, "members"));
+  take_order(group, json_object_get(row, "order"));
   if (json_is_object(json_object_get(row, "paused")))
     json_object_set_new(group, "paused", evsd_member(row, "paused"));
 }
@@ -75,9 +89,10 @@ static json_t *group_named(json_t *groups, const char *name) {
     if (strcmp(evsd_text(group, "group", ""), name) == 0)
       return group;
   }
-  group = json_pack("{s:s, s:i, s:n, s:b, s:i, s:i, s:n, s:f, s:i, s:i, s:n, s:[], s:[], s:[]}", "group",
-                    name, "lag", 0, "lagReason", "lagExact", 1, "pending", 0, "parked", 0, "oldestPendingAt",
-                    "rate", 0.0, "retries", 0, "inFlight", 0, "paused", "topics", "members", "subscriptions");
+  group = json_pack("{s:s, s:i, s:n, s:b, s:i, s:i, s:n, s:f, s:i, s:i, s:n, s:i, s:[], s:[], s:[], s:[]}",
+                    "group", name, "lag", 0, "lagReason", "lagExact", 1, "pending", 0, "parked", 0,
+                    "oldestPendingAt", "rate", 0.0, "retries", 0, "inFlight", 0, "paused", "blocked", 0,
+                    "blockedBy", "topics", "members", "subscriptions");
   json_array_append_new(groups, group);
   return group;
 }

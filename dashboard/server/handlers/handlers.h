@@ -32,6 +32,7 @@ void evsd_get_entry_body(evsd_request *request);
 void evsd_post_entry_requeue(evsd_request *request);
 void evsd_post_entry_discard(evsd_request *request);
 void evsd_post_entry_restore(evsd_request *request);
+void evsd_post_entry_note(evsd_request *request);
 void evsd_post_preview(evsd_request *request);
 void evsd_get_operations(evsd_request *request);
 void evsd_post_operation(evsd_request *request);

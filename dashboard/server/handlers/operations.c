@@ -148,25 +148,6 @@ static void start(evsd_request *request, const char *kind, json_t *filter, json_
   json_decref(answer);
 }
 
-/* The core checks these and names what is wrong with them. */
-static void add_redrive(const evsd_request *request, json_t *params) {
-  static const char *const names[] = {"to", "force", "canary", "stop"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    json_t *value = json_object_get(request->body, names[i]);
-    if (value)
-      json_object_set(params, names[i], value);
-  }
-}
-
-static bool has_rules(const evsd_request *request) {
-  return json_object_get(request->body, "canary") || json_object_get(request->body, "stop");
-}
-
-static void refuse_rules(evsd_request *request, json_t *params) {
-  json_decref(params);
-  evsd_problem(request, 400, "bad_body", "\"canary\" and \"stop\" are for a filter: keys are done at once.");
-}
-
 void evsd_post_operation(evsd_request *request) {
   static const char *const known[] = {"kind",  "scope",  "rate", "reason", "to",
                                       "force", "canary", "stop", NULL};
@@ -174,14 +155,13 @@ void evsd_post_operation(evsd_request *request) {
   evsd_scope scope = {0};
   uint32_t rate = 0;
   if (kind && require_kind(request, kind) && evsd_rate_read(request, &rate) &&
-      evsd_body_text(request, "reason", EVSD_REASON_MAX, &reason) && evsd_scope_read(request, &scope)) {
+      evsd_body_text(request, "reason", EVSD_REASON_MAX, &reason) && evsd_scope_read(request, &scope) &&
+      evsd_redrive_fits(request, &scope)) {
     json_t *params = evsd_actor_params(request);
     if (reason)
       json_object_set_new(params, "reason", json_string(reason));
-    add_redrive(request, params);
-    if (scope.ids && has_rules(request))
-      refuse_rules(request, params);
-    else if (scope.ids)
+    evsd_redrive_add(request, params);
+    if (scope.ids)
       do_at_once(request, kind, scope.ids, params);
     else
       start(request, kind, scope.filter, params);

@@ -149,14 +149,52 @@ static json_t *preview_of(const json_t *count, uint32_t rate) {
                          ? json_array()
                          : json_pack("[s]", "There are too many to count them all: the numbers are of those "
                                             "that were looked at.");
-  return json_pack("{s:o, s:b, s:I, s:o, s:o, s:I, s:o, s:o, s:[], s:o, s:o}", "count",
+  return json_pack("{s:o, s:b, s:I, s:o, s:o, s:I, s:o, s:o, s:[], s:o, s:o, s:n}", "count",
                    evsd_member(count, "count"), "exact", is_exact, "scanned",
                    json_integer_value(json_object_get(count, "scanned")), "byType",
                    copy_object(count, "byType"), "byGroup", copy_object(count, "byGroup"), "requeuedBefore",
                    json_integer_value(json_object_get(count, "requeuedBefore")), "oldestAt",
                    evsd_member(count, "oldestAt"), "newestAt", evsd_member(count, "newestAt"), "targets",
-                   "etaSeconds", eta, "warnings", warnings);
+                   "etaSeconds", eta, "warnings", warnings, "dryRun");
 }
+
+/* ---- a dry run ---------------------------------------------------------------------------------- */
+
+/* Of keys the core looks at each; of a filter it checks the arguments, and counts as far as that is cheap. */
+static json_t *ask_dry_run(evsd_request *request, const evsd_scope *scope) {
+  json_t *params = json_pack("{s:b}", "dryRun", 1);
+  evsd_redrive_add(request, params);
+  if (scope->ids) {
+    json_object_set(params, "ids", scope->ids);
+    return evsd_store_ask(request, "dlq.requeue", params);
+  }
+  json_object_set_new(params, "kind", json_string("requeue"));
+  json_object_set(params, "filter", scope->filter);
+  return evsd_store_ask(request, "operations.start", params);
+}
+
+static json_t *dry_run_of(const json_t *answer) {
+  json_t *results = json_object_get(answer, "results"), *result;
+  json_int_t refused = 0;
+  size_t i;
+  if (!results)
+    return json_pack("{s:o, s:n}", "count", evsd_member(json_object_get(answer, "snapshot"), "count"),
+                     "refused");
+  json_array_foreach(results, i, result) refused +=
+      strcmp(evsd_text(result, "outcome", ""), "too_often") == 0;
+  return json_pack("{s:o, s:I}", "count", evsd_member(answer, "wouldBe"), "refused", refused);
+}
+
+/* False after a problem: such an operation cannot be. */
+static bool add_dry_run(evsd_request *request, const evsd_scope *scope, json_t *preview) {
+  json_t *answer = ask_dry_run(request, scope);
+  if (answer)
+    json_object_set_new(preview, "dryRun", dry_run_of(answer));
+  json_decref(answer);
+  return answer != NULL;
+}
+
+/* ---- the call ----------------------------------------------------------------------------------- */
 
 static json_t *count_of(evsd_request *request, const evsd_scope *scope, const char *kind) {
   bool is_restore = strcmp(kind, "restore") == 0;
@@ -167,20 +205,27 @@ static json_t *count_of(evsd_request *request, const evsd_scope *scope, const ch
   return evsd_store_ask(request, "dlq.count", json_pack("{s:O}", "filter", scope->filter));
 }
 
+static void preview(evsd_request *request, const evsd_scope *scope, const char *kind, uint32_t rate) {
+  bool is_requeue = strcmp(kind, "requeue") == 0;
+  json_t *count = count_of(request, scope, kind);
+  json_t *answer = count ? preview_of(count, rate) : NULL;
+  json_decref(count);
+  if (!answer || (is_requeue && !add_dry_run(request, scope, answer))) {
+    json_decref(answer);
+    return;
+  }
+  if (is_requeue)
+    add_targets(request, answer);
+  evsd_reply_json(request, 200, answer);
+}
+
 void evsd_post_preview(evsd_request *request) {
-  static const char *const known[] = {"kind", "scope", "rate", NULL};
+  static const char *const known[] = {"kind", "scope", "rate", "to", "force", "canary", "stop", NULL};
   const char *kind = evsd_body_members(request, known) ? evsd_kind_read(request) : NULL;
   evsd_scope scope = {0};
   uint32_t rate = 0;
-  if (kind && evsd_rate_read(request, &rate) && evsd_scope_read(request, &scope)) {
-    json_t *count = count_of(request, &scope, kind);
-    if (count) {
-      json_t *preview = preview_of(count, rate);
-      if (strcmp(kind, "requeue") == 0)
-        add_targets(request, preview);
-      evsd_reply_json(request, 200, preview);
-    }
-    json_decref(count);
-  }
+  if (kind && evsd_rate_read(request, &rate) && evsd_scope_read(request, &scope) &&
+      evsd_redrive_fits(request, &scope))
+    preview(request, &scope, kind, rate);
   evsd_scope_free(&scope);
 }

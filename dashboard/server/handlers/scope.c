@@ -113,3 +113,18 @@ bool evsd_rate_read(evsd_request *request, uint32_t *out) {
   *out = (uint32_t)number;
   return true;
 }
+
+void evsd_redrive_add(const evsd_request *request, json_t *params) {
+  static const char *const names[] = {"to", "force", "canary", "stop"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    json_t *value = json_object_get(request->body, names[i]);
+    if (value)
+      json_object_set(params, names[i], value);
+  }
+}
+
+bool evsd_redrive_fits(evsd_request *request, const evsd_scope *scope) {
+  bool has_rules = json_object_get(request->body, "canary") || json_object_get(request->body, "stop");
+  return !scope->ids || !has_rules ||
+         fail(request, "/scope", "\"canary\" and \"stop\" are for a filter: keys are done at once.");
+}

@@ -256,6 +256,7 @@ export function entry(n, flags) {
     firstFailureAt: now - 2 * HOUR - n * 1000,
     lastFailureAt: now - HOUR - n * 1000,
     size: 1834 + n,
+    note: n === 3 ? { text: flags.hostile ? hostile : 'known, see the runbook', by: 'ana', at: now - HOUR } : null,
   };
 }
 
@@ -323,6 +324,7 @@ export const preview = (count, kind) => ({
   requeuedBefore: Math.min(count, 37),
   oldestAt: Date.now() - 30 * HOUR,
   newestAt: Date.now() - 90_000,
+  dryRun: kind === 'requeue' ? { count, refused: null } : null,
   etaSeconds: kind === 'requeue' ? Math.ceil(count / 50) : null,
   warnings: count > 2000 ? ['The group billing is 21 044 events behind: these are added to it.'] : [],
   targets:

@@ -216,6 +216,7 @@ const API = [
     ([key]) => act(key, 'requeued', { outcome: 'requeued', offset: '1763920011000-3', operation: null }),
   ],
   ['POST', /^dlq\/entries\/([^:]+):discard$/, ([key]) => act(key, 'discarded', { outcome: 'discarded' })],
+  ['POST', /^dlq\/entries\/([^:]+):note$/, () => ({ outcome: 'noted' })],
   ['POST', /^dlq\/entries\/([^:]+):restore$/, ([key]) => (acted.delete(key), { outcome: 'restored', key })],
   [
     'GET',

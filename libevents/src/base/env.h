@@ -44,7 +44,7 @@ typedef struct evsi_io {
 
   evsi_timer *(*timer_new)(evsi_loop *loop, void (*fire)(void *data), void *data);
   /* Once; restarts a running one. Between two runs of a timer the loop looks at its streams, however short
-   * the delay is. */
+   * the delay is; and before it fires after a delay, so that what arrived in time is not late. */
   void (*timer_start)(evsi_timer *timer, uint64_t delay_ms);
   void (*timer_stop)(evsi_timer *timer);
   void (*timer_free)(evsi_timer *timer); /* NULL is fine; fires no more */

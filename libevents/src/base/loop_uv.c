@@ -27,6 +27,7 @@ struct evsi_timer {
   uv_timer_t uv;
   evsi_timer *next_held;
   uint64_t turn; /* in which it was started */
+  bool is_limit; /* of time, not just "soon" */
   void (*fire)(void *data);
   void *data;
 };
@@ -86,7 +87,8 @@ static void on_no_wait(uv_idle_t *handle) {
 
 /* libuv runs timers that are due until none is, before it looks at a socket: timers that start each other
  * again would keep it from ever reading. One that was started since sockets were last read waits until they
- * are read again. */
+ * are read again. So does one with a delay: when the process has stood still for long, what was answered
+ * meanwhile waits in a socket and is not late. */
 static void hold(evsi_loop *loop, evsi_timer *timer) {
   evsi_timer **end = &loop->held;
   while (*end)
@@ -170,7 +172,7 @@ static evsi_loop *loop_of(const evsi_timer *timer) {
 
 static void on_timer(uv_timer_t *handle) {
   evsi_timer *timer = handle->data;
-  if (timer->turn == loop_of(timer)->turn)
+  if (timer->is_limit || timer->turn == loop_of(timer)->turn)
     hold(loop_of(timer), timer);
   else
     timer->fire(timer->data);
@@ -191,6 +193,7 @@ static void timer_start(evsi_timer *timer, uint64_t delay_ms) {
   uv_update_time(timer->uv.loop);
   let_go(loop_of(timer), timer);
   timer->turn = loop_of(timer)->turn;
+  timer->is_limit = delay_ms > 0;
   uv_timer_start(&timer->uv, on_timer, delay_ms, 0);
 }
 

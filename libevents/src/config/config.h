@@ -18,6 +18,7 @@ typedef enum {
   EVSI_ORDER_PER_PARTITION,
   EVSI_ORDER_STRICT
 } evsi_ordering;
+typedef enum { EVSI_DEAD_LETTER_SKIP, EVSI_DEAD_LETTER_BLOCK, EVSI_DEAD_LETTER_PARK_KEY } evsi_on_dead_letter;
 typedef enum { EVSI_PARTITION_BY_KEY, EVSI_PARTITION_ROUND_ROBIN } evsi_partitioning;
 typedef enum { EVSI_UNMATCHED_ACK, EVSI_UNMATCHED_DLQ } evsi_on_unmatched;
 
@@ -29,8 +30,10 @@ typedef struct evsi_route {
   int64_t priority;
   char *topic;         /* with suffix; NULL: by mapping and strategy */
   uint32_t partitions; /* 0: none */
+  int32_t partition;   /* of events that name none; EVS_PARTITION_NONE: by partitioning */
   evsi_partitioning partitioning;
   evsi_ordering ordering;
+  evsi_on_dead_letter on_dead_letter;
   char *retention_json; /* NULL: none of its own */
   bool enabled;
 } evsi_route;
@@ -47,10 +50,12 @@ typedef struct evsi_transport_config {
   char *group_id;     /* NULL: the service name */
   char *consumer_id;  /* NULL: generated */
   evsi_retry_policy
-      retry; /* of handlers: each value from consumer.retry, else the transport's, else default */
+      retry;            /* of handlers: each value from consumer.retry, else the transport's, else default */
+  uint32_t max_crashes; /* from consumer, else the transport's; 0: its type counts none */
   bool enable_dlq;
-  bool is_plain;   /* stores entries in the published form, and a topic in one stream */
-  bool starts_new; /* new groups start at the newest event, unless a subscription says otherwise */
+  bool is_plain;          /* stores entries in the published form, and a topic in one stream */
+  bool starts_new;        /* new groups start at the newest event, unless a subscription says otherwise */
+  evsi_ordering ordering; /* of topics whose routes ask for none */
 } evsi_transport_config;
 
 typedef struct evsi_config {
@@ -89,6 +94,8 @@ typedef struct evsi_config {
     uint32_t max_deferrals;
     uint32_t close_deadline_ms;
     evsi_on_unmatched on_unmatched;
+    bool has_ordering; /* else that of each topic holds */
+    evsi_ordering ordering;
     evsi_validation_mode validation_mode;
     bool verify_hash;
   } consumer;
@@ -132,6 +139,12 @@ evs_status evsi_config_load_routing(const char *json, size_t size, evsi_config *
 /* The document evs_config_check() gives. */
 evs_status evsi_config_report(const char *json, size_t size, char **out_json, evs_error **out_error);
 
+/* The words of the document, and what they stand for; an unknown one is the first. */
+const char *evsi_ordering_word(evsi_ordering ordering);
+const char *evsi_on_dead_letter_word(evsi_on_dead_letter policy);
+evsi_ordering evsi_ordering_of(const char *word);
+evsi_on_dead_letter evsi_on_dead_letter_of(const char *word);
+
 /* Options of one subscription (evs_subscribe), with the configuration's values where not given. */
 typedef struct evsi_subscription_options {
   char *pattern;      /* as given */
@@ -146,11 +159,18 @@ typedef struct evsi_subscription_options {
   uint32_t origin_count;
   bool origins_set;
   bool from_new;
+  char *from; /* offset, or milliseconds since 1970, where a new group begins; NULL: as from_new says */
+  int32_t partition; /* the only one that it takes; EVS_PARTITION_NONE: all */
+  uint32_t max_crashes;
   uint32_t concurrency;
   uint32_t prefetch;
   uint32_t handler_timeout_ms;
   evsi_retry_policy retry;
   evsi_on_unmatched on_unmatched;
+  bool has_ordering;      /* it says one; else that of each topic holds */
+  evsi_ordering ordering; /* of the topic, or none: does without */
+  bool has_on_dead_letter;
+  evsi_on_dead_letter on_dead_letter;
 } evsi_subscription_options;
 
 evs_status evsi_subscription_options_load(const evsi_config *config, const char *json, size_t size,

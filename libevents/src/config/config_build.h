@@ -20,6 +20,8 @@ typedef struct evsi_build {
 void evsi_build_urls(evsi_check *check, json_t *given);
 /* Before the defaults: those that `compat` sets in their place. */
 void evsi_build_compat(evsi_check *check, json_t *given);
+/* Before the defaults: what `publisher` says for transports that do not say it themselves. */
+void evsi_build_publisher(evsi_check *check, json_t *given);
 /* One transport's `url` into the keys that it stands for. */
 void evsi_url_apply(evsi_check *check, const evsi_section *section, json_t *given);
 
@@ -28,6 +30,14 @@ void evsi_build_routing(evsi_build *build);
 /* Features that were asked for against what the transports can do. */
 void evsi_build_features(evsi_build *build);
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport);
+
+/* ---- config_ordering.c ---- */
+void evsi_build_ordering(evsi_build *build, evsi_route *out, const json_t *route);
+evsi_ordering evsi_transport_ordering(const json_t *transport);
+/* At the route's place, when the transports are known. */
+void evsi_check_route_ordering(evsi_build *build, const evsi_route *route);
+void evsi_subscription_ordering(evsi_check *check, const evsi_config *config, const json_t *given,
+                                evsi_subscription_options *out);
 
 /* Index of a transport, or -1 and a problem at the reader's place. */
 int32_t evsi_transport_index(evsi_check *check, const evsi_config *config, const char *name);

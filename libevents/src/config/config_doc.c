@@ -79,7 +79,10 @@ static void add_built(evsi_buf *out, const evsi_key *key) {
                                       "choice", "list of texts", "object", "list of objects",
                                       "object", "object",        "any"};
   bool is_switch = key->flags & EVSI_KEY_SWITCH;
-  evsi_buf_addf(out, "| `%s` | %s | ", key->name, is_switch ? "boolean or object" : kinds[key->kind]);
+  const char *kind = is_switch                      ? "boolean or object"
+                     : key->flags & EVSI_KEY_DIGITS ? "text or whole number"
+                                                    : kinds[key->kind];
+  evsi_buf_addf(out, "| `%s` | %s | ", key->name, kind);
   add_range(out, key);
   if (key->flags & EVSI_KEY_REQUIRED)
     evsi_buf_add_text(out, " | required | ");

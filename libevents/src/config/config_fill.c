@@ -62,7 +62,7 @@ json_t *evsi_fill(const evsi_section *section, const json_t *given) {
   json_t *out = json_object();
   for (size_t i = 0; out && i < section->count; i++) {
     const evsi_key *key = &section->keys[i];
-    if (key->target || (key->flags & (EVSI_KEY_UNSUPPORTED | EVSI_KEY_FLATTEN)))
+    if (key->target || (key->flags & (EVSI_KEY_UNSUPPORTED | EVSI_KEY_IGNORED | EVSI_KEY_FLATTEN)))
       continue;
     bool none = false;
     json_t *value = fill_key(key, given, &none);

@@ -103,6 +103,9 @@ static void build_consumer(evsi_build *build) {
   const char *unmatched = evsi_get_text(consumer, "onUnmatched");
   config->consumer.on_unmatched =
       unmatched && strcmp(unmatched, "dlq") == 0 ? EVSI_UNMATCHED_DLQ : EVSI_UNMATCHED_ACK;
+  const char *ordering = evsi_get_text(consumer, "ordering");
+  config->consumer.has_ordering = ordering != NULL;
+  config->consumer.ordering = evsi_ordering_of(ordering);
   config->consumer.verify_hash = evsi_get_bool(consumer, "verifyHash");
   config->consumer.validation_mode = evsi_get_mode(consumer, config->validation_mode);
   config->statistics.max_labels =
@@ -134,6 +137,7 @@ static evsi_config *load_tree(evsi_check *check, json_t *input) {
     evsi_walk(check, &evsi_section_system, input, build.given, build.given);
     evsi_build_urls(check, build.given);
     evsi_build_compat(check, build.given);
+    evsi_build_publisher(check, build.given);
     build.full = evsi_fill(&evsi_section_system, build.given);
   }
   if (build.full && build.config)
@@ -284,6 +288,7 @@ void evsi_subscription_options_free(evsi_subscription_options *options) {
   free_texts(options->origins, options->origin_count);
   evsi_free(options->pattern);
   evsi_free(options->replay);
+  evsi_free(options->from);
   evsi_free(options->group);
   evsi_free(options->name);
   evsi_free(options->consumer);

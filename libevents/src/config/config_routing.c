@@ -188,10 +188,12 @@ static void build_route(evsi_build *build, evsi_route *out, json_t *route) {
   out->topic = build_member(build, route, "topic", topic_of);
   out->priority = evsi_get_int(route, "priority");
   out->partitions = (uint32_t)evsi_get_int(route, "partitions");
+  const json_t *partition = json_object_get(route, "partition");
+  out->partition = json_is_integer(partition) ? (int32_t)json_integer_value(partition) : EVS_PARTITION_NONE;
   const char *by = evsi_get_text(route, "partitionKey");
   out->partitioning =
       by && strcmp(by, "roundRobin") == 0 ? EVSI_PARTITION_ROUND_ROBIN : EVSI_PARTITION_BY_KEY;
-  out->ordering = EVSI_ORDER_NONE;
+  evsi_build_ordering(build, out, route);
   out->enabled = evsi_get_bool(route, "enabled");
   out->retention_json = retention_of(build, route);
   build_route_transports(build, out, json_object_get(route, "transports"));

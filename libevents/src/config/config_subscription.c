@@ -107,6 +107,71 @@ static void check_replay(evsi_check *check, const evsi_transport_config *transpo
   evsi_check_pop(check, mark);
 }
 
+/* What fails for good is dropped where there is no store to keep it. */
+static void check_drops(evsi_check *check, const evsi_config *config, const json_t *given,
+                        const evsi_transport_config *transport) {
+  bool keeps = evsi_transport_capabilities(transport) & EVS_CAP_PERSISTENCE;
+  if (keeps || config->consumer.validation_mode != EVSI_VALIDATE_STRICT ||
+      evsi_get_bool(given, "poisonHandler"))
+    return;
+  evsi_check_problem(
+      check,
+      &(evsi_problem){.message = "validationMode is strict, and this transport drops what fails for good: "
+                                 "nobody would be told",
+                      .found = transport->name,
+                      .expected = "a poison message handler, validationMode warn, or a transport that keeps "
+                                  "dead letters"});
+}
+
+/* Digits, or digits-digits: milliseconds, or an offset. */
+static bool is_position(const char *text) {
+  size_t ms = strspn(text, "0123456789");
+  const char *rest = text + ms;
+  size_t seq = *rest == '-' ? strspn(rest + 1, "0123456789") : 0;
+  return ms > 0 && ms <= 20 && seq <= 20 && (*rest == '\0' || (seq > 0 && rest[1 + seq] == '\0'));
+}
+
+static void take_position(evsi_check *check, const char *key, const char *text,
+                          evsi_subscription_options *out) {
+  out->from_new = strcmp(text, "new") == 0;
+  if (out->from_new || strcmp(text, "earliest") == 0)
+    return;
+  if (is_position(text)) {
+    out->from = evsi_build_text(check, text);
+    return;
+  }
+  size_t mark = evsi_check_push(check, key);
+  evsi_check_problem(check,
+                     &(evsi_problem){.message = "is no place in a stream",
+                                     .found = text,
+                                     .expected = "earliest, new, an offset such as 1763920000000-0, or "
+                                                 "a time in ms since 1970"});
+  evsi_check_pop(check, mark);
+}
+
+/* The published names say the same in two options. */
+static void take_from(evsi_check *check, const evsi_transport_config *transport, const json_t *given,
+                      evsi_subscription_options *out) {
+  const char *from = evsi_get_text(given, "from"), *reset = evsi_get_text(given, "autoOffsetReset");
+  const char *offset = evsi_get_text(given, "startOffset");
+  bool is_specific = reset ? strcmp(reset, "specific") == 0 : offset != NULL;
+  if (from && (reset || offset))
+    evsi_check_problem(check,
+                       &(evsi_problem){.message = "from is given beside autoOffsetReset or startOffset, "
+                                                  "which say the same",
+                                       .expected = "from alone"});
+  else if (is_specific && !offset)
+    evsi_check_problem(check, &(evsi_problem){.message = "autoOffsetReset is specific, and startOffset is "
+                                                         "missing",
+                                              .expected = "startOffset, or from in place of both"});
+  else if (is_specific)
+    take_position(check, "startOffset", offset, out);
+  else if (reset)
+    out->from_new = strcmp(reset, "latest") == 0;
+  else
+    take_position(check, "from", from ? from : transport->starts_new ? "new" : "earliest", out);
+}
+
 static void take(evsi_check *check, const evsi_config *config, json_t *given,
                  evsi_subscription_options *out) {
   int32_t index = choose_transport(check, config, given);
@@ -123,7 +188,10 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   out->replay = evsi_build_text(check, replay);
   out->name = evsi_build_text(check, evsi_get_text(given, "name"));
   out->consumer = evsi_build_text(check, text_or(given, "consumer", transport->consumer_id));
-  out->from_new = strcmp(text_or(given, "from", transport->starts_new ? "new" : "earliest"), "new") == 0;
+  const json_t *partition = json_object_get(given, "partition");
+  out->partition = json_is_integer(partition) ? (int32_t)json_integer_value(partition) : EVS_PARTITION_NONE;
+  out->max_crashes = number_or(given, "maxCrashes", transport->max_crashes);
+  take_from(check, transport, given, out);
   out->concurrency = number_or(given, "concurrency", config->consumer.concurrency);
   out->prefetch = number_or(given, "prefetch", config->consumer.prefetch);
   out->handler_timeout_ms = number_or(given, "handlerTimeout", config->consumer.handler_timeout_ms);
@@ -131,6 +199,8 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   evsi_retry_override(&out->retry, json_object_get(given, "retry"));
   take_unmatched(check, config, given, out);
   check_replay(check, transport, replay);
+  evsi_subscription_ordering(check, config, given, out);
+  check_drops(check, config, given, transport);
   take_topics(check, given, out);
   take_origins(check, config, given, out);
 }

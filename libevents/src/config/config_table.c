@@ -96,11 +96,16 @@ static const evsi_key publisher_keys[] = {
     EVSI_ROW_LATER_OBJECT("rateLimiting", &rate_section, "leave it out and bound publisher.maxInFlight"),
     EVSI_ROW_LATER("compression", "\"none\"", "leave it out, or compress the body and set a content type"),
     EVSI_ROW_LATER("encryption", NULL, "leave it out, or encrypt the body and set a content type"),
-    EVSI_ROW_LATER("idempotent", "false", "use idempotent of the transport"),
-    EVSI_ROW_LATER("acknowledgement", "\"stored\"", "use acknowledgement of the transport"),
+    EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &evsi_section_acknowledgement, NULL,
+                       "of transports that can tell, and give none of their own"),
+    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, NULL,
+                     "of transports that can be, and do not say themselves"),
 };
 static const evsi_section publisher_section = {"publisher", "How events are published.",
                                                EVSI_ROWS(publisher_keys)};
+
+const char evsi_ordering_choices[] = "none|per-key|per-partition|strict";
+const char evsi_on_dead_letter_choices[] = "block|skip|park-key";
 
 static const evsi_key consumer_keys[] = {
     EVSI_ROW_OBJECT("retry", 0, &evsi_section_retry_override, "retries of failed handlers"),
@@ -115,6 +120,8 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("onUnmatched", 0, "ack|dlq", NULL, "\"ack\"", "what becomes of it then"),
     EVSI_ROW_INT("maxDeferrals", 0, 0, 1000000, "100",
                  "how often a handler may ask for an event again later"),
+    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+                    "of subscriptions that say nothing: none does without the order of topics"),
     EVSI_ROW_BOOL("verifyHash", 0, "true", "check the body against the header's hash"),
     EVSI_ROW_INT("closeDeadline", 0, 0, DAY_MS, "10000", "how long closing waits for handlers, ms"),
     EVSI_ROW_BOOL("enablePatternRouting", 0, "true", "accepted for compatibility: patterns always work"),
@@ -122,9 +129,10 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("validationMode", EVSI_KEY_NULLABLE, mode_choices, NULL, NULL,
                     "of received events; not given: the top level's"),
     EVSI_ROW_LATER("poisonMessageHandler", NULL, "set the handler in the program, not in the document"),
-    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set concurrency to 1"),
     EVSI_ROW_LATER("requireSchema", "false", "leave it out and check bodies in the handler"),
-    EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
+    EVSI_ROW_INT("maxCrashes", EVSI_KEY_NULLABLE, 1, 1000, NULL,
+                 "how often the process may end while it handles an event, until that is a dead letter; not "
+                 "given: the transport's"),
 };
 static const evsi_section consumer_section = {
     "consumer", "How events are received; every subscription may override most of it.",
@@ -136,9 +144,14 @@ static const evsi_section consumer_section = {
       EVSI_ROW_INT("partitions", 0, 0, 1024, "0", "partitions of the topic; 0: none"),                       \
       EVSI_ROW_CHOICE("partitionKey", 0, "keyed|roundRobin", NULL, "\"keyed\"",                              \
                       "partition by the event's key, or in turn"),                                           \
-      EVSI_ROW_CHOICE("ordering", 0, "none", "per-key|per-partition|strict", "\"none\"",                     \
-                      "order of delivery"),                                                                  \
-      EVSI_ROW_LATER("partition", NULL, "give the partition with each event"),                               \
+      EVSI_ROW_CHOICE("ordering", 0, evsi_ordering_choices, NULL, "\"none\"",                                \
+                      "order in which the events of its topics are handled"),                                \
+      EVSI_ROW_CHOICE(                                                                                       \
+          "onDeadLetter", 0, evsi_on_dead_letter_choices, NULL, "\"skip\"",                                  \
+          "what a dead letter of an ordered topic means for the events behind it: nothing, they "            \
+          "wait until it is requeued or discarded, or those with its key do"),                               \
+      EVSI_ROW_INT("partition", EVSI_KEY_NULLABLE, 0, 1023, NULL,                                            \
+                   "of events that name none; without partitions it has no effect"),                         \
       EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention,                               \
                       "of its topics; not given: the transport's")
 

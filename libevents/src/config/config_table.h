@@ -21,7 +21,7 @@ typedef enum {
   EVSI_KEY_LIST,       /* list of objects as in `section` */
   EVSI_KEY_WORDS,      /* object: any name to a text */
   EVSI_KEY_TRANSPORTS, /* object: any name to a transport; its `type` names the section */
-  EVSI_KEY_ANY         /* only for what is not built: the value is not looked into */
+  EVSI_KEY_ANY         /* the value is not looked into, and goes nowhere */
 } evsi_key_kind;
 
 enum {
@@ -34,7 +34,9 @@ enum {
   EVSI_KEY_FLATTEN = 64,     /* the members count as members of the surrounding object */
   EVSI_KEY_ONE = 128,        /* synonym: one text for a target that is a list */
   EVSI_KEY_SWITCH = 256,     /* object: true stands for one with all defaults, false for none (the default) */
-  EVSI_KEY_LINES = 512       /* text that may have several lines */
+  EVSI_KEY_LINES = 512,      /* text that may have several lines */
+  EVSI_KEY_DIGITS = 1024,    /* text in whose place a whole number may stand */
+  EVSI_KEY_IGNORED = 2048    /* accepted for compatibility: checked, and without effect */
 };
 
 typedef struct evsi_section evsi_section;
@@ -64,11 +66,15 @@ extern const evsi_section evsi_section_subscription;
 extern const evsi_section evsi_section_retry;          /* with defaults */
 extern const evsi_section evsi_section_retention;      /* of streams */
 extern const evsi_section evsi_section_retry_override; /* not given: the farther level's */
+extern const evsi_section evsi_section_acknowledgement;
+extern const evsi_section evsi_section_idempotent;
 
 /* Section of a transport type, or NULL. */
 const evsi_section *evsi_section_transport(const char *type);
 /* Transport types: "a|b". */
 extern const char evsi_transport_types[];
+extern const char evsi_ordering_choices[];
+extern const char evsi_on_dead_letter_choices[];
 
 const evsi_key *evsi_section_find(const evsi_section *section, const char *name);
 /* Key at a path such as "retry/maxRetries" inside a section, or NULL. */
@@ -107,6 +113,16 @@ void evsi_config_table_markdown(evsi_buf *out);
   {                                                                                                          \
     .name = n, .kind = EVSI_KEY_OBJECT, .flags = EVSI_KEY_SWITCH | EVSI_KEY_NULLABLE, .section = part,       \
     .doc = text                                                                                              \
+  }
+#define EVSI_ROW_IGNORED(n, of, lo, hi, text)                                                                \
+  {                                                                                                          \
+    .name = n, .kind = of, .flags = EVSI_KEY_IGNORED | EVSI_KEY_NULLABLE, .min = lo, .max = hi,              \
+    .doc = "accepted for compatibility: " text                                                               \
+  }
+#define EVSI_ROW_IGNORED_OBJECT(n, part, text)                                                               \
+  {                                                                                                          \
+    .name = n, .kind = EVSI_KEY_OBJECT, .flags = EVSI_KEY_IGNORED | EVSI_KEY_NULLABLE, .section = part,      \
+    .doc = "accepted for compatibility: " text                                                               \
   }
 #define EVSI_ROW_ALSO(n, of, text)                                                                           \
   { .name = n, .target = of, .doc = text }

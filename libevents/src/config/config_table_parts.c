@@ -9,6 +9,13 @@
 
 const char evsi_transport_types[] = "memory|redis-streams|file";
 
+static const evsi_key ordering_keys[] = {
+    EVSI_ROW_BOOL("enabled", 0, "false", "false: none"),
+    EVSI_ROW_CHOICE("strategy", 0, evsi_ordering_choices, NULL, "\"per-partition\"", "which"),
+};
+static const evsi_section ordering_section = {"ordering", "The published shape of a transport's order.",
+                                              EVSI_ROWS(ordering_keys)};
+
 /* What every transport has. */
 #define TRANSPORT_ROWS                                                                                       \
   EVSI_ROW_CHOICE("type", EVSI_KEY_REQUIRED, evsi_transport_types, NULL, NULL, "the type of the transport"), \
@@ -19,7 +26,9 @@ const char evsi_transport_types[] = "memory|redis-streams|file";
                       "retries of handlers, unless a nearer level says so"),                                 \
       EVSI_ROW_ALSO("maxRetries", "retry/maxRetries", NULL),                                                 \
       EVSI_ROW_ALSO("maxRetriesBeforeDLQ", "retry/maxRetries", NULL),                                        \
-      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL)
+      EVSI_ROW_ALSO("retryDelay", "retry/baseDelay", NULL),                                                  \
+      EVSI_ROW_CHOICE_OR("ordering", evsi_ordering_choices, &ordering_section, "\"none\"",                   \
+                         "order of the topics that go there, where a route asks for none")
 
 static const evsi_key memory_keys[] = {
     TRANSPORT_ROWS,
@@ -60,33 +69,37 @@ static const evsi_section tls_section = {"tls", "An encrypted connection, TLS 1.
                                          EVSI_ROWS(tls_keys)};
 
 static const evsi_key pool_keys[] = {
-    EVSI_ROW_BOOL("enabled", 0, "false", "pool on"),
-    EVSI_ROW_INT("size", 0, 1, 10000, NULL, "connections"),
-    EVSI_ROW_INT("maxConcurrentPublishers", 0, 1, 100000, NULL, "publishers at a time"),
+    EVSI_ROW_IGNORED("enabled", EVSI_KEY_BOOL, 0, 0, "one pipelined connection publishes"),
+    EVSI_ROW_IGNORED("size", EVSI_KEY_INT, 1, 10000, "one pipelined connection publishes"),
+    EVSI_ROW_IGNORED("maxConcurrentPublishers", EVSI_KEY_INT, 1, 100000, "publisher.maxInFlight bounds them"),
 };
-static const evsi_section pool_section = {"connectionPool", "Connections for publishing.",
-                                          EVSI_ROWS(pool_keys)};
+static const evsi_section pool_section = {"connectionPool", "Without effect.", EVSI_ROWS(pool_keys)};
 
 static const evsi_key stale_keys[] = {
-    EVSI_ROW_BOOL("enabled", 0, "false", "detection on"),
-    EVSI_ROW_INT("heartbeatInterval", 0, 1, DAY_MS, NULL, "ms"),
-    EVSI_ROW_INT("staleThreshold", 0, 1, DAY_MS, NULL, "ms"),
-    EVSI_ROW_INT("cleanupInterval", 0, 1, DAY_MS, NULL, "ms"),
-    EVSI_ROW_INT("maxStaleConsumers", 0, 0, 1000000, NULL, "consumers"),
-    EVSI_ROW_BOOL("enableHeartbeat", 0, NULL, "heartbeat on"),
-    EVSI_ROW_BOOL("enablePingPong", 0, NULL, "ping on"),
-    EVSI_ROW_CHOICE("cleanupStrategy", 0, "conservative|aggressive", NULL, NULL, "what is cleaned"),
-    EVSI_ROW_BOOL("preserveConsumerHistory", 0, NULL, "history kept"),
+    EVSI_ROW_BOOL("enabled", 0, "false", "remove consumers of other libraries that are gone"),
+    EVSI_ROW_INT("staleThreshold", 0, 1000, 30 * INT64_C(86400000), "60000",
+                 "how long the server must not have heard of one, ms"),
+    EVSI_ROW_INT("cleanupInterval", 0, 100, DAY_MS, "120000", "time between two looks, ms"),
+    EVSI_ROW_INT("maxStaleConsumers", 0, 1, 10000, "100", "most that are removed from a stream at a look"),
+    EVSI_ROW_IGNORED("heartbeatInterval", EVSI_KEY_INT, 1, DAY_MS,
+                     "it beats three times in a sessionTimeout"),
+    EVSI_ROW_IGNORED("enableHeartbeat", EVSI_KEY_BOOL, 0, 0, "every member beats"),
+    EVSI_ROW_IGNORED("enablePingPong", EVSI_KEY_BOOL, 0, 0, "counters show who lives"),
+    EVSI_ROW_IGNORED("cleanupStrategy", EVSI_KEY_TEXT, 0, 100, "what has pending entries is never removed"),
+    EVSI_ROW_IGNORED("preserveConsumerHistory", EVSI_KEY_BOOL, 0, 0, "nothing is kept of a removed consumer"),
 };
-static const evsi_section stale_section = {"staleConsumerDetection", "Detection of dead consumers.",
-                                           EVSI_ROWS(stale_keys)};
+static const evsi_section stale_section = {
+    "staleConsumerDetection",
+    "Dead members of this library are always found, by their heartbeat, and removed once their entries are "
+    "taken over. Consumers of other libraries have none: the server knows when they last read something.",
+    EVSI_ROWS(stale_keys)};
 
 static const evsi_key acknowledgement_keys[] = {
     EVSI_ROW_INT("replicated", EVSI_KEY_REQUIRED, 1, 100, NULL, "replicas that must have an event"),
     EVSI_ROW_INT("timeout", 0, 1, 300000, "1000",
                  "how long they are waited for, ms; then the outcome is `unknown`"),
 };
-static const evsi_section acknowledgement_section = {
+const evsi_section evsi_section_acknowledgement = {
     "acknowledgement",
     "When an event counts as stored: `none` does not wait (the outcome is `unknown`), `stored` waits for the "
     "server, `fsynced` for its disk (`WAITAOF`, or `appendfsync always`), an object for replicas (`WAIT`).",
@@ -96,7 +109,7 @@ static const evsi_key idempotent_keys[] = {
     EVSI_ROW_INT("window", 0, 1000, 30 * INT64_C(86400000), "600000", "how long an id is remembered, ms"),
     EVSI_ROW_INT("max", 0, 1, 10000000, "100000", "most ids that are remembered for a stream"),
 };
-static const evsi_section idempotent_section = {
+const evsi_section evsi_section_idempotent = {
     "idempotent",
     "Publishing an id again within the window stores nothing, and gives the first one's offset. What is sent "
     "again after a lost connection is stored once then.",
@@ -148,9 +161,10 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a read asks for"),
     EVSI_ROW_INT("discoverInterval", 0, 50, 3600000, "5000", "time between two looks at the topics, ms"),
     EVSI_ROW_OBJECT("reconnect", 0, &reconnect_section, "new attempts after a lost connection"),
-    EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &acknowledgement_section, "\"stored\"",
+    EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &evsi_section_acknowledgement, "\"stored\"",
                        "when an event counts as stored; each publish may ask for another level"),
-    EVSI_ROW_BOOL_OR("idempotent", &idempotent_section, "false", "each id is stored once within a window"),
+    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, "false",
+                     "each id is stored once within a window"),
     EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention, "what streams keep"),
     EVSI_ROW_ALSO("maxLen", "retention/maxMessages", NULL),
     EVSI_ROW_CHOICE("trimStrategy", EVSI_KEY_NULLABLE, "MAXLEN|MINID", NULL, NULL,
@@ -158,22 +172,25 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_INT("retentionInterval", 0, 100, 3600000, "10000",
                  "time between two looks at a stream that changed, ms; every stream is looked at after 60"),
     EVSI_ROW_OBJECT("dlqRetention", EVSI_KEY_NULLABLE, &dlq_retention_section, "what dead letters are kept"),
-    EVSI_ROW_LATER("maxCrashes", "3", "leave it out"),
-    EVSI_ROW_LATER("pollInterval", "100", "use blockTime and discoverInterval"),
-    EVSI_ROW_LATER("enablePipelining", "true", "leave it out: commands are always pipelined"),
-    EVSI_ROW_LATER("pipelineSize", "100", "leave it out and bound publisher.maxInFlight"),
-    EVSI_ROW_LATER("skipStreamGroupCheck", "false", "leave it out: groups are checked once and when lost"),
-    EVSI_ROW_LATER("enableMetrics", "true", "leave it out: statistics are always on"),
-    EVSI_ROW_LATER_OBJECT("connectionPool", &pool_section,
-                          "leave it out: one pipelined connection publishes"),
-    EVSI_ROW_LATER_OBJECT("staleConsumerDetection", &stale_section,
-                          "leave it out: dead members are always found, see sessionTimeout"),
-    EVSI_ROW_LATER("ordering", "\"none\"", "leave it out and set the subscription's concurrency to 1"),
-    EVSI_ROW_LATER("partitioning", NULL, "use partitions of a route"),
+    EVSI_ROW_INT("maxCrashes", 0, 1, 1000, "3",
+                 "how often the process may end while it handles an event, until that is a dead letter"),
+    EVSI_ROW_CHOICE(
+        "fence", 0, "epoch|entry", NULL, "\"epoch\"",
+        "what is looked at before an entry is settled: that this member was not taken for dead, or "
+        "also who owns each entry, for groups that other libraries share"),
+    EVSI_ROW_CHOICE(
+        "onGroupLost", 0, "recreate|fail", NULL, "\"recreate\"",
+        "a group that the server lost is made anew where it was, or waits for somebody to make it"),
+    EVSI_ROW_OBJECT("staleConsumerDetection", EVSI_KEY_NULLABLE, &stale_section, "what is left of others"),
+    EVSI_ROW_IGNORED("pollInterval", EVSI_KEY_INT, 0, DAY_MS, "the server is waited for, see blockTime"),
+    EVSI_ROW_IGNORED("enablePipelining", EVSI_KEY_BOOL, 0, 0, "commands are always pipelined"),
+    EVSI_ROW_IGNORED("pipelineSize", EVSI_KEY_INT, 0, 10000, "publisher.maxInFlight bounds what is sent"),
+    EVSI_ROW_IGNORED("skipStreamGroupCheck", EVSI_KEY_BOOL, 0, 0, "groups are checked once, and when lost"),
+    EVSI_ROW_IGNORED("enableMetrics", EVSI_KEY_BOOL, 0, 0, "statistics are always on"),
+    EVSI_ROW_IGNORED_OBJECT("connectionPool", &pool_section, "one pipelined connection publishes"),
+    EVSI_ROW_IGNORED("partitioning", EVSI_KEY_ANY, 0, 0, "routes say what partitions a topic has"),
+    EVSI_ROW_IGNORED("replay", EVSI_KEY_ANY, 0, 0, "any stream can be replayed"),
     EVSI_ROW_LATER("schema", NULL, "leave it out"),
-    EVSI_ROW_LATER("replay", NULL, "leave it out: a new group reads from the beginning"),
-    EVSI_ROW_LATER("fence", "\"epoch\"", "leave it out"),
-    EVSI_ROW_LATER("onGroupLost", "\"recreate\"", "leave it out: a lost group is created again"),
     EVSI_ROW_LATER("sentinel", NULL, "use host and port of the primary"),
     EVSI_ROW_LATER("cluster", "false", "use a standalone server"),
     EVSI_ROW_LATER("nodes", NULL, "use host and port of a standalone server"),
@@ -242,8 +259,18 @@ static const evsi_key subscription_keys[] = {
                    "whole names of the topics to read; not given: all whose types can match"),
     EVSI_ROW_TEXT("replay", EVSI_KEY_NULLABLE, 1, 64, NULL,
                   "id of a replay: its events are received, and no others; group is that of the replay"),
-    EVSI_ROW_CHOICE("from", EVSI_KEY_NULLABLE, "earliest|new", NULL, NULL,
-                    "where a new group begins; not given: earliest, with the transport's compat new"),
+    EVSI_ROW_TEXT(
+        "from", EVSI_KEY_NULLABLE | EVSI_KEY_DIGITS, 1, 41, NULL,
+        "where a new group begins: `earliest`, `new`, the offset of an event, or a time in ms since "
+        "1970; not given: earliest, with the transport's compat new"),
+    EVSI_ROW_CHOICE("autoOffsetReset", EVSI_KEY_NULLABLE, "earliest|latest|specific", NULL, NULL,
+                    "published name: `latest` is from: new, `specific` is from: startOffset"),
+    EVSI_ROW_TEXT("startOffset", EVSI_KEY_NULLABLE | EVSI_KEY_DIGITS, 1, 41, NULL,
+                  "published name: from, as an offset or a time"),
+    EVSI_ROW_INT("partition", EVSI_KEY_NULLABLE, 0, 1023, NULL,
+                 "only this partition is received, of topics that have partitions; not given: all"),
+    EVSI_ROW_INT("maxCrashes", EVSI_KEY_NULLABLE, 1, 1000, NULL,
+                 "not given: consumer.maxCrashes; the smallest in a group counts"),
     EVSI_ROW_INT("concurrency", EVSI_KEY_NULLABLE, 1, 100000, NULL, "not given: consumer.concurrency"),
     EVSI_ROW_INT("prefetch", EVSI_KEY_NULLABLE, 1, 1000000, NULL, "not given: consumer.prefetch"),
     EVSI_ROW_INT("handlerTimeout", EVSI_KEY_NULLABLE, 0, DAY_MS, NULL,
@@ -256,19 +283,23 @@ static const evsi_key subscription_keys[] = {
                     "not given: consumer.onUnmatched"),
     EVSI_ROW_CHOICE("ack", EVSI_KEY_NULLABLE, "auto|manual", NULL, "\"auto\"",
                     "who settles: the binding after the handler, or the program"),
-    EVSI_ROW_CHOICE("ordering", EVSI_KEY_NULLABLE, "none", "per-key|per-partition|strict", "\"none\"",
-                    "order of delivery"),
+    EVSI_ROW_BOOL("poisonHandler", 0, "false",
+                  "somebody is told what failed for good; bindings set it where there is such a handler. A "
+                  "transport without a store drops that, which `strict` does not let happen unseen"),
+    EVSI_ROW_CHOICE(
+        "ordering", EVSI_KEY_NULLABLE, evsi_ordering_choices, NULL, NULL,
+        "none: does without the order of the topic, as all of the group must; else it must be that "
+        "of the topic; not given: the topic's"),
+    EVSI_ROW_CHOICE("onDeadLetter", EVSI_KEY_NULLABLE, evsi_on_dead_letter_choices, NULL, NULL,
+                    "of this handler, where the topic is ordered; not given: the route's"),
     EVSI_ROW_LATER("filter", NULL, "test the header in the handler"),
     EVSI_ROW_LATER("batch", "false", "leave it out: the handler gets one event at a time"),
-    EVSI_ROW_LATER("partition", NULL, "leave it out: all partitions are read"),
-    EVSI_ROW_LATER("startOffset", NULL, "use from"),
-    EVSI_ROW_LATER("autoOffsetReset", NULL, "use from: earliest, or new in place of latest"),
-    EVSI_ROW_LATER("enableAutoCommit", "true", "use ack: manual in place of false"),
-    EVSI_ROW_LATER("autoCommitInterval", "5000", "leave it out: events are acknowledged when handled"),
-    EVSI_ROW_LATER("maxPollRecords", NULL, "use prefetch"),
-    EVSI_ROW_LATER("sessionTimeout", NULL, "use sessionTimeout of the transport"),
-    EVSI_ROW_LATER("heartbeatInterval", NULL,
-                   "use sessionTimeout of the transport: it beats three times in it"),
+    EVSI_ROW_ALSO("maxPollRecords", "prefetch", NULL),
+    EVSI_ROW_IGNORED("enableAutoCommit", EVSI_KEY_BOOL, 0, 0, "`ack` says who settles"),
+    EVSI_ROW_IGNORED("autoCommitInterval", EVSI_KEY_INT, 0, DAY_MS, "events are acknowledged when handled"),
+    EVSI_ROW_IGNORED("sessionTimeout", EVSI_KEY_INT, 0, DAY_MS, "sessionTimeout of the transport counts"),
+    EVSI_ROW_IGNORED("heartbeatInterval", EVSI_KEY_INT, 0, DAY_MS,
+                     "it beats three times in a sessionTimeout of the transport"),
 };
 const evsi_section evsi_section_subscription = {"Options of a subscription",
                                                 "Given to subscribe, not part of the document.",

@@ -11,7 +11,8 @@
 #include "libevents_transport.h"
 
 static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING |
-                                            EVS_CAP_BATCHING | EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS;
+                                            EVS_CAP_BATCHING | EVS_CAP_PARTITIONING |
+                                            EVS_CAP_CONSUMER_GROUPS | EVS_CAP_ORDERING;
 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
   if (!transport->type || strcmp(transport->type, "memory") == 0)
@@ -52,6 +53,21 @@ void evsi_build_compat(evsi_check *check, json_t *given) {
   }
 }
 
+void evsi_build_publisher(evsi_check *check, json_t *given) {
+  static const char *const keys[] = {"acknowledgement", "idempotent"};
+  const char *name;
+  json_t *entry;
+  json_object_foreach(json_object_get(given, "transports"), name, entry) {
+    const char *type = evsi_get_text(entry, "type");
+    const evsi_section *section = type ? evsi_section_transport(type) : NULL;
+    for (size_t i = 0; section && i < sizeof keys / sizeof keys[0]; i++) {
+      json_t *value = json_object_get(json_object_get(given, "publisher"), keys[i]);
+      if (value && evsi_section_find(section, keys[i]) && !json_object_get(entry, keys[i]))
+        check->nomem |= json_object_set(entry, keys[i], value) != 0;
+    }
+  }
+}
+
 /* Names stand in dead letter ids (<transport>/<topic>/…), in paths and in labels. */
 static void check_name(evsi_check *check, const char *name) {
   size_t size = strlen(name);
@@ -88,9 +104,14 @@ static void build_one(evsi_build *build, evsi_transport_config *out, json_t *ful
   out->group_id = evsi_build_text(check, evsi_get_text(full, "groupId"));
   out->consumer_id = evsi_build_text(check, evsi_get_text(full, "consumerId"));
   out->enable_dlq = evsi_get_bool(full, "enableDLQ");
+  out->max_crashes = (uint32_t)evsi_get_int(full, "maxCrashes");
+  int64_t most = evsi_get_int(json_object_get(build->given, "consumer"), "maxCrashes");
+  if (most > 0 && out->max_crashes > 0)
+    out->max_crashes = (uint32_t)most;
   const char *layout = evsi_get_text(full, "keyLayout");
   out->is_plain = layout && strcmp(layout, "plain") == 0;
   out->starts_new = evsi_get_text(full, "compat") != NULL;
+  out->ordering = evsi_transport_ordering(full);
   evsi_retry_override(&out->retry, json_object_get(full, "retry"));
   evsi_retry_override(&out->retry, json_object_get(json_object_get(build->given, "consumer"), "retry"));
   check_prefixes(check, full);
@@ -203,11 +224,33 @@ static void check_partitions(evsi_build *build, const evsi_route *route) {
   evsi_check_pop(build->check, mark);
 }
 
+static void check_partition(evsi_build *build, const evsi_route *route) {
+  char found[32], expected[64];
+  if (route->partitions == 0 || route->partition < (int32_t)route->partitions)
+    return;
+  size_t mark = evsi_check_push(build->check, "partition");
+  snprintf(found, sizeof found, "%d", route->partition);
+  snprintf(expected, sizeof expected, "0 to %u", route->partitions - 1);
+  evsi_check_problem(
+      build->check,
+      &(evsi_problem){.message = "is none of the route's partitions", .found = found, .expected = expected});
+  evsi_check_pop(build->check, mark);
+}
+
 static void check_retention(evsi_build *build, const evsi_route *route) {
   static const feature retention = {"retention", EVS_CAP_RETENTION};
   size_t mark = evsi_check_push(build->check, "retention");
   check_feature(build, &retention, route->transports, route->transport_count);
   evsi_check_pop(build->check, mark);
+}
+
+static void check_ordering(evsi_build *build, const evsi_route *route) {
+  static const feature ordering = {"an order", EVS_CAP_ORDERING};
+  size_t mark = evsi_check_push(build->check, "ordering");
+  if (route->ordering != EVSI_ORDER_NONE)
+    check_feature(build, &ordering, route->transports, route->transport_count);
+  evsi_check_pop(build->check, mark);
+  evsi_check_route_ordering(build, route);
 }
 
 static void check_route_features(evsi_build *build) {
@@ -218,8 +261,10 @@ static void check_route_features(evsi_build *build) {
     size_t mark = evsi_check_push_index(build->check, i);
     if (route->partitions > 0)
       check_partitions(build, route);
+    check_partition(build, route);
     if (route->retention_json)
       check_retention(build, route);
+    check_ordering(build, route);
     evsi_check_pop(build->check, mark);
   }
   evsi_check_pop(build->check, list);

@@ -187,6 +187,20 @@ static json_t *number_check(evsi_check *check, const evsi_key *key, const json_t
   return result;
 }
 
+/* A number where text is asked for stands for its digits. */
+static json_t *digits_check(evsi_check *check, const json_t *raw, const json_t *value) {
+  static const evsi_key whole = {.name = "", .kind = EVSI_KEY_INT, .min = 0, .max = INT64_MAX};
+  char text[SCALAR_MAX];
+  json_t *number = number_check(check, &whole, raw, value);
+  if (!number)
+    return NULL;
+  snprintf(text, sizeof text, "%" PRId64, (int64_t)json_integer_value(number));
+  json_decref(number);
+  json_t *digits = json_string(text);
+  check->nomem |= !digits;
+  return digits;
+}
+
 static json_t *plain_check(evsi_check *check, const evsi_key *key, const json_t *raw, const json_t *value) {
   const char *text = json_string_value(value);
   switch (key->kind) {
@@ -197,6 +211,8 @@ static json_t *plain_check(evsi_check *check, const evsi_key *key, const json_t 
     return json_is_boolean(value) ? json_boolean(json_is_true(value)) : wrong_type(check, key, raw);
   case EVSI_KEY_CHOICE:
   case EVSI_KEY_TEXT:
+    if (!text && (key->flags & EVSI_KEY_DIGITS) && json_is_number(value))
+      return digits_check(check, raw, value);
     if (!text)
       return wrong_type(check, key, raw);
     if (key->kind == EVSI_KEY_CHOICE ? !choice_check(check, key, raw, text)

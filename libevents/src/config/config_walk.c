@@ -227,7 +227,7 @@ static void walk_object(walk *at, const evsi_key *key, const json_t *input) {
     evsi_walk(at->check, key->section, input, at->given, at->root);
     return;
   }
-  if (!(key->flags & EVSI_KEY_UNSUPPORTED)) {
+  if (!(key->flags & (EVSI_KEY_UNSUPPORTED | EVSI_KEY_IGNORED))) {
     json_t *part = child(at->check, at->given, key->name);
     if (part)
       evsi_walk(at->check, key->section, input, part, at->root);
@@ -239,7 +239,8 @@ static void walk_object(walk *at, const evsi_key *key, const json_t *input) {
   else
     at->check->nomem = true;
   json_decref(nowhere);
-  unsupported(at, key, input);
+  if (key->flags & EVSI_KEY_UNSUPPORTED)
+    unsupported(at, key, input);
 }
 
 /* true is an object without members; false is kept, so that it can contradict what a URL says. */
@@ -288,7 +289,8 @@ static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
     return;
   switch (key->kind) {
   case EVSI_KEY_ANY:
-    unsupported(at, key, input);
+    if (key->flags & EVSI_KEY_UNSUPPORTED)
+      unsupported(at, key, input);
     return;
   case EVSI_KEY_OBJECT:
   case EVSI_KEY_LIST:
@@ -301,6 +303,10 @@ static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
   }
   if (key->section && json_is_object(input)) {
     walk_object(at, key, input);
+    return;
+  }
+  if (key->flags & EVSI_KEY_IGNORED) {
+    json_decref(evsi_value_check(at->check, key, input));
     return;
   }
   bool null_value = json_is_null(input) && (key->flags & EVSI_KEY_NULL_MEANS);

@@ -126,20 +126,18 @@ static void begin_next(evsi_entry *carrier, evsi_outgoing *outgoing) {
     evsi_dispatch(part->event, outgoing);
 }
 
-static bool may_begin(const evsi_group *group) {
-  bool any = false;
-  for (const evsi_subscription *each = group->subscriptions; each && !any; each = each->next)
-    any = !each->is_closing;
-  return any && !group->consume->stopping && !group->is_leaving && !group->is_paused;
+/* The events of an ordered entry come one after the other. */
+static bool has_room(const evsi_group *group) {
+  const evsi_entry *first = group->bundles_first;
+  return first->order ? first->bundle->open == 0 : group->open < evsi_group_prefetch(group);
 }
 
 void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing) {
   if (group->is_beginning)
     return; /* an event was decided as it began: the loop below goes on with the next one */
   group->is_beginning = true;
-  bool begins = may_begin(group);
-  uint32_t most = evsi_group_prefetch(group);
-  while (group->bundles_first && (!begins || group->open < most)) {
+  bool begins = evsi_group_may_begin(group);
+  while (group->bundles_first && (!begins || has_room(group))) {
     evsi_entry *carrier = group->bundles_first;
     if (begins) {
       begin_next(carrier, outgoing);
@@ -152,6 +150,22 @@ void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing) {
   group->is_beginning = false;
 }
 
+void evsi_bundle_hold_up(evsi_entry *carrier, evsi_outgoing *outgoing) {
+  evsi_group *group = carrier->group;
+  evsi_entry *before = NULL;
+  carrier->bundle->is_held_up = true;
+  if (carrier->bundle->begun == carrier->bundle->count)
+    return;
+  for (evsi_entry *at = group->bundles_first; at != carrier; at = at->next)
+    before = at;
+  *(before ? &before->next : &group->bundles_first) = carrier->next;
+  if (group->bundles_last == carrier)
+    group->bundles_last = before;
+  carrier->next = NULL;
+  carrier->bundle->begun = carrier->bundle->count;
+  end_if_decided(carrier, outgoing);
+}
+
 /* ---- ending ----------------------------------------------------------------------------------- */
 
 void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing) {
@@ -162,7 +176,12 @@ void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing) {
     return; /* decided anew, for the carrier that is being settled */
   carrier->bundle->open--;
   group->open--;
-  end_if_decided(carrier, outgoing);
+  uint32_t kind = event->settlement.kind;
+  if (carrier->order && kind != EVS_SETTLE_ACK && kind != EVS_SETTLE_DEAD_LETTER &&
+      carrier->bundle->begun < carrier->bundle->count)
+    evsi_bundle_hold_up(carrier, outgoing); /* settles it, too */
+  else
+    end_if_decided(carrier, outgoing);
   evsi_bundles_begin(group, outgoing);
 }
 
@@ -196,7 +215,7 @@ static bundle_sum sum_up(const evsi_entry *carrier) {
     uint32_t kind = goes_on_by(part);
     sum.letters += part->event && part->event->settlement.kind == EVS_SETTLE_DEAD_LETTER;
     sum.going_on += kind != 0;
-    sum.released += kind == EVS_SETTLE_RELEASE;
+    sum.released += kind == EVS_SETTLE_RELEASE && !(carrier->bundle->is_held_up && !part->event);
     if (kind == EVS_SETTLE_HAND_OVER && !sum.handed)
       sum.handed = part->event;
     uint64_t delay = delay_of(carrier, part);
@@ -239,10 +258,11 @@ static json_t *state_of(const evsi_entry *carrier, uint32_t index, uint64_t dela
   return state;
 }
 
-/* {"b":{index: state}} of the events that go on; NULL when memory is short. */
+/* The carrier's own state, and in it {"b":{index: state}} of the events that go on; NULL when memory is
+ * short. */
 static char *keep_state(const evsi_entry *carrier, uint64_t delay_ms, bool is_short) {
-  json_t *states = json_object(), *root = json_pack("{s:o}", "b", states);
-  bool is_whole = root != NULL;
+  json_t *states = json_object(), *root = evsi_entry_state_json(&carrier->state);
+  bool is_whole = json_object_set_new(root, "b", states) == 0;
   for (uint32_t i = 0; is_whole && i < carrier->bundle->count; i++) {
     char text[INDEX_TEXT];
     if (goes_on_by(&carrier->bundle->parts[i]) != 0)
@@ -272,7 +292,8 @@ static bool write_letters(evsi_entry *carrier, uint32_t count) {
   return true;
 }
 
-static bool write_state(evsi_entry *carrier, uint64_t delay_ms) {
+static bool write_state(evsi_entry *carrier, uint32_t kind, uint64_t delay_ms) {
+  evsi_settle_account(carrier, kind);
   char *state = keep_state(carrier, delay_ms, false);
   if (state && strlen(state) > STATE_MAX) { /* thousands of stacks: attempts count, stories do not */
     evsi_free(state);
@@ -303,7 +324,8 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
   carrier->settlement = (evs_tp_settlement){0};
   decide_unmatched(carrier, outgoing);
   bundle_sum sum = sum_up(carrier);
-  if (sum.released == carrier->events) { /* nothing happened: what was kept stays as it is */
+  if (sum.released == carrier->events &&
+      carrier->state.alone == 0) { /* nothing happened: what was kept stays as it is */
     evsi_settle_as(carrier, EVS_SETTLE_RELEASE, 0, outgoing);
     return;
   }
@@ -311,8 +333,11 @@ void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing) {
                   : sum.released > 0 ? EVS_SETTLE_RELEASE
                   : sum.handed       ? EVS_SETTLE_HAND_OVER
                                      : EVS_SETTLE_PARK;
+  if (kind == EVS_SETTLE_PARK && sum.soonest_ms == UINT64_MAX)
+    kind = EVS_SETTLE_RELEASE; /* held up before any of them failed */
   uint64_t delay = kind == EVS_SETTLE_PARK ? common_delay(carrier, sum.soonest_ms) : 0;
-  if (!write_letters(carrier, sum.letters) || (kind != EVS_SETTLE_ACK && !write_state(carrier, delay))) {
+  if (!write_letters(carrier, sum.letters) ||
+      (kind != EVS_SETTLE_ACK && !write_state(carrier, kind, delay))) {
     carrier->settlement = (evs_tp_settlement){0}; /* memory is short: all of it comes again */
     kind = EVS_SETTLE_RELEASE;
   }

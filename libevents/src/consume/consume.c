@@ -102,6 +102,9 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
   if (!group)
     return EVS_NOMEM;
   subscription->group = group;
+  evs_status allowed = evsi_relax_check(group, subscription, out_error);
+  if (allowed != EVS_OK)
+    return allowed;
   if (!give_number(consume, subscription))
     return evsi_error_nomem(out_error);
   evs_status status =
@@ -120,6 +123,7 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
       evsi_stats_label(consume->setup.stats, EVSI_LABEL_SUBSCRIPTION, evsi_text(subscription->name));
   subscription->next = group->subscriptions;
   group->subscriptions = subscription;
+  evsi_relax_update(group);
   evsi_group_changed(group);
   return EVS_OK;
 }
@@ -201,6 +205,8 @@ evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_e
     release_queued(subscription, &outgoing);
     evsi_group *group = subscription->group;
     evsi_bundles_begin(group, &outgoing);
+    evsi_orders_begin(group, &outgoing);
+    evsi_suspects_hand_back(consume, &outgoing);
     evsi_subscription_close_if_done(subscription);
     evsi_group_changed(group);
   }
@@ -243,8 +249,11 @@ void evsi_consume_stop(evsi_consume *consume) {
     if (consume->by_number[i])
       release_queued(consume->by_number[i], &outgoing);
   }
-  for (evsi_group *group = consume->groups; group; group = group->next)
+  for (evsi_group *group = consume->groups; group; group = group->next) {
     evsi_bundles_begin(group, &outgoing);
+    evsi_orders_begin(group, &outgoing);
+  }
+  evsi_suspects_hand_back(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }
@@ -258,8 +267,11 @@ void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused) 
     group->is_paused = is_paused;
   for (evsi_subscription *each = group ? group->subscriptions : NULL; each && is_paused; each = each->next)
     release_queued(each, &outgoing);
-  if (group)
+  if (group) {
     evsi_bundles_begin(group, &outgoing);
+    evsi_orders_begin(group, &outgoing);
+  }
+  evsi_suspects_hand_back(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }
@@ -274,6 +286,7 @@ uint64_t evsi_consume_abandon(evsi_consume *consume) {
       continue;
     each->is_late = true;
     each->late_state = EVSI_DELIVERY_RELEASED;
+    consume->running--;
     evsi_entry_hold(each->entry);
     abandoned++;
     if (--each->entry->open == 0)

@@ -15,7 +15,8 @@
 typedef struct evsi_consume evsi_consume;
 
 /* Everything is lent and outlives the engine. topic_of: the topic to which an exact type is published, or
- * an empty text; it belongs to the router, which stands before consuming. */
+ * an empty text; ordering_of: that of the topic, false where no route leads there. They belong to the router,
+ * which stands before consuming. */
 typedef struct evsi_consume_setup {
   const evsi_config *config;
   const evsi_env *env;
@@ -26,6 +27,7 @@ typedef struct evsi_consume_setup {
   evsi_wake *wake;
   evsi_link *links;
   void (*topic_of)(void *data, const char *pattern, char out_topic[201]);
+  bool (*ordering_of)(void *data, const char *type, uint32_t transport, evsi_ordering *out);
   void (*log)(void *data, int32_t level, const char *component, const char *message);
   void *data;
 } evsi_consume_setup;
@@ -56,6 +58,7 @@ uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token);
 bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type);
 void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes topic, int32_t partition,
                           uint64_t version, evs_bytes text);
+void evsi_consume_lease(evsi_consume *consume, const evs_tp_place *stream, uint64_t until_ms);
 void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused);
 void evsi_consume_joined(evsi_consume *consume, uint64_t token);
 void evsi_consume_left(evsi_consume *consume, uint64_t token);

@@ -19,9 +19,21 @@ static void unlink_from(evsi_delivery **first, evsi_delivery **last, evsi_delive
   delivery->prev = NULL;
 }
 
+static void prepend(evsi_delivery **first, evsi_delivery **last, evsi_delivery *delivery) {
+  delivery->prev = NULL;
+  delivery->next = *first;
+  *(*first ? &(*first)->prev : last) = delivery;
+  *first = delivery;
+}
+
+/* What is handled alone does not wait behind what must wait for it. */
 void evsi_delivery_queue(evsi_delivery *delivery) {
   evsi_subscription *subscription = delivery->subscription;
-  append(&subscription->queue_first, &subscription->queue_last, delivery);
+  const evsi_consume *consume = subscription->group->consume;
+  if (consume->suspects && evsi_suspect_lets(consume, delivery->entry))
+    prepend(&subscription->queue_first, &subscription->queue_last, delivery);
+  else
+    append(&subscription->queue_first, &subscription->queue_last, delivery);
   subscription->queued++;
 }
 
@@ -37,12 +49,17 @@ void evsi_delivery_unlink(evsi_delivery *delivery) {
 }
 
 bool evsi_subscription_can_take(const evsi_subscription *subscription) {
-  return subscription->queue_first && subscription->handed < subscription->options.concurrency;
+  const evsi_delivery *next = subscription->queue_first;
+  return next && subscription->handed < subscription->options.concurrency &&
+         (!next->entry->order || evsi_order_may_hand(next->entry)) &&
+         evsi_suspect_lets(subscription->group->consume, next->entry);
 }
 
 /* The host let go of a delivery: its place in the subscription is free again. */
 void evsi_delivery_forget(evsi_delivery *delivery) {
   evsi_slots_remove(&delivery->subscription->group->consume->deliveries, delivery->id);
+  if (!delivery->is_late)
+    delivery->subscription->group->consume->running--;
   evsi_delivery_unlink(delivery);
   delivery->id = 0;
   if (evsi_subscription_can_take(delivery->subscription))
@@ -107,6 +124,7 @@ static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_bat
   delivery->handed_us = consume->setup.env->now_us();
   append(&subscription->handed_first, &subscription->handed_last, delivery);
   subscription->handed++;
+  consume->running++;
   if (subscription->options.handler_timeout_ms > 0)
     evsi_timer_arm(consume, delivery->handed_us + subscription->options.handler_timeout_ms * UINT64_C(1000));
   evsi_entry_hold(delivery->entry);
@@ -177,7 +195,22 @@ static void end_delivery(evsi_delivery *delivery, evsi_delivery_state state, evs
     evsi_settle_entry(entry, outgoing);
 }
 
+void evsi_deliveries_release(evsi_entry *entry, evsi_outgoing *outgoing) {
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    evsi_delivery *delivery = &entry->deliveries[i];
+    if (delivery->state != EVSI_DELIVERY_QUEUED)
+      continue;
+    evsi_delivery_unlink(delivery);
+    delivery->state = EVSI_DELIVERY_RELEASED;
+    if (--entry->open == 0) {
+      evsi_settle_entry(entry, outgoing);
+      return; /* it may be gone */
+    }
+  }
+}
+
 static void finish(evsi_consume *consume, evsi_outgoing *outgoing, size_t stale) {
+  evsi_suspects_begin(consume, outgoing);
   if (stale)
     evsi_count(consume->setup.stats, EVSI_COUNT_STALE, stale);
   bool wake_host = consume->wake_host;
@@ -289,6 +322,7 @@ static uint64_t expire(evsi_consume *consume, evsi_subscription *subscription, u
     evsi_delivery_state state = judge(consume, each, &time_limit_passed);
     each->is_late = true;
     each->late_state = state;
+    consume->running--;
     evsi_entry_hold(entry); /* until the host answers */
     if (--entry->open == 0)
       evsi_settle_entry(entry, outgoing);
@@ -307,6 +341,7 @@ void evsi_on_time_limits(void *data) {
     if (at != 0 && (next == 0 || at < next))
       next = at;
   }
+  evsi_suspects_begin(consume, &outgoing);
   consume->timer_at_us = next;
   if (next != 0)
     consume->setup.env->io->timer_start(consume->timer, next > now ? (next - now) / 1000 + 1 : 1);

@@ -19,8 +19,9 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
     return "the body was removed from the store before the event was handled";
   }
   *out_class = "MalformedEntry";
-  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED
-                        ? "the entry has no field that holds an event"
+  const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED ? "the entry has no field that holds an event"
+                    : entry->envelope.id.size > 0 /* read before, for its key */
+                        ? NULL
                         : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
   if (why)
     evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
@@ -84,14 +85,24 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
   }
 }
 
+/* Leaves out the subscriptions to other partitions. */
+static uint32_t keep_fitting(const evsi_entry *entry, uint32_t *numbers, uint32_t count) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const evsi_subscription *subscription = entry->group->consume->by_number[numbers[i]];
+    if (evsi_partition_fits(subscription->options.partition, entry->stored.partition))
+      numbers[kept++] = numbers[i];
+  }
+  return kept;
+}
+
 static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered = false;
   evsi_consume *consume = entry->group->consume;
   uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix,
                                       entry->envelope.type, numbers, MATCHES_MAX, &filtered);
-  if (count > MATCHES_MAX)
-    count = MATCHES_MAX;
+  count = keep_fitting(entry, numbers, count < MATCHES_MAX ? count : MATCHES_MAX);
   if (count == 0 && filtered) {
     evsi_count(consume->setup.stats, EVSI_COUNT_FILTERED, 1);
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
@@ -142,6 +153,18 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
   match(entry, only, outgoing);
 }
 
+void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing) {
+  if (entry->state.letter == EVSI_LETTER_DISCARDED) {
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+    return;
+  }
+  if (evsi_suspect_take(entry, outgoing))
+    return;
+  requeue requeued = read_requeue(entry);
+  dispatch(entry, requeued.subscriptions, outgoing);
+  json_decref(requeued.subscriptions);
+}
+
 /* First of all: whose entry it is not must not judge it, or what came back would be dead in every group. */
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
   requeue requeued = read_requeue(entry);
@@ -150,7 +173,10 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
     return;
   }
-  dispatch(entry, requeued.subscriptions, outgoing);
+  if (evsi_order_applies(entry))
+    evsi_order_arrived(entry, outgoing);
+  else if (!evsi_suspect_take(entry, outgoing))
+    dispatch(entry, requeued.subscriptions, outgoing);
   json_decref(requeued.subscriptions);
 }
 
@@ -179,6 +205,7 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
     else
       evsi_dispatch(entry, &outgoing);
   }
+  evsi_suspects_begin(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
   evsi_wake_signal(consume->setup.wake);

@@ -16,6 +16,10 @@ typedef struct evsi_subscription evsi_subscription;
 typedef struct evsi_entry evsi_entry;
 typedef struct evsi_bundle evsi_bundle;
 typedef struct evsi_delivery evsi_delivery;
+typedef struct evsi_order evsi_order;             /* an ordered stream of a group */
+typedef struct evsi_order_lane evsi_order_lane;   /* of it: what comes one after the other */
+typedef struct evsi_order_place evsi_order_place; /* of one entry in a lane */
+typedef struct evsi_recall evsi_recall;
 
 typedef enum {
   EVSI_DELIVERY_QUEUED,    /* waits in its subscription */
@@ -39,6 +43,14 @@ struct evsi_delivery {
   bool is_late;                   /* its time limit passed; the host has not answered yet */
 };
 
+/* Of an ordered entry whose dead letter holds up others: what became of the letter. */
+typedef enum {
+  EVSI_LETTER_REQUEUED = 0, /* or there was none */
+  EVSI_LETTER_HOLDS_LANE = 1,
+  EVSI_LETTER_DISCARDED = 2,
+  EVSI_LETTER_HOLDS_KEY = 3
+} evsi_letter_state;
+
 /* What survives a redelivery, kept by the transport as JSON between attempts. */
 typedef struct evsi_entry_state {
   uint32_t attempts; /* failed ones */
@@ -46,11 +58,21 @@ typedef struct evsi_entry_state {
   uint64_t first_failure_ms; /* wall clock */
   uint64_t last_failure_ms;
   uint64_t unmatched_since_ms;
+  uint32_t crashes;  /* deliveries that ended without an outcome, up to the last that had one */
+  uint32_t counted;  /* deliveries until then, as the store counts */
+  uint32_t alone;    /* which delivery, by that count, is handled alone; 0: none */
+  uint32_t letter;   /* evsi_letter_state of an entry that stayed behind its dead letter */
   json_t *done;      /* names of subscriptions that are through */
   json_t *exhausted; /* names of subscriptions that failed for good */
   json_t *history;   /* newest 16 failures, oldest first */
   json_t *error;     /* {class, message, stack} of the newest failure */
 } evsi_entry_state;
+
+typedef enum {
+  EVSI_SUSPECT_NOT,
+  EVSI_SUSPECT_WAITS, /* until nothing else is with the host */
+  EVSI_SUSPECT_ALONE  /* nothing else begins until it is settled */
+} evsi_suspicion;
 
 /* One stored entry that this process holds for a group, until the transport has settled it; or one of the
  * several events of such an entry. */
@@ -70,9 +92,17 @@ struct evsi_entry {
   uint64_t cost;
   uint64_t received_us;
   evsi_entry_state state;
+  uint32_t crashes; /* with this entry, until it was delivered now */
+  evsi_suspicion suspicion;
+  evsi_entry *suspect_next;
   json_t *kept; /* of a bundle: index -> state of the events that are not through; NULL: all of them */
   bool had_state;
   bool is_unmatched; /* no subscription here takes it */
+  evsi_order *order; /* NULL: it begins when it comes */
+  evsi_order_lane *lane, *gate;
+  evsi_order_place *place;
+  evsi_entry *lane_next;
+  bool has_begun;
   evs_tp_settlement settlement;
   char *settlement_state;
   char *record;
@@ -98,8 +128,9 @@ struct evsi_bundle {
   evs_tp_letter *letters;
   bool is_decided; /* all of them are */
   uint32_t count;
-  uint32_t begun; /* the first so many */
-  uint32_t open;  /* begun and not decided */
+  uint32_t begun;  /* the first so many */
+  uint32_t open;   /* begun and not decided */
+  bool is_held_up; /* one of an ordered entry comes again: those behind it wait for it */
   evsi_part parts[];
 };
 
@@ -125,6 +156,7 @@ struct evsi_subscription {
 typedef struct evsi_member {
   char *consumer;
   evsi_matcher *matcher;
+  int32_t *partitions; /* of each of its subscriptions the only one that it takes, or EVS_PARTITION_NONE */
 } evsi_member;
 
 typedef struct evsi_membership {
@@ -160,6 +192,9 @@ struct evsi_group {
   bool is_leaving;
   bool has_left;
   evsi_membership *memberships;
+  evsi_order *orders;
+  evsi_recall *recalls_first, *recalls_last;
+  bool is_relaxed; /* does without the order of topics */
   evsi_group *next;
 };
 
@@ -182,7 +217,9 @@ struct evsi_consume {
   evsi_timer *timer; /* handler time limits */
   uint64_t timer_at_us;
   uint64_t released;
-  bool started; /* joined at least once */
+  uint64_t running;                     /* deliveries that the host has and that are within their time */
+  evsi_entry *suspects, *suspects_last; /* are handled one by one, and nothing beside them */
+  bool started;                         /* joined at least once */
   bool stopping;
 };
 
@@ -207,9 +244,28 @@ bool evsi_names_have(const json_t *names, const char *name);
 void evsi_names_add(json_t **names, const char *name);
 void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint64_t duration_us);
 
-/* ---- dispatch.c ---- */
-/* Makes deliveries for the subscriptions of the group, or decides at once. @locks consume */
+/* ---- dispatch.c ---- @locks consume */
+/* An entry came, or an event of one: begins it when its turn has come. */
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
+/* Makes deliveries for the subscriptions of the group, or decides at once. */
+void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing);
+
+/* ---- order.c ---- @locks consume */
+bool evsi_order_applies(const evsi_entry *entry);
+/* An entry of an ordered stream came. */
+void evsi_order_arrived(evsi_entry *entry, evsi_outgoing *outgoing);
+/* It was decided how it ends: what comes again holds up those behind it. */
+void evsi_order_decided(evsi_entry *entry, evsi_outgoing *outgoing);
+/* The transport is through with it: the next one begins. */
+void evsi_order_settled(evsi_entry *entry, evsi_outgoing *outgoing);
+/* It leaves memory although it was not settled. */
+void evsi_order_forget(evsi_entry *entry);
+/* What the group may begin has changed: by pausing, stopping, ending subscriptions. */
+void evsi_orders_begin(evsi_group *group, evsi_outgoing *outgoing);
+bool evsi_order_may_hand(const evsi_entry *entry);
+/* Asks the transport for what was set aside; without the lock, on the I/O thread. */
+void evsi_orders_recall(evsi_group *group);
+void evsi_orders_free(evsi_group *group);
 
 /* ---- bundle.c ---- @locks consume */
 /* An entry that holds several events. */
@@ -220,12 +276,33 @@ void evsi_bundles_begin(evsi_group *group, evsi_outgoing *outgoing);
 void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing);
 /* All are decided: settles the carrier. Again when the transport asks to decide anew. */
 void evsi_bundle_settle(evsi_entry *carrier, evsi_outgoing *outgoing);
+/* None of its events begins any more: those that have not are kept for the next time. */
+void evsi_bundle_hold_up(evsi_entry *carrier, evsi_outgoing *outgoing);
 void evsi_bundle_free(evsi_bundle *bundle);
+
+/* ---- suspect.c ---- @locks consume */
+/* Counts the crashes of an entry that came. */
+void evsi_suspect_count(evsi_entry *entry);
+/* True: it waits until it can be handled alone, or was dead. */
+bool evsi_suspect_take(evsi_entry *entry, evsi_outgoing *outgoing);
+/* May a delivery of this entry be handed out now? */
+bool evsi_suspect_lets(const evsi_consume *consume, const evsi_entry *entry);
+/* Goes on with the next one if nothing is with the host. */
+void evsi_suspects_begin(evsi_consume *consume, evsi_outgoing *outgoing);
+/* Those of groups that begin nothing go back. */
+void evsi_suspects_hand_back(evsi_consume *consume, evsi_outgoing *outgoing);
+/* The store knows that it is alone. */
+void evsi_suspect_kept(evsi_entry *entry, evsi_outgoing *outgoing);
+void evsi_suspect_forget(evsi_entry *entry);
 
 /* ---- settle.c ---- @locks consume */
 /* All deliveries of the entry ended: decides what becomes of it. */
 void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing);
+/* Notes in its state how many deliveries are accounted for when it ends by this kind. */
+void evsi_settle_account(evsi_entry *entry, uint32_t kind);
+/* Writes down beside the entry what this process knows of it. */
+void evsi_settle_keep(evsi_entry *entry, evsi_outgoing *outgoing);
 /* An entry that nobody may handle goes to the dead letters, or where these are off, as configured. */
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
                       evsi_outgoing *outgoing);
@@ -237,6 +314,8 @@ void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing);
 void evsi_settle_flush(evsi_task *task);
 
 /* ---- delivery.c ---- @locks consume */
+/* Hands back what of an entry waits for a handler. */
+void evsi_deliveries_release(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_delivery_queue(evsi_delivery *delivery);
 void evsi_delivery_unlink(evsi_delivery *delivery);
 void evsi_delivery_forget(evsi_delivery *delivery);
@@ -251,13 +330,21 @@ void evsi_group_changed(evsi_group *group); /* its subscriptions: joins again */
 /* Tells the transport what changed; without the lock, on the I/O thread or for a direct transport on any. */
 void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);
+bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
 void evsi_group_free(evsi_group *group);
 void evsi_subscription_free(evsi_subscription *subscription);
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
 void evsi_subscription_close_if_done(evsi_subscription *subscription);
 void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */
 
+/* ---- relax.c ---- @locks consume */
+evs_status evsi_relax_check(const evsi_group *group, const evsi_subscription *subscription,
+                            evs_error **out_error);
+void evsi_relax_update(evsi_group *group); /* from its subscriptions */
+
 /* ---- members.c ---- @locks consume */
+/* Does a subscription to one partition, or to all (EVS_PARTITION_NONE), take what is stored in this one? */
+bool evsi_partition_fits(int32_t only, int32_t stored);
 evsi_membership *evsi_membership_find(evsi_group *group, evs_bytes topic, int32_t partition);
 const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry);
 void evsi_memberships_free(evsi_group *group);

@@ -6,8 +6,10 @@
 #include "base/alloc.h"
 #include "consume/engine.h"
 
+/* A handler may fail with any text, one with a NUL too. */
 static json_t *load_state(evs_bytes state) {
-  return state.size ? json_loadb(state.data, state.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL };
+  return state.size ? json_loadb(state.data, state.size, FLAGS, NULL) : NULL;
 }
 
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
@@ -38,6 +40,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   json_t *kept = load_state(stored->state);
   evsi_entry_state_load(&entry->state, kept);
   entry->kept = json_incref(json_object_get(kept, "b"));
+  evsi_suspect_count(entry);
   json_decref(kept);
   return entry;
 }
@@ -55,6 +58,7 @@ evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kep
   int length = snprintf(event->bytes, size, "%.*s/%u", (int)carrier->stored.offset.size,
                         carrier->stored.offset.data, index);
   event->group = carrier->group;
+  event->order = carrier->order;
   event->carrier = carrier;
   event->index = index;
   event->stored = carrier->stored;
@@ -79,6 +83,7 @@ static void free_entry(evsi_entry *entry) {
   json_decref(entry->kept);
   evsi_entry_state_free(&entry->state);
   evsi_buf_free(&entry->scratch);
+  evsi_free(entry->place);
   evsi_free(entry->settlement_state);
   evsi_free(entry->record);
   evsi_free(entry->member);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * entry_state.c - what an entry carries from one attempt to the next, as short JSON that the transport
  * keeps beside it: {"a":attempts,"l":deferrals,"f":first failure,"t":last failure,"u":unmatched since,
- * "ok":[names],"dead":[names],"h":[history],"e":{class,message,stack}}. docs/wire-format.md names it. */
+ * "ok":[names],"dead":[names],"h":[history],"e":{class,message,stack},"c":crashes,"n":deliveries
+ * counted,"x":alone,"d":what became of its dead letter}. docs/wire-format.md names it. */
 #include <string.h>
 
 #include "consume/engine.h"
@@ -27,6 +28,10 @@ void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept) {
   state->first_failure_ms = number(root, "f");
   state->last_failure_ms = number(root, "t");
   state->unmatched_since_ms = number(root, "u");
+  state->crashes = (uint32_t)number(root, "c");
+  state->counted = (uint32_t)number(root, "n");
+  state->alone = (uint32_t)number(root, "x");
+  state->letter = (uint32_t)number(root, "d");
   state->done = list(root, "ok");
   state->exhausted = list(root, "dead");
   state->history = list(root, "h");
@@ -52,6 +57,9 @@ json_t *evsi_entry_state_json(const evsi_entry_state *state) {
   add_number(root, "f", state->first_failure_ms);
   add_number(root, "t", state->last_failure_ms);
   add_number(root, "u", state->unmatched_since_ms);
+  add_number(root, "c", state->crashes);
+  add_number(root, "n", state->counted);
+  add_number(root, "x", state->alone);
   add_list(root, "ok", state->done);
   add_list(root, "dead", state->exhausted);
   add_list(root, "h", state->history);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * group.c - consumer groups and their subscriptions: register, tell the transport, give credits, close. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ void evsi_group_free(evsi_group *group) {
     evsi_subscription_free(subscription);
   }
   evsi_memberships_free(group);
+  evsi_orders_free(group);
   evsi_matcher_free(group->matcher);
   evsi_free(group->name);
   evsi_free(group->replay);
@@ -108,6 +110,7 @@ typedef struct group_spec {
   evs_tp_group spec;
   evs_bytes *topics;
   char (*exact)[201]; /* topics by route */
+  int32_t *partitions;
   char *subscriptions;
 } group_spec;
 
@@ -118,6 +121,8 @@ static json_t *subscriptions_json(const evsi_group *group) {
     if (each->is_closing)
       continue;
     json_t *item = json_pack("{s:s,s:s}", "pattern", each->pattern, "originPrefix", config->origin_prefix);
+    if (each->options.partition != EVS_PARTITION_NONE)
+      json_object_set_new(item, "partition", json_integer(each->options.partition));
     if (each->options.origins_set) {
       json_t *origins = json_array();
       for (uint32_t i = 0; i < each->options.origin_count; i++)
@@ -127,6 +132,31 @@ static json_t *subscriptions_json(const evsi_group *group) {
     json_array_append_new(list, item);
   }
   return list;
+}
+
+/* Of two places where subscriptions of a group want it to begin, the earlier one: all are digits, or digits
+ * and a number behind a dash. */
+static bool is_earlier(const char *a, evs_bytes b) {
+  char *end_a, *end_b;
+  unsigned long long ms_a = strtoull(a, &end_a, 10), ms_b = b.size ? strtoull(b.data, &end_b, 10) : 0;
+  if (b.size == 0 || ms_a != ms_b)
+    return b.size == 0 || ms_a < ms_b;
+  return (*end_a ? strtoull(end_a + 1, NULL, 10) : 0) < (*end_b ? strtoull(end_b + 1, NULL, 10) : 0);
+}
+
+/* Partitions that are read: those that are named, unless a subscription takes all. */
+static void fill_partitions(const evsi_group *group, group_spec *out) {
+  out->spec.partitions = out->partitions;
+  for (const evsi_subscription *each = group->subscriptions; each; each = each->next) {
+    if (each->is_closing)
+      continue;
+    if (each->options.partition == EVS_PARTITION_NONE) {
+      out->spec.partitions = NULL;
+      out->spec.partition_count = 0;
+      return;
+    }
+    out->partitions[out->spec.partition_count++] = each->options.partition;
+  }
 }
 
 /* @locks consume */
@@ -140,6 +170,8 @@ static void fill_topics(evsi_group *group, group_spec *out) {
     const evsi_subscription_options *options = &each->options;
     out->spec.prefetch = options->prefetch > out->spec.prefetch ? options->prefetch : out->spec.prefetch;
     out->spec.from_new = out->spec.from_new || options->from_new;
+    if (options->from && is_earlier(options->from, out->spec.from))
+      out->spec.from = evsi_text(options->from);
     for (uint32_t i = 0; i < options->topic_count; i++)
       add_topic(out->topics, &out->spec.topic_count, options->topics[i]);
     if (options->topic_count > 0)
@@ -164,9 +196,10 @@ static bool build_spec(evsi_group *group, group_spec *out) {
   json_t *list = subscriptions_json(group);
   out->topics = evsi_calloc(count + 1, sizeof *out->topics);
   out->exact = evsi_calloc(count + 1, sizeof *out->exact);
+  out->partitions = evsi_calloc(count + 1, sizeof *out->partitions);
   out->subscriptions = list ? evsi_json_text(list) : NULL;
   json_decref(list);
-  if (!out->topics || !out->exact || !out->subscriptions)
+  if (!out->topics || !out->exact || !out->partitions || !out->subscriptions)
     return false;
   out->spec.struct_size = sizeof out->spec;
   out->spec.group = group->token;
@@ -175,7 +208,9 @@ static bool build_spec(evsi_group *group, group_spec *out) {
   out->spec.replay = evsi_text(group->replay);
   out->spec.topics = out->topics;
   out->spec.subscriptions = evsi_text(out->subscriptions);
+  out->spec.is_relaxed = group->is_relaxed;
   fill_topics(group, out);
+  fill_partitions(group, out);
   return true;
 }
 
@@ -191,6 +226,7 @@ static void join(evsi_group *group) {
                               "out of memory: a group could not be joined");
   evsi_free(spec.topics);
   evsi_free(spec.exact);
+  evsi_free(spec.partitions);
   evsi_free(spec.subscriptions);
 }
 
@@ -212,6 +248,7 @@ void evsi_group_apply(evsi_group *group) {
     group->is_leaving = true;
   }
   pthread_mutex_unlock(&consume->lock);
+  evsi_orders_recall(group);
   if (must_leave)
     group->link->ops->leave(group->link->transport, group->token);
   else if (must_join)
@@ -245,6 +282,7 @@ void evsi_entry_finished(evsi_entry *entry) {
   *(entry->all_prev ? &entry->all_prev->all_next : &consume->entries) = entry->all_next;
   if (entry->all_next)
     entry->all_next->all_prev = entry->all_prev;
+  evsi_suspect_forget(entry);
   group->held -= entry->events;
   group->held_bytes -= entry->cost;
   if (group->starved && group->held * 2 <= evsi_group_prefetch(group)) {
@@ -252,6 +290,8 @@ void evsi_entry_finished(evsi_entry *entry) {
     group->must_resume = true;
     evsi_tasks_post(consume->setup.tasks, &group->task);
   }
+  if (entry->lane)
+    evsi_order_forget(entry);
   forget_deliveries(entry);
   for (uint32_t i = 0; entry->bundle && i < entry->bundle->count; i++) {
     if (entry->bundle->parts[i].event)
@@ -267,6 +307,13 @@ uint32_t evsi_group_prefetch(const evsi_group *group) {
       prefetch = each->options.prefetch;
   }
   return prefetch;
+}
+
+bool evsi_group_may_begin(const evsi_group *group) {
+  bool any = false;
+  for (const evsi_subscription *each = group->subscriptions; each && !any; each = each->next)
+    any = !each->is_closing;
+  return any && !group->consume->stopping && !group->is_leaving && !group->is_paused;
 }
 
 uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token) {

@@ -8,7 +8,7 @@
 #include "base/json_text.h"
 #include "consume/engine.h"
 
-enum { STREAM_NAME_MAX = 256, ORIGINS_MAX = 64 };
+enum { STREAM_NAME_MAX = 256, ORIGINS_MAX = 64, MATCHES_MAX = 256 };
 
 static int stream_name(evs_bytes topic, int32_t partition, char out[STREAM_NAME_MAX]) {
   return partition == EVS_PARTITION_NONE
@@ -24,13 +24,22 @@ evsi_membership *evsi_membership_find(evsi_group *group, evs_bytes topic, int32_
   return membership;
 }
 
+/* A topic without partitions is read whole. */
+bool evsi_partition_fits(int32_t only, int32_t stored) {
+  return only == EVS_PARTITION_NONE || stored == EVS_PARTITION_NONE || only == stored;
+}
+
 const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry) {
   for (size_t i = 0; i < membership->member_count; i++) {
+    const evsi_member *member = &membership->members[i];
+    uint32_t numbers[MATCHES_MAX];
     bool filtered;
-    uint32_t number;
-    if (evsi_matcher_match(membership->members[i].matcher, entry->envelope.origin_prefix,
-                           entry->envelope.type, &number, 1, &filtered) > 0)
-      return &membership->members[i];
+    uint32_t count = evsi_matcher_match(member->matcher, entry->envelope.origin_prefix, entry->envelope.type,
+                                        numbers, MATCHES_MAX, &filtered);
+    for (uint32_t k = 0; k < count && k < MATCHES_MAX; k++) {
+      if (evsi_partition_fits(member->partitions[numbers[k]], entry->stored.partition))
+        return member;
+    }
   }
   return NULL;
 }
@@ -39,6 +48,7 @@ static void forget_members(evsi_membership *membership) {
   for (size_t i = 0; i < membership->member_count; i++) {
     evsi_free(membership->members[i].consumer);
     evsi_matcher_free(membership->members[i].matcher);
+    evsi_free(membership->members[i].partitions);
   }
   evsi_free(membership->members);
   membership->members = NULL;
@@ -67,7 +77,11 @@ static evsi_membership *find_or_add(evsi_group *group, evs_bytes topic, int32_t 
     return NULL;
   }
   HASH_ADD_KEYPTR(hh, group->memberships, membership->stream, strlen(membership->stream), membership);
-  return membership;
+  if (membership->hh.tbl)
+    return membership;
+  evsi_free(membership->stream);
+  evsi_free(membership);
+  return NULL;
 }
 
 /* Another process wrote these: what cannot be read matches nothing. */
@@ -101,13 +115,18 @@ static bool add_member(evsi_membership *membership, const json_t *json) {
   evsi_member *member = &grown[membership->member_count];
   member->consumer = evsi_strdup(consumer);
   member->matcher = evsi_matcher_new();
-  if (!member->consumer || !member->matcher) {
+  member->partitions = evsi_calloc(json_array_size(subscriptions) + 1, sizeof *member->partitions);
+  if (!member->consumer || !member->matcher || !member->partitions) {
     evsi_free(member->consumer);
     evsi_matcher_free(member->matcher);
+    evsi_free(member->partitions);
     return false;
   }
-  for (size_t i = 0; i < json_array_size(subscriptions); i++)
-    add_subscription(member->matcher, json_array_get(subscriptions, i), (uint32_t)i);
+  for (size_t i = 0; i < json_array_size(subscriptions); i++) {
+    const json_t *each = json_array_get(subscriptions, i), *only = json_object_get(each, "partition");
+    member->partitions[i] = json_is_integer(only) ? (int32_t)json_integer_value(only) : EVS_PARTITION_NONE;
+    add_subscription(member->matcher, each, (uint32_t)i);
+  }
   membership->member_count++;
   return true;
 }

@@ -70,15 +70,28 @@ void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing) {
   } else if (result.released) {
     bool has_progress = json_array_size(entry->state.done) + json_array_size(entry->state.exhausted) > 0;
     evsi_settle_as(entry, has_progress ? EVS_SETTLE_PARK : EVS_SETTLE_RELEASE, 0, outgoing);
-  } else if (json_array_size(entry->state.exhausted) > 0) {
+  } else if (result.exhausted || json_array_size(entry->state.exhausted) > 0) {
+    /* The list lacks a name when memory was short. */
     evsi_settle_dead(entry, NULL, NULL, outgoing);
   } else {
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
   }
 }
 
-static char *state_text(const evsi_entry_state *state) {
-  json_t *root = evsi_entry_state_json(state);
+/* Handing back is not counted, and whoever it is handed over to gets it by the same delivery. */
+void evsi_settle_account(evsi_entry *entry, uint32_t kind) {
+  uint32_t deliveries = entry->stored.deliveries;
+  bool is_open = kind == EVS_SETTLE_HAND_OVER || kind == EVS_SETTLE_RELEASE || kind == EVS_SETTLE_KEEP;
+  entry->state.crashes = entry->crashes;
+  entry->state.counted = is_open && deliveries > 0 ? deliveries - 1 : deliveries;
+  if (kind != EVS_SETTLE_KEEP)
+    entry->state.alone = 0;
+}
+
+static char *state_text(const evsi_entry *entry) {
+  json_t *root = evsi_entry_state_json(&entry->state);
+  if (root && entry->kept)
+    json_object_set(root, "b", entry->kept);
   char *text = root ? evsi_json_text(root) : NULL;
   json_decref(root);
   return text;
@@ -100,6 +113,13 @@ static void push(evsi_entry *entry, evsi_outgoing *outgoing) {
   outgoing->last = entry;
 }
 
+static void set_state(evsi_entry *entry, uint32_t kind) {
+  evsi_settle_account(entry, kind);
+  evsi_free(entry->settlement_state);
+  entry->settlement_state = state_text(entry);
+  entry->settlement.state = evsi_text(entry->settlement_state);
+}
+
 void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing) {
   evs_tp_settlement *settlement = &entry->settlement;
   settlement->struct_size = sizeof *settlement;
@@ -114,12 +134,18 @@ void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_ou
     evsi_bundle_decided(entry, outgoing);
     return;
   }
-  if (!entry->bundle && (kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER)) {
-    evsi_free(entry->settlement_state);
-    entry->settlement_state = state_text(&entry->state);
-    settlement->state = evsi_text(entry->settlement_state);
-  }
+  bool was_alone = entry->state.alone > 0 && kind == EVS_SETTLE_RELEASE;
+  if (!entry->bundle && (was_alone || kind == EVS_SETTLE_PARK || kind == EVS_SETTLE_HAND_OVER))
+    set_state(entry, kind);
+  if (entry->lane)
+    evsi_order_decided(entry, outgoing);
   push(entry, outgoing);
+}
+
+void evsi_settle_keep(evsi_entry *entry, evsi_outgoing *outgoing) {
+  set_state(entry, EVS_SETTLE_KEEP);
+  entry->had_state = true;
+  evsi_settle_as(entry, EVS_SETTLE_KEEP, 0, outgoing);
 }
 
 static void set_error(evsi_entry *entry, const char *error_class, const char *message) {
@@ -143,6 +169,42 @@ static void settle_without_dlq(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_settle_as(entry, can_keep ? EVS_SETTLE_PARK : EVS_SETTLE_ACK, can_keep ? STUCK_DELAY_MS : 0, outgoing);
 }
 
+/* What the dead letter means for those behind the entry: the strictest of what its handlers say that failed
+ * for good, and of what the topic says where they say nothing. */
+static uint32_t policy_of(const evsi_entry *entry) {
+  uint32_t policy = entry->stored.on_dead_letter;
+  bool any = false;
+  for (uint32_t i = 0; i < entry->delivery_count; i++) {
+    const evsi_subscription_options *options = &entry->deliveries[i].subscription->options;
+    if (final_state(&entry->deliveries[i]) != EVSI_DELIVERY_EXHAUSTED)
+      continue;
+    uint32_t own = options->has_on_dead_letter ? options->on_dead_letter : entry->stored.on_dead_letter;
+    bool is_stricter = own == EVS_DEAD_LETTER_BLOCK || policy == EVS_DEAD_LETTER_SKIP;
+    policy = !any || is_stricter ? own : policy;
+    any = true;
+  }
+  return policy;
+}
+
+/* Of an entry in a lane: whether it stays there until somebody has dealt with its dead letter. */
+static evsi_letter_state hold_up_by_letter(const evsi_entry *entry) {
+  bool may_stay = entry->lane && !(entry->stored.flags & EVS_ENTRY_TRIMMED);
+  uint32_t policy = may_stay ? policy_of(entry) : EVS_DEAD_LETTER_SKIP;
+  if (policy == EVS_DEAD_LETTER_BLOCK)
+    return EVSI_LETTER_HOLDS_LANE;
+  bool has_key = entry->envelope.key.size > 0;
+  return policy == EVS_DEAD_LETTER_PARK_KEY && has_key ? EVSI_LETTER_HOLDS_KEY : EVSI_LETTER_REQUEUED;
+}
+
+static void stay_behind_letter(evsi_entry *entry) {
+  char text[16];
+  snprintf(text, sizeof text, "{\"d\":%u}", entry->state.letter);
+  evsi_free(entry->settlement_state);
+  entry->settlement_state = evsi_strdup(text);
+  entry->settlement.state = evsi_text(entry->settlement_state);
+  entry->settlement.flags |= EVS_SETTLE_STAYS;
+}
+
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
                       evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
@@ -155,6 +217,7 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
     settle_without_dlq(entry, outgoing);
     return;
   }
+  entry->state.letter = hold_up_by_letter(entry);
   evsi_dead_record record = {
       .original_id = entry->stored.offset,
       .topic = entry->stored.topic,
@@ -170,9 +233,14 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
       .first_failure_ms = entry->state.first_failure_ms,
       .last_failure_ms = entry->state.last_failure_ms,
       .requeue = entry->stored.requeue,
+      .holds = entry->state.letter == EVSI_LETTER_HOLDS_LANE  ? "lane"
+               : entry->state.letter == EVSI_LETTER_HOLDS_KEY ? "key"
+                                                              : NULL,
   };
   evsi_free(entry->record);
   entry->record = evsi_dead_record_text(&record);
+  if (entry->record && record.holds)
+    stay_behind_letter(entry);
   entry->settlement.record = evsi_text(entry->record);
   evsi_settle_as(entry, entry->record ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_PARK, 0, outgoing);
 }
@@ -357,9 +425,21 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
         evsi_settle_unmatched(entry, &outgoing);
       continue;
     }
+    if (entry->settlement.kind == EVS_SETTLE_KEEP && outcomes[i].status == EVS_OK) {
+      evsi_suspect_kept(entry, &outgoing);
+      consume->wake_host = true;
+      continue;
+    }
     note_outcome(consume, entry, &outcomes[i]);
+    if (entry->lane)
+      evsi_order_settled(entry, &outgoing);
     evsi_entry_finished(entry);
   }
+  evsi_suspects_begin(consume, &outgoing);
+  bool wake_host = consume->wake_host;
+  consume->wake_host = false;
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
+  if (wake_host)
+    evsi_wake_signal(consume->setup.wake);
 }

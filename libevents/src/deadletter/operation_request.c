@@ -212,11 +212,38 @@ static bool set_kind(call *made) {
   return json_object_set_new(made->params, "kind", json_string("replay")) == 0;
 }
 
+/* A replay has fewer members than a change of dead letters: one that it does not know would do nothing. */
+static const char *unknown_member(const call *made) {
+  static const char *const known[] = {"filter", "group", "rate", "key", "reason", "actor", "address"};
+  const char *name;
+  json_t *value;
+  json_object_foreach(made->params, name, value) {
+    bool is_known = !made->is_replay;
+    for (size_t i = 0; i < sizeof known / sizeof known[0] && !is_known; i++)
+      is_known = strcmp(known[i], name) == 0;
+    if (!is_known)
+      return name;
+  }
+  return NULL;
+}
+
+static void refuse_unknown(call *made, const char *name) {
+  char path[128];
+  snprintf(path, sizeof path, "/%.100s", name);
+  refuse(made, EVS_VALIDATION,
+         (evsi_refusal){path, "replay.start has filter, group, rate, key, reason and actor only"});
+}
+
 static void start(call *made) {
   enum { ID_DIGITS = 16 };
   static const char *const needed[] = {"kind", "filter", "to", "create", "maxRedrives", "force"};
   char id[EVSI_JOB_OWNER_TEXT];
   evsi_refusal refusal = {NULL, "there are no random numbers for its id"};
+  const char *unknown = unknown_member(made);
+  if (unknown) {
+    refuse_unknown(made, unknown);
+    return;
+  }
   if (!set_kind(made)) {
     refuse(made, EVS_VALIDATION, (evsi_refusal){"/kind", "a replay is started by replay.start"});
     return;

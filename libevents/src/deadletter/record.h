@@ -23,6 +23,7 @@ typedef struct evsi_dead_record {
   uint64_t first_failure_ms;
   uint64_t last_failure_ms;
   evs_bytes requeue; /* of the entry, to go on counting; or empty */
+  const char *holds; /* "lane" or "key": what waits in an ordered topic until it was dealt with; or NULL */
 } evsi_dead_record;
 
 /* The record as JSON text (docs/wire-format.md), freed with evsi_free(); NULL when memory is short. */

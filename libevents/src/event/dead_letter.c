@@ -226,6 +226,10 @@ void evsi_dead_letter_json(const evsi_dead_letter *letter, const evsi_dead_view 
     evsi_buf_add(out, ",", 1);
     add_from(out, record, behind[i].name, behind[i].fallback);
   }
+  if (json_object_get(record, "holds")) {
+    evsi_buf_add(out, ",", 1);
+    add_from(out, record, "holds", "null");
+  }
   if (!view->is_row) {
     evsi_buf_add(out, ",", 1);
     add_from(out, record, "history", "[]");

@@ -31,6 +31,7 @@ static const field fields[] = {
     FIELD("hash", hash, false),
     FIELD("version", version, false),
     FIELD("contentType", content_type, false),
+    FIELD("key", key, false),
 };
 #undef FIELD
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };

@@ -21,6 +21,7 @@ typedef enum evsi_form {
 /* All spans; empty ones are absent. */
 typedef struct evsi_envelope {
   evs_bytes id, type, origin, origin_prefix, timestamp, version, hash, content_type;
+  evs_bytes key;     /* only of events of an ordered topic */
   evs_bytes headers; /* JSON object text */
   evs_bytes body;    /* JSON text; or empty when the body travels beside the envelope (content_type set) */
 } evsi_envelope;

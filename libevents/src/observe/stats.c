@@ -45,7 +45,11 @@ static evsi_label *add_label(evsi_stats *stats, evsi_dimension dimension, evs_by
   }
   label->id = count;
   HASH_ADD_KEYPTR(hh, stats->labels[dimension], label->name, name.size, label);
-  return label;
+  if (label->hh.tbl)
+    return label;
+  evsi_free(label->name);
+  evsi_free(label);
+  return NULL;
 }
 
 evsi_label *evsi_stats_label(evsi_stats *stats, evsi_dimension dimension, evs_bytes name) {

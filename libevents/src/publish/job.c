@@ -22,6 +22,21 @@ typedef struct event_draft {
   evs_bytes event_id;
 } event_draft;
 
+/* Of a route, else of the transport. */
+static evsi_ordering ordering_of(const evsi_publisher *publisher, const evsi_decision *decision,
+                                 uint32_t link) {
+  bool is_said = decision->route && decision->route->ordering != EVSI_ORDER_NONE;
+  return is_said ? decision->route->ordering : publisher->setup.config->transports[link].ordering;
+}
+
+/* Consumers of an ordered topic have to know which events belong together. */
+static bool is_ordered(const evsi_publisher *publisher, const evsi_decision *decision) {
+  bool any = false;
+  for (uint32_t i = 0; i < decision->transport_count; i++)
+    any = any || ordering_of(publisher, decision, decision->transports[i]) != EVSI_ORDER_NONE;
+  return any;
+}
+
 static evsi_form form_of(const evsi_publisher *publisher, uint32_t link) {
   return publisher->setup.config->transports[link].is_plain ? EVSI_FORM_PUBLISHED : EVSI_FORM_OWN;
 }
@@ -103,6 +118,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
       .version = event->version.size > 0 ? event->version : evsi_text("1.0.0"),
       .hash = evsi_text(config->publisher.hash ? draft->hash : NULL),
       .content_type = event->content_type,
+      .key = is_ordered(publisher, &draft->decision) ? event->key : evsi_bytes(NULL, 0),
       .headers = event->headers,
       .body = is_json ? draft->body : evsi_bytes(NULL, 0),
   };
@@ -123,6 +139,7 @@ static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_dra
     uint32_t link = draft->decision.transports[i];
     job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
     job->sends[i].event.data = forms[form_of(publisher, link)];
+    job->sends[i].event.ordering = ordering_of(publisher, &draft->decision, link);
   }
 }
 
@@ -155,8 +172,10 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
                          .replicas = event->replicas ? event->replicas : 1,
                          .acknowledge_timeout_ms = event->acknowledge_timeout_ms,
                          .id = job->id};
-  if (draft->decision.route)
+  if (draft->decision.route) {
     stored.retention = evsi_text(draft->decision.route->retention_json);
+    stored.on_dead_letter = draft->decision.route->on_dead_letter;
+  }
   stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
   evs_bytes forms[EVSI_FORMS];

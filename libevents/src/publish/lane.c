@@ -43,9 +43,7 @@ static void on_task(evsi_task *task) {
   evsi_lane_run((evsi_lane *)task);
 }
 
-static void on_timer(void *data) {
-  evsi_lane_run(data);
-}
+static void on_timer(void *data);
 
 bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link) {
   lane->task.run = on_task;
@@ -185,13 +183,14 @@ static void send_queue(evsi_lane *lane) {
   }
 }
 
-void evsi_lane_run(evsi_lane *lane) {
+/* until: deadlines up to then are over. */
+static void run(evsi_lane *lane, uint64_t until) {
   const evsi_env *env = lane->publisher->setup.env;
   take_inbox(lane);
   send_queue(lane);
+  uint64_t next = expire(lane, &lane->queue, until, UINT64_MAX);
+  next = expire(lane, &lane->sent, until, next);
   uint64_t now = env->now_ms();
-  uint64_t next = expire(lane, &lane->queue, now, UINT64_MAX);
-  next = expire(lane, &lane->sent, now, next);
   if (!lane->queue.first && !lane->sent.first)
     let_go(lane); /* nobody waits: the next event finds out */
   if (lane->queue.first && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
@@ -200,6 +199,16 @@ void evsi_lane_run(evsi_lane *lane) {
     env->io->timer_start(lane->timer, next > now ? next - now : 1);
   else
     env->io->timer_stop(lane->timer);
+}
+
+/* Only here deadlines pass: a timer fires when the answers that had arrived were read. */
+static void on_timer(void *data) {
+  evsi_lane *lane = data;
+  run(lane, lane->publisher->setup.env->now_ms());
+}
+
+void evsi_lane_run(evsi_lane *lane) {
+  run(lane, 0);
 }
 
 void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message) {

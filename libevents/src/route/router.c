@@ -181,6 +181,10 @@ static evs_status choose_partition(evsi_router *router, const evsi_route_query *
   }
   if (decision->partitions == 0)
     return EVS_OK;
+  if (route->partition != EVS_PARTITION_NONE) {
+    decision->partition = route->partition;
+    return EVS_OK;
+  }
   if (route->partitioning == EVSI_PARTITION_BY_KEY && query->key.size > 0) {
     decision->partition = (int32_t)evsi_partition_of_key(query->key, decision->partitions);
     return EVS_OK;

@@ -81,6 +81,10 @@ static void on_paused(evs_host *host, uint64_t group, int32_t is_paused) {
   evsi_consume_paused(host->system->consume, group, is_paused != 0);
 }
 
+static void on_lease(evs_host *host, const evs_tp_place *stream, uint64_t until_ms) {
+  evsi_consume_lease(host->system->consume, stream, until_ms);
+}
+
 static void on_count(evs_host *host, const char *counter, uint64_t amount) {
   evsi_stats_count_name(&host->system->stats, counter, amount);
 }
@@ -106,4 +110,5 @@ const evs_host_ops evsi_host_ops = {
     .count = on_count,
     .log = on_log,
     .paused = on_paused,
+    .lease = on_lease,
 };

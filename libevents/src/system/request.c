@@ -154,6 +154,15 @@ static bool is_due(evs_system *system, const evsi_request *request, evs_status *
                                                : is_flushed && evsi_consume_idle(system->consume);
 }
 
+/* What an own request waits for in vain. */
+static const char *what_is_missing(const char *method) {
+  if (strcmp(method, "flush") == 0)
+    return "events still wait for the store";
+  if (strcmp(method, "drain") == 0)
+    return "messages are still being handled";
+  return "the store has not taken every subscription";
+}
+
 static void time_out(evs_system *system, const evsi_request *request) {
   char text[400];
   bool fatal;
@@ -163,8 +172,7 @@ static void time_out(evs_system *system, const evsi_request *request) {
   }
   snprintf(text, sizeof text,
            request->link >= 0 ? "no answer from the store in time" : "not done in time: %s",
-           strcmp(request->method, "flush") == 0 ? "events still wait for the store"
-                                                 : "messages are still being handled");
+           what_is_missing(request->method));
   evsi_requests_answer(system, request->id, EVS_TIMEOUT, evsi_text(text));
 }
 

@@ -64,19 +64,33 @@ static bool start_thread(evs_system *system) {
   return system->has_thread;
 }
 
-static void topic_of(void *data, const char *pattern, char out_topic[201]) {
-  evs_system *system = data;
-  evsi_decision decision;
+static bool route_of(evs_system *system, const char *type, evsi_decision *out) {
   evs_error *error = NULL;
-  evsi_route_query query = {.type = evsi_text(pattern), .partition = EVS_PARTITION_NONE, .transport = -1};
+  evsi_route_query query = {.type = evsi_text(type), .partition = EVS_PARTITION_NONE, .transport = -1};
   const char *prefix = system->config->origin_prefix;
   size_t size = strlen(prefix);
-  if (size && strncmp(pattern, prefix, size) == 0 && pattern[size] == '.')
-    query.type = evsi_text(pattern + size + 1);
-  out_topic[0] = '\0';
-  if (evsi_router_route(system->router, &query, &decision, &error) == EVS_OK)
-    memcpy(out_topic, decision.topic, sizeof decision.topic);
+  if (size && strncmp(type, prefix, size) == 0 && type[size] == '.')
+    query.type = evsi_text(type + size + 1);
+  bool is_found = evsi_router_route(system->router, &query, out, &error) == EVS_OK;
   evs_error_free(error);
+  return is_found;
+}
+
+static void topic_of(void *data, const char *pattern, char out_topic[201]) {
+  evsi_decision decision;
+  out_topic[0] = '\0';
+  if (route_of(data, pattern, &decision))
+    memcpy(out_topic, decision.topic, sizeof decision.topic);
+}
+
+static bool ordering_of(void *data, const char *type, uint32_t transport, evsi_ordering *out) {
+  const evs_system *system = data;
+  evsi_decision decision;
+  if (!route_of(data, type, &decision) || !decision.route)
+    return false;
+  bool is_said = decision.route->ordering != EVSI_ORDER_NONE;
+  *out = is_said ? decision.route->ordering : system->config->transports[transport].ordering;
+  return true;
 }
 
 static void log_from_consume(void *data, int32_t level, const char *component, const char *message) {
@@ -168,6 +182,7 @@ static evs_status build_stages(evs_system *system, evs_error **out_error) {
                                 .wake = &system->wake,
                                 .links = system->links,
                                 .topic_of = topic_of,
+                                .ordering_of = ordering_of,
                                 .log = log_from_consume,
                                 .data = system};
   system->publisher = evsi_publisher_new(&publisher);

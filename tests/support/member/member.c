@@ -116,6 +116,17 @@ static void connect_system(member_program *member) {
   append(member, json_pack("{s:b,s:i}", "ready", 1, "pid", (int)getpid()));
 }
 
+/* Is it one of those that fail at first? */
+static bool stumbles(const member_program *member, const evs_message *message) {
+  const char *dash = message->id.size ? memchr(message->id.data, '-', message->id.size) : NULL;
+  return member->options.fail_every > 0 && message->attempt == 1 && dash &&
+         strtol(dash + 1, NULL, 10) % member->options.fail_every == 0;
+}
+
+static bool fails(const member_program *member, const evs_message *message) {
+  return member->options.fail_class || stumbles(member, message);
+}
+
 static void settle(member_program *member, const evs_message *message) {
   evs_error *error = NULL;
   evs_failure failure = {.struct_size = sizeof failure,
@@ -125,15 +136,17 @@ static void settle(member_program *member, const evs_message *message) {
                          .stack = {"member.c: settle", 16}};
   if (member->options.fail_class)
     failure.error_class = (evs_bytes){member->options.fail_class, strlen(member->options.fail_class)};
-  evs_status status = member->options.fail_class
-                          ? evs_fail(member->system, &failure, 1, NULL, &error)
-                          : evs_ack(member->system, &message->delivery, 1, NULL, &error);
+  evs_status status = fails(member, message) ? evs_fail(member->system, &failure, 1, NULL, &error)
+                                             : evs_ack(member->system, &message->delivery, 1, NULL, &error);
   if (status != EVS_OK)
     fail("settle", error);
 }
 
 static void handle(member_program *member, const evs_message *message) {
   bool hold = member->held < member->options.hold;
+  const char *crash = member->options.crash;
+  if (crash && message->id.size == strlen(crash) && memcmp(message->id.data, crash, message->id.size) == 0)
+    kill(getpid(), SIGKILL); /* as the kernel does when memory is short */
   struct timespec delay = {.tv_sec = member->options.delay_ms / 1000,
                            .tv_nsec = member->options.delay_ms % 1000 * 1000000};
   if (member->options.delay_ms > 0)
@@ -143,7 +156,7 @@ static void handle(member_program *member, const evs_message *message) {
                    "type", message->type.data, (int)message->type.size, "subscription", message->pattern.data,
                    (int)message->pattern.size, "group", message->group.data, (int)message->group.size,
                    "attempt", (int)message->attempt, "deliveries", (int)message->deliveries, "pid",
-                   (int)getpid(), "held", hold, "failed", member->options.fail_class != NULL));
+                   (int)getpid(), "held", hold, "failed", fails(member, message)));
   if (hold)
     member->held++;
   else

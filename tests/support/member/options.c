@@ -20,6 +20,7 @@ static const struct {
     {"group", TEXT, offsetof(member_options, group)},
     {"consumer", TEXT, offsetof(member_options, consumer)},
     {"ledger", TEXT, offsetof(member_options, ledger)},
+    {"crash", TEXT, offsetof(member_options, crash)},
     {"fail", TEXT, offsetof(member_options, fail_class)},
     {"hold", NUMBER, offsetof(member_options, hold)},
     {"delay-ms", NUMBER, offsetof(member_options, delay_ms)},
@@ -31,6 +32,7 @@ static const struct {
     {"prefetch", NUMBER, offsetof(member_options, prefetch)},
     {"concurrency", NUMBER, offsetof(member_options, concurrency)},
     {"fleet-interval", NUMBER, offsetof(member_options, fleet_interval)},
+    {"fail-every", NUMBER, offsetof(member_options, fail_every)},
     {"until-idle", NUMBER, offsetof(member_options, until_idle_ms)},
 };
 enum { KNOWN = sizeof known / sizeof known[0] };

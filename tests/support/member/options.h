@@ -10,6 +10,7 @@ enum { MEMBER_PATTERNS_MAX = 16 };
 typedef struct member_options {
   const char *url, *file; /* one of them: where the store is */
   const char *service, *group, *consumer, *ledger, *fail_class;
+  const char *crash; /* id of the event with which the process ends each time */
   const char *patterns[MEMBER_PATTERNS_MAX];
   int pattern_count;
   long hold;            /* takes so many messages and never settles them */
@@ -17,6 +18,7 @@ typedef struct member_options {
   long session_timeout; /* ms; 0: the default, as everywhere below */
   long discover_interval, max_retries, retry_delay, handler_timeout, prefetch, concurrency;
   long fleet_interval;
+  long fail_every;    /* events whose number is a multiple fail at their first attempt; 0: none */
   long until_idle_ms; /* ends when nothing came for so long; 0: ends by SIGTERM only */
 } member_options;
 

@@ -168,6 +168,37 @@ static void what_is_not_there_cannot_be_watched(void **state) {
   end(&f);
 }
 
+/* Stands still until the timer is due, with something to read behind it. */
+static void stand_still_once(void *data) {
+  fixture *f = data;
+  uint64_t until = evsi_env_default()->now_ms() + 20;
+  if (f->woken++ > 0)
+    return;
+  f->io->loop_wake(f->loop);
+  while (evsi_env_default()->now_ms() < until) {
+  }
+}
+
+static void stop_when_late(void *data) {
+  fixture *f = data;
+  f->fired++;
+  assert_int_equal(f->woken, 2);
+  f->io->loop_stop(f->loop);
+}
+
+static void what_arrived_in_time_is_read_before_a_timer_that_is_late_fires(void **state) {
+  (void)state;
+  fixture f = {.io = evsi_env_default()->io};
+  f.loop = f.io->loop_new(stand_still_once, &f);
+  f.first = f.io->timer_new(f.loop, stop_when_late, &f);
+  alarm(60);
+  f.io->timer_start(f.first, 5);
+  f.io->loop_wake(f.loop);
+  f.io->loop_run(f.loop);
+  assert_int_equal(f.fired, 1);
+  end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_timer_that_starts_itself_at_once_does_not_keep_the_loop_from_reading),
@@ -176,6 +207,7 @@ int main(void) {
       cmocka_unit_test(a_timer_that_waits_for_its_turn_can_be_freed),
       cmocka_unit_test(a_watch_tells_when_the_file_is_written_to),
       cmocka_unit_test(what_is_not_there_cannot_be_watched),
+      cmocka_unit_test(what_arrived_in_time_is_read_before_a_timer_that_is_late_fires),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

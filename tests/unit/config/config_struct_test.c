@@ -209,6 +209,44 @@ static void a_subscription_takes_what_it_does_not_say_from_the_configuration(voi
   evsi_config_free(c);
 }
 
+static void the_nearest_level_says_how_many_crashes_and_where_a_group_begins(void **state) {
+  (void)state;
+  evsi_config *c =
+      load("{\"service\":\"s\",\"transports\":{\"r\":{\"type\":\"redis-streams\",\"maxCrashes\":7},"
+           "\"m\":{\"type\":\"memory\"}}}");
+  evsi_subscription_options far = subscribe(c, "{\"pattern\":\"a\"}");
+  evsi_subscription_options near =
+      subscribe(c, "{\"pattern\":\"a\",\"maxCrashes\":2,\"from\":1763920000000,\"partition\":3}");
+  assert_int_equal(far.max_crashes, 7);
+  assert_null(far.from);
+  assert_int_equal(far.partition, EVS_PARTITION_NONE);
+  assert_int_equal(near.max_crashes, 2);
+  assert_string_equal(near.from, "1763920000000");
+  assert_int_equal(near.partition, 3);
+  assert_int_equal(c->transports[1].max_crashes, 0);
+  evsi_subscription_options_free(&far);
+  evsi_subscription_options_free(&near);
+  evsi_config_free(c);
+  c = load("{\"service\":\"s\",\"consumer\":{\"maxCrashes\":5},\"transports\":{\"r\":{\"type\":"
+           "\"redis-streams\",\"maxCrashes\":7}}}");
+  assert_int_equal(c->transports[0].max_crashes, 5);
+  evsi_config_free(c);
+}
+
+static void the_publisher_speaks_for_transports_that_do_not_themselves(void **state) {
+  (void)state;
+  evsi_config *c =
+      load("{\"service\":\"s\",\"publisher\":{\"acknowledgement\":\"fsynced\",\"idempotent\":true},"
+           "\"transports\":{\"a\":{\"type\":\"redis-streams\"},\"b\":{\"type\":\"redis-streams\","
+           "\"acknowledgement\":\"none\",\"idempotent\":false},\"m\":{\"type\":\"memory\"}}}");
+  assert_non_null(strstr(c->transports[0].options_json, "\"acknowledgement\":\"fsynced\""));
+  assert_non_null(strstr(c->transports[0].options_json, "\"idempotent\":true"));
+  assert_non_null(strstr(c->transports[1].options_json, "\"acknowledgement\":\"none\""));
+  assert_non_null(strstr(c->transports[1].options_json, "\"idempotent\":false"));
+  assert_null(strstr(c->transports[2].options_json, "acknowledgement"));
+  evsi_config_free(c);
+}
+
 static void compat_begins_new_groups_at_the_newest_event(void **state) {
   (void)state;
   evsi_config *c = load("{\"service\":\"s\",\"transports\":{\"old\":{\"type\":\"redis-streams\",\"compat\":"
@@ -385,6 +423,8 @@ int main(void) {
       cmocka_unit_test(a_transport_gets_every_key_and_the_real_password),
       cmocka_unit_test(the_nearest_given_retry_value_wins),
       cmocka_unit_test(a_subscription_takes_what_it_does_not_say_from_the_configuration),
+      cmocka_unit_test(the_nearest_level_says_how_many_crashes_and_where_a_group_begins),
+      cmocka_unit_test(the_publisher_speaks_for_transports_that_do_not_themselves),
       cmocka_unit_test(compat_begins_new_groups_at_the_newest_event),
       cmocka_unit_test(a_subscription_must_choose_where_no_transport_is_the_default),
       cmocka_unit_test(problems_are_bounded_and_counted),

@@ -67,6 +67,17 @@ static void a_failed_event_comes_again_alone_with_its_own_attempts(void **state)
   assert_true(last(2)->flags & EVS_SETTLE_HAS_STATE);
 }
 
+static void attempts_are_known_whatever_text_a_handler_failed_with(void **state) {
+  (void)state;
+  taken got[MESSAGES_MAX];
+  subscribe(ORDERS);
+  deliver_orders(1,
+                 "{\"b\":{\"0\":{\"a\":1,\"e\":{\"class\":\"E\",\"message\":\"\\u0000\",\"stack\":\"\"}}}}");
+  assert_int_equal(take(got, MESSAGES_MAX), 1);
+  assert_int_equal(got[0].attempt, 2);
+  ack(got[0].delivery);
+}
+
 static void an_event_that_failed_for_good_becomes_a_letter_of_its_own(void **state) {
   (void)state;
   taken got[MESSAGES_MAX];
@@ -457,6 +468,7 @@ int main(void) {
       TEST(each_event_is_delivered_with_its_place_in_the_entry),
       TEST(the_entry_is_acknowledged_when_all_its_events_are_handled),
       TEST(a_failed_event_comes_again_alone_with_its_own_attempts),
+      TEST(attempts_are_known_whatever_text_a_handler_failed_with),
       TEST(an_event_that_failed_for_good_becomes_a_letter_of_its_own),
       TEST(letters_are_written_though_neighbours_go_on),
       TEST(a_malformed_event_dies_alone_and_its_neighbours_are_delivered),

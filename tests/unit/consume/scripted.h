@@ -47,6 +47,7 @@ static struct {
   uint64_t group, subscription;
   settled settled[SETTLED_MAX];
   size_t settled_count;
+  char recalled[256]; /* offsets, a blank behind each */
 } world;
 
 static inline void on_loop_wake(evsi_loop *loop) {
@@ -128,13 +129,23 @@ static inline void on_group(evs_transport *transport, uint64_t group) {
   (void)group;
 }
 
+static inline void recall(evs_transport *transport, const evs_tp_place *places, size_t count) {
+  (void)transport;
+  for (size_t i = 0; i < count; i++) {
+    size_t used = strlen(world.recalled);
+    snprintf(world.recalled + used, sizeof world.recalled - used, "%.*s ", (int)places[i].offset.size,
+             places[i].offset.data);
+  }
+}
+
 static const evs_transport_ops scripted = {.struct_size = sizeof scripted,
                                            .type = "redis-streams",
                                            .capabilities = EVS_CAP_DLQ | EVS_CAP_DIRECT,
                                            .join = join,
                                            .leave = on_group,
                                            .resume = on_group,
-                                           .settle = settle};
+                                           .settle = settle,
+                                           .recall = recall};
 
 static inline void no_topic(void *data, const char *pattern, char out_topic[201]) {
   (void)data;

@@ -495,6 +495,19 @@ static void a_wrong_argument_is_named_by_its_path(void **state) {
   }
 }
 
+static void a_replay_knows_what_it_is_asked_for(void **state) {
+  (void)state;
+  static const char *const strange[] = {"to", "create", "maxRedrives", "force", "kind", "dryRun", "rat"};
+  for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
+    char params[64], path[32];
+    snprintf(params, sizeof params, "{\"filter\":{},\"%s\":\"x\"}", strange[i]);
+    snprintf(path, sizeof path, "/%s", strange[i]);
+    evsi_operations_request(world.engines[0].operations, "replay.start", params, 1);
+    assert_int_equal(world.engines[0].status, EVS_VALIDATION);
+    assert_string_equal(world.engines[0].path, path);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(it_keeps_to_its_rate, setup, teardown),
@@ -516,6 +529,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_share_below_the_limit_lets_it_go_on, setup, teardown),
       cmocka_unit_test_setup_teardown(a_dry_run_counts_and_leaves_nothing, setup, teardown),
       cmocka_unit_test_setup_teardown(a_wrong_argument_is_named_by_its_path, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_replay_knows_what_it_is_asked_for, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

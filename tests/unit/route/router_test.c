@@ -34,6 +34,7 @@ static evsi_route route_of(const char *pattern, int64_t priority, const char *to
                       .transport_count = 1,
                       .priority = priority,
                       .topic = (char *)topic,
+                      .partition = EVS_PARTITION_NONE,
                       .enabled = true};
 }
 
@@ -244,6 +245,24 @@ static void partitions_are_explicit_by_key_or_in_turn(void **state) {
     evsi_router_route(router, &query, &decision, NULL);
     assert_int_equal(decision.partition, i % 4);
   }
+  evsi_router_free(router);
+}
+
+static void a_route_may_name_the_partition_of_events_that_do_not(void **state) {
+  (void)state;
+  evsi_route routes[] = {route_of("user.*", 0, NULL)};
+  routes[0].partitions = 4;
+  routes[0].partition = 2;
+  evsi_config config = config_of(routes, 1);
+  evsi_router *router = router_of(&config);
+  evsi_decision decision;
+  evsi_route_query query = query_of("user.created");
+  query.key = evsi_text("any");
+  evsi_router_route(router, &query, &decision, NULL);
+  assert_int_equal(decision.partition, 2);
+  query.partition = 1;
+  evsi_router_route(router, &query, &decision, NULL);
+  assert_int_equal(decision.partition, 1);
   evsi_router_free(router);
 }
 
@@ -459,6 +478,7 @@ int main(void) {
       cmocka_unit_test(transports_come_from_the_event_the_route_or_the_default),
       cmocka_unit_test(without_a_default_transport_an_unrouted_event_is_unroutable),
       cmocka_unit_test(partitions_are_explicit_by_key_or_in_turn),
+      cmocka_unit_test(a_route_may_name_the_partition_of_events_that_do_not),
       cmocka_unit_test(a_partition_that_does_not_exist_is_refused),
       cmocka_unit_test(explain_tells_every_route_and_why_it_lost),
       cmocka_unit_test(explain_neither_counts_nor_takes_a_turn),

@@ -165,6 +165,10 @@ static void an_operator_manages_dead_letters_and_groups_and_does_no_more(void **
                                               "FLUSHALL", "CONFIG GET *", "KEYS *", NULL});
 }
 
+static bool has_warned(void *data) {
+  return ((evs_host *)data)->warning_count > 0;
+}
+
 static void a_viewer_sees_everything_and_changes_nothing(void **state) {
   (void)state;
   make_letters();
@@ -184,6 +188,20 @@ static void a_viewer_sees_everything_and_changes_nothing(void **state) {
                  (const char *[]){"XADD stream:{t} * a b", "XREADGROUP GROUP g c STREAMS stream:{t} >",
                                   "XDEL dlq:{t} 1-1", "HSET evs:paused g x", "DEL stream:{t}", "GET other",
                                   "FLUSHALL", "CONFIG GET *", "KEYS *", NULL});
+}
+
+/* One that is due long since, as a process that ended leaves it. */
+static void a_viewer_leaves_delayed_events_to_others_and_says_so_once(void **state) {
+  (void)state;
+  redis_number(&server, "ZADD evs:delays 1 t");
+  redis_number(&server, "ZADD evs:delay:{t} 1 0000000000000001");
+  begin_as("viewer");
+  evs_host *host = host_as("viewer");
+  EXPECT_SOON(has_warned, host);
+  assert_non_null(strstr(host->last_log, "they are left to others"));
+  run_for(500); /* several looks at what is due */
+  assert_int_equal(host->warning_count, 1);
+  host_close(host);
 }
 
 /* ---- what is said ------------------------------------------------------------------------------- */
@@ -242,6 +260,7 @@ int main(void) {
       TEST(a_consumer_settles_takes_over_and_leaves_and_does_no_more),
       TEST(an_operator_manages_dead_letters_and_groups_and_does_no_more),
       TEST(a_viewer_sees_everything_and_changes_nothing),
+      TEST(a_viewer_leaves_delayed_events_to_others_and_says_so_once),
       TEST(a_refusal_names_the_rule_that_is_missing),
       TEST(a_password_that_was_changed_is_told_and_heals),
       TEST(a_user_that_is_not_there_is_told),

@@ -47,10 +47,12 @@ struct evs_host {
   uint32_t credits;
   int credits_are_spent; /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed, is_paused;
+  uint64_t lease_until_ms;
   char message[512], last_log[512];
+  size_t warning_count;
   char members[4096];
   uint64_t members_version, commands, reconnects, recreated, claimed, stale, reloaded;
-  uint64_t trimmed, trimmed_by_force, trimmed_letters;
+  uint64_t trimmed, trimmed_by_force, trimmed_letters, clashes, removed_consumers;
   const char *wanted; /* full types that host->wants() takes; NULL: any */
   struct {
     uint64_t token;
@@ -221,12 +223,17 @@ static inline void on_count(evs_host *host, const char *counter, uint64_t amount
     host->trimmed_by_force += amount;
   else if (strcmp(counter, "trimmedDeadLetters") == 0)
     host->trimmed_letters += amount;
+  else if (strcmp(counter, "consumerNameClashes") == 0)
+    host->clashes += amount;
+  else if (strcmp(counter, "staleConsumersRemoved") == 0)
+    host->removed_consumers += amount;
   else
     fail_msg("unknown counter %s", counter);
 }
 
 static inline void on_log(evs_host *host, int32_t level, const char *message) {
   snprintf(host->last_log, sizeof host->last_log, "%s", message);
+  host->warning_count += level >= 2;
   if (getenv("EVS_TEST_LOG"))
     fprintf(stderr, "log %d: %s\n", (int)level, message);
 }
@@ -236,10 +243,15 @@ static inline void on_paused(evs_host *host, uint64_t group, int32_t is_paused) 
   host->is_paused = is_paused;
 }
 
-static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed,
-                                      on_published,    on_settled,        on_replied, on_joined,
-                                      on_left,         on_deliver,        on_credits, on_wants,
-                                      on_members,      on_count,          on_log,     on_paused};
+static inline void on_lease(evs_host *host, const evs_tp_place *stream, uint64_t until_ms) {
+  (void)stream;
+  host->lease_until_ms = until_ms;
+}
+
+static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
+                                      on_settled,      on_replied,        on_joined,  on_left,   on_deliver,
+                                      on_credits,      on_wants,          on_members, on_count,  on_log,
+                                      on_paused,       on_lease};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 

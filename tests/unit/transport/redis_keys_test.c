@@ -5,14 +5,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/alloc.h"
 
-static const evsi_redis_layout tagged = {"stream:", "dlq:", false};
-static const evsi_redis_layout plain = {"stream:", "dlq:", true};
+static const evsi_redis_layout tagged = {.stream_prefix = "stream:", .dlq_prefix = "dlq:"};
+static const evsi_redis_layout plain = {.stream_prefix = "stream:", .dlq_prefix = "dlq:", .is_plain = true};
 
 static void assert_key(char *key, const char *expected) {
   assert_non_null(key);
@@ -31,8 +32,32 @@ static void tagged_keys_of_a_topic_share_its_tag(void **state) {
   assert_key(evsi_redis_stream_key(&tagged, name), "stream:{user-events:3}");
   assert_key(evsi_redis_dlq_key(&tagged, name), "dlq:{user-events:3}");
   assert_key(evsi_redis_key(&tagged, "evs:hb:", name, ":shop"), "evs:hb:{user-events:3}:shop");
-  assert_string_equal(evsi_redis_registry(&tagged), "evs:topics");
-  assert_string_equal(evsi_redis_operations(&tagged), "evs:operations");
+}
+
+/* The keys of which a layout has one, from a prefix. */
+static void assert_singles(const char *prefix, bool is_plain, const char *end) {
+  evsi_redis_layout layout = {
+      .stream_prefix = evsi_strdup(prefix), .dlq_prefix = evsi_strdup("dlq:"), .is_plain = is_plain};
+  char expected[64];
+  assert_true(evsi_redis_layout_complete(&layout));
+  const char *const made[] = {layout.registry, layout.operations, layout.delays, layout.outboxes};
+  static const char *const kinds[] = {"topics", "operations", "delays", "outboxes"};
+  for (size_t i = 0; i < 4; i++) {
+    snprintf(expected, sizeof expected, "evs:%s%s", kinds[i], end);
+    assert_string_equal(made[i], expected);
+  }
+  evsi_redis_layout_free(&layout);
+}
+
+static void transports_whose_streams_begin_otherwise_share_no_key(void **state) {
+  (void)state;
+  static const evsi_redis_layout other = {.stream_prefix = "app:", .dlq_prefix = "dead:"};
+  evs_bytes name = evsi_text("user-events");
+  assert_key(evsi_redis_key(&other, "evs:hb:", name, ":shop"), "evs:hb:app:{user-events}:shop");
+  assert_singles("stream:", false, "");
+  assert_singles("app:", false, ":tagged:app:");
+  assert_singles("stream:", true, ":plain");
+  assert_singles("app:", true, ":plain:app:");
 }
 
 static void plain_keys_are_those_of_the_published_library(void **state) {
@@ -46,8 +71,6 @@ static void what_stands_beside_a_plain_stream_never_meets_a_tagged_one(void **st
   (void)state;
   evs_bytes name = evsi_text("user-events");
   assert_key(evsi_redis_key(&plain, "evs:hb:", name, ":shop"), "evs:hb:{stream:user-events}:shop");
-  assert_string_equal(evsi_redis_registry(&plain), "evs:topics:plain");
-  assert_string_equal(evsi_redis_operations(&plain), "evs:operations:plain");
 }
 
 static void names_are_found_in_keys_of_their_own_layout_only(void **state) {
@@ -81,6 +104,7 @@ static void a_prefix_stands_for_itself_in_a_pattern(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tagged_keys_of_a_topic_share_its_tag),
+      cmocka_unit_test(transports_whose_streams_begin_otherwise_share_no_key),
       cmocka_unit_test(plain_keys_are_those_of_the_published_library),
       cmocka_unit_test(what_stands_beside_a_plain_stream_never_meets_a_tagged_one),
       cmocka_unit_test(names_are_found_in_keys_of_their_own_layout_only),

@@ -219,6 +219,68 @@ static void entries_of_a_foreign_consumer_are_taken_after_a_long_time(void **sta
   host_close(host);
 }
 
+static void what_a_member_holds_survives_that_its_consumer_is_deleted(void **state) {
+  (void)state;
+  static const uint32_t kinds[] = {EVS_SETTLE_ACK, EVS_SETTLE_PARK, EVS_SETTLE_RELEASE,
+                                   EVS_SETTLE_DEAD_LETTER};
+  evs_host *host = host_connected();
+  char name[64];
+  publish_and_wait(host, "t", "a.b", 4);
+  join(host, "g", "t");
+  wait_count(&host->entry_count, 4);
+  own_name(host, name);
+  assert_int_equal(redis_number(&server, "XGROUP DELCONSUMER stream:{t} g %s", name), 4);
+  for (size_t i = 0; i < 4; i++)
+    assert_int_equal(settle_all(host, i, i + 1, kinds[i]), 1);
+  assert_int_equal(redis_dead(&server, "t"), 1);
+  wait_count(&host->entry_count, 6); /* what was parked and what was handed back */
+  assert_int_equal(settle_all(host, 4, 6, EVS_SETTLE_ACK), 2);
+  assert_int_equal(redis_pending(&server, "t", "g"), 0);
+  host_close(host);
+}
+
+static void parked_entries_survive_that_their_consumer_is_deleted(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  publish_and_wait(host, "t", "a.b", 1);
+  join(host, "g", "t");
+  wait_count(&host->entry_count, 1);
+  evs_tp_settlement park = settlement_of(&host->entries[0], EVS_SETTLE_PARK);
+  park.delay_ms = 200;
+  park.state = bytes("{\"a\":1}");
+  evsi_redis_transport.settle(host->transport, &park, 1);
+  wait_count(&host->settled_count, 1);
+  assert_int_equal(redis_number(&server, "XGROUP DELCONSUMER stream:{t} g @retry"), 1);
+  wait_count(&host->entry_count, 2);
+  assert_string_equal(host->entries[1].state, "{\"a\":1}");
+  assert_int_equal(settle_all(host, 1, 2, EVS_SETTLE_ACK), 1);
+  host_close(host);
+}
+
+static bool has_reconnected(void *data) {
+  const evs_host *host = data;
+  return host->reconnects > 0 && host->is_connected;
+}
+
+static void what_is_held_survives_a_deleted_consumer_and_a_lost_connection(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  char name[64];
+  publish_and_wait(host, "t", "a.b", 2);
+  join(host, "g", "t");
+  wait_count(&host->entry_count, 2);
+  own_name(host, name);
+  assert_int_equal(redis_number(&server, "XGROUP DELCONSUMER stream:{t} g %s", name), 2);
+  assert_true(redis_number(&server, "CLIENT KILL TYPE normal SKIPME yes") > 0);
+  EXPECT_SOON(has_reconnected, host);
+  publish_and_wait(host, "t", "a.b", 1);
+  wait_count(&host->entry_count, 3); /* it reads again, so it has compared */
+  assert_int_equal(settle_all(host, 0, 1, EVS_SETTLE_PARK), 1);
+  wait_count(&host->entry_count, 4);
+  assert_int_equal(settle_all(host, 1, 4, EVS_SETTLE_ACK), 3);
+  host_close(host);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(entries_of_a_dead_member_are_claimed_with_their_deliveries),
@@ -231,6 +293,9 @@ int main(void) {
       TEST(leaving_waits_for_what_is_held_and_removes_the_member),
       TEST(closing_hands_back_what_is_held),
       TEST(entries_of_a_foreign_consumer_are_taken_after_a_long_time),
+      TEST(what_a_member_holds_survives_that_its_consumer_is_deleted),
+      TEST(parked_entries_survive_that_their_consumer_is_deleted),
+      TEST(what_is_held_survives_a_deleted_consumer_and_a_lost_connection),
   };
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

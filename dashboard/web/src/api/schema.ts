@@ -173,6 +173,8 @@ export type Group = {
   retries: number;
   inFlight: number;
   paused: Paused | null;
+  blocked: number;
+  blockedBy: Array<string>;
   topics: Array<GroupTopic>;
   members: Array<Member>;
   subscriptions: Array<GroupSubscription>;
@@ -274,6 +276,7 @@ export type EntrySummary = {
   firstFailureAt: number | null;
   lastFailureAt: number | null;
   size: number | null;
+  note: EntryNote | null;
 };
 
 export type ErrorDetail = {
@@ -312,6 +315,7 @@ export type Entry = {
   firstFailureAt: number | null;
   lastFailureAt: number | null;
   size: number | null;
+  note: EntryNote | null;
   originalId: string | null;
   subscriptions: Array<string>;
   consumer: string | null;
@@ -345,6 +349,7 @@ export type ArchivedEntry = {
   firstFailureAt: number | null;
   lastFailureAt: number | null;
   size: number | null;
+  note: EntryNote | null;
   archived: Archived;
 };
 
@@ -353,6 +358,27 @@ export type RequeueRequest = {
     bodyText?: string;
     raw?: string;
   };
+  to?: string;
+  force?: boolean;
+};
+
+export type NoteRequest = {
+  text: string | null;
+};
+
+export type Noted = {
+  outcome: 'noted';
+};
+
+export type EntryNote = {
+  text: string;
+  by: string;
+  at: number;
+};
+
+export type DryRun = {
+  count: number | null;
+  refused: number | null;
 };
 
 export type ReasonRequest = {
@@ -396,6 +422,10 @@ export type PreviewRequest = {
   scope: Scope;
   kind: 'requeue' | 'discard' | 'restore';
   rate?: number;
+  to?: string;
+  force?: boolean;
+  canary?: CanaryRule;
+  stop?: StopRule;
 };
 
 export type PreviewTarget = {
@@ -418,6 +448,17 @@ export type Preview = {
   targets: Array<PreviewTarget>;
   etaSeconds: number | null;
   warnings: Array<string>;
+  dryRun: DryRun | null;
+};
+
+export type CanaryRule = {
+  count: number;
+  outcomeTimeout?: number;
+};
+
+export type StopRule = {
+  share: number;
+  least?: number;
 };
 
 export type OperationRequest = {
@@ -427,14 +468,8 @@ export type OperationRequest = {
   reason?: string;
   to?: string;
   force?: boolean;
-  canary?: {
-    count: number;
-    outcomeTimeout?: number;
-  };
-  stop?: {
-    share: number;
-    least?: number;
-  };
+  canary?: CanaryRule;
+  stop?: StopRule;
 };
 
 export type OperationError = {

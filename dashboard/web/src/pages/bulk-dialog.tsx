@@ -2,7 +2,7 @@
 // Requeue or discard many: first what it would do, then a confirmation that grows with the number.
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, change } from '../api/client.ts';
-import type { Operation, Preview, Scope } from '../api/schema.ts';
+import type { DryRun, Operation, Preview, PreviewRequest, Scope } from '../api/schema.ts';
 import { formatCount, formatDuration, plural } from '../lib/format.ts';
 import { describeFilter } from '../lib/url.ts';
 import { go, link } from '../state/location.ts';
@@ -14,10 +14,13 @@ import { TextField } from '../ui/field.tsx';
 import { Fact } from '../ui/page.tsx';
 import { Failure, Note, Skeleton } from '../ui/states.tsx';
 import { Age } from '../ui/values.tsx';
+import { AS_IT_WAS, Choice, redriveBody, RuleFields, TargetFields } from './redrive-fields.tsx';
 import { restoreKeys, undoDiscard } from './undo.ts';
 
 /** Above this many the number is to be typed. */
 const TYPED_ABOVE = 1000;
+/** Somebody still types. */
+const SETTLED_MS = 300;
 const RATES = ['', '10', '50', '100', '500', '1000'];
 
 export type Verb = 'requeue' | 'discard';
@@ -26,19 +29,16 @@ type BulkProps = { verb: Verb; scope: Scope; onClose: () => void; onDone: () => 
 
 export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
   const [rate, setRate] = useState('');
+  const [redrive, setRedrive] = useState(AS_IT_WAS);
   const [typed, setTyped] = useState('');
   const [reason, setReason] = useState('');
-  const { preview, error: previewError } = usePreview(verb, scope, rate);
+  const asked = { kind: verb, scope, ...(rate && { rate: Number(rate) }), ...redriveBody(redrive) };
+  const { preview, error: previewError } = usePreview(asked);
   const { busy, error, run } = useChange<Operation>();
-  const body = {
-    kind: verb,
-    scope,
-    ...(rate && { rate: Number(rate) }),
-    ...(verb === 'discard' && reason && { reason }),
-  };
+  const body = { ...asked, ...(verb === 'discard' && reason && { reason }) };
   const title = titleOf(verb, scope, preview);
   const word = preview && wordOf(verb, preview);
-  const ready = preview !== null && preview.count !== 0 && (word === null || typed.trim() === word);
+  const ready = preview !== null && !previewError && preview.count !== 0 && (word === null || typed.trim() === word);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const operation = await run('POST', 'operations', body);
@@ -57,7 +57,17 @@ export function BulkDialog({ verb, scope, onClose, onDone }: BulkProps) {
         {previewError && <Failure error={previewError} />}
         {!preview && !previewError && <Skeleton rows={4} />}
         {preview && <Impact preview={preview} verb={verb} />}
-        {scope.filter && <RateField rate={rate} onRate={setRate} />}
+        {verb === 'requeue' && <TargetFields value={redrive} onValue={setRedrive} />}
+        {verb === 'requeue' && scope.filter && <RuleFields value={redrive} onValue={setRedrive} />}
+        {scope.filter && (
+          <Choice
+            label="Rate"
+            value={rate}
+            options={RATES}
+            nameOf={(one) => (one ? `${one} per second` : 'as fast as possible')}
+            onChoice={setRate}
+          />
+        )}
         {verb === 'discard' && <TextField label="Reason" value={reason} onText={setReason} />}
         {word !== null && <TextField label={`To confirm, type ${word}`} value={typed} onText={setTyped} />}
         <ChangeError error={error} />
@@ -92,34 +102,27 @@ function wordOf(verb: Verb, { count, exact }: Preview): string | null {
   return count > TYPED_ABOVE || !exact ? String(count) : null;
 }
 
-function RateField({ rate, onRate }: { rate: string; onRate: (rate: string) => void }) {
-  return (
-    <label class="field">
-      Rate
-      <select value={rate} onChange={(event) => onRate(event.currentTarget.value)}>
-        {RATES.map((one) => (
-          <option key={one} value={one}>
-            {one ? `${one} per second` : 'as fast as possible'}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
-function usePreview(kind: Verb, scope: Scope, rate: string) {
+/** What such a call would do; asked again when what is asked for has stood still for a moment. */
+function usePreview(asked: PreviewRequest) {
   const [preview, setPreview] = useState<Preview | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
     let current = true;
-    change<Preview>('POST', 'dlq:preview', { kind, scope, ...(rate && { rate: Number(rate) }) }).then(
-      (answer) => current && setPreview(answer),
-      (failure: ApiError) => current && setError(failure),
-    );
+    const ask = () =>
+      change<Preview>('POST', 'dlq:preview', asked).then(
+        (answer) => {
+          if (!current) return;
+          setPreview(answer);
+          setError(null);
+        },
+        (failure: ApiError) => current && setError(failure),
+      );
+    const timer = setTimeout(ask, preview || error ? SETTLED_MS : 0);
     return () => {
       current = false;
+      clearTimeout(timer);
     };
-  }, [rate]);
+  }, [JSON.stringify(asked)]);
   return { preview, error };
 }
 
@@ -157,11 +160,21 @@ function Impact({ preview, verb }: { preview: Preview; verb: Verb }) {
               {formatCount(target.pending)}
             </Fact>
           ))}
+        {preview.dryRun && <DryRunFact dryRun={preview.dryRun} />}
         {preview.etaSeconds !== null && (
           <Fact name="Takes about">{formatDuration(preview.etaSeconds * 1000)}</Fact>
         )}
       </dl>
     </>
+  );
+}
+
+function DryRunFact({ dryRun: { count, refused } }: { dryRun: DryRun }) {
+  return (
+    <Fact name="Dry run">
+      {count === null ? 'possible, not counted' : `${formatCount(count)} would be requeued`}
+      {refused ? `, ${formatCount(refused)} refused: they came back too often` : ''}
+    </Fact>
   );
 }
 

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Requeue or discard one dead letter; a discarded one comes back from the toast.
+// Requeue, discard or note one dead letter; a discarded one comes back from the toast.
 import { useState } from 'preact/hooks';
 import type { ApiError } from '../api/client.ts';
-import type { Discarded, Entry, Requeued } from '../api/schema.ts';
+import type { Discarded, Entry, Noted, Requeued } from '../api/schema.ts';
 import { formatAge, NONE } from '../lib/format.ts';
+import { refreshNow } from '../state/refresh.ts';
 import { say } from '../state/toasts.ts';
 import { ChangeError, CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { TextField } from '../ui/field.tsx';
 import { Fact } from '../ui/page.tsx';
 import { Note } from '../ui/states.tsx';
+import { AS_IT_WAS, redriveBody, TargetFields } from './redrive-fields.tsx';
 import { restoreOne } from './undo.ts';
+
+/** Far below what a note may have in bytes, whatever its characters. */
+const NOTE_MAX = 500;
 
 export type EntryDialogProps = { entry: Entry; path: string; onClose: (acted: boolean) => void };
 
@@ -33,29 +38,32 @@ export function GoneNote({ error }: { error: ApiError | null }) {
 
 export function RequeueDialog({ entry, path, onClose }: EntryDialogProps) {
   const { busy, error, run } = useChange<Requeued>();
+  const [redrive, setRedrive] = useState(AS_IT_WAS);
+  const body = redriveBody(redrive);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const answer = await run('POST', `${path}:requeue`, {});
+    const answer = await run('POST', `${path}:requeue`, body);
     if (!answer) return;
-    say({
-      tone: 'ok',
-      text: `Requeued for ${entry.group ?? 'every group'}${answer.offset ? ` as ${answer.offset}` : ''}.`,
-    });
+    const target = body.to ? `to ${body.to}` : `for ${entry.group ?? 'every group'}`;
+    say({ tone: 'ok', text: `Requeued ${target}${answer.offset ? ` as ${answer.offset}` : ''}.` });
     onClose(true);
   };
   return (
     <Dialog title="Requeue 1 entry" onClose={() => onClose(wasGone(error))}>
       <form onSubmit={submit}>
         <p>
-          It is sent once more to the group that failed, and to no other. The original moves to the archive.
+          {body.to
+            ? 'It is sent to every group that reads that topic. The original moves to the archive.'
+            : 'It is sent once more to the group that failed, and to no other. The original moves to the archive.'}
         </p>
         <Target entry={entry} />
+        <TargetFields value={redrive} onValue={setRedrive} />
         <GoneNote error={error} />
         <DialogActions>
           <button type="button" class="button" onClick={() => onClose(wasGone(error))}>
             Cancel
           </button>
-          <CopyCurl path={`${path}:requeue`} body={{}} />
+          <CopyCurl path={`${path}:requeue`} body={body} />
           <button type="submit" class="button primary" disabled={busy}>
             Requeue
           </button>
@@ -108,6 +116,45 @@ export function DiscardDialog({ entry, path, onClose }: EntryDialogProps) {
           <CopyCurl path={`${path}:discard`} body={body} />
           <button type="submit" class="button danger" disabled={busy}>
             Discard
+          </button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  );
+}
+
+export function NoteDialog({ entry, path, onClose }: EntryDialogProps) {
+  const [text, setText] = useState(entry.note?.text ?? '');
+  const { busy, error, run } = useChange<Noted>();
+  const body = { text: text.trim() || null };
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (!(await run('POST', `${path}:note`, body))) return;
+    say({ tone: 'ok', text: body.text ? 'The note is on the entry.' : 'The note was taken away.' });
+    refreshNow();
+    onClose(false);
+  };
+  return (
+    <Dialog title="Note on 1 entry" onClose={() => onClose(wasGone(error))}>
+      <form onSubmit={submit}>
+        <p>Whoever opens the entry sees it, also in the archive. An empty one takes the note away.</p>
+        <label class="field">
+          Note
+          <textarea
+            rows={4}
+            maxLength={NOTE_MAX}
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </label>
+        <GoneNote error={error} />
+        <DialogActions>
+          <button type="button" class="button" onClick={() => onClose(wasGone(error))}>
+            Cancel
+          </button>
+          <CopyCurl path={`${path}:note`} body={body} />
+          <button type="submit" class="button primary" disabled={busy || text === (entry.note?.text ?? '')}>
+            Save
           </button>
         </DialogActions>
       </form>

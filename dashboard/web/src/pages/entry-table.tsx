@@ -102,6 +102,12 @@ function Row({ row, gone, selection }: { row: EntrySummary; gone: boolean; selec
         <a href={hrefOf(row)} title={error}>
           {gone ? `(gone) ${error}` : error}
         </a>
+        {row.note && (
+          <span class="meta" title={`${row.note.text} (${row.note.by})`}>
+            {' '}
+            noted
+          </span>
+        )}
       </td>
       <td class="number">{formatCount(row.attempts)}</td>
       <td class="number">{row.requeueCount > 0 ? `${formatCount(row.requeueCount)}\u00d7` : NONE}</td>

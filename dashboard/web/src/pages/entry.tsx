@@ -12,7 +12,7 @@ import { Fact, Page } from '../ui/page.tsx';
 import { Empty, Loaded, Note } from '../ui/states.tsx';
 import { Age, Id, Moment } from '../ui/values.tsx';
 import { Attempts, BodySection, ErrorSection, HeadersSection } from './entry-parts.tsx';
-import { DiscardDialog, RequeueDialog } from './entry-dialogs.tsx';
+import { DiscardDialog, NoteDialog, RequeueDialog } from './entry-dialogs.tsx';
 import { EditDialog } from './edit-dialog.tsx';
 import { restorals, restoreOne } from './undo.ts';
 
@@ -20,7 +20,7 @@ const UP = () => ({ label: 'Entries', href: link('dlq/entries') });
 
 const archivedPath = (id: string) => `dlq/entries/${encodeURIComponent(id)}?archived=true`;
 
-type Asking = 'requeue' | 'discard' | 'edit' | null;
+type Asking = 'requeue' | 'discard' | 'edit' | 'note' | null;
 
 export function EntryPage({ id }: { id: string }) {
   const path = `dlq/entries/${encodeURIComponent(id)}`;
@@ -52,6 +52,7 @@ export function EntryPage({ id }: { id: string }) {
       )}
       {entry && asking === 'requeue' && <RequeueDialog entry={entry} path={path} onClose={close} />}
       {entry && asking === 'discard' && <DiscardDialog entry={entry} path={path} onClose={close} />}
+      {entry && asking === 'note' && <NoteDialog entry={entry} path={path} onClose={close} />}
       {entry && asking === 'edit' && <EditDialog entry={entry} path={path} onClose={close} />}
     </Page>
   );
@@ -69,6 +70,7 @@ function Actions({ entry, onAsk }: { entry: Entry; onAsk: (what: Asking) => void
   if (entry.archived) return null;
   return (
     <>
+      <Action permission="dlq.archive" label="Note" onAct={() => onAsk('note')} />
       <Action permission="dlq.archive" look="danger" label="Discard" onAct={() => onAsk('discard')} />
       <Action permission="dlq.edit" label="Edit" obstacle={editObstacle(entry)} onAct={() => onAsk('edit')} />
       <Action permission="dlq.requeue" look="primary" label="Requeue" onAct={() => onAsk('requeue')} />
@@ -80,6 +82,14 @@ function EntryView({ entry, text, path }: { entry: Entry; text: string; path: st
   return (
     <>
       {entry.archived && <ArchivedNote archived={entry.archived} id={entry.key} />}
+      {entry.note && (
+        <Note>
+          <p class="break">{entry.note.text}</p>
+          <p class="meta">
+            noted by {entry.note.by} <Age at={entry.note.at} />
+          </p>
+        </Note>
+      )}
       {entry.withheld === 'permission' && (
         <Note>
           The body is not shown: it needs the permission <code>payload.view</code>.

@@ -14,6 +14,7 @@ function isRead({ members, subscriptions }: Group): boolean {
 
 export function GroupState({ group }: { group: Group }) {
   if (group.paused) return <State tone="warn">paused</State>;
+  if (group.blocked > 0) return <State tone="bad">blocked</State>;
   if (!isRead(group)) return <State tone="bad">no members</State>;
   if (group.oldestPendingAt && Date.now() - group.oldestPendingAt > STUCK_MS)
     return <State tone="warn">stuck</State>;

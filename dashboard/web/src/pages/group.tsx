@@ -48,6 +48,13 @@ function GroupView({ data }: { data: Group }) {
           what was read is finished.
         </Note>
       )}
+      {data.blocked > 0 && (
+        <Note tone="warn">
+          Events wait behind {formatCount(data.blocked)} dead {data.blocked === 1 ? 'letter' : 'letters'} of
+          ordered topics until these are requeued or discarded: {data.blockedBy.join(', ')}
+          {data.blocked > data.blockedBy.length ? ' …' : ''}
+        </Note>
+      )}
       {data.lag === null && <Note>The lag is unknown: {data.lagReason ?? 'the store does not tell.'}</Note>}
       <dl class="facts wide">
         <Fact name="State">

@@ -211,6 +211,23 @@ function Facts({ operation }: { operation: Operation }) {
       <Fact name="Rate">
         {operation.rate === null ? 'as fast as possible' : `${formatDecimal(operation.rate)} /s at most`}
       </Fact>
+      {operation.to && (
+        <Fact name="To topic">
+          <span class="mono break">{operation.to}</span>
+        </Fact>
+      )}
+      {operation.canary && (
+        <Fact name="First try">
+          {formatCount(operation.canary.count)}
+          {operation.canary.passedAt === null ? '' : ': they succeeded'}
+        </Fact>
+      )}
+      {operation.stop && (
+        <Fact name="Stops by itself">
+          when more than {formatDecimal(100 * operation.stop.share)} % of at least{' '}
+          {formatCount(operation.stop.least)} die again
+        </Fact>
+      )}
       <Fact name="Started by">{operation.actor}</Fact>
       <Fact name="Started">
         <Moment at={operation.startedAt} />

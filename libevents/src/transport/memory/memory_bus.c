@@ -46,8 +46,10 @@ static void free_group(memory_group *group) {
   while (group->members) {
     memory_member *member = group->members;
     group->members = member->next;
+    evsi_free(member->partitions);
     evsi_free(member);
   }
+  evsi_memory_order_free(group);
   evsi_free(group->topics);
   evsi_free(group->paused);
   evsi_free(group->name);
@@ -114,6 +116,13 @@ bool evsi_memory_group_reads(const memory_group *group, const memory_event *even
   return false;
 }
 
+uint64_t evsi_memory_sequence(evs_bytes offset) {
+  uint64_t sequence = 0;
+  for (uint64_t i = 0; i < offset.size && offset.data[i] >= '0' && offset.data[i] <= '9'; i++)
+    sequence = sequence * 10 + (uint64_t)(offset.data[i] - '0');
+  return sequence;
+}
+
 void evsi_memory_event_drop(memory_event *event) {
   if (--event->holders == 0)
     evsi_free(event);
@@ -156,7 +165,7 @@ uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms) {
     while (group->parked && group->parked->due_ms <= now_ms) {
       memory_entry *entry = group->parked;
       group->parked = entry->next;
-      evsi_memory_queue(group, entry, false);
+      evsi_memory_queue(group, entry, entry->event->ordering != EVS_ORDER_NONE);
     }
     if (group->parked && (next == 0 || group->parked->due_ms < next))
       next = group->parked->due_ms;

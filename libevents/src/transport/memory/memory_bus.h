@@ -20,6 +20,7 @@ typedef struct memory_event {
   uint32_t holders; /* @locks bus */
   uint64_t sequence;
   int32_t partition;
+  uint32_t ordering;
   evs_bytes topic, full_type, data, raw;
   char offset[24];
   char bytes[];
@@ -33,7 +34,8 @@ typedef struct memory_entry {
   uint64_t due_ms;
   uint32_t deliveries;
   char *state;
-  evs_transport *member; /* who holds it */
+  bool is_aside, is_recalled; /* of an ordered stream: its member does not have it now; it asked for it */
+  evs_transport *member;      /* who holds it */
   UT_hash_handle hh;
 } memory_entry;
 
@@ -41,9 +43,20 @@ typedef struct memory_member {
   struct memory_member *next;
   evs_transport *transport;
   uint64_t token;
+  int32_t *partitions; /* that it takes; NULL: all */
+  size_t partition_count;
   bool is_leaving;
   bool is_told_paused; /* what its host believes of the group */
 } memory_member;
+
+/* The one member that gets the entries of an ordered stream. */
+typedef struct memory_order {
+  struct memory_order *next;
+  const evs_transport *transport; /* NULL: nobody yet */
+  uint64_t token;
+  int32_t partition;
+  char topic[];
+} memory_order;
 
 struct memory_group {
   memory_group *next;
@@ -55,7 +68,8 @@ struct memory_group {
   size_t waiting;
   memory_entry *parked; /* by due time */
   memory_entry *held;   /* by sequence */
-  char *paused;         /* JSON {by, at, reason}, or NULL */
+  memory_order *orders;
+  char *paused; /* JSON {by, at, reason}, or NULL */
 };
 
 struct memory_bus {
@@ -91,6 +105,7 @@ void evsi_memory_bus_drop(memory_bus *bus);
 memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create);
 memory_member *evsi_memory_member(memory_group *group, const evs_transport *transport, uint64_t token);
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event);
+uint64_t evsi_memory_sequence(evs_bytes offset);
 void evsi_memory_event_drop(memory_event *event);
 void evsi_memory_entry_free(memory_entry *entry);
 void evsi_memory_park(memory_group *group, memory_entry *entry);
@@ -99,6 +114,16 @@ void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front);
 uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms);
 /* A member whose host is still to be told that its group was paused or goes on; it counts as told. */
 memory_member *evsi_memory_untold(memory_bus *bus, bool *out_paused);
+
+/* ---- memory_order.c ---- @locks bus */
+/* The member that takes an entry of an ordered stream now, or NULL; chosen: who would without an order. */
+memory_member *evsi_memory_order_choose(memory_group *group, const memory_event *event,
+                                        memory_member *chosen);
+/* A member is gone, and what it had is in the queue: the next one gets what is parked, too. */
+void evsi_memory_order_disown(memory_group *group, const evs_transport *transport);
+void evsi_memory_order_aside(memory_group *group, memory_entry *entry, uint64_t now_ms);
+void evsi_memory_order_recall(memory_group *group, uint64_t sequence);
+void evsi_memory_order_free(memory_group *group);
 
 /* ---- memory_request.c ---- */
 void evsi_memory_request(evs_transport *transport, const char *method, const char *params_json,

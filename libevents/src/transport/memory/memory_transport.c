@@ -70,16 +70,24 @@ typedef struct handful {
   char *states[DELIVER_MAX];
 } handful;
 
+static bool takes_partition(const memory_member *member, int32_t partition) {
+  bool takes = !member->partitions || partition == EVS_PARTITION_NONE;
+  for (size_t i = 0; i < member->partition_count && !takes; i++)
+    takes = member->partitions[i] == partition;
+  return takes;
+}
+
 /* @locks bus. The member that takes an entry: one with credits whose subscriptions match; when none
  * matches any member, which then decides that it is unmatched. NULL: wait for credits. */
-static memory_member *choose(memory_group *group, const memory_event *event, memory_member **rotation) {
+static memory_member *choose_any(memory_group *group, const memory_event *event, memory_member **rotation) {
   memory_member *fallback = NULL;
   bool someone_wants = false;
   memory_member *start = *rotation ? *rotation : group->members;
   memory_member *each = start;
   for (; each; each = each->next ? each->next : group->members) {
-    bool wants = !each->is_leaving && each->transport->ops->wants(each->transport->host, each->token,
-                                                                  event->topic, event->full_type);
+    bool wants =
+        !each->is_leaving && takes_partition(each, event->partition) &&
+        each->transport->ops->wants(each->transport->host, each->token, event->topic, event->full_type);
     bool has_credit =
         !each->is_leaving && each->transport->ops->credits(each->transport->host, each->token) > 0;
     someone_wants = someone_wants || wants;
@@ -96,9 +104,17 @@ static memory_member *choose(memory_group *group, const memory_event *event, mem
 }
 
 /* @locks bus */
-static void take(memory_group *group, memory_member *member, handful *out) {
+static memory_member *choose(memory_group *group, const memory_event *event, memory_member **rotation) {
+  memory_member *chosen = choose_any(group, event, rotation);
+  return event->ordering == EVS_ORDER_NONE ? chosen : evsi_memory_order_choose(group, event, chosen);
+}
+
+/* @locks bus */
+static void take(memory_group *group, memory_member *member, uint64_t now_ms, handful *out) {
   memory_entry *entry = group->first;
   memory_event *event = entry->event;
+  if (event->ordering != EVS_ORDER_NONE)
+    evsi_memory_order_choose(group, event, member); /* whoever joins next finds it taken */
   group->first = entry->next;
   if (!group->first)
     group->last = NULL;
@@ -118,7 +134,10 @@ static void take(memory_group *group, memory_member *member, handful *out) {
                                             .offset = evsi_text(event->offset),
                                             .data = event->data,
                                             .raw = event->raw,
-                                            .state = evsi_text(out->states[out->count])};
+                                            .state = evsi_text(out->states[out->count]),
+                                            .ordering = event->ordering};
+  if (entry->due_ms > now_ms)
+    out->entries[out->count].wait_ms = entry->due_ms - now_ms;
   out->count++;
 }
 
@@ -141,9 +160,10 @@ static bool next_handful(memory_bus *bus, handful *out) {
     out->transport = member->transport;
     out->token = member->token;
     uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
+    uint64_t now = member->transport->world.env->now_ms();
     while (group->first && out->count < DELIVER_MAX && out->count < credits &&
            (out->count == 0 || !group->members->next))
-      take(group, member, out);
+      take(group, member, now, out);
     /* The next round of this group starts with another member. */
     if (group->members->next && group->members == member) {
       group->members = member->next;
@@ -222,6 +242,7 @@ static memory_event *copy_event(const evs_tp_event *from) {
   event->data = evsi_bytes_place(&at, from->data);
   event->raw = evsi_bytes_place(&at, from->raw);
   event->partition = from->partition;
+  event->ordering = from->ordering;
   return event;
 }
 
@@ -317,6 +338,18 @@ static bool set_topics(memory_group *group, const evs_tp_group *spec) {
   return true;
 }
 
+static bool set_partitions(memory_member *member, const evs_tp_group *spec) {
+  evsi_free(member->partitions);
+  member->partitions = NULL;
+  member->partition_count = spec->partition_count;
+  if (spec->partition_count == 0)
+    return true;
+  member->partitions = evsi_calloc(spec->partition_count, sizeof *member->partitions);
+  if (member->partitions)
+    memcpy(member->partitions, spec->partitions, spec->partition_count * sizeof *member->partitions);
+  return member->partitions != NULL;
+}
+
 static void join(evs_transport *transport, const evs_tp_group *spec) {
   pthread_mutex_lock(&transport->bus->lock);
   memory_group *group = evsi_memory_group(transport->bus, spec->name, true);
@@ -329,6 +362,7 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
       group->members = member;
     }
   }
+  ok = ok && set_partitions(evsi_memory_member(group, transport, spec->group), spec);
   pthread_mutex_unlock(&transport->bus->lock);
   if (!ok) {
     transport->ops->log(transport->host, 3, "out of memory: a consumer group could not be joined");
@@ -336,6 +370,23 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
   }
   transport->ops->joined(transport->host, spec->group);
   on_timer(transport); /* what is parked may have nobody else's timer */
+}
+
+/* @locks bus */
+static void hand_back(memory_group *group, const evs_transport *transport) {
+  memory_entry *entry, *next;
+  HASH_ITER(hh, group->held, entry, next) {
+    if (entry->member != transport)
+      continue;
+    HASH_DEL(group->held, entry);
+    entry->member = NULL;
+    group->waiting -= entry->is_aside;
+    entry->is_aside = entry->is_recalled = false;
+    evsi_memory_queue(group, entry, true);
+  }
+  /* Our timer ends with us: another member's wakes what is parked. */
+  if (group->parked && group->members)
+    evsi_tasks_post(group->members->transport->world.tasks, &group->members->transport->timer_task);
 }
 
 /* @locks bus. Forgets the member once it holds nothing; true when it left just now. */
@@ -347,11 +398,14 @@ static bool forget_if_done(memory_group *group, const evs_transport *transport, 
   if (!member || !member->is_leaving)
     return false;
   for (memory_entry *entry = group->held; entry; entry = entry->hh.next) {
-    if (entry->member == transport)
+    if (entry->member == transport && !entry->is_aside)
       return false;
   }
+  hand_back(group, transport);
   *link = member->next;
+  evsi_free(member->partitions);
   evsi_free(member);
+  evsi_memory_order_disown(group, transport);
   return true;
 }
 
@@ -374,6 +428,7 @@ static void leave(evs_transport *transport, uint64_t token) {
   pthread_mutex_unlock(&transport->bus->lock);
   if (left)
     transport->ops->left(transport->host, token);
+  evsi_memory_pump(transport->bus);
 }
 
 static void resume(evs_transport *transport, uint64_t token) {
@@ -383,13 +438,18 @@ static void resume(evs_transport *transport, uint64_t token) {
 
 /* @locks bus. Carries out one settlement; gives EVS_CONFLICT when the entry is not held. */
 static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *settlement, bool *out_left) {
-  uint64_t sequence = strtoull(settlement->offset.data, NULL, 10);
+  uint64_t sequence = evsi_memory_sequence(settlement->offset);
   memory_group *group = group_of(transport->bus, transport, settlement->group);
   memory_entry *entry = NULL;
   if (group)
     HASH_FIND(hh, group->held, &sequence, sizeof sequence, entry);
-  if (!entry || entry->member != transport)
+  if (!entry || entry->member != transport || entry->is_aside)
     return EVS_CONFLICT;
+  if (settlement->kind == EVS_SETTLE_ASIDE) {
+    evsi_memory_order_aside(group, entry, transport->world.env->now_ms());
+    evsi_tasks_post(transport->world.tasks, &transport->timer_task);
+    return EVS_OK;
+  }
   HASH_DEL(group->held, entry);
   entry->member = NULL;
   if (settlement->state.size > 0) {
@@ -415,9 +475,9 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
 }
 
 static void settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
-  bool any_released = false;
+  bool must_pump = false;
   for (size_t i = 0; i < count; i++) {
-    any_released = any_released || settlements[i].kind == EVS_SETTLE_RELEASE;
+    must_pump = must_pump || settlements[i].kind == EVS_SETTLE_RELEASE;
     bool left = false;
     uint64_t group = settlements[i].group;
     evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = settlements[i].token};
@@ -425,10 +485,11 @@ static void settle(evs_transport *transport, const evs_tp_settlement *settlement
     outcome.status = settle_one(transport, &settlements[i], &left);
     pthread_mutex_unlock(&transport->bus->lock);
     transport->ops->settled(transport->host, &outcome, 1);
+    must_pump = must_pump || left;
     if (left)
       transport->ops->left(transport->host, group);
   }
-  if (any_released)
+  if (must_pump)
     evsi_memory_pump(transport->bus);
 }
 
@@ -441,23 +502,9 @@ static void remove_members(memory_group *group, const evs_transport *transport) 
       continue;
     }
     *link = member->next;
+    evsi_free(member->partitions);
     evsi_free(member);
   }
-}
-
-/* @locks bus */
-static void hand_back(memory_group *group, const evs_transport *transport) {
-  memory_entry *entry, *next;
-  HASH_ITER(hh, group->held, entry, next) {
-    if (entry->member != transport)
-      continue;
-    HASH_DEL(group->held, entry);
-    entry->member = NULL;
-    evsi_memory_queue(group, entry, true);
-  }
-  /* Our timer ends with us: another member's wakes what is parked. */
-  if (group->parked && group->members)
-    evsi_tasks_post(group->members->transport->world.tasks, &group->members->transport->timer_task);
 }
 
 static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
@@ -471,9 +518,22 @@ static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
     pthread_cond_wait(&bus->delivered, &bus->lock);
   for (memory_group *group = bus->groups; group; group = group->next)
     hand_back(group, transport);
+  for (memory_group *group = bus->groups; group; group = group->next)
+    evsi_memory_order_disown(group, transport);
   pthread_mutex_unlock(&bus->lock);
   evsi_memory_pump(transport->bus);
   transport->ops->closed(transport->host);
+}
+
+static void recall(evs_transport *transport, const evs_tp_place *places, size_t count) {
+  pthread_mutex_lock(&transport->bus->lock);
+  for (size_t i = 0; i < count; i++) {
+    memory_group *group = group_of(transport->bus, transport, places[i].group);
+    if (group)
+      evsi_memory_order_recall(group, evsi_memory_sequence(places[i].offset));
+  }
+  pthread_mutex_unlock(&transport->bus->lock);
+  evsi_memory_pump(transport->bus);
 }
 
 const evs_transport_ops evsi_memory_transport = {
@@ -481,7 +541,7 @@ const evs_transport_ops evsi_memory_transport = {
     .abi = EVS_TRANSPORT_ABI,
     .type = "memory",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
-                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_DIRECT,
+                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_DIRECT | EVS_CAP_ORDERING,
     .create = create,
     .connect = connect_bus,
     .close = close_bus,
@@ -492,4 +552,5 @@ const evs_transport_ops evsi_memory_transport = {
     .resume = resume,
     .settle = settle,
     .request = evsi_memory_request,
+    .recall = recall,
 };

@@ -14,7 +14,10 @@ static bool can_take(const evsi_redis_stream *stream) {
   return stream->state == EVSI_STREAM_LIVE && !stream->group->is_leaving;
 }
 
+/* Whoever gets an ordered stream takes all of it; here a dead member is only declared dead. */
 static uint32_t credits_of(const evsi_redis_stream *stream) {
+  if (stream->ordering != EVS_ORDER_NONE)
+    return 0;
   uint32_t credits = evsi_redis_credits(stream->group);
   return credits < AT_ONCE ? credits : AT_ONCE;
 }
@@ -64,7 +67,9 @@ static void on_claimed(evsi_redis_stream *stream, void *context, uint64_t genera
     evsi_free(member);
   }
   /* A page without anything new waits for the next beat: what it holds is being settled. */
-  stream->must_claim = is_done || count > 0 || evsi_redis_credits(stream->group) == 0;
+  stream->must_claim = is_done || (stream->ordering == EVS_ORDER_NONE &&
+                                   (count > 0 || evsi_redis_credits(stream->group) == 0));
+  stream->group->must_balance = true;
   evsi_redis_work_later(transport);
 }
 
@@ -92,7 +97,7 @@ void evsi_redis_claim_dead(evsi_redis_stream *stream) {
     bool is_late = now - member->changed_ms >= transport->config.session_timeout_ms;
     if (strcmp(member->name, stream->group->member) == 0 || (member->is_alive && !is_late))
       continue;
-    if (!member->is_alive && credits_of(stream) == 0) {
+    if (!member->is_alive && credits_of(stream) == 0 && stream->ordering == EVS_ORDER_NONE) {
       stream->must_claim = true; /* when there are credits again */
       continue;
     }
@@ -115,7 +120,9 @@ static void on_swept(evsi_redis_stream *stream, void *context, uint64_t generati
 }
 
 void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_reply *strangers) {
-  uint64_t idle = (uint64_t)stream->group->transport->config.session_timeout_ms * STRANGER_SESSIONS;
+  const evsi_redis_config *config = &stream->group->transport->config;
+  uint64_t idle =
+      config->stale_ms > 0 ? config->stale_ms : (uint64_t)config->session_timeout_ms * STRANGER_SESSIONS;
   for (size_t i = 0; i + 1 < strangers->count; i += 2) {
     uint32_t credits = can_take(stream) ? credits_of(stream) : 0;
     evsi_redis_args args = {0};
@@ -126,6 +133,32 @@ void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_repl
     evsi_redis_arg_u64(&args, credits);
     evsi_redis_stream_call(stream, EVSI_REDIS_SWEEP, &args, on_swept, NULL);
   }
+}
+
+static void on_reaped(evsi_redis_stream *stream, void *context, uint64_t generation,
+                      const evsi_redis_reply *reply) {
+  evs_transport *transport = stream->group->transport;
+  (void)context;
+  if (!is_ok(stream, generation, reply, "removing stale consumers from"))
+    return;
+  int64_t count = evsi_redis_integer(evsi_redis_item(reply, 1));
+  if (count <= 0)
+    return;
+  evsi_redis_count(transport, "staleConsumersRemoved", (uint64_t)count);
+  evsi_redis_log(transport, 1, "%lld consumers of other libraries are gone from group %s on %s",
+                 (long long)count, stream->group->name, stream->key);
+}
+
+void evsi_redis_claim_reap(evsi_redis_stream *stream) {
+  const evsi_redis_config *config = &stream->group->transport->config;
+  uint64_t now = evsi_redis_now(stream->group->transport);
+  evsi_redis_args args = {0};
+  if (config->stale_ms == 0 || now < stream->reap_ms || !can_take(stream))
+    return;
+  stream->reap_ms = now + config->stale_look_ms;
+  evsi_redis_arg_u64(&args, config->stale_ms);
+  evsi_redis_arg_u64(&args, config->stale_most);
+  evsi_redis_stream_call(stream, EVSI_REDIS_REAP, &args, on_reaped, NULL);
 }
 
 /* ---- parked entries --------------------------------------------------------------------------- */
@@ -158,8 +191,8 @@ static void on_due(evsi_redis_stream *stream, void *context, uint64_t generation
 }
 
 void evsi_redis_claim_due(evsi_redis_stream *stream) {
-  if (!can_take(stream) || stream->is_taking_due || stream->due_ms == 0 ||
-      evsi_redis_now(stream->group->transport) < stream->due_ms)
+  if (!can_take(stream) || stream->ordering != EVS_ORDER_NONE || stream->is_taking_due ||
+      stream->due_ms == 0 || evsi_redis_now(stream->group->transport) < stream->due_ms)
     return;
   uint32_t credits = credits_of(stream);
   evsi_redis_args args = {0};

@@ -76,12 +76,26 @@ static char *retention_of(const json_t *root) {
   return text;
 }
 
+static bool is_word(const json_t *root, const char *key, const char *word) {
+  const char *text = json_string_value(json_object_get(root, key));
+  return text && strcmp(text, word) == 0;
+}
+
+static void fill_liveness(evsi_redis_config *config, const json_t *root) {
+  const json_t *stale = json_object_get(root, "staleConsumerDetection");
+  config->fences_entries = is_word(root, "fence", "entry");
+  config->fails_without_group = is_word(root, "onGroupLost", "fail");
+  config->stale_look_ms = number(stale, "cleanupInterval", 120000, 100, 86400000);
+  config->stale_most = number(stale, "maxStaleConsumers", 100, 1, 10000);
+  if (json_is_true(json_object_get(stale, "enabled")))
+    config->stale_ms = large(stale, "staleThreshold", 60000);
+}
+
 static bool fill_in(evsi_redis_config *config, const json_t *root) {
   const json_t *reconnect = json_object_get(root, "reconnect");
   const json_t *letters = json_object_get(root, "dlqRetention");
   const json_t *jitter = json_object_get(reconnect, "jitter");
-  const char *layout = json_string_value(json_object_get(root, "keyLayout"));
-  config->layout.is_plain = layout && strcmp(layout, "plain") == 0;
+  config->layout.is_plain = is_word(root, "keyLayout", "plain");
   config->port = (uint16_t)number(root, "port", 6379, 1, 65535);
   config->db = number(root, "db", 0, 0, 65535);
   config->session_timeout_ms = number(root, "sessionTimeout", 15000, 100, 3600000);
@@ -92,6 +106,7 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
   config->block_ms = number(root, "blockTime", 5000, 100, 30000);
   config->batch_size = number(root, "batchSize", 500, 1, 10000);
   config->discover_ms = number(root, "discoverInterval", 5000, 50, 3600000);
+  fill_liveness(config, root);
   fill_acknowledgement(config, json_object_get(root, "acknowledgement"));
   fill_idempotent(config, json_object_get(root, "idempotent"));
   config->dlq_most = large(letters, "maxMessages", 1000000);
@@ -107,7 +122,8 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
          copy_text(root, "password", NULL, &config->password) &&
          copy_text(root, "streamPrefix", "stream:", &config->layout.stream_prefix) &&
          copy_text(root, "dlqStreamPrefix", "dlq:", &config->layout.dlq_prefix) &&
-         (config->retention = retention_of(root)) != NULL && (config->shown = shown_address(config)) != NULL;
+         evsi_redis_layout_complete(&config->layout) && (config->retention = retention_of(root)) != NULL &&
+         (config->shown = shown_address(config)) != NULL;
 }
 
 static evs_status load_tls(evsi_redis_config *config, const json_t *tls, evs_error **out_error) {
@@ -151,8 +167,7 @@ void evsi_redis_config_free(evsi_redis_config *config) {
   evsi_free(config->path);
   evsi_free(config->username);
   evsi_free(config->password);
-  evsi_free(config->layout.stream_prefix);
-  evsi_free(config->layout.dlq_prefix);
+  evsi_redis_layout_free(&config->layout);
   evsi_free(config->server_name);
   evsi_tls_free(config->tls);
   evsi_free(config->retention);

@@ -35,6 +35,10 @@ typedef struct evsi_redis_config {
   uint32_t acknowledge_timeout_ms;
   uint64_t idempotent_ms; /* how long ids are remembered; 0: they are not */
   uint32_t idempotent_max;
+  bool fences_entries;      /* who owns an entry is looked at before it is acknowledged */
+  bool fails_without_group; /* a group that was lost is not made anew */
+  uint64_t stale_ms;        /* how long a foreign consumer is idle until it is removed; 0: never */
+  uint32_t stale_look_ms, stale_most;
   char *retention; /* JSON with at least one limit */
   uint32_t retention_interval_ms;
   uint64_t dlq_most, dlq_longest_ms;

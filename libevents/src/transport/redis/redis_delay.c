@@ -7,7 +7,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_publish.h"
 
-enum { MOVE_MOST = 500, MOVE_BYTES = 4 << 20, IDLE_MS = 3600000, RETRY_MS = 1000, HORIZON = 2 };
+enum { MOVE_MOST = 500, MOVE_BYTES = 4 << 20, IDLE_MS = 3600000, RETRY_MS = 1000, REFUSED_MS = 600000 };
 
 /* A stream that has, or had, delayed events. */
 struct evsi_redis_delayed {
@@ -60,7 +60,7 @@ static void index_stream(const evs_transport *transport, evsi_redis_conn *conn, 
                          evs_bytes at, bool is_lower) {
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, "ZADD");
-  evsi_redis_arg_text(&args, evsi_redis_delays(&transport->config.layout));
+  evsi_redis_arg_text(&args, transport->config.layout.delays);
   if (is_lower)
     evsi_redis_arg_text(&args, "LT");
   evsi_redis_arg_bytes(&args, at);
@@ -85,6 +85,16 @@ void evsi_redis_delay_expect(evs_transport *transport, const char *name, int64_t
 
 /* ---- moving ----------------------------------------------------------------------------------- */
 
+/* Somebody else has to move them: a user that may only look, for example, is refused each time. */
+static void note_refused(evs_transport *transport, const char *text) {
+  if (!transport->is_delay_refused)
+    evsi_redis_log(transport, 2, "%s; they are left to others", text);
+  transport->is_delay_refused = true;
+  transport->delay_again_ms = evsi_redis_now(transport) + REFUSED_MS;
+  for (evsi_redis_delayed *each = transport->delayed; each; each = each->hh.next)
+    each->due_ms = 0;
+}
+
 static void on_moved(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evsi_redis_delayed *stream = data;
   evs_transport *transport = stream->transport;
@@ -101,7 +111,10 @@ static void on_moved(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   if (reply->type == EVSI_REDIS_ERROR) {
     char text[EVSI_REDIS_ERROR_TEXT];
     evsi_redis_error_text(reply, "moving delayed events into their stream", text);
-    evsi_redis_log(transport, 2, "%s; they wait (%s)", text, stream->name);
+    if (evsi_redis_error_classify(reply) == EVSI_REDIS_ERROR_SECURITY)
+      note_refused(transport, text);
+    else
+      evsi_redis_log(transport, 2, "%s; they wait (%s)", text, stream->name);
   }
   set_timer(transport);
 }
@@ -136,29 +149,17 @@ static void on_timer(void *data) {
 
 /* ---- what others stored ----------------------------------------------------------------------- */
 
-static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
-  evs_transport *transport = data;
+void evsi_redis_delay_seen(evs_transport *transport, const evsi_redis_reply *streams) {
   uint64_t now = evsi_redis_now(transport);
-  (void)tag;
-  transport->is_looking_for_delayed = false;
-  for (size_t i = 0; reply->type == EVSI_REDIS_ARRAY && i + 1 < reply->count; i += 2) {
-    evsi_redis_delayed *stream = find(transport, evsi_redis_text(evsi_redis_item(reply, i)));
-    uint64_t due = now + (uint64_t)evsi_redis_integer(evsi_redis_item(reply, i + 1));
+  if (now < transport->delay_again_ms)
+    return; /* this user may not move them */
+  for (size_t i = 0; i + 1 < streams->count; i += 2) {
+    evsi_redis_delayed *stream = find(transport, evsi_redis_text(evsi_redis_item(streams, i)));
+    uint64_t due = now + (uint64_t)evsi_redis_integer(evsi_redis_item(streams, i + 1));
     if (stream && (stream->due_ms == 0 || due < stream->due_ms))
       stream->due_ms = due;
   }
   set_timer(transport);
-}
-
-void evsi_redis_delay_look(evs_transport *transport) {
-  evsi_redis_args args = {0};
-  if (transport->is_looking_for_delayed || transport->is_closing)
-    return;
-  evsi_redis_arg_text(&args, evsi_redis_delays(&transport->config.layout));
-  evsi_redis_arg_u64(&args, HORIZON * (uint64_t)transport->config.discover_ms);
-  transport->is_looking_for_delayed =
-      evsi_redis_script_call(&transport->scripts, EVSI_REDIS_LATER, 1, &args, on_look, transport, 0);
-  evsi_redis_args_free(&args);
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */

@@ -46,10 +46,10 @@ static void send_words(evsi_redis_request *request, const char *const *words, si
 static void on_info(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   doctor *made = request->extra;
   evs_bytes text = evsi_redis_text(reply);
-  const char *end = text.data + text.size;
   (void)tag;
   if (text.size == 0)
     return;
+  const char *end = text.data + text.size;
   for (const char *line = text.data; line && line < end;) {
     const char *stop = memchr(line, '\n', (size_t)(end - line));
     const char *colon = memchr(line, ':', (size_t)((stop ? stop : end) - line));

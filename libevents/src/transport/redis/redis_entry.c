@@ -71,11 +71,13 @@ static evsi_redis_flight *take_flight(evsi_redis_stream *stream, evsi_redis_id i
   if (flight && flight->state != EVSI_FLIGHT_OWED)
     return NULL;
   if (flight)
-    evsi_redis_flights_drop(&stream->owed, flight);
+    evsi_redis_flights_drop(flight->is_asked_for ? &stream->recalled : &stream->owed, flight);
   else
     flight = evsi_redis_flight_add(stream, id); /* without memory it stays pending and is found again */
-  if (flight)
-    flight->state = EVSI_FLIGHT_HELD;
+  if (!flight)
+    return NULL;
+  flight->state = EVSI_FLIGHT_HELD;
+  flight->is_asked_for = false;
   return flight;
 }
 
@@ -100,6 +102,10 @@ size_t evsi_redis_deliver(evsi_redis_stream *stream, const evsi_redis_reply *ent
   size_t count = 0, total = 0;
   if (stream->group->is_leaving)
     return 0; /* pending under our name: leaving hands it back */
+  if (!evsi_redis_order_may_deliver(stream)) {
+    evsi_redis_order_owe(stream, entries);
+    return 0;
+  }
   for (size_t i = 0; i < entries->count; i++) {
     const evsi_redis_reply *item = evsi_redis_item(entries, i);
     const evsi_redis_reply *fields = evsi_redis_item(item, 1);
@@ -115,6 +121,10 @@ size_t evsi_redis_deliver(evsi_redis_stream *stream, const evsi_redis_reply *ent
         (evs_tp_entry){.struct_size = sizeof *entry, .partition = stream->partition, .topic = stream->topic};
     entry->offset = evsi_redis_text(evsi_redis_item(item, 0));
     entry->state = evsi_redis_text(evsi_redis_item(item, 3));
+    entry->ordering = stream->ordering;
+    entry->on_dead_letter = stream->on_dead_letter;
+    entry->wait_ms = (uint64_t)evsi_redis_integer(evsi_redis_item(item, 4));
+    flight->must_count = entry->wait_ms > 0;
     if (flight->deliveries == 0)
       flight->deliveries = counted > 0 ? (uint32_t)counted : deliveries;
     entry->deliveries = flight->deliveries;

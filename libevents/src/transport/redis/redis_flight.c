@@ -14,6 +14,7 @@ evsi_redis_flight *evsi_redis_flight_add(evsi_redis_stream *stream, evsi_redis_i
   if (!flight)
     return NULL;
   flight->id = id;
+  flight->generation = stream->group->generation;
   HASH_ADD(hh, stream->flights, id, sizeof flight->id, flight);
   if (flight->hh.tbl)
     return flight;

@@ -30,6 +30,7 @@ void evsi_redis_group_free(evsi_redis_group *group) {
     evsi_redis_stream_free(group->streams[i]);
   group->transport->world->env->io->timer_free(group->timer);
   free_topics(group);
+  evsi_free(group->partitions);
   evsi_free(group->streams);
   evsi_free(group->read_set);
   evsi_free(group->name);
@@ -102,6 +103,29 @@ static bool set_topics(evsi_redis_group *group, const evs_tp_group *spec) {
   return group->topics != NULL;
 }
 
+static bool set_partitions(evsi_redis_group *group, const evs_tp_group *spec) {
+  evsi_free(group->partitions);
+  group->partitions = NULL;
+  group->partition_count = spec->partition_count;
+  if (spec->partition_count == 0)
+    return true;
+  group->partitions = evsi_calloc(spec->partition_count, sizeof *group->partitions);
+  if (group->partitions)
+    memcpy(group->partitions, spec->partitions, spec->partition_count * sizeof *group->partitions);
+  return group->partitions != NULL;
+}
+
+/* The server is told the last entry that a group has behind it. Digits alone are a time. */
+static void set_start(evsi_redis_group *group, evs_bytes from) {
+  evsi_redis_id id;
+  char text[EVSI_REDIS_ID_TEXT];
+  snprintf(text, sizeof text, "%.*s%s", (int)from.size, from.size ? from.data : "",
+           from.size && !memchr(from.data, '-', from.size) ? "-0" : "");
+  group->start[0] = '\0';
+  if (evsi_redis_id_parse(evsi_text(text), &id))
+    evsi_redis_id_text(evsi_redis_id_before(id), group->start);
+}
+
 void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   evsi_redis_group *group = evsi_redis_group_find(transport, spec->group);
   if (transport->is_closing || (group && group->is_leaving))
@@ -112,7 +136,7 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   char *subscriptions = spec->subscriptions.size
                             ? evsi_strndup(spec->subscriptions.data, spec->subscriptions.size)
                             : evsi_strdup("[]");
-  if (!group || !subscriptions || !set_topics(group, spec)) {
+  if (!group || !subscriptions || !set_topics(group, spec) || !set_partitions(group, spec)) {
     evsi_free(subscriptions);
     evsi_redis_log(transport, 3, "out of memory: a group could not be joined");
     return;
@@ -122,6 +146,8 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   group->subscriptions = subscriptions;
   group->discover = spec->discover != 0;
   group->from_new = spec->from_new != 0;
+  group->is_relaxed = spec->is_relaxed != 0;
+  set_start(group, spec->from);
   group->is_joined_told = false;
   group->is_registry_seen = false;
   if (is_changed)
@@ -173,6 +199,7 @@ void evsi_redis_group_fenced(evsi_redis_group *group, uint64_t generation) {
     evsi_redis_stream *stream = group->streams[i];
     if (stream->state == EVSI_STREAM_LEFT)
       continue;
+    evsi_redis_order_lost(stream);
     if (!stream->is_fresh && !stream->former)
       stream->former = evsi_strdup(old);
     stream->is_fresh = true;
@@ -249,6 +276,8 @@ static uint64_t pump_stream(evsi_redis_stream *stream, uint64_t now) {
     evsi_redis_stream_recover(stream);
   if (stream->state != EVSI_STREAM_LIVE)
     return 0;
+  if (stream->ordering != EVS_ORDER_NONE)
+    evsi_redis_order_pump(stream);
   evsi_redis_settle_flush(stream);
   if (!group->is_leaving) {
     evsi_redis_stream_fetch(stream);
@@ -276,6 +305,7 @@ void evsi_redis_group_pump(evsi_redis_group *group) {
     again = sooner(again, pump_stream(stream, now));
     is_ready = is_ready && (stream->state == EVSI_STREAM_LIVE || stream->is_broken);
   }
+  evsi_redis_balance(group);
   if (is_ready && !group->is_joined_told && !group->is_leaving) {
     group->is_joined_told = true;
     transport->ops->joined(transport->host, group->token);

@@ -19,6 +19,7 @@ typedef struct evsi_redis_stream evsi_redis_stream;
 
 typedef enum evsi_redis_flight_state {
   EVSI_FLIGHT_OWED,   /* pending under our name, its body is still to be fetched */
+  EVSI_FLIGHT_ASIDE,  /* of an ordered stream: waits until the host asks for it, or it is due */
   EVSI_FLIGHT_HELD,   /* delivered */
   EVSI_FLIGHT_QUEUED, /* its settlement waits to be sent */
   EVSI_FLIGHT_SENT
@@ -30,10 +31,13 @@ typedef struct evsi_redis_flight {
   UT_hash_handle hh;
   struct evsi_redis_flight *next; /* among those owed, or those queued */
   evs_tp_settlement settlement;
+  uint64_t generation; /* of the incarnation under whose name it was last seen pending */
   uint32_t deliveries;
   uint8_t state;     /* evsi_redis_flight_state */
   bool is_uncertain; /* its settlement was sent once and never answered */
   bool is_seen;      /* recovery found it pending */
+  bool is_asked_for; /* of an ordered stream: the host wants it again */
+  bool must_count;   /* of an ordered stream: when it is fetched, that is one more delivery */
 } evsi_redis_flight;
 
 typedef struct evsi_redis_flights {
@@ -49,8 +53,19 @@ typedef struct evsi_redis_member {
   uint64_t changed_ms; /* local monotonic time when the counter was last seen to change */
   int64_t client_id;   /* of its reading connection */
   bool is_alive;       /* has an epoch */
+  bool is_relaxed;     /* takes no ordered stream */
+  bool is_counted;     /* its counter was seen before */
   bool is_seen;
 } evsi_redis_member;
+
+/* Whether this member handles an ordered stream. */
+typedef enum evsi_redis_hold {
+  EVSI_HOLD_NONE,
+  EVSI_HOLD_ASKED,    /* on its way to us */
+  EVSI_HOLD_OWNED,    /* the lease is ours */
+  EVSI_HOLD_YIELDING, /* it is, but nothing begins any more */
+  EVSI_HOLD_GIVING    /* on its way to nobody */
+} evsi_redis_hold;
 
 typedef enum evsi_redis_stream_state {
   EVSI_STREAM_NEW,
@@ -87,13 +102,31 @@ struct evsi_redis_stream {
   evsi_redis_flight *flights;
   evsi_redis_flights owed, queued;
   bool is_fetching, recovering_former;
+  size_t owed_known; /* as the last recovery found them */
+  bool is_more_owed; /* than those: the others are looked for once they are fetched */
   uint64_t settle_retry_ms;
   uint32_t settle_failures;
 
   uint64_t due_ms; /* local time when parked entries are due; 0: none known */
   bool is_taking_due, must_repair_due;
 
-  bool is_hot; /* the last read left some behind */
+  bool is_hot;     /* the last read left some behind */
+  bool is_in_read; /* the read that is on its way asks for it */
+
+  /* of an ordered stream, see redis_order.c */
+  uint32_t ordering, on_dead_letter;   /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
+  bool is_order_known, is_order_asked; /* known: the registry was read after its first entry, and says so */
+  char *lease, *owner, *heir;
+  evsi_redis_hold hold;
+  bool is_confirming;   /* it was ours before a loss: is it still? */
+  bool is_asking_ready; /* what is due? */
+  uint64_t alive_ms;    /* when we proved to live the last time */
+  uint64_t joined_ms;
+  uint64_t free_ms; /* since when nobody alive has it */
+  evsi_redis_flights recalled;
+  size_t aside;
+
+  uint64_t reap_ms; /* when to look for consumers of other libraries that are gone */
 };
 
 struct evsi_redis_group {
@@ -101,17 +134,23 @@ struct evsi_redis_group {
   uint64_t token;
   UT_hash_handle hh;
   char *name, *consumer, *subscriptions;
-  char *replay; /* it reads the feeds of this replay, not the streams; NULL: a usual group */
-  char *member; /* consumer#incarnation */
+  bool is_relaxed;   /* does without the order of topics */
+  bool must_balance; /* who is there, or who has what, has changed */
+  char *replay;      /* it reads the feeds of this replay, not the streams; NULL: a usual group */
+  char *member;      /* consumer#incarnation */
   char epoch[17];
   uint64_t generation; /* of the incarnation */
   bool discover, from_new, is_leaving, was_asked_to_leave, is_registry_seen, is_joined_told;
+  bool is_clash_told;             /* another process has its consumer's name */
   bool is_paused, is_pause_known; /* until it is known nothing is read */
   size_t pause_asked;             /* its place in the question that is on its way, from 1; 0: not in it */
   bool knew_topics;     /* the registry was read for it before: what is new in it came after the group */
   bool was_scanned_for; /* the same for streams that nobody registered */
   char **topics;
   size_t topic_count;
+  int32_t *partitions; /* that it reads; NULL: all */
+  size_t partition_count;
+  char start[EVSI_REDIS_ID_TEXT]; /* id behind which a new group begins; "": as from_new says */
   evsi_redis_stream *by_name;
   evsi_redis_stream **streams; /* in the order they came */
   size_t stream_count, stream_capacity;
@@ -194,11 +233,50 @@ void evsi_redis_reader_wake(evsi_redis_group *group);
 /* ---- redis_claim.c ---- */
 void evsi_redis_claim_dead(evsi_redis_stream *stream);
 void evsi_redis_claim_strangers(evsi_redis_stream *stream, const evsi_redis_reply *strangers);
+/* Removes what is left of consumers that never registered, where that was asked for. */
+void evsi_redis_claim_reap(evsi_redis_stream *stream);
 void evsi_redis_claim_due(evsi_redis_stream *stream);
 /* Parked entries are due in so many ms. */
 void evsi_redis_due_in(evsi_redis_stream *stream, uint64_t delay_ms);
 
+/* ---- redis_order.c ---- */
+/* What the registry says of a stream's topic. */
+void evsi_redis_order_set(evsi_redis_stream *stream, uint32_t ordering, uint32_t on_dead_letter);
+const char *evsi_redis_order_word(uint32_t ordering); /* "" for none */
+const char *evsi_redis_policy_word(uint32_t policy);
+uint32_t evsi_redis_order_of(const char *word);
+uint32_t evsi_redis_policy_of(const char *word);
+/* May its entries be given to the host, and may new ones be read? */
+bool evsi_redis_order_may_deliver(const evsi_redis_stream *stream);
+bool evsi_redis_order_may_read(const evsi_redis_stream *stream);
+/* Entries came before it was known whether they are ordered: they are fetched again when it is. */
+void evsi_redis_order_owe(evsi_redis_stream *stream, const evsi_redis_reply *entries);
+void evsi_redis_order_ask(evsi_redis_stream *stream);
+/* Asks for the stream; after a loss, whether it is still ours. */
+void evsi_redis_order_take(evsi_redis_stream *stream);
+/* Gives it up as soon as nothing of it is being handled; to: a member that is to have it, or NULL. */
+void evsi_redis_order_yield(evsi_redis_stream *stream, const char *to);
+/* It is not ours any more. */
+void evsi_redis_order_lost(evsi_redis_stream *stream);
+void evsi_redis_order_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer, uint64_t sent_ms);
+/* Does what can be done now, in its turn of the group. */
+void evsi_redis_order_pump(evsi_redis_stream *stream);
+void evsi_redis_order_recall(evs_transport *transport, const evs_tp_place *places, size_t count);
+/* A settlement that is a matter of this member alone was dealt with; false: the server has to know of it, in
+ * the form that it has now. */
+bool evsi_redis_order_settle(evsi_redis_stream *stream, evsi_redis_flight *flight,
+                             evs_tp_settlement *settlement);
+/* A settlement was carried out; true: the entry stays with this member. */
+bool evsi_redis_order_kept(evsi_redis_stream *stream, evsi_redis_flight *flight);
+/* Where fetching goes on, or NULL. */
+evsi_redis_flight *evsi_redis_order_next(const evsi_redis_stream *stream);
+
+/* ---- redis_balance.c ---- */
+/* Takes ordered streams that are free and due to this member, or gives one up that is due to another. */
+void evsi_redis_balance(evsi_redis_group *group);
+
 /* ---- redis_settle.c ---- */
+void evsi_redis_settled(evs_transport *transport, const evs_tp_outcome *outcome);
 void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
 void evsi_redis_settle_flush(evsi_redis_stream *stream);
 void evsi_redis_settle_answer(evsi_redis_stream *stream, evsi_redis_flight *flight, evs_status status,

@@ -21,7 +21,7 @@ typedef struct beat {
   } streams[];
 } beat;
 
-static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer) {
+static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer, uint64_t sent_ms) {
   uint64_t version = (uint64_t)evsi_redis_integer(evsi_redis_item(answer, 1));
   int64_t own = evsi_redis_integer(evsi_redis_item(answer, 2));
   int64_t due = evsi_redis_integer(evsi_redis_item(answer, 3));
@@ -30,8 +30,13 @@ static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer)
   if (fields->type == EVSI_REDIS_ARRAY)
     evsi_redis_members_update(stream, version, fields);
   evsi_redis_members_beat(stream, evsi_redis_item(answer, 6));
+  if (stream->ordering != EVS_ORDER_NONE) {
+    evsi_redis_order_beat(stream, answer, sent_ms);
+    evsi_redis_claim_dead(stream);
+    return;
+  }
   /* More than we know of: given to us by another member, or lost on the way with a connection. */
-  if (own > (int64_t)HASH_COUNT(stream->flights))
+  if (own > (int64_t)HASH_COUNT(stream->flights) && !stream->is_more_owed)
     stream->needs_recovery = true;
   if (evsi_redis_integer(evsi_redis_item(answer, 5)) == 1)
     stream->must_repair_due = true;
@@ -41,6 +46,7 @@ static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer)
     evsi_redis_due_in(stream, (uint64_t)next);
   evsi_redis_claim_dead(stream);
   evsi_redis_claim_strangers(stream, evsi_redis_item(answer, 7));
+  evsi_redis_claim_reap(stream);
 }
 
 static void read_answer(evsi_redis_stream *stream, uint64_t generation, const evsi_redis_reply *answer) {
@@ -56,7 +62,7 @@ static void read_answer(evsi_redis_stream *stream, uint64_t generation, const ev
     evsi_redis_log(stream->group->transport, 2, "heartbeat on %s failed: %.*s", stream->key, (int)text.size,
                    text.size ? text.data : "");
   else if (evsi_redis_is(word, "OK") && generation == stream->group->generation)
-    read_beat(stream, answer);
+    read_beat(stream, answer, stream->group->transport->beat_sent_ms);
 }
 
 static void on_beat(void *data, uint64_t tag, const evsi_redis_reply *reply) {
@@ -89,6 +95,7 @@ static void put_keys(const beat *sent, evsi_redis_args *args) {
     evsi_redis_arg_text(args, stream->hb);
     evsi_redis_arg_text(args, stream->meta);
     evsi_redis_arg_text(args, stream->due);
+    evsi_redis_arg_text(args, stream->lease);
   }
 }
 
@@ -98,7 +105,9 @@ static void put_selves(const beat *sent, evsi_redis_args *args) {
     evsi_redis_arg_text(args, group->name);
     evsi_redis_arg_text(args, group->member);
     evsi_redis_arg_text(args, group->epoch);
-    evsi_redis_arg_u64(args, group->streams[sent->streams[i].index]->version);
+    const evsi_redis_stream *stream = group->streams[sent->streams[i].index];
+    evsi_redis_arg_u64(args, stream->version);
+    evsi_redis_arg_text(args, stream->ordering == EVS_ORDER_NONE ? "" : "1");
   }
 }
 

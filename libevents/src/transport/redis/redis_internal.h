@@ -53,12 +53,13 @@ struct evs_transport {
 
   evsi_redis_delayed *delayed; /* streams with entries that are due later, as far as is known */
   evsi_timer *delay_timer;
-  bool is_looking_for_delayed;
+  bool is_delay_refused;   /* this user may not move them; told once a connection */
+  uint64_t delay_again_ms; /* when it is tried again */
 
   char registry_id[64]; /* identity and version of the registry as last read */
   char registry_version[32];
   char own_registry_id[64]; /* identity of the registry that we wrote to */
-  bool is_reading_registry, must_read_registry, published_since_look;
+  bool is_reading_registry, must_read_registry;
   json_t *known_topics;  /* names in the registry as last read; NULL: never read */
   json_t *found_streams; /* names of streams that a scan found and nobody registered, or NULL */
   uint64_t scan_ms;      /* when to look for streams that nobody registered */
@@ -84,8 +85,12 @@ struct evs_transport {
 
   uint32_t requests; /* without an answer; what announces this system counts too */
   bool is_pause_asked, must_ask_pause;
-  bool is_pause_refused, is_fleet_refused; /* the server does not let us; told once a connection */
-  bool is_replaying;                       /* looks into outboxes that others left behind */
+  bool is_pause_refused, is_fleet_refused,
+      is_look_refused; /* the server does not let us; told once a connection */
+  bool is_looking;     /* for what others changed */
+  json_t *outboxes;    /* names of streams, while what is in their outboxes begins to be sent */
+  bool uses_outboxes;  /* sent dead letters to another topic */
+  bool is_replaying;   /* looks into outboxes that others left behind */
   bool is_connected, is_closing, is_finished, is_closed_told;
 };
 
@@ -115,14 +120,19 @@ void evsi_redis_durable_stop(evs_transport *transport);
 
 /* ---- redis_delay.c ---- */
 bool evsi_redis_delay_init(evs_transport *transport);
-void evsi_redis_delay_look(evs_transport *transport); /* which streams have something due soon? */
+/* Which streams have something due soon: {name, ms…}. */
+void evsi_redis_delay_seen(evs_transport *transport, const evsi_redis_reply *streams);
 void evsi_redis_delay_free(evs_transport *transport);
 
 /* ---- redis_topics.c ---- */
-void evsi_redis_topics_look(evs_transport *transport); /* did the registry change? */
+/* What the registry is now: {identity, version}. */
+void evsi_redis_topics_seen(evs_transport *transport, const evsi_redis_reply *registry);
 void evsi_redis_topics_read(evs_transport *transport); /* reads all of it, for all groups */
 /* Is it still open which streams a group reads? */
 bool evsi_redis_topics_awaited(const evsi_redis_group *group);
+
+/* ---- redis_look.c ---- */
+void evsi_redis_look(evs_transport *transport); /* did others change anything? */
 
 /* ---- redis_foreign.c ---- */
 /* A topic is in use: does it exist in the plain layout too? Looks once for each. */

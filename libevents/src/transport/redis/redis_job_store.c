@@ -27,7 +27,7 @@ static void put_json(evsi_redis_args *args, const json_t *value) {
 static evsi_redis_request_script begin(const evsi_redis_request *request, const char *verb,
                                        const json_t *id) {
   evsi_redis_request_script call = {.script = EVSI_REDIS_JOBS, .keys = 1};
-  evsi_redis_arg_text(&call.args, evsi_redis_operations(&request->transport->config.layout));
+  evsi_redis_arg_text(&call.args, request->transport->config.layout.operations);
   evsi_redis_arg_text(&call.args, verb);
   put_text(&call.args, id);
   return call;
@@ -192,7 +192,7 @@ void evsi_redis_request_job_list(evsi_redis_request *request) {
   const char *id = evsi_redis_request_text(request, "id");
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, id ? "HMGET" : "HGETALL");
-  evsi_redis_arg_text(&args, evsi_redis_operations(&request->transport->config.layout));
+  evsi_redis_arg_text(&args, request->transport->config.layout.operations);
   for (size_t p = 0; id && p < sizeof parts / sizeof parts[0]; p++) {
     char field[80];
     snprintf(field, sizeof field, "%.64s%s", id, parts[p]);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 bool evsi_redis_stream_name(evs_bytes topic, int32_t partition, char *out) {
   if (topic.size == 0 || topic.size > EVSI_REDIS_NAME_MAX - 16)
     return false;
@@ -53,9 +55,14 @@ char *evsi_redis_dlq_key(const evsi_redis_layout *layout, evs_bytes name) {
   return evsi_buf_take(&key);
 }
 
+static bool has_usual_prefix(const evsi_redis_layout *layout) {
+  return strcmp(layout->stream_prefix, "stream:") == 0;
+}
+
 char *evsi_redis_key(const evsi_redis_layout *layout, const char *kind, evs_bytes name, const char *suffix) {
   evsi_buf key = {0};
   evsi_buf_add_text(&key, kind);
+  evsi_buf_add_text(&key, layout->is_plain || has_usual_prefix(layout) ? "" : layout->stream_prefix);
   evsi_buf_add_text(&key, "{");
   evsi_buf_add_text(&key, layout->is_plain ? layout->stream_prefix : "");
   evsi_buf_add_bytes(&key, name);
@@ -64,16 +71,31 @@ char *evsi_redis_key(const evsi_redis_layout *layout, const char *kind, evs_byte
   return evsi_buf_take(&key);
 }
 
-const char *evsi_redis_registry(const evsi_redis_layout *layout) {
-  return layout->is_plain ? "evs:topics:plain" : "evs:topics";
+static char *single_key(const evsi_redis_layout *layout, const char *kind) {
+  evsi_buf key = {0};
+  bool is_usual = has_usual_prefix(layout);
+  evsi_buf_add_text(&key, kind);
+  evsi_buf_add_text(&key, layout->is_plain ? ":plain" : is_usual ? "" : ":tagged");
+  evsi_buf_add_text(&key, is_usual ? "" : ":");
+  evsi_buf_add_text(&key, is_usual ? "" : layout->stream_prefix);
+  return evsi_buf_take(&key);
 }
 
-const char *evsi_redis_operations(const evsi_redis_layout *layout) {
-  return layout->is_plain ? "evs:operations:plain" : "evs:operations";
+bool evsi_redis_layout_complete(evsi_redis_layout *layout) {
+  layout->registry = single_key(layout, "evs:topics");
+  layout->operations = single_key(layout, "evs:operations");
+  layout->delays = single_key(layout, "evs:delays");
+  layout->outboxes = single_key(layout, "evs:outboxes");
+  return layout->registry && layout->operations && layout->delays && layout->outboxes;
 }
 
-const char *evsi_redis_delays(const evsi_redis_layout *layout) {
-  return layout->is_plain ? "evs:delays:plain" : "evs:delays";
+void evsi_redis_layout_free(evsi_redis_layout *layout) {
+  evsi_free(layout->stream_prefix);
+  evsi_free(layout->dlq_prefix);
+  evsi_free(layout->registry);
+  evsi_free(layout->operations);
+  evsi_free(layout->delays);
+  evsi_free(layout->outboxes);
 }
 
 /* What stands between a prefix and an end, or empty. */
@@ -137,6 +159,12 @@ bool evsi_redis_id_parse(evs_bytes text, evsi_redis_id *out_id) {
   if (!parse_number(&at, end, &out_id->ms) || at == end || *at++ != '-')
     return false;
   return parse_number(&at, end, &out_id->seq) && at == end;
+}
+
+evsi_redis_id evsi_redis_id_before(evsi_redis_id id) {
+  if (id.seq > 0)
+    return (evsi_redis_id){id.ms, id.seq - 1};
+  return id.ms > 0 ? (evsi_redis_id){id.ms - 1, UINT64_MAX} : id;
 }
 
 int evsi_redis_id_compare(evsi_redis_id a, evsi_redis_id b) {

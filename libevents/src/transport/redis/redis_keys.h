@@ -2,7 +2,7 @@
  * redis_keys.h - names of keys and ids of entries. In the tagged layout everything that one script touches
  * has the same hash tag, {topic} or {topic:partition}, so it lives in one slot of a cluster. The plain layout
  * has the keys of the published library for streams and dead letters; all else is tagged with the whole key
- * of its stream, so that the two never meet. */
+ * of its stream, so that the two never meet. Nor do transports whose streams begin otherwise. */
 #ifndef EVSI_REDIS_KEYS_H
 #define EVSI_REDIS_KEYS_H
 
@@ -27,6 +27,7 @@
 #define EVSI_REDIS_NOTES "evs:notes:"
 #define EVSI_REDIS_RETENTION "evs:retention:"
 #define EVSI_REDIS_FEED "evs:replay:"
+#define EVSI_REDIS_LEASE_KEY "evs:lease:"
 /* Begins the group of a replay, and what the keys beside its feeds are named by. */
 #define EVSI_REDIS_REPLAY_GROUP "@replay-"
 
@@ -46,17 +47,18 @@ typedef struct evsi_redis_layout {
   char *stream_prefix;
   char *dlq_prefix;
   bool is_plain;
+  char *registry, *operations, *delays, *outboxes; /* keys of which there is one for all streams */
 } evsi_redis_layout;
+
+/* Makes the keys of which there is one, from the rest. False when memory is short. */
+bool evsi_redis_layout_complete(evsi_redis_layout *layout);
+void evsi_redis_layout_free(evsi_redis_layout *layout);
 
 /* Keys, or NULL when memory is short: of the events, of the dead letters, and of what stands beside them,
  * kind{name}suffix. */
 char *evsi_redis_stream_key(const evsi_redis_layout *layout, evs_bytes name);
 char *evsi_redis_dlq_key(const evsi_redis_layout *layout, evs_bytes name);
 char *evsi_redis_key(const evsi_redis_layout *layout, const char *kind, evs_bytes name, const char *suffix);
-/* Registry of topics, operations, and index of the delayed: one of each for all streams of a layout. */
-const char *evsi_redis_registry(const evsi_redis_layout *layout);
-const char *evsi_redis_operations(const evsi_redis_layout *layout);
-const char *evsi_redis_delays(const evsi_redis_layout *layout);
 /* The name in the key of a stream, or of its dead letters; empty when it is no such key. */
 evs_bytes evsi_redis_name_in_stream_key(const evsi_redis_layout *layout, evs_bytes key);
 evs_bytes evsi_redis_name_in_dlq_key(const evsi_redis_layout *layout, evs_bytes key);
@@ -65,6 +67,8 @@ evs_bytes evsi_redis_name_in_dlq_key(const evsi_redis_layout *layout, evs_bytes 
 void evsi_redis_pattern_add(evsi_buf *out, const char *text);
 
 bool evsi_redis_id_parse(evs_bytes text, evsi_redis_id *out_id);
+/* The one before it; 0-0 has none and stays. */
+evsi_redis_id evsi_redis_id_before(evsi_redis_id id);
 int evsi_redis_id_compare(evsi_redis_id a, evsi_redis_id b);
 evs_bytes evsi_redis_id_text(evsi_redis_id id, char out[EVSI_REDIS_ID_TEXT]);
 

@@ -72,10 +72,13 @@ static bool add_registered(evsi_redis_request *request, const evsi_redis_reply *
     json_t *root = json_loadb(value.data, value.size, 0, NULL);
     json_t *types = json_object_get(root, "types");
     json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
+    size_t before = request->stream_count;
     if (partitions <= 0)
       ok = ok && add_known(request, topic, EVS_PARTITION_NONE, types);
     for (json_int_t p = 0; p < partitions && p < 65536; p++)
       ok = ok && add_known(request, topic, (int32_t)p, types);
+    for (size_t at = before; at < request->stream_count; at++)
+      request->streams[at].is_ordered = json_is_string(json_object_get(root, "ordering"));
     json_decref(root);
   }
   return ok;
@@ -138,7 +141,7 @@ static void on_registry(evsi_redis_request *request, uint64_t tag, const evsi_re
 static void read_registry(evsi_redis_request *request) {
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&request->transport->config.layout));
+  evsi_redis_arg_text(&args, request->transport->config.layout.registry);
   evsi_redis_request_send(request, &args, on_registry, 0);
 }
 

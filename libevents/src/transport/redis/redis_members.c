@@ -60,10 +60,29 @@ static void remove_unseen(evsi_redis_stream *stream) {
   }
 }
 
+/* Names have an incarnation, so two processes with one consumer's name harm nothing; but somebody erred. A
+ * counter that moves is no remains of an earlier run. */
+static void note_clash(evsi_redis_group *group, const evsi_redis_member *member) {
+  size_t size = strlen(group->consumer);
+  if (group->is_clash_told || strcmp(member->name, group->member) == 0 ||
+      strncmp(member->name, group->consumer, size) != 0 || member->name[size] != '#')
+    return;
+  group->is_clash_told = true;
+  evsi_redis_count(group->transport, "consumerNameClashes", 1);
+  evsi_redis_log(group->transport, 2,
+                 "another live process is the consumer \"%s\" of group %s too: this one goes on as %s beside "
+                 "%s; give each its own consumerId",
+                 group->consumer, group->name, group->member, member->name);
+}
+
 static void set_counter(evsi_redis_stream *stream, evsi_redis_member *member, uint64_t counter) {
-  if (member->counter != counter)
+  if (member->counter != counter) {
     member->changed_ms = evsi_redis_now(stream->group->transport);
+    if (member->is_counted)
+      note_clash(stream->group, member);
+  }
   member->counter = counter;
+  member->is_counted = true;
 }
 
 void evsi_redis_members_beat(evsi_redis_stream *stream, const evsi_redis_reply *counters) {
@@ -95,6 +114,7 @@ static void tell_host(evsi_redis_stream *stream) {
     char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
     if (info) {
       member->client_id = json_integer_value(json_object_get(info, "clientId"));
+      member->is_relaxed = json_is_true(json_object_get(info, "relaxed"));
       evsi_buf_add_text(&json, any ? ",{\"consumer\":" : "{\"consumer\":");
       evsi_buf_add_json(&json, member->name, strlen(member->name));
       evsi_buf_addf(&json, ",\"self\":%s,\"subscriptions\":%s}",
@@ -136,6 +156,7 @@ void evsi_redis_members_update(evsi_redis_stream *stream, uint64_t version, cons
   }
   remove_unseen(stream);
   stream->version = version;
+  stream->group->must_balance = true;
   tell_host(stream);
 }
 

@@ -8,9 +8,10 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_letters.h"
 
-#define STREAMS "evs:outboxes" /* names of streams whose outboxes were used */
-
 enum { PAGE_BYTES = 4194304, ROWS_MOST = 100, COPIES_MOST = 10000 };
+
+/* How long after its last use an empty one is forgotten: longer than any step that may still fill it. */
+static const uint64_t unused_ms = 3600 * 1000;
 
 /* How long a target remembers what came: while anybody may still send it, and after it is in the archive. */
 static const uint64_t sent_ms = 30ULL * 24 * 3600 * 1000, finished_ms = 3600 * 1000;
@@ -24,6 +25,7 @@ typedef struct row {
 
 typedef struct evsi_redis_outbox {
   char *name; /* of the stream */
+  bool is_empty;
   void (*next)(evsi_redis_request *request);
   row rows[ROWS_MOST];
   size_t row_count;
@@ -246,7 +248,10 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
   outbox *box = request->outbox;
   (void)tag;
   request->step = box->next;
-  if (is_refused(request, reply, "reading " EVSI_REDIS_OUTBOX_KEY) || reply->count == 0)
+  if (is_refused(request, reply, "reading " EVSI_REDIS_OUTBOX_KEY))
+    return;
+  box->is_empty = reply->count == 0;
+  if (box->is_empty)
     return;
   for (size_t i = 0; i < reply->count && i < ROWS_MOST; i++) {
     if (!add_row(box, evsi_redis_item(reply, i))) {
@@ -275,6 +280,7 @@ void evsi_redis_outbox_send(evsi_redis_request *request, const char *name,
   evsi_free(box->name);
   box->name = evsi_strdup(name);
   box->next = next;
+  box->is_empty = false;
   request->step = read_page;
   if (!box->name)
     evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
@@ -294,15 +300,34 @@ const char *evsi_redis_outbox_error(const evsi_redis_request *request) {
 
 static void on_marked(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   (void)tag;
-  evsi_redis_request_refused(request, reply, "writing " STREAMS);
+  evsi_redis_request_refused(request, reply, "writing evs:outboxes");
 }
 
 void evsi_redis_outbox_mark(evsi_redis_request *request, const char *name) {
-  evsi_redis_args args = {0};
-  evsi_redis_arg_text(&args, "SADD");
-  evsi_redis_arg_text(&args, STREAMS);
-  evsi_redis_arg_text(&args, name);
-  evsi_redis_request_send(request, &args, on_marked, 0);
+  evsi_redis_request_script call = {.script = EVSI_REDIS_MARK, .keys = 1};
+  request->transport->uses_outboxes = true;
+  evsi_redis_arg_text(&call.args, request->transport->config.layout.outboxes);
+  evsi_redis_arg_text(&call.args, name);
+  evsi_redis_arg_text(&call.args, "");
+  evsi_redis_request_call(request, &call, on_marked, 0);
+}
+
+static void on_forgotten(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  (void)tag;
+  is_refused(request, reply, "forgetting an outbox");
+}
+
+/* Only those who write into outboxes may forget them. */
+static void forget_empty(evsi_redis_request *request) {
+  outbox *box = request->outbox;
+  evsi_redis_request_script call = {.script = EVSI_REDIS_MARK, .keys = 1};
+  if (!box->is_empty || !request->transport->uses_outboxes)
+    return;
+  box->is_empty = false;
+  evsi_redis_arg_text(&call.args, request->transport->config.layout.outboxes);
+  evsi_redis_arg_text(&call.args, box->name);
+  evsi_redis_arg_u64(&call.args, unused_ms);
+  evsi_redis_request_call(request, &call, on_forgotten, 0);
 }
 
 static void replay_next(evsi_redis_request *request) {
@@ -311,6 +336,9 @@ static void replay_next(evsi_redis_request *request) {
   if (box->error[0])
     evsi_redis_log(request->transport, 2, "%s", box->error);
   box->error[0] = '\0';
+  forget_empty(request);
+  if (request->open > 0)
+    return; /* this again, when that is answered */
   if (left == 0) {
     evsi_redis_request_answer(request, EVS_OK, evsi_text("{}"));
     return;
@@ -320,34 +348,37 @@ static void replay_next(evsi_redis_request *request) {
   json_array_remove(box->streams, left - 1);
 }
 
-static void on_streams(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
-  outbox *box = outbox_of(request);
-  (void)tag;
-  if (!box || !(box->streams = json_array()))
-    return;
-  for (size_t i = 0; i < reply->count && reply->type == EVSI_REDIS_ARRAY; i++) {
-    evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
-    if (name.size > 0)
-      json_array_append_new(box->streams, json_stringn(name.data, name.size));
-  }
-  request->step = replay_next;
-}
-
 static void end_replay(void *transport) {
   ((evs_transport *)transport)->is_replaying = false;
 }
 
-static void find_streams(evsi_redis_request *request) {
-  evsi_redis_args args = {0};
+static void begin_replay(evsi_redis_request *request) {
+  outbox *box = outbox_of(request);
   request->transport->is_replaying = true;
   request->extra = request->transport;
   request->extra_free = end_replay;
-  evsi_redis_arg_text(&args, "SMEMBERS");
-  evsi_redis_arg_text(&args, STREAMS);
-  evsi_redis_request_send(request, &args, on_streams, 0);
+  if (!box)
+    return;
+  box->streams = json_incref(request->transport->outboxes);
+  request->step = replay_next;
 }
 
-void evsi_redis_outbox_replay(evs_transport *transport) {
-  if (transport->command.is_up && !transport->is_closing && !transport->is_replaying)
-    evsi_redis_request_own(transport, find_streams);
+static json_t *names_of(const evsi_redis_reply *reply) {
+  json_t *names = json_array();
+  for (size_t i = 0; i < reply->count; i++) {
+    evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
+    if (name.size > 0)
+      json_array_append_new(names, json_stringn(name.data, name.size));
+  }
+  return names;
+}
+
+void evsi_redis_outbox_seen(evs_transport *transport, const evsi_redis_reply *names) {
+  if (names->count == 0 || !transport->command.is_up || transport->is_closing || transport->is_replaying)
+    return;
+  transport->outboxes = names_of(names);
+  if (transport->outboxes)
+    evsi_redis_request_own(transport, begin_replay);
+  json_decref(transport->outboxes);
+  transport->outboxes = NULL;
 }

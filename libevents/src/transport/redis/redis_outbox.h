@@ -28,7 +28,7 @@ const char *evsi_redis_outbox_copy(const evsi_redis_request *request, const char
 const char *evsi_redis_outbox_error(const evsi_redis_request *request);
 void evsi_redis_outbox_free(struct evsi_redis_outbox *outbox);
 
-/* Sends what other processes left behind. */
-void evsi_redis_outbox_replay(evs_transport *transport);
+/* Sends what other processes left behind in the outboxes of these streams: {name…}. */
+void evsi_redis_outbox_seen(evs_transport *transport, const evsi_redis_reply *names);
 
 #endif

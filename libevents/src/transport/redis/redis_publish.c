@@ -165,6 +165,8 @@ static evsi_redis_topic *find_topic(evs_transport *transport, const evs_tp_event
   }
   topic->transport = transport;
   topic->partitions = event->partitions;
+  topic->ordering = event->ordering;
+  topic->on_dead_letter = event->on_dead_letter;
   HASH_ADD_KEYPTR(hh, transport->topics, topic->name, event->topic.size, topic);
   if (topic->hh.tbl)
     return topic;
@@ -197,14 +199,26 @@ static published_type *find_type(evsi_redis_topic *topic, evs_bytes name) {
   return NULL;
 }
 
+/* Whoever named an order first has decided; who asks for another is told. */
+static void note_order(evs_transport *transport, uint32_t asked, evs_bytes registered) {
+  const char *word = evsi_redis_order_word(asked);
+  if (!*word || evsi_bytes_equal(registered, evsi_text(word)))
+    return;
+  evsi_redis_log(transport, 2,
+                 "a topic is registered with ordering %.*s, a route here asks for %s: the former holds",
+                 (int)registered.size, registered.size ? registered.data : "", word);
+}
+
 static void on_registered(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evs_transport *transport = data;
   char text[EVSI_REDIS_ERROR_TEXT];
-  (void)tag;
   if (reply->type == EVSI_REDIS_ARRAY) {
     evs_bytes id = evsi_redis_text(evsi_redis_item(reply, 0));
+    note_order(transport, (uint32_t)tag, evsi_redis_text(evsi_redis_item(reply, 3)));
     snprintf(transport->own_registry_id, sizeof transport->own_registry_id, "%.*s", (int)id.size,
              id.size ? id.data : "");
+    if (evsi_redis_integer(evsi_redis_item(reply, 2)) == 1)
+      evsi_redis_topics_read(transport); /* the own groups need not wait for the next look */
     return;
   }
   evsi_redis_publish_forget(transport); /* with the next event it is tried again */
@@ -220,11 +234,13 @@ static void put_head(evs_transport *transport, const evsi_redis_topic *topic, ev
   transport->world->env->random(random, sizeof random);
   for (size_t i = 0; i < sizeof random; i++)
     snprintf(id + 2 * i, 3, "%02x", random[i]);
-  evsi_redis_arg_text(args, evsi_redis_registry(&transport->config.layout));
+  evsi_redis_arg_text(args, transport->config.layout.registry);
   evsi_redis_arg_text(args, id); /* used if there is no registry yet */
   evsi_redis_arg_text(args, topic->name);
   evsi_redis_arg_u64(args, topic->partitions);
   evsi_redis_arg_text(args, transport->config.layout.is_plain ? "plain" : "tagged");
+  evsi_redis_arg_text(args, evsi_redis_order_word(topic->ordering));
+  evsi_redis_arg_text(args, evsi_redis_policy_word(topic->on_dead_letter));
 }
 
 /* Registers the types of a topic that are not registered. */
@@ -241,7 +257,8 @@ static void register_types(evs_transport *transport, evsi_redis_topic *topic) {
       type->is_registered = true;
     }
     if (args.count > head)
-      evsi_redis_script_call(&transport->scripts, EVSI_REDIS_REGISTER, 1, &args, on_registered, transport, 0);
+      evsi_redis_script_call(&transport->scripts, EVSI_REDIS_REGISTER, 1, &args, on_registered, transport,
+                             topic->ordering);
     evsi_redis_args_free(&args);
   }
 }
@@ -390,7 +407,6 @@ static void publish_one(evs_transport *transport, const evs_tp_event *event) {
 }
 
 void evsi_redis_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
-  transport->published_since_look = true;
   for (size_t i = 0; i < count; i++)
     publish_one(transport, &events[i]);
   evsi_redis_store_flush(transport);

@@ -14,7 +14,8 @@ struct evsi_redis_topic {
   char *name;
   UT_hash_handle hh;
   uint32_t partitions;
-  bool has_any; /* more types than are told apart: registered as `*` */
+  uint32_t ordering, on_dead_letter; /* as its route has them */
+  bool has_any;                      /* more types than are told apart: registered as `*` */
   evsi_redis_published_type *types;
   evsi_redis_trim **trims; /* of its streams, by partition + 1, as far as they were published to */
 };

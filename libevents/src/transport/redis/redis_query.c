@@ -4,6 +4,8 @@
 
 #include "transport/redis/redis_request.h"
 
+enum { CONSUMERS_MOST = 1000 };
+
 static json_t *text_json(evs_bytes text) {
   json_t *value = json_stringn(text.data ? text.data : "", text.size);
   return value ? value : json_null();
@@ -92,7 +94,8 @@ static json_t *find_member(json_t *group, evs_bytes name) {
     if (evsi_bytes_equal(evsi_bytes(json_string_value(known), json_string_length(known)), name))
       return each;
   }
-  each = json_pack("{s:o,s:i,s:b}", "name", text_json(name), "pending", 0, "alive", 0);
+  each = json_pack("{s:o,s:i,s:b,s:b,s:n}", "name", text_json(name), "pending", 0, "alive", 0, "registered",
+                   0, "idleMs");
   json_array_append_new(members, each);
   return each;
 }
@@ -134,11 +137,36 @@ static void on_heartbeat(evsi_redis_request *request, uint64_t tag, const evsi_r
     if (field.size < 3 || field.data[1] != ':' || !strchr("cei", field.data[0]))
       continue;
     json_t *member = find_member(group, evsi_bytes(field.data + 2, field.size - 2));
+    json_object_set_new(member, "registered", json_true());
     if (field.data[0] == 'e')
       json_object_set_new(member, "alive", json_true());
     else if (field.data[0] == 'i')
       set_place(member, evsi_redis_text(evsi_redis_item(reply, i + 1)));
   }
+}
+
+/* Also those of other libraries, and what has nothing pending. */
+static void on_consumers(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
+  json_t *group = json_array_get(request->result, (size_t)tag);
+  if (evsi_redis_request_refused(request, reply, "XINFO CONSUMERS of a group"))
+    return;
+  for (size_t i = 0; i + 2 < reply->count; i += 3) {
+    evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
+    if (name.size == 0 || name.data[0] == '@')
+      continue;
+    json_t *member = find_member(group, name);
+    json_object_set_new(member, "pending", json_integer(evsi_redis_integer(evsi_redis_item(reply, i + 1))));
+    json_object_set_new(member, "idleMs", json_integer(evsi_redis_integer(evsi_redis_item(reply, i + 2))));
+  }
+}
+
+static void ask_consumers(evsi_redis_request *request, const evsi_redis_known *known, evs_bytes group,
+                          size_t at) {
+  evsi_redis_request_script call = {.script = EVSI_REDIS_CONSUMERS, .keys = 1};
+  evsi_redis_arg_text(&call.args, known->key);
+  evsi_redis_arg_bytes(&call.args, group);
+  evsi_redis_arg_u64(&call.args, CONSUMERS_MOST);
+  evsi_redis_request_call(request, &call, on_consumers, at);
 }
 
 static void ask_about(evsi_redis_request *request, const evsi_redis_known *known, evs_bytes group,
@@ -150,13 +178,21 @@ static void ask_about(evsi_redis_request *request, const evsi_redis_known *known
   char *hb = suffix.failed ? NULL
                            : evsi_redis_key(&request->transport->config.layout,
                                             "evs:hb:", evsi_text(known->name), suffix.data);
+  if (hb && known->is_ordered)
+    evsi_redis_request_order(request, known->name, suffix.data, at);
   evsi_buf_free(&suffix);
+  if (request->is_answered) {
+    evsi_free(hb);
+    return;
+  }
   evsi_redis_arg_text(&args, "XPENDING");
   evsi_redis_arg_text(&args, known->key);
   evsi_redis_arg_bytes(&args, group);
   evsi_redis_request_send(request, &args, on_pending, at);
   if (!request->is_answered && hb)
     ask(request, "HGETALL", hb, on_heartbeat, at);
+  if (!request->is_answered)
+    ask_consumers(request, known, group, at);
   evsi_free(hb);
 }
 
@@ -197,13 +233,13 @@ static void on_groups(evsi_redis_request *request, uint64_t tag, const evsi_redi
     int64_t count = is_exact ? lag->integer : known->length;
     json_array_append_new(
         request->result,
-        json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:n,s:O?,s:[]}", "topic", text_json(known->topic),
+        json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:I,s:i,s:n,s:O?,s:n,s:[]}", "topic", text_json(known->topic),
                   "partition", partition_json(known->partition), "group", text_json(name), "entries",
                   (json_int_t)known->length, "lastDelivered",
                   text_json(evsi_redis_text(value_of(each, "last-delivered-id"))), "lag",
                   is_known ? json_integer(count) : json_null(), "lagExact", is_exact, "pending",
                   (json_int_t)evsi_redis_integer(value_of(each, "pending")), "parked", 0, "oldestPendingAt",
-                  "paused", paused_of(request, name), "members"));
+                  "paused", paused_of(request, name), "order", "members"));
     ask_about(request, known, name, json_array_size(request->result) - 1);
   }
 }

@@ -80,7 +80,7 @@ typedef struct read_plan {
 static size_t choose_hot(evsi_redis_group *group) {
   size_t count = 0;
   for (size_t i = 0; i < group->stream_count; i++) {
-    if (group->streams[i]->is_hot && group->streams[i]->state == EVSI_STREAM_LIVE)
+    if (group->streams[i]->is_hot && evsi_redis_order_may_read(group->streams[i]))
       group->read_set[count++] = group->streams[i];
   }
   return count;
@@ -91,7 +91,7 @@ static size_t choose_all(evsi_redis_group *group, size_t most) {
   size_t count = 0, i = 0;
   for (; i < group->stream_count && count < most; i++) {
     evsi_redis_stream *stream = group->streams[(group->rotate + i) % group->stream_count];
-    if (stream->state == EVSI_STREAM_LIVE)
+    if (evsi_redis_order_may_read(stream))
       group->read_set[count++] = stream;
   }
   if (i < group->stream_count)
@@ -103,7 +103,7 @@ static size_t count_live(const evsi_redis_group *group) {
   size_t live = 0;
   for (size_t i = 0; i < group->stream_count; i++) {
     const evsi_redis_stream *stream = group->streams[i];
-    if (stream->state == EVSI_STREAM_LIVE)
+    if (evsi_redis_order_may_read(stream))
       live++;
     else if (stream->state == EVSI_STREAM_RECOVER || stream->state == EVSI_STREAM_RECOVERING)
       return 0; /* it compares lists: nothing may be on its way */
@@ -143,8 +143,12 @@ static bool send_read(evsi_redis_group *group, read_plan plan) {
     evsi_redis_arg_u64(&args, config->block_ms);
   }
   evsi_redis_arg_text(&args, "STREAMS");
-  for (size_t i = 0; i < group->read_count; i++)
+  for (size_t i = 0; i < group->stream_count; i++)
+    group->streams[i]->is_in_read = false;
+  for (size_t i = 0; i < group->read_count; i++) {
     evsi_redis_arg_text(&args, group->read_set[i]->key);
+    group->read_set[i]->is_in_read = true;
+  }
   for (size_t i = 0; i < group->read_count; i++)
     evsi_redis_arg_text(&args, ">");
   /* A server whose clock is set back blocks for longer than it was told: the own clock decides. */

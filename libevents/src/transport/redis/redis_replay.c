@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "event/envelope.h"
 #include "event/pattern.h"
+#include "event/stored_batch.h"
 #include "transport/redis/redis_jobs.h"
 #include "transport/redis/redis_letters.h"
 
@@ -194,19 +196,29 @@ static void put_feed(const evsi_redis_request *request, evsi_redis_args *args, e
   evsi_redis_arg_key(args, evsi_redis_key(layout, EVSI_REDIS_FEED, name, suffix));
 }
 
+static void set_position(replay *made, evs_bytes id) {
+  if (id.size > 0)
+    snprintf(made->position, sizeof made->position, "%.*s", (int)id.size, id.data);
+}
+
 static void on_fed(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
-  const replay *made = request->extra;
+  replay *made = request->extra;
   const evsi_redis_reply *word = evsi_redis_item(reply, 0);
-  bool is_full = evsi_redis_is(word, "FULL");
+  bool is_full = evsi_redis_is(word, "FULL"), is_fed = evsi_redis_is(word, "OK");
+  bool is_all = is_fed && evsi_redis_integer(evsi_redis_item(reply, 4)) == 1;
   const char *before = evsi_redis_request_text(request, "position");
   (void)tag;
   if (evsi_redis_request_refused(request, reply, "replaying"))
     return;
+  set_position(made, evsi_redis_text(evsi_redis_item(reply, 3)));
   json_t *document =
       json_pack("{s:b,s:s,s:b,s:b,s:I,s:I,s:i,s:[]}", "isOwner", !evsi_redis_is(word, "FENCED"), "position",
-                is_full ? (before ? before : "") : made->position, "isEnd", made->is_end && !is_full,
-                "isFull", is_full, "done", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)),
-                "skipped", (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 2)), "failed", 0, "errors");
+                is_fed   ? made->position
+                : before ? before
+                         : "",
+                "isEnd", made->is_end && is_all, "isFull", is_full, "done",
+                (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 1)), "skipped",
+                (json_int_t)evsi_redis_integer(evsi_redis_item(reply, 2)), "failed", 0, "errors");
   evsi_redis_request_json(request, document);
   json_decref(document);
 }
@@ -236,24 +248,42 @@ static void feed(evsi_redis_request *request) {
   evsi_redis_request_call(request, &call, on_fed, 0);
 }
 
-/* An entry is replayed as a whole: with several events, when one of them is meant. */
-static bool has_wanted(const replay *made, const evsi_redis_reply *row) {
-  for (size_t i = 1; i + 1 < row->count; i += 2) {
-    if (is_wanted(made, evsi_redis_text(evsi_redis_item(row, i)),
-                  evsi_redis_text(evsi_redis_item(row, i + 1))))
-      return true;
-  }
-  return made->type == NULL;
+/* What cannot be read is of no type. */
+static bool is_wanted_event(const replay *made, evs_bytes data) {
+  evsi_envelope envelope;
+  evsi_buf scratch = {0};
+  bool is = !evsi_envelope_decode(data, &envelope, &scratch) &&
+            is_wanted(made, envelope.type, envelope.origin_prefix);
+  evsi_buf_free(&scratch);
+  return is;
 }
 
-static void set_position(replay *made, evs_bytes id) {
-  if (id.size > 0)
-    snprintf(made->position, sizeof made->position, "%.*s", (int)id.size, id.data);
+static bool is_wanted_batch(const replay *made, evs_bytes data) {
+  evsi_stored_batch batch = {0};
+  bool is = false;
+  if (evsi_stored_batch_decode(data, &batch))
+    return false;
+  for (uint32_t i = 0; i < batch.count && !is; i++)
+    is = is_wanted_event(made, batch.events[i]);
+  evsi_stored_batch_free(&batch);
+  return is;
+}
+
+/* An entry is replayed as a whole: with several events, when one of them is meant. */
+static bool has_wanted(const replay *made, const evsi_redis_reply *row) {
+  const evsi_redis_reply *kind = evsi_redis_item(row, 1);
+  evs_bytes text = evsi_redis_text(evsi_redis_item(row, 2));
+  if (!made->type)
+    return true;
+  if (evsi_redis_is(kind, "batch"))
+    return is_wanted_batch(made, text);
+  return evsi_redis_is(kind, "event") ? is_wanted_event(made, text)
+                                      : is_wanted(made, text, evsi_redis_text(evsi_redis_item(row, 3)));
 }
 
 static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {
   replay *made = request->extra;
-  const evsi_redis_reply *rows = evsi_redis_item(reply, 2);
+  const evsi_redis_reply *rows = evsi_redis_item(reply, 1);
   bool is_full = false;
   (void)tag;
   if (evsi_redis_request_refused(request, reply, "reading what is replayed"))
@@ -267,7 +297,7 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
     json_array_append_new(made->ids, json_stringn(id.data ? id.data : "", id.size));
     is_full = json_array_size(made->ids) >= request->limit && i + 1 < rows->count;
   }
-  made->is_end = !is_full && evsi_redis_integer(evsi_redis_item(reply, 1)) == 1;
+  made->is_end = !is_full && evsi_redis_integer(evsi_redis_item(reply, 0)) == 1;
   request->step = feed;
 }
 
@@ -298,6 +328,7 @@ void evsi_redis_replay_step(evsi_redis_request *request) {
   evsi_redis_arg_text(&call.args, bound);
   /* With a type many may be looked at for few; without one each that is looked at is taken. */
   evsi_redis_arg_u64(&call.args, made->type ? PAGE : request->limit);
+  evsi_redis_arg_text(&call.args, made->type ? "1" : "0");
   evsi_redis_request_call(request, &call, on_page, 0);
 }
 

@@ -16,6 +16,7 @@ typedef struct evsi_redis_known {
   json_t *types;                     /* or NULL */
   char position[EVSI_REDIS_ID_TEXT]; /* where reading goes on */
   int64_t length, dead, delayed;
+  bool is_ordered; /* as the registry has it */
   bool is_done;
 } evsi_redis_known;
 
@@ -80,6 +81,9 @@ const char *evsi_redis_request_text(const evsi_redis_request *request, const cha
 /* ---- redis_query.c ---- */
 void evsi_redis_request_topics(evsi_redis_request *request);
 void evsi_redis_request_groups(evsi_redis_request *request);
+/* ---- redis_order_query.c ---- */
+/* Adds what there is to say about the order to the row `at`. */
+void evsi_redis_request_order(evsi_redis_request *request, const char *name, const char *suffix, size_t at);
 /* ---- redis_pause.c ---- */
 void evsi_redis_request_pause(evsi_redis_request *request);
 void evsi_redis_request_resume(evsi_redis_request *request);

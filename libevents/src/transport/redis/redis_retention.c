@@ -13,8 +13,10 @@ enum {
   TRIM_AT_ONCE = 10000,
   PRUNE_AT_ONCE = 100,
   CALLS_AT_ONCE = 16, /* of all streams together */
-  ALL_AFTER = 60,     /* intervals until streams that nothing happened to are looked at */
-  OTHER_GROUPS_MOST = 3
+  QUIET_LOOKS = 60,   /* so many looks pass until a stream that nothing happens to is looked at again */
+  OTHER_GROUPS_MOST = 3,
+  LOOKS_UNTIL_FOUND =
+      3 /* so often others have looked at the topics, surely, when a stream is trimmed first */
 };
 #define GROUP_LIFETIME_MS "604800000" /* 7 days */
 
@@ -97,6 +99,7 @@ uint32_t evsi_redis_retention_args(const evs_transport *transport, const evsi_re
   evsi_redis_arg_u64(args, transport->config.retention_interval_ms);
   evsi_redis_arg_u64(args, TRIM_AT_ONCE);
   evsi_redis_arg_text(args, GROUP_LIFETIME_MS);
+  evsi_redis_arg_u64(args, LOOKS_UNTIL_FOUND * (uint64_t)transport->config.discover_ms);
   evsi_redis_arg_text(args, call->limits ? call->limits : "-");
   evsi_redis_arg_text(args, transport->config.retention);
   json_array_foreach(call->groups, i, each) {
@@ -159,10 +162,11 @@ static void prune(evsi_redis_trim *trim) {
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_INDEX, name, ""));
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_RETENTION, name, ""));
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_NOTES, name, ""));
+  evsi_redis_arg_key(&args, evsi_redis_stream_key(layout, name));
   evsi_redis_arg_u64(&args, transport->config.dlq_most);
   evsi_redis_arg_u64(&args, transport->config.dlq_longest_ms);
   evsi_redis_arg_u64(&args, PRUNE_AT_ONCE);
-  if (!evsi_redis_script_call(&transport->scripts, EVSI_REDIS_PRUNE, 4, &args, on_pruned, trim, 0))
+  if (!evsi_redis_script_call(&transport->scripts, EVSI_REDIS_PRUNE, 5, &args, on_pruned, trim, 0))
     end(trim, NULL, NULL);
 }
 
@@ -232,21 +236,23 @@ static void ask(evsi_redis_trim *trim) {
 
 /* ---- now and then ----------------------------------------------------------------------------- */
 
-static void touch_all(evs_transport *transport) {
-  for (evsi_redis_trim *trim = transport->trims; trim; trim = trim->hh.next)
-    trim->is_touched = true;
+/* What is quiet grows old, too; a few of those streams have their turn with each look, since all at once
+ * would be a burst in a system that is idle. */
+static void touch_some(evs_transport *transport) {
+  uint64_t turn = transport->retention_looks++ % QUIET_LOOKS, at = 0;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
     for (size_t i = 0; i < group->stream_count; i++)
-      evsi_redis_retention_touch(transport, group->streams[i]->name);
+      find_or_add(transport, group->streams[i]->name);
   }
+  for (evsi_redis_trim *trim = transport->trims; trim; trim = trim->hh.next)
+    trim->is_touched = trim->is_touched || at++ % QUIET_LOOKS == turn;
 }
 
 void evsi_redis_retention_look(evs_transport *transport) {
   transport->world->env->io->timer_start(transport->retention_timer, transport->config.retention_interval_ms);
   if (!transport->command.is_up || transport->is_closing || transport->must_not_trim)
     return;
-  if (transport->retention_looks++ % ALL_AFTER == 0)
-    touch_all(transport);
+  touch_some(transport);
   for (evsi_redis_trim *trim = transport->trims; trim && transport->trimming < CALLS_AT_ONCE;
        trim = trim->hh.next) {
     if (!trim->is_touched || trim->is_asking)

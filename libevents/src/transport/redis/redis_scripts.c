@@ -51,6 +51,10 @@ static bool is_about_letters(int script) {
   return false;
 }
 
+static bool walks(int script) {
+  return script == EVSI_REDIS_AUDIT || script == EVSI_REDIS_REPLAY || script == EVSI_REDIS_TRIM;
+}
+
 static bool is_about_ids(int script) {
   return script == EVSI_REDIS_MOVE || script == EVSI_REDIS_STORE;
 }
@@ -62,6 +66,7 @@ bool evsi_redis_scripts_init(evsi_redis_scripts *scripts, evsi_redis_conn *conn)
     evsi_buf text = {0};
     evsi_buf_add_text(&text, EVSI_LUA_COMMON);
     evsi_buf_add_text(&text, is_about_letters(i) ? EVSI_LUA_LETTER : "");
+    evsi_buf_add_text(&text, walks(i) ? EVSI_LUA_WALK : "");
     evsi_buf_add_text(&text, is_about_ids(i) ? EVSI_LUA_IDS : "");
     evsi_buf_add_text(&text, sources[i]);
     scripts->text[i] = evsi_buf_take(&text);

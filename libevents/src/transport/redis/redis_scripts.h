@@ -12,6 +12,7 @@
   X(BUNDLE)                                                                                                  \
   X(CANCEL)                                                                                                  \
   X(CLAIM)                                                                                                   \
+  X(CONSUMERS)                                                                                               \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
   X(FATES)                                                                                                   \
@@ -22,14 +23,20 @@
   X(IMPORT)                                                                                                  \
   X(JOBS)                                                                                                    \
   X(JOIN)                                                                                                    \
+  X(KEEP)                                                                                                    \
+  X(LEASE)                                                                                                   \
   X(LEAVE)                                                                                                   \
-  X(LATER)                                                                                                   \
   X(LETTERS)                                                                                                 \
+  X(LOOK)                                                                                                    \
+  X(MARK)                                                                                                    \
   X(MOVE)                                                                                                    \
   X(NOTE)                                                                                                    \
   X(OUTBOX)                                                                                                  \
+  X(OWNED)                                                                                                   \
   X(PARK)                                                                                                    \
   X(PRUNE)                                                                                                   \
+  X(READY)                                                                                                   \
+  X(REAP)                                                                                                    \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
   X(REPLAY)                                                                                                  \

@@ -30,7 +30,7 @@ void evsi_redis_settle_report(evs_transport *transport) {
   transport->ops->settled(transport->host, list, count);
 }
 
-static void add_outcome(evs_transport *transport, const evs_tp_outcome *outcome) {
+void evsi_redis_settled(evs_transport *transport, const evs_tp_outcome *outcome) {
   transport->settled.list[transport->settled.count++] = *outcome;
   if (transport->settled.count == EVSI_REDIS_OUTCOMES || outcome->message.size > 0)
     evsi_redis_settle_report(transport);
@@ -45,16 +45,17 @@ void evsi_redis_settle_answer(evsi_redis_stream *stream, evsi_redis_flight *flig
                             .token = flight->settlement.token,
                             .status = status,
                             .message = evsi_text(message)};
-  if (flags & EVS_TP_MEMBERS_MOVED)
-    flight->state = EVSI_FLIGHT_HELD; /* it is decided anew */
+  bool goes_on = status == EVS_OK && flight->settlement.kind == EVS_SETTLE_KEEP;
+  if (goes_on || (flags & EVS_TP_MEMBERS_MOVED))
+    flight->state = EVSI_FLIGHT_HELD; /* it is decided later, or anew */
   else
     evsi_redis_flight_remove(stream, flight);
-  add_outcome(stream->group->transport, &outcome);
+  evsi_redis_settled(stream->group->transport, &outcome);
 }
 
 void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    const evs_tp_settlement *settlement = &settlements[i];
+    evs_tp_settlement given = settlements[i], *settlement = &given;
     evsi_redis_group *group = evsi_redis_group_find(transport, settlement->group);
     evsi_redis_stream *stream =
         group ? evsi_redis_stream_find(group, settlement->topic, settlement->partition) : NULL;
@@ -64,9 +65,11 @@ void evsi_redis_settle(evs_transport *transport, const evs_tp_settlement *settle
     if (!flight || flight->state != EVSI_FLIGHT_HELD) {
       evs_tp_outcome outcome = {
           .struct_size = sizeof outcome, .token = settlement->token, .status = EVS_CONFLICT};
-      add_outcome(transport, &outcome);
+      evsi_redis_settled(transport, &outcome);
       continue;
     }
+    if (stream->ordering != EVS_ORDER_NONE && evsi_redis_order_settle(stream, flight, settlement))
+      continue;
     flight->settlement = *settlement;
     flight->state = EVSI_FLIGHT_QUEUED;
     flight->is_uncertain = false;
@@ -140,9 +143,11 @@ static void follow_up(evsi_redis_stream *stream, const evsi_redis_flight *flight
 static void settled_one(evsi_redis_stream *stream, evsi_redis_flight *flight, int64_t outcome) {
   evsi_redis_id id = flight->id;
   uint32_t deliveries = flight->deliveries;
+  if (outcome == 1 && stream->ordering != EVS_ORDER_NONE && evsi_redis_order_kept(stream, flight))
+    return;
   if (outcome == 1)
     follow_up(stream, flight);
-  bool is_done = outcome != 0 || flight->is_uncertain;
+  bool is_done = outcome != 0 || (flight->is_uncertain && flight->settlement.kind != EVS_SETTLE_KEEP);
   evsi_redis_settle_answer(stream, flight, is_done ? EVS_OK : EVS_CONFLICT, 0, NULL);
   if (outcome != TRIMMED)
     return;
@@ -180,7 +185,7 @@ static void on_settled(evsi_redis_stream *stream, void *context, uint64_t genera
 
 /* ---- sending ---------------------------------------------------------------------------------- */
 
-static evsi_redis_script script_of(const evs_tp_settlement *settlement) {
+static evsi_redis_script script_of(const evsi_redis_stream *stream, const evs_tp_settlement *settlement) {
   if (settlement->letter_count > 0)
     return EVSI_REDIS_BUNDLE;
   switch (settlement->kind) {
@@ -191,21 +196,24 @@ static evsi_redis_script script_of(const evs_tp_settlement *settlement) {
     return EVSI_REDIS_DEAD;
   case EVS_SETTLE_HAND_OVER:
     return EVSI_REDIS_HAND;
+  case EVS_SETTLE_KEEP:
+    return EVSI_REDIS_KEEP;
   default:
-    return EVSI_REDIS_ACK;
+    return stream->group->transport->config.fences_entries ? EVSI_REDIS_OWNED : EVSI_REDIS_ACK;
   }
 }
 
-static bool go_together(const evs_tp_settlement *a, const evs_tp_settlement *b) {
+static bool go_together(const evsi_redis_stream *stream, const evs_tp_settlement *a,
+                        const evs_tp_settlement *b) {
   uint32_t checks = a->flags & EVS_SETTLE_CHECK_MEMBERS;
-  return script_of(a) == script_of(b) && checks == (b->flags & EVS_SETTLE_CHECK_MEMBERS) &&
+  return script_of(stream, a) == script_of(stream, b) && checks == (b->flags & EVS_SETTLE_CHECK_MEMBERS) &&
          (!checks || a->members_version == b->members_version);
 }
 
 /* Takes from the queue what can go with its head. */
 static batch *collect(evsi_redis_stream *stream) {
   evs_tp_settlement first = stream->queued.first->settlement;
-  evsi_redis_script script = script_of(&first);
+  evsi_redis_script script = script_of(stream, &first);
   /* One entry may bring thousands of letters. */
   size_t most = script == EVSI_REDIS_ACK ? ACKS_AT_ONCE : script == EVSI_REDIS_BUNDLE ? 1 : OTHERS_AT_ONCE;
   batch *made = evsi_alloc(sizeof *made + most * sizeof made->flights[0]);
@@ -216,7 +224,7 @@ static batch *collect(evsi_redis_stream *stream) {
   made->script = script;
   made->count = 0;
   while (made->count < most && (flight = evsi_redis_flights_pop(&stream->queued))) {
-    if (go_together(&first, &flight->settlement)) {
+    if (go_together(stream, &first, &flight->settlement)) {
       flight->state = EVSI_FLIGHT_SENT;
       made->flights[made->count++] = flight;
     } else {
@@ -283,12 +291,16 @@ static void put_other(const batch *made, const evsi_redis_flight *flight, evsi_r
   put_id(args, flight);
   if (made->script == EVSI_REDIS_DEAD) {
     evsi_redis_arg_bytes(args, settlement->record);
+    evsi_redis_arg_bytes(args,
+                         settlement->flags & EVS_SETTLE_STAYS ? settlement->state : evsi_bytes(NULL, 0));
+  } else if (made->script == EVSI_REDIS_KEEP) {
+    evsi_redis_arg_bytes(args, settlement->state);
   } else if (made->script == EVSI_REDIS_HAND) {
     evsi_redis_arg_bytes(args, settlement->member);
     evsi_redis_arg_bytes(args, settlement->state);
   } else if (made->script == EVSI_REDIS_BUNDLE) {
     put_bundle(flight, args);
-  } else {
+  } else if (made->script == EVSI_REDIS_PARK) {
     put_parking(flight, args);
   }
 }

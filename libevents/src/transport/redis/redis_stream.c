@@ -8,15 +8,18 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { BROKEN_RETRY_MS = 30000 };
+enum { BROKEN_RETRY_MS = 30000, LOST_RETRY_MS = 1000 };
 static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.2};
 
-/* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters), i(ndex). */
+/* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters), i(ndex), l(ease), which an
+ * unordered stream does not have. */
 static const char *const key_letters[EVSI_REDIS_SCRIPTS] = {
-    [EVSI_REDIS_ACK] = "shm",     [EVSI_REDIS_BUNDLE] = "shmdqi", [EVSI_REDIS_CLAIM] = "shm",
-    [EVSI_REDIS_DEAD] = "shmdqi", [EVSI_REDIS_DUE] = "shmd",      [EVSI_REDIS_FETCH] = "shm",
-    [EVSI_REDIS_HAND] = "shm",    [EVSI_REDIS_JOIN] = "shmd",     [EVSI_REDIS_LEAVE] = "shmd",
-    [EVSI_REDIS_PARK] = "shmd",   [EVSI_REDIS_RECOVER] = "sh",    [EVSI_REDIS_SWEEP] = "shm",
+    [EVSI_REDIS_ACK] = "shml",     [EVSI_REDIS_BUNDLE] = "shmdqil", [EVSI_REDIS_CLAIM] = "shm",
+    [EVSI_REDIS_DEAD] = "shmdqil", [EVSI_REDIS_DUE] = "shmd",       [EVSI_REDIS_FETCH] = "shmdl",
+    [EVSI_REDIS_HAND] = "shm",     [EVSI_REDIS_JOIN] = "shmd",      [EVSI_REDIS_KEEP] = "shm",
+    [EVSI_REDIS_LEASE] = "shl",    [EVSI_REDIS_LEAVE] = "shmdl",    [EVSI_REDIS_OWNED] = "shm",
+    [EVSI_REDIS_PARK] = "shmdl",   [EVSI_REDIS_READY] = "shdl",     [EVSI_REDIS_REAP] = "sh",
+    [EVSI_REDIS_RECOVER] = "shdl", [EVSI_REDIS_SWEEP] = "shm",
 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -45,7 +48,9 @@ static bool make_keys(evsi_redis_stream *stream) {
   stream->hb = evsi_redis_key(layout, "evs:hb:", name, suffix);
   stream->meta = evsi_redis_key(layout, "evs:meta:", name, suffix);
   stream->due = evsi_redis_key(layout, "evs:due:", name, suffix);
-  return stream->key && stream->dlq && stream->index && stream->hb && stream->meta && stream->due;
+  stream->lease = evsi_redis_key(layout, EVSI_REDIS_LEASE_KEY, name, suffix);
+  return stream->lease && stream->key && stream->dlq && stream->index && stream->hb && stream->meta &&
+         stream->due;
 }
 
 static bool reserve(evsi_redis_group *group) {
@@ -74,6 +79,7 @@ evsi_redis_stream *evsi_redis_stream_add(evsi_redis_group *group, evs_bytes topi
   stream->group = group;
   stream->partition = partition;
   stream->is_fresh = true;
+  stream->is_order_known = group->is_relaxed || group->replay;
   stream->name = evsi_strdup(name);
   if (stream->name && make_keys(stream)) {
     stream->topic = evsi_bytes(stream->name, topic.size);
@@ -100,6 +106,9 @@ void evsi_redis_stream_free(evsi_redis_stream *stream) {
   evsi_free(stream->due);
   evsi_free(stream->dlq);
   evsi_free(stream->index);
+  evsi_free(stream->lease);
+  evsi_free(stream->owner);
+  evsi_free(stream->heir);
   evsi_free(stream->former);
   evsi_free(stream->claiming);
   evsi_free(stream);
@@ -125,11 +134,14 @@ static void on_reply(void *data, uint64_t tag, const evsi_redis_reply *reply) {
 
 static uint32_t put_keys(const evsi_redis_stream *stream, const char *letters, evsi_redis_args *args) {
   for (const char *at = letters; *at; at++) {
+    if (*at == 'l' && stream->ordering == EVS_ORDER_NONE)
+      continue;
     const char *key = *at == 's'   ? stream->key
                       : *at == 'h' ? stream->hb
                       : *at == 'm' ? stream->meta
                       : *at == 'd' ? stream->due
                       : *at == 'q' ? stream->dlq
+                      : *at == 'l' ? stream->lease
                                    : stream->index;
     evsi_redis_arg_text(args, key);
   }
@@ -192,8 +204,8 @@ static void add_info(const evsi_redis_group *group, evsi_redis_args *args) {
   gethostname(host, sizeof host - 1);
   evsi_buf_add_text(&info, "{\"host\":");
   evsi_buf_add_json(&info, host, strlen(host));
-  evsi_buf_addf(&info, ",\"pid\":%d,\"clientId\":%" PRId64 ",\"subscriptions\":%s}", (int)getpid(),
-                group->reader.client_id, group->subscriptions);
+  evsi_buf_addf(&info, ",\"pid\":%d,\"clientId\":%" PRId64 "%s,\"subscriptions\":%s}", (int)getpid(),
+                group->reader.client_id, group->is_relaxed ? ",\"relaxed\":true" : "", group->subscriptions);
   evsi_redis_arg(args, info.data, info.size);
   args->body.failed |= info.failed;
   evsi_buf_free(&info);
@@ -214,6 +226,19 @@ static void note_created(evsi_redis_stream *stream, int64_t created) {
                  stream->group->name, stream->key);
 }
 
+/* onGroupLost says that somebody has to look into it first. */
+static void wait_for_group(evsi_redis_stream *stream) {
+  evs_transport *transport = stream->group->transport;
+  stream->state = EVSI_STREAM_NEW;
+  stream->is_broken = true;
+  stream->retry_ms = evsi_redis_now(transport) + LOST_RETRY_MS;
+  evsi_redis_log(transport, 3,
+                 "group %s on %s is gone: nothing is read there until it exists again (onGroupLost is fail; "
+                 "make it with XGROUP CREATE)",
+                 stream->group->name, stream->key);
+  evsi_redis_group_retry_at(stream->group, stream->retry_ms);
+}
+
 static void on_join(evsi_redis_stream *stream, void *context, uint64_t generation,
                     const evsi_redis_reply *reply) {
   (void)context;
@@ -227,6 +252,10 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
     stream->state = EVSI_STREAM_NEW;
     return;
   }
+  if (evsi_redis_is(evsi_redis_item(reply, 0), "LOST")) {
+    wait_for_group(stream);
+    return;
+  }
   if (!evsi_redis_is(evsi_redis_item(reply, 0), "OK")) {
     evsi_redis_stream_failed(stream, reply, "joining");
     return;
@@ -238,6 +267,8 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
   snprintf(topic, sizeof topic, "%.*s", (int)stream->topic.size, stream->topic.data);
   evsi_redis_foreign_look(stream->group->transport, topic);
   note_created(stream, created);
+  /* Of an ordered stream all is pending that is not settled, for whoever has it. */
+  may_have_pending = may_have_pending && stream->ordering == EVS_ORDER_NONE;
   stream->state = may_have_pending ? EVSI_STREAM_RECOVER : EVSI_STREAM_LIVE;
   if (!may_have_pending) {
     evsi_free(stream->former);
@@ -250,6 +281,9 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
   stream->failures = 0;
   evsi_redis_members_update(stream, (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 2)),
                             evsi_redis_item(reply, 3));
+  stream->alive_ms = stream->joined_ms;
+  if (stream->hold == EVSI_HOLD_OWNED)
+    evsi_redis_order_take(stream);
   evsi_redis_reader_wake(stream->group); /* so that it reads this stream too */
   if (is_newcomer) {
     evsi_redis_beat_soon(stream->group->transport); /* what was handed back before waits for somebody */
@@ -260,12 +294,19 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
 
 void evsi_redis_stream_join(evsi_redis_stream *stream) {
   const evsi_redis_group *group = stream->group;
-  bool at_end = !group->replay && group->from_new && !stream->was_live && !stream->starts_late;
+  bool is_first = !group->replay && !stream->was_live;
+  const char *start = is_first && group->start[0]                           ? group->start
+                      : is_first && group->from_new && !stream->starts_late ? "$"
+                                                                            : "0";
   evsi_redis_args args = {0};
   add_info(group, &args);
-  evsi_redis_arg_text(&args, at_end ? "$" : "0");
+  evsi_redis_arg_text(&args, start);
   evsi_redis_arg_text(&args, stream->is_fresh ? "1" : "0");
+  evsi_redis_arg_text(&args, group->replay || !group->transport->config.fails_without_group ? ""
+                             : stream->was_live                                             ? "had"
+                                                                                            : "new");
   stream->state = EVSI_STREAM_JOINING;
+  stream->joined_ms = evsi_redis_now(group->transport);
   if (!evsi_redis_stream_call(stream, EVSI_REDIS_JOIN, &args, on_join, NULL))
     stream->state = EVSI_STREAM_NEW;
 }

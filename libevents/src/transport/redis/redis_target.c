@@ -68,7 +68,7 @@ void evsi_redis_target_check(evsi_redis_request *request, void (*next)(evsi_redi
   }
   evsi_redis_split_name(evsi_text(target_of(request)), &topic, &partition);
   evsi_redis_arg_text(&args, "HGET");
-  evsi_redis_arg_text(&args, evsi_redis_registry(layout));
+  evsi_redis_arg_text(&args, layout->registry);
   evsi_redis_arg_bytes(&args, topic);
   evsi_redis_request_send(request, &args, on_registered, 0);
   if (request->is_answered)
@@ -90,11 +90,13 @@ void evsi_redis_request_register(evsi_redis_request *request, const char *name, 
   request->transport->world->env->random(random, sizeof random);
   for (size_t i = 0; i < sizeof random; i++)
     snprintf(id + 2 * i, 3, "%02x", random[i]);
-  evsi_redis_arg_text(&call.args, evsi_redis_registry(layout));
+  evsi_redis_arg_text(&call.args, layout->registry);
   evsi_redis_arg_text(&call.args, id); /* used if there is no registry yet */
   evsi_redis_arg_bytes(&call.args, topic);
   evsi_redis_arg_u64(&call.args, partition == EVS_PARTITION_NONE ? 0 : (uint64_t)partition + 1);
   evsi_redis_arg_text(&call.args, layout->is_plain ? "plain" : "tagged");
+  evsi_redis_arg_text(&call.args, ""); /* its order is for those to say who publish to it */
+  evsi_redis_arg_text(&call.args, "");
   if (type[0])
     evsi_redis_arg_text(&call.args, type);
   evsi_redis_request_call(request, &call, fn, 0);

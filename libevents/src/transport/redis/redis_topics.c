@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_topics.c - which streams a group reads: topics that it names, and those of the registry that can
- * hold a type it wants. A cheap look tells whether the registry changed; streams that nobody registered are
- * found by a slow scan. */
+ * hold a type it wants; it is read again when its version changed. Streams that nobody registered are found
+ * by a slow scan. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_internal.h"
 
+/* A pass over all keys comes as seldom as there are many of them: one page in SCAN_PAGE_MS on average. */
 enum { SCAN_EVERY_MS = 60000, SCAN_PAGE_MS = 1000, PARTITIONS_MAX = 65536 };
 
 static void copy_text(char *out, size_t size, evs_bytes text) {
@@ -23,27 +24,41 @@ typedef struct registered {
   evs_bytes name;
   uint32_t partitions;
   const json_t *types;
+  uint32_t ordering, on_dead_letter;
+  bool is_registered;
   bool is_late; /* it was not there when the registry was read before */
 } registered;
 
-static void add_stream(evsi_redis_group *group, evs_bytes topic, int32_t partition, bool is_late) {
-  if (evsi_redis_stream_find(group, topic, partition))
+static bool reads_partition(const evsi_redis_group *group, int32_t partition) {
+  bool reads = !group->partitions || partition == EVS_PARTITION_NONE;
+  for (size_t i = 0; i < group->partition_count && !reads; i++)
+    reads = group->partitions[i] == partition;
+  return reads;
+}
+
+static void add_stream(evsi_redis_group *group, const registered *topic, int32_t partition) {
+  evsi_redis_stream *stream = evsi_redis_stream_find(group, topic->name, partition);
+  if (!reads_partition(group, partition))
     return;
-  evsi_redis_stream *stream = evsi_redis_stream_add(group, topic, partition);
   if (!stream) {
-    evsi_redis_log(group->transport, 3, "topic %.*s cannot be read: its name is too long, or out of memory",
-                   (int)topic.size, topic.data);
-    return;
+    stream = evsi_redis_stream_add(group, topic->name, partition);
+    if (!stream) {
+      evsi_redis_log(group->transport, 3, "topic %.*s cannot be read: its name is too long, or out of memory",
+                     (int)topic->name.size, topic->name.data);
+      return;
+    }
+    stream->starts_late = topic->is_late && group->knew_topics;
+    evsi_redis_work_later(group->transport);
   }
-  stream->starts_late = is_late && group->knew_topics;
-  evsi_redis_work_later(group->transport);
+  if (topic->is_registered)
+    evsi_redis_order_set(stream, topic->ordering, topic->on_dead_letter);
 }
 
 static void add_topic(evsi_redis_group *group, const registered *topic) {
   if (topic->partitions == 0)
-    add_stream(group, topic->name, EVS_PARTITION_NONE, topic->is_late);
+    add_stream(group, topic, EVS_PARTITION_NONE);
   for (uint32_t i = 0; i < topic->partitions; i++)
-    add_stream(group, topic->name, (int32_t)i, topic->is_late);
+    add_stream(group, topic, (int32_t)i);
 }
 
 static bool is_named(const evsi_redis_group *group, evs_bytes topic) {
@@ -78,9 +93,9 @@ static void apply_topic(evs_transport *transport, const registered *topic) {
 /* Topics that are named are read whether somebody registered them or not. */
 static void add_named(evsi_redis_group *group, const evsi_redis_reply *fields) {
   for (size_t i = 0; i < group->topic_count; i++) {
-    evs_bytes name = evsi_text(group->topics[i]);
+    const registered topic = {.name = evsi_text(group->topics[i])};
     if (evsi_redis_field(fields, group->topics[i]).size == 0)
-      add_stream(group, name, EVS_PARTITION_NONE, false);
+      add_stream(group, &topic, EVS_PARTITION_NONE);
   }
 }
 
@@ -103,7 +118,9 @@ static void apply_registry(evs_transport *transport, const evsi_redis_reply *fie
       continue;
     json_t *root = json_loadb(value.data, value.size, 0, NULL);
     json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
-    registered topic = {.name = name, .types = json_object_get(root, "types")};
+    registered topic = {.name = name, .types = json_object_get(root, "types"), .is_registered = true};
+    topic.ordering = evsi_redis_order_of(json_string_value(json_object_get(root, "ordering")));
+    topic.on_dead_letter = evsi_redis_policy_of(json_string_value(json_object_get(root, "onDeadLetter")));
     topic.partitions = partitions > 0 && partitions <= PARTITIONS_MAX ? (uint32_t)partitions : 0;
     topic.is_late = had_any && !json_object_get(transport->known_topics, name.data);
     apply_topic(transport, &topic);
@@ -137,8 +154,9 @@ static void add_found(evs_transport *transport, const char *name) {
       json_object_get(transport->known_topics, text))
     return;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    topic.is_late = group->was_scanned_for;
     if (wants_found(group, topic.name))
-      add_stream(group, topic.name, partition, group->was_scanned_for);
+      add_stream(group, &topic, partition);
   }
 }
 
@@ -162,6 +180,16 @@ static void apply_found(evs_transport *transport) {
 
 static void scan_if_due(evs_transport *transport);
 
+/* Publishers register a topic before its first entry: what came from one that is not there has no order. */
+static void settle_unregistered(evs_transport *transport) {
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    for (size_t i = 0; i < group->stream_count; i++) {
+      evsi_redis_stream *stream = group->streams[i];
+      stream->is_order_known = stream->is_order_known || stream->is_order_asked;
+    }
+  }
+}
+
 static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   evs_transport *transport = data;
   static const evsi_redis_reply nothing = {.type = EVSI_REDIS_ARRAY};
@@ -181,10 +209,12 @@ static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply)
     evsi_redis_log(transport, 2, "%s; only topics that are named are read", text);
     apply_registry(transport, &nothing);
   }
-  if (transport->must_read_registry)
+  if (transport->must_read_registry) {
     evsi_redis_topics_read(transport);
-  else
+  } else {
+    settle_unregistered(transport);
     scan_if_due(transport);
+  }
   evsi_redis_work_later(transport);
 }
 
@@ -194,27 +224,11 @@ void evsi_redis_topics_read(evs_transport *transport) {
   if (transport->is_reading_registry || !transport->command.is_up || !transport->groups)
     return;
   evsi_redis_arg_text(&args, "HGETALL");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
+  evsi_redis_arg_text(&args, transport->config.layout.registry);
   transport->is_reading_registry = true;
   if (!evsi_redis_conn_send(&transport->command, &args, 0, on_registry, transport, 0))
     transport->is_reading_registry = false;
   evsi_redis_args_free(&args);
-}
-
-/* ---- the cheap look --------------------------------------------------------------------------- */
-
-static void on_look(void *data, uint64_t tag, const evsi_redis_reply *reply) {
-  evs_transport *transport = data;
-  (void)tag;
-  if (reply->type != EVSI_REDIS_ARRAY)
-    return;
-  const evsi_redis_reply *id = evsi_redis_item(reply, 0);
-  bool is_same = evsi_redis_is(id, transport->registry_id) &&
-                 evsi_redis_is(evsi_redis_item(reply, 1), transport->registry_version);
-  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
-    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
-  if (!is_same)
-    evsi_redis_topics_read(transport);
 }
 
 /* ---- streams that nobody registered ----------------------------------------------------------- */
@@ -238,7 +252,8 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   evs_transport *transport = data;
   evs_bytes cursor = evsi_redis_text(evsi_redis_item(reply, 0));
   const evsi_redis_reply *keys = evsi_redis_item(reply, 1);
-  uint64_t pages = tag + 1, until_next = SCAN_EVERY_MS;
+  uint64_t pages = tag + 1, least = transport->config.layout.is_plain ? 0 : SCAN_EVERY_MS;
+  uint64_t until_next = pages * SCAN_PAGE_MS > least ? pages * SCAN_PAGE_MS : least;
   transport->is_scanning = false;
   if (reply->type == EVSI_REDIS_LOST) {
     transport->scan_ms = 0;
@@ -246,8 +261,6 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   }
   for (size_t i = 0; i < keys->count; i++)
     note_found(transport, evsi_redis_text(evsi_redis_item(keys, i)));
-  if (transport->config.layout.is_plain && pages * SCAN_PAGE_MS < until_next)
-    until_next = pages * SCAN_PAGE_MS; /* as often as the number of keys allows */
   transport->scan_ms = evsi_redis_now(transport) + until_next;
   if (cursor.size > 0 && !evsi_bytes_equal(cursor, evsi_text("0")))
     scan(transport, cursor, pages);
@@ -255,6 +268,7 @@ static void on_scanned(void *data, uint64_t tag, const evsi_redis_reply *reply) 
     evsi_redis_topics_read(transport); /* who of them was registered since it was read? */
   else
     note_scanned(transport);
+  evsi_redis_work_later(transport); /* a group may be waiting for it */
 }
 
 static void scan(evs_transport *transport, evs_bytes cursor, uint64_t pages) {
@@ -287,20 +301,14 @@ bool evsi_redis_topics_awaited(const evsi_redis_group *group) {
          wants_found(group, evsi_bytes(NULL, 0));
 }
 
-void evsi_redis_topics_look(evs_transport *transport) {
-  evsi_redis_args args = {0};
-  transport->world->env->io->timer_start(transport->discover_timer, transport->config.discover_ms);
-  if (!transport->command.is_up)
-    return;
-  evsi_redis_delay_look(transport);
-  if (!transport->groups && !transport->published_since_look)
-    return;
-  transport->published_since_look = false;
-  evsi_redis_arg_text(&args, "HMGET");
-  evsi_redis_arg_text(&args, evsi_redis_registry(&transport->config.layout));
-  evsi_redis_arg_text(&args, "@id");
-  evsi_redis_arg_text(&args, "@version");
-  evsi_redis_conn_send(&transport->command, &args, 0, on_look, transport, 0);
-  evsi_redis_args_free(&args);
-  scan_if_due(transport);
+void evsi_redis_topics_seen(evs_transport *transport, const evsi_redis_reply *registry) {
+  const evsi_redis_reply *id = evsi_redis_item(registry, 0);
+  bool is_same = evsi_redis_is(id, transport->registry_id) &&
+                 evsi_redis_is(evsi_redis_item(registry, 1), transport->registry_version);
+  if (transport->own_registry_id[0] && !evsi_redis_is(id, transport->own_registry_id))
+    evsi_redis_publish_register_all(transport); /* it was lost, and what we had written with it */
+  if (!is_same)
+    evsi_redis_topics_read(transport);
+  else
+    scan_if_due(transport);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "transport/redis/redis_outbox.h"
+#include "transport/redis/redis_internal.h"
 
 enum { FIRST_LOOK_MS = 50 };
 
@@ -81,8 +81,9 @@ static void on_beat(void *data) {
 }
 
 static void on_discover(void *data) {
-  evsi_redis_outbox_replay(data);
-  evsi_redis_topics_look(data);
+  evs_transport *transport = data;
+  io_of(transport)->timer_start(transport->discover_timer, transport->config.discover_ms);
+  evsi_redis_look(transport);
 }
 
 /* Sets the timer for the next stream that has parked entries. */
@@ -125,11 +126,12 @@ static void on_up(void *data) {
     evsi_redis_group_resync(group);
   }
   transport->is_pause_refused = transport->is_fleet_refused = transport->must_not_trim = false;
+  transport->is_delay_refused = transport->is_look_refused = false;
+  transport->delay_again_ms = 0;
   evsi_redis_pause_ask(transport);
   transport->ops->state(transport->host, 1, 0, evsi_bytes(NULL, 0), 0);
   evsi_redis_topics_read(transport);
-  evsi_redis_delay_look(transport);
-  evsi_redis_outbox_replay(transport);
+  evsi_redis_look(transport);
   evsi_redis_work_later(transport);
 }
 
@@ -360,7 +362,8 @@ const evs_transport_ops evsi_redis_transport = {
     .type = "redis-streams",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
                     EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
-                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY,
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY |
+                    EVS_CAP_ORDERING,
     .create = redis_create,
     .connect = redis_connect,
     .close = redis_close,
@@ -372,4 +375,5 @@ const evs_transport_ops evsi_redis_transport = {
     .settle = evsi_redis_settle,
     .request = evsi_redis_request_start,
     .announce = evsi_redis_announce,
+    .recall = evsi_redis_order_recall,
 };

@@ -1,7 +1,7 @@
--- Acknowledges entries. KEYS: stream, heartbeat, meta. ARGV: group, member, epoch, members' version or '',
+-- Acknowledges entries. KEYS: stream, heartbeat, meta, lease of an ordered stream. ARGV: group, member, epoch, members' version or '',
 -- how many of the first ids have kept state, ids…. Answers {'FENCED'}, {'MOVED', …} or {'OK', acknowledged}.
-local stream, hb, meta = unpack(KEYS)
-if is_fenced(hb, ARGV[2], ARGV[3]) then
+local stream, hb, meta, lease = unpack(KEYS)
+if is_fenced(hb, ARGV[2], ARGV[3], lease) then
   return {'FENCED'}
 end
 if has_moved(hb, ARGV[4]) then
@@ -14,5 +14,8 @@ end
 local kept = tonumber(ARGV[5])
 if kept > 0 then
   redis.call('HDEL', meta, unpack(ARGV, 6, 5 + kept))
+  for i = 6, lease and 5 + kept or 0 do
+    redis.call('HDEL', meta, 'f:' .. ARGV[i])
+  end
 end
 return {'OK', count}

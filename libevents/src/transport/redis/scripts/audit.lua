@@ -6,23 +6,7 @@
 -- over, when a member was seen}…}; {'OK', entries, last id or ''}; or {'OK'}.
 local stream, retention = KEYS[1], KEYS[2]
 local verbs = {}
-local page, budget = 100, 16777216
-
-local function pairs_of(list)
-  local named = {}
-  for i = 1, #list, 2 do
-    named[list[i]] = list[i + 1]
-  end
-  return named
-end
-
-local function size_of(fields)
-  local size = 0
-  for _, each in ipairs(fields) do
-    size = size + #each
-  end
-  return size
-end
+local budget = 16777216
 
 function verbs.counters()
   if redis.call('EXISTS', stream) == 0 then
@@ -53,20 +37,8 @@ function verbs.counters()
 end
 
 function verbs.span(from, to, most)
-  local count, bytes, last = 0, 0, ''
-  while count < tonumber(most) and bytes < budget do
-    local found = redis.call('XRANGE', stream, from, to, 'COUNT', page)
-    for _, each in ipairs(found) do
-      bytes = bytes + size_of(each[2])
-      last = each[1]
-    end
-    count = count + #found
-    if #found < page then
-      return {'OK', count, ''}
-    end
-    from = '(' .. last
-  end
-  return {'OK', count, last}
+  local count, last, is_end = walk(stream, from, to, tonumber(most), budget, function() end)
+  return {'OK', count, is_end and '' or last}
 end
 
 function verbs.begin(_, base)

@@ -1,18 +1,19 @@
 -- Settles an entry that holds several events: writes dead letters of single ones, then does with the entry as
--- a whole what is done with those that go on. KEYS: stream, heartbeat, meta, due, dead letters, index. ARGV:
+-- a whole what is done with those that go on. KEYS: stream, heartbeat, meta, due, dead letters, index, lease of
+-- an ordered stream, where it stays with its member. ARGV:
 -- group, member, epoch, members' version or '', id, 'ack', 'park' or 'hand', delay ms (-1: due at once, before
 -- others), delivery count to set or -1, state or '', target, then for each letter: data, record. Answers
 -- {'FENCED'}, {'MOVED', …} or an array of one: 1 done, 0 not pending under this member, 2 its body was trimmed
 -- and it would go on (it stays as it is).
-local stream, hb, meta, due, dlq, index = unpack(KEYS)
+local stream, hb, meta, due, dlq, index, lease = unpack(KEYS)
 local group, member, epoch, version, id, how, delay, count, state, target = unpack(ARGV, 1, 10)
-if is_fenced(hb, member, epoch) then
+if is_fenced(hb, member, epoch, lease) then
   return {'FENCED'}
 end
 if has_moved(hb, version) or (how == 'hand' and redis.call('HEXISTS', hb, 'e:' .. target) == 0) then
   return moved(hb)
 end
-local owner, fields = pending(stream, group, id), body(stream, id)
+local owner, fields = held(stream, group, member, id), body(stream, id)
 if not owner or owner[1] ~= member then
   return {0}
 end
@@ -41,11 +42,15 @@ if how ~= 'ack' and state ~= '' then
 end
 if how == 'park' then
   delay = tonumber(delay)
-  redis.call('ZADD', due, delay < 0 and 0 or number(now_ms() + delay), id)
+  if delay >= 0 or not lease then
+    redis.call('ZADD', due, delay < 0 and 0 or number(now_ms() + delay), id)
+  end
   if tonumber(count) < 0 then
     count = owner[2]
   end
-  redis.call('XCLAIM', stream, group, '@retry', 0, id, 'RETRYCOUNT', count, 'JUSTID')
+  if not lease then
+    redis.call('XCLAIM', stream, group, '@retry', 0, id, 'RETRYCOUNT', count, 'JUSTID')
+  end
 elseif how == 'hand' then
   redis.call('XCLAIM', stream, group, target, 0, id, 'JUSTID')
   redis.call('HINCRBY', meta, '@handed', 1)

@@ -15,7 +15,7 @@ if repair == '1' then
 end
 local page = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', number(now), 'LIMIT', 0, most)) do
-  local owner = pending(stream, group, id)
+  local owner = held(stream, group, '@retry', id)
   if owner and owner[1] == '@retry' then
     page[#page + 1] = {id, '@retry', 0, owner[2]}
   else

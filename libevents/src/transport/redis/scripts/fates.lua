@@ -2,23 +2,10 @@
 -- them, or is not there. What was trimmed is no longer waited for. KEYS: stream. ARGV: ids….
 local stream = KEYS[1]
 
-local function is_behind(last, id)
-  local last_ms, last_seq = string.match(last, '^(%d+)-(%d+)$')
-  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
-  if last_ms ~= ms then
-    return tonumber(last_ms) < tonumber(ms)
-  end
-  return tonumber(last_seq) < tonumber(seq)
-end
-
 local groups = {}
 local known = redis.pcall('XINFO', 'GROUPS', stream)
 for _, each in ipairs(known.err and {} or known) do
-  local group = {}
-  for i = 1, #each, 2 do
-    group[each[i]] = each[i + 1]
-  end
-  groups[#groups + 1] = group
+  groups[#groups + 1] = pairs_of(each)
 end
 
 local function waits(id)
@@ -27,7 +14,7 @@ local function waits(id)
   for _, group in ipairs(groups) do
     if not only or only == group.name then
       is_somebodys = true
-      if is_behind(group['last-delivered-id'], id) or pending(stream, group.name, id) then
+      if is_behind(id, group['last-delivered-id']) or pending(stream, group.name, id) then
         return true
       end
     end

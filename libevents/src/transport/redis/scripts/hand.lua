@@ -18,7 +18,7 @@ end
 local answer = {}
 for at = 5, #ARGV, 3 do
   local id, target, state = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local owner = pending(stream, group, id)
+  local owner = held(stream, group, member, id)
   local outcome = 0
   if owner and not body(stream, id) then
     outcome = 2

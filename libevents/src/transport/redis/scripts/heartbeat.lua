@@ -1,8 +1,8 @@
--- One beat of one member in many groups. KEYS, four for each group: stream, heartbeat, meta, due. ARGV,
--- four for each: group, member, epoch, known version. Answers an array per group: {'FENCED'}, {'NOGROUP'},
+-- One beat of one member in many groups. KEYS, five for each group: stream, heartbeat, meta, due, lease. ARGV,
+-- five for each: group, member, epoch, known version, '1' for an ordered stream. Answers an array per group: {'FENCED'}, {'NOGROUP'},
 -- {'ERROR', text} or {'OK', version, own pending entries, due now, ms until the next one is due or -1,
 -- 1 if parked entries have no due time, {member, counter, 1 if alive…}, {stranger, pending…},
--- heartbeat hash if the version is not the known one}.
+-- heartbeat hash if the version is not the known one, owner of an ordered stream or '', pending under others}.
 local now = now_ms()
 
 -- The id before this one.
@@ -12,19 +12,6 @@ local function before(id)
     return ms .. '-' .. number(tonumber(seq) - 1)
   end
   return ms == '0' and '0-0' or number(tonumber(ms) - 1) .. '-18446744073709551615'
-end
-
-local function last_delivered(stream, group)
-  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    if each[2] == group then
-      for i = 1, #each, 2 do
-        if each[i] == 'last-delivered-id' then
-          return each[i + 1]
-        end
-      end
-    end
-  end
-  return '0-0'
 end
 
 local function members_of(fields)
@@ -46,7 +33,8 @@ local function members_of(fields)
   return members, known
 end
 
-local function beat(stream, hb, meta, due, group, member, epoch, version)
+local function beat(keys, group, member, epoch, version, is_ordered)
+  local stream, hb, meta, due, lease = unpack(keys)
   if is_fenced(hb, member, epoch) then
     return {'FENCED'}
   end
@@ -63,8 +51,9 @@ local function beat(stream, hb, meta, due, group, member, epoch, version)
   redis.call('HSET', meta, '@seen', number(now)) -- what holds back trimming: a group that somebody reads
   local fields = redis.call('HGETALL', hb)
   local members, known = members_of(fields)
-  local own, parked, strangers = 0, 0, {}
+  local own, parked, strangers, others = 0, 0, {}, 0
   for _, each in ipairs(summary[4] or {}) do
+    others = others + (each[1] ~= member and tonumber(each[2]) or 0)
     if each[1] == member then
       own = tonumber(each[2])
     elseif each[1] == '@retry' then
@@ -80,14 +69,14 @@ local function beat(stream, hb, meta, due, group, member, epoch, version)
     'OK', current, own, redis.call('ZCOUNT', due, '-inf', number(now)),
     next_due[2] and math.max(1, tonumber(next_due[2]) - now) or -1,
     parked > redis.call('ZCARD', due) and 1 or 0,
-    members, strangers, current ~= version and fields or false
+    members, strangers, current ~= version and fields or false,
+    is_ordered == '1' and redis.call('HGET', lease, 'owner') or '', others
   }
 end
 
 local answer = {}
-for i = 1, #KEYS / 4 do
-  local at = 4 * i - 3
-  answer[i] = beat(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], ARGV[at], ARGV[at + 1], ARGV[at + 2],
-                   ARGV[at + 3])
+for i = 1, #KEYS / 5 do
+  local at = 5 * i - 4
+  answer[i] = beat({unpack(KEYS, at, at + 4)}, unpack(ARGV, at, at + 4))
 end
 return answer

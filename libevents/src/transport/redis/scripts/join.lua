@@ -1,9 +1,10 @@
 -- Makes sure that a group exists on a stream and that a member is registered in it.
--- KEYS: stream, heartbeat, meta, due. ARGV: group, member, epoch, info, start ('0' or '$'), '1' for a new
--- incarnation. Answers {'FENCED'} or {'OK', 0 the group was there | 1 created | 2 created again, version,
+-- KEYS: stream, heartbeat, meta, due. ARGV: group, member, epoch, info, start (an id or '$'), '1' for a new
+-- incarnation, '' to make a group that was lost anew ('had': this member had it before, 'new': it had not).
+-- Answers {'FENCED'}, {'LOST'} or {'OK', 0 the group was there | 1 created | 2 created again, version,
 -- heartbeat hash}.
 local stream, hb, meta, due = unpack(KEYS)
-local group, member, epoch, info, start, fresh = unpack(ARGV)
+local group, member, epoch, info, start, fresh, lost = unpack(ARGV)
 
 if fresh ~= '1' and is_fenced(hb, member, epoch) then
   return {'FENCED'}
@@ -14,14 +15,8 @@ if redis.call('EXISTS', stream) == 1 then
   for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     found = found or each[2] == group
   end
-  local about = redis.call('XINFO', 'STREAM', stream)
-  for i = 1, #about, 2 do
-    if about[i] == 'last-generated-id' then
-      last = about[i + 1]
-    elseif about[i] == 'entries-added' then
-      added = about[i + 1]
-    end
-  end
+  local about = pairs_of(redis.call('XINFO', 'STREAM', stream))
+  last, added = about['last-generated-id'], about['entries-added']
 end
 
 local function parts(id)
@@ -37,6 +32,10 @@ local function usable(low)
   local low_ms, low_seq = parts(low)
   local last_ms, last_seq = parts(last)
   return last_ms > low_ms or (last_ms == low_ms and last_seq >= low_seq)
+end
+
+if not found and (lost == 'had' or (lost == 'new' and redis.call('HEXISTS', meta, '@low') == 1)) then
+  return {'LOST'}
 end
 
 local created = 0

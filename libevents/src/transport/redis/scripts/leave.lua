@@ -1,7 +1,7 @@
 -- Takes a member out of a group, after handing back what is still pending under its name.
--- KEYS: stream, heartbeat, meta, due. ARGV: group, member, epoch. Answers {'FENCED'}, {'MORE', n} or
+-- KEYS: stream, heartbeat, meta, due, lease of an ordered stream. ARGV: group, member, epoch. Answers {'FENCED'}, {'MORE', n} or
 -- {'DONE', n}: n entries were handed back.
-local stream, hb, _, due = unpack(KEYS)
+local stream, hb, _, due, lease = unpack(KEYS)
 local group, member, epoch = unpack(ARGV)
 local page_size = 500
 if is_fenced(hb, member, epoch) then
@@ -15,14 +15,19 @@ redis.call('HDEL', hb, 'i:' .. member)
 local kept = 0
 for _, each in ipairs(page) do
   if body(stream, each[1]) then
-    redis.call('ZADD', due, 0, each[1])
-    redis.call('XCLAIM', stream, group, '@retry', 0, each[1], 'RETRYCOUNT', math.max(0, each[4] - 1), 'JUSTID')
+    -- What an ordered stream has parked there keeps its time, and was delivered.
+    local is_new = redis.call('ZADD', due, 'NX', 0, each[1]) == 1
+    redis.call('XCLAIM', stream, group, '@retry', 0, each[1], 'RETRYCOUNT',
+               math.max(0, is_new and each[4] - 1 or each[4]), 'JUSTID')
   else
     kept = kept + 1
   end
 end
 if #page == page_size and kept == 0 then
   return {'MORE', #page}
+end
+if lease and redis.call('HGET', lease, 'owner') == member then
+  redis.call('HDEL', lease, 'owner', 'reader')
 end
 -- A member without an epoch that still has entries is finished off by the others, as a dead one.
 redis.call('HDEL', hb, 'e:' .. member)

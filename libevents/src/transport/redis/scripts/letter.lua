@@ -81,6 +81,14 @@ end
 -- Stores a dead letter: what leads it, the fields of an event, its record or '', and its mark where it has a
 -- fingerprint. More fields than Lua passes on (about 8,000 arguments) become one.
 local most_fields = 7000
+-- Messages that somebody makes up could fill the index, which is read as a whole: what would be one kind of failure
+-- too many is not counted.
+local most_kinds = 5000
+
+local function has_room(index, fingerprint)
+  return redis.call('HEXISTS', index, fingerprint .. ':n') == 1 or redis.call('HLEN', index) < 5 * most_kinds
+end
+
 local function write_letter(dlq, index, head, fields, record)
   local entry = {dlq, '*'}
   if #fields > most_fields then
@@ -92,6 +100,9 @@ local function write_letter(dlq, index, head, fields, record)
     append(entry, {'dead', record})
   end
   local about = describe(record)
+  if about and not has_room(index, about.fingerprint) then
+    about = nil
+  end
   if about then
     append(entry, {'fp', about.mark})
   end
@@ -215,6 +226,33 @@ end
 local function note_copy(progress, copy)
   local known = redis.call('HGET', progress, 'copies')
   redis.call('HSET', progress, 'copies', known and known .. ' ' .. copy or copy)
+end
+
+-- The entry of an ordered stream that stays behind its letter and holds up others, until somebody has dealt with
+-- the letter; nil when this letter holds up nothing. beside: a key of the same stream.
+local function held_entry(stream, beside, record)
+  local letter = string.find(record, '"holds"', 1, true) and object(record) or {}
+  local id, group = letter.originalId, letter.group
+  if type(letter.holds) ~= 'string' or type(id) ~= 'string' or type(group) ~= 'string' then
+    return nil
+  end
+  local tag = string.match(beside, '{.*}') .. ':' .. group
+  local held = {id = id, meta = 'evs:meta:' .. tag, due = 'evs:due:' .. tag, lease = 'evs:lease:' .. tag}
+  local state = object(redis.call('HGET', held.meta, id) or 'null')
+  local owner = (state.d == 1 or state.d == 3) and pending(stream, group, id)
+  held.deliveries = owner and owner[2]
+  return owner and held or nil
+end
+
+-- It goes on: with these fields in its old place, or nil, and is let go by. Its member hears of it as of one that
+-- is due.
+local function let_go(held, fields)
+  if fields then
+    redis.call('HSET', held.meta, 'f:' .. held.id, cmsgpack.pack(fields))
+  end
+  redis.call('HSET', held.meta, held.id, encode({d = fields and 0 or 2, n = held.deliveries}))
+  redis.call('ZADD', held.due, number(now_ms()), held.id)
+  redis.call('HDEL', held.lease, 'b:' .. held.id)
 end
 
 -- Progress of an operation on one topic, kept beside what it moves: owner, position and counts.

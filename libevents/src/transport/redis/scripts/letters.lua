@@ -44,7 +44,9 @@ local function shorten(id, fields)
   return {id, fields, sizes.data, sizes.raw, notes and redis.call('HGET', notes, id) or nil}, bytes
 end
 
-local found, last, seen, read, sent, is_end = {}, '', 0, 0, 0, 0
+-- Backwards from before its first entry the server walks through the whole stream; that is never asked.
+local oldest = newest == '1' and (redis.call('XRANGE', key, to, from, 'COUNT', 1)[1] or {''})[1]
+local found, last, seen, read, sent, is_end = {}, '', 0, 0, 0, oldest == '' and 1 or 0
 local chunk = 1 -- grows while entries are small
 while seen < most and sent < budget and read < 4 * budget and is_end == 0 do
   local page = redis.call(command, key, from, to, 'COUNT', math.min(chunk, most - seen))
@@ -64,6 +66,9 @@ while seen < most and sent < budget and read < 4 * budget and is_end == 0 do
     last, seen = id, seen + 1
   end
   from = '(' .. last
+  if last == oldest then
+    is_end = 1
+  end
   chunk = math.min(50, 2 * chunk, math.max(1, math.floor(budget * seen / math.max(1, read))))
 end
 return {last, seen, is_end, found}

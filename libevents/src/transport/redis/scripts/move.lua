@@ -86,8 +86,15 @@ local function store(entry, once)
   return copy
 end
 
--- Sends it, here or by the outbox; gives the id of the copy, '' where it is not known yet.
-local function send(entry, count, fields, about)
+-- Sends it, here or by the outbox; gives the id of the copy, '' where it is not known yet. held: what waits in its
+-- old place, where it goes on.
+local function send(entry, count, fields, about, held)
+  if held then
+    let_go(held, entry)
+    about.copy = held.id
+    keep(archive, archived, fields, about)
+    return held.id
+  end
   if options.to then
     local full = full_type(entry)
     about.to = options.to
@@ -128,14 +135,20 @@ local function move(id, data, raw)
   if options.dryRun then
     return {'DRY'}
   end
+  local held = held_entry(stream, index, record)
   local about, remark, copy = object(note), redis.call('HGET', notes, id), ''
   about.id, about.at, about.note = id, now, remark and object(remark) or nil
   if entry then
     about.action = data ~= '' and 'edited' or 'requeued'
-    copy = send(entry, count + 1, fields, about)
+    local stays = held and not options.allGroups and not options.to
+    copy = send(entry, count + 1, fields, about, stays and held or nil)
+    held = not stays and held or nil
   elseif action == 'discard' then
     about.action = 'discarded'
     keep(archive, archived, fields, about)
+  end
+  if held then
+    let_go(held, nil)
   end
   redis.call('XDEL', dlq, id)
   index_remove(index, mark)

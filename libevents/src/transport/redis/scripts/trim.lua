@@ -1,11 +1,11 @@
 -- Trims a stream as far as its limits ask and its groups allow, or says why not. KEYS: stream, retention, then
 -- meta of each group. ARGV: 'trim' or 'look', least ms between two trims, most entries to remove at once, how
--- long a group lives without a member (ms), limits of the topic as this process routes it (JSON; '' none, '-' it
--- does not know), limits otherwise (JSON), then the groups. Answers {'GROUPS', name…} when there are others,
+-- long a group lives without a member (ms), how long a new stream is left whole (ms), limits of the topic as this
+-- process routes it (JSON; '' none, '-' it does not know), limits otherwise (JSON), then the groups. Answers {'GROUPS', name…} when there are others,
 -- {'WAIT'}, or {'DONE', removed, by force, 1 if more can go at once, entries beyond the limits, what holds
 -- them: '', 'nobody', 'pending' or 'unread', group, since when (ms)[, entries, bytes, limits, floor]}.
 local stream, retention = KEYS[1], KEYS[2]
-local mode, interval, most, lifetime, own, otherwise = unpack(ARGV)
+local mode, interval, most, lifetime, grace, own, otherwise = unpack(ARGV)
 most, lifetime = tonumber(most), tonumber(lifetime)
 local now = now_ms()
 
@@ -13,12 +13,6 @@ local now = now_ms()
 local function parts(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   return tonumber(ms), tonumber(seq)
-end
-
-local function is_before(a, b)
-  local a_ms, a_seq = parts(a)
-  local b_ms, b_seq = parts(b)
-  return a_ms < b_ms or (a_ms == b_ms and a_seq < b_seq)
 end
 
 local function behind(id)
@@ -29,14 +23,6 @@ local function behind(id)
   return number(ms) .. '-' .. number(seq + 1)
 end
 
-local function pairs_of(list)
-  local named = {}
-  for i = 1, #list, 2 do
-    named[list[i]] = list[i + 1]
-  end
-  return named
-end
-
 -- ---- what there is ----
 
 if redis.call('EXISTS', stream) == 0 then
@@ -44,8 +30,8 @@ if redis.call('EXISTS', stream) == 0 then
 end
 local about = pairs_of(redis.call('XINFO', 'STREAM', stream))
 local groups, metas = {}, {}
-for i = 7, #ARGV do
-  metas[ARGV[i]] = KEYS[i - 4]
+for i = 8, #ARGV do
+  metas[ARGV[i]] = KEYS[i - 5]
 end
 local names, is_known = {'GROUPS'}, true
 for i, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -70,6 +56,21 @@ if mode == 'trim' then
 end
 local text = redis.call('HGET', retention, 'limits') or otherwise
 local limits = cjson.decode(text)
+-- Groups that read by pattern join a new stream when their members look at the topics again: what they have not
+-- joined yet they cannot hold.
+local function is_new()
+  local found = tonumber(redis.call('HGET', retention, 'found') or 0)
+  if found == 0 or found > now then
+    redis.call('HSET', retention, 'found', number(now))
+    found = now
+  end
+  return now - found < tonumber(grace)
+end
+
+if mode == 'trim' and is_new() and limits.force ~= true then
+  return {'WAIT'}
+end
+
 local function limit(name)
   return tonumber(limits[name]) -- nil where it is null
 end
@@ -104,7 +105,7 @@ for _, group in ipairs(groups) do
     if group.pending > 0 then
       lowest, reason = redis.call('XPENDING', stream, group.name)[2], 'pending'
     end
-    if is_before(lowest, floor) then
+    if is_behind(floor, lowest) then
       floor, holder, why = lowest, group.name, reason
     end
   end
@@ -136,7 +137,7 @@ local oldest_kept = limit('maxAge') and number(math.max(0, now - limit('maxAge')
 
 local function is_too_old()
   local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  return first and is_before(first[1], oldest_kept) or false
+  return first and is_behind(oldest_kept, first[1]) or false
 end
 
 -- ---- trimming ----
@@ -150,7 +151,7 @@ local function stages()
   for _, group in ipairs(groups) do
     list[#list + 1] = {bound = group.boundary, group = group}
   end
-  table.sort(list, function(a, b) return is_before(a.bound, b.bound) end)
+  table.sort(list, function(a, b) return is_behind(b.bound, a.bound) end)
   list[#list + 1] = {bound = stop}
   return list
 end
@@ -163,7 +164,8 @@ end
 -- The few that stand in one node with what is above the bound; nil when they are too many.
 local function remove_rest(bound, count)
   local few = math.min(count, 1000)
-  if #redis.call('XRANGE', stream, '-', '(' .. bound, 'COUNT', few + 1) > few then
+  local seen, _, is_end = walk(stream, '-', '(' .. bound, few + 1, 8388608, function() end)
+  if seen > few or not is_end then
     return nil
   end
   return redis.call('XTRIM', stream, 'MINID', bound)
@@ -173,7 +175,7 @@ local function trim(top, count)
   local passed = {}
   local left = math.min(count, most - removed)
   for _, stage in ipairs(stages()) do
-    local is_top = not is_before(stage.bound, top)
+    local is_top = not is_behind(top, stage.bound)
     local bound = is_top and top or stage.bound
     local gone = remove_about(bound, left)
     if not is_top and left - gone > 0 then
@@ -211,7 +213,7 @@ if mode == 'trim' then
   local top = limits.force == true and stop or floor
   local beyond = beyond_count()
   trim(top, beyond)
-  if is_before(oldest_kept, top) then
+  if is_behind(top, oldest_kept) then
     top = oldest_kept
   end
   trim(top, most)

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ * redis_crashes_acceptance_test.c - an event with which every process that handles it ends; members that have
+ * the name of another; consumers of other libraries that are gone. Counted from ledgers and from the server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/host.h"
+#include "support/members.h"
+#include "support/redis_server.h"
+#include "support/until.h"
+
+#define TOPIC "order-events"
+#define GROUP "workers"
+
+static const char *const type[] = {"order.paid"};
+enum { COUNT = 60, POISON = 25, MAX_CRASHES = 3 };
+
+static redis_server server;
+static test_ledger book;
+
+static int setup(void **state) {
+  (void)state;
+  redis_server_start(&server, NULL);
+  ledger_open(&book);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  members_end();
+  ledger_close(&book);
+  redis_server_stop(&server);
+  return 0;
+}
+
+static evs_system *connect_publisher(void) {
+  return host_connect(
+      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
+      server.url);
+}
+
+static pid_t start_member(const char *name, const char *crash) {
+  const char *words[] = {"--url",
+                         server.url,
+                         "--group",
+                         GROUP,
+                         "--consumer",
+                         name,
+                         "--subscribe",
+                         "order.*",
+                         "--session-timeout",
+                         "600",
+                         crash ? "--crash" : NULL,
+                         crash,
+                         NULL};
+  pid_t pid = member_start(&book, EVS_MEMBER, words);
+  member_ready(&book, pid);
+  return pid;
+}
+
+/* How often event i was handled. */
+static int runs_of(int event) {
+  int runs = 0;
+  char id[16];
+  snprintf(id, sizeof id, "e-%d", event);
+  ledger_read(&book);
+  for (size_t i = 0; i < book.count; i++)
+    runs += !book.lines[i].ready && strcmp(book.lines[i].id, id) == 0;
+  return runs;
+}
+
+static void an_event_that_ends_its_process_each_time_is_dead_after_max_crashes(void **state) {
+  (void)state;
+  char poison[16];
+  int ended = 0;
+  snprintf(poison, sizeof poison, "e-%d", POISON);
+  evs_system *system = connect_publisher();
+  host_publish_many(system, type, 1, 0, COUNT);
+  while (redis_dead(&server, TOPIC) == 0) {
+    pid_t pid = start_member("doomed", poison);
+    bool has_ended = false;
+    TEST_UNTIL((has_ended = has_ended || member_ended(pid)) || redis_dead(&server, TOPIC) == 1);
+    ended += has_ended;
+    assert_true(ended <= MAX_CRASHES);
+  }
+  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0);
+  assert_int_equal(ended, MAX_CRASHES);
+  assert_int_equal(redis_dead(&server, TOPIC), 1);
+  for (int i = 0; i < COUNT; i++) {
+    if (i == POISON)
+      assert_int_equal(runs_of(i), 0); /* it never came to an end */
+    else
+      assert_in_range(runs_of(i), 1, 1 + MAX_CRASHES);
+  }
+  json_t *page = host_call(system, "dlq.list", "{\"limit\":10}");
+  const json_t *letter = json_array_get(json_object_get(page, "items"), 0);
+  const json_t *header = json_object_get(letter, "header");
+  assert_string_equal(json_string_value(json_object_get(header, "id")), poison);
+  assert_string_equal(json_string_value(json_object_get(json_object_get(letter, "error"), "class")),
+                      "CrashLoop");
+  json_decref(page);
+  host_close(system, 1000);
+}
+
+/* Kills from outside hit whatever is there: nothing is dead by that. */
+static void events_that_were_only_near_are_never_dead(void **state) {
+  (void)state;
+  evs_system *system = connect_publisher();
+  host_publish_many(system, type, 1, 0, COUNT);
+  for (int i = 0; i < 2 * MAX_CRASHES; i++) {
+    const char *const words[] = {"--url",       server.url, "--group", GROUP,  "--consumer",        "near",
+                                 "--subscribe", "order.*",  "--hold",  "1000", "--session-timeout", "300",
+                                 NULL};
+    pid_t pid = member_start(&book, EVS_MEMBER, words);
+    member_ready(&book, pid);
+    TEST_UNTIL(redis_pending_of(&server, TOPIC, GROUP, "near") > 0);
+    member_kill(pid);
+  }
+  start_member("steady", NULL);
+  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0 && ledger_handled(&book, 0) >= COUNT);
+  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  host_close(system, 1000);
+}
+
+/* Both processes were given the same consumer name by mistake. */
+static void two_processes_with_one_name_handle_each_event_once_and_say_so(void **state) {
+  (void)state;
+  evs_system *system = connect_publisher();
+  host_publish_many(system, type, 1, 0, 1); /* members meet on a topic */
+  start_member("twin", NULL);
+  TEST_UNTIL(ledger_handled(&book, 0) == 1);
+  evs_system *second = host_connect(
+      "{\"service\":\"second\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+      "\"sessionTimeout\":600}}}",
+      server.url);
+  host_subscribe(second, "{\"pattern\":\"order.*\",\"group\":\"" GROUP "\",\"consumer\":\"twin\"}");
+  host_ready(second);
+  TEST_UNTIL(host_stat(second, "transport", "consumerNameClashes") == 1);
+  host_publish_many(system, type, 1, 1, COUNT - 1);
+  size_t own = 0;
+  TEST_UNTIL(({
+    host_message message;
+    if (host_take(second, &message, 10)) {
+      own++;
+      host_ack(second, message.delivery);
+    }
+    own + ledger_handled(&book, 0) >= COUNT &&redis_pending(&server, TOPIC, GROUP) == 0;
+  }));
+  assert_int_equal(own + ledger_handled(&book, 0), COUNT);
+  host_close(second, 1000);
+  host_close(system, 1000);
+}
+
+/* ---- consumers of other libraries ------------------------------------------------------------- */
+
+static long long consumers(void) {
+  return redis_number(&server, "XINFO CONSUMERS stream:{" TOPIC "} " GROUP);
+}
+
+static void consumers_of_others_that_are_gone_are_removed_once_they_hold_nothing(void **state) {
+  (void)state;
+  evs_system *system = connect_publisher();
+  host_publish_many(system, type, 1, 0, 1);
+  assert_int_equal(redis_number(&server, "XGROUP CREATE stream:{" TOPIC "} " GROUP " 0"), 0);
+  redis_number(&server, "XREADGROUP GROUP " GROUP " holding COUNT 1 STREAMS stream:{" TOPIC "} >");
+  redis_number(&server, "XGROUP CREATECONSUMER stream:{" TOPIC "} " GROUP " empty");
+  assert_int_equal(consumers(), 2);
+  evs_system *second = host_connect(
+      "{\"service\":\"second\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+      "\"sessionTimeout\":300,\"staleConsumerDetection\":{\"enabled\":true,\"staleThreshold\":1000,"
+      "\"cleanupInterval\":100}}}}",
+      server.url);
+  host_subscribe(second, "{\"pattern\":\"order.*\",\"group\":\"" GROUP "\"}");
+  host_ready(second);
+  host_message taken = host_next(second); /* what one of them held comes first */
+  assert_int_equal(taken.deliveries, 2);
+  host_ack(second, taken.delivery);
+  TEST_UNTIL(consumers() == 1 && host_stat(second, "transport", "staleConsumersRemoved") == 2);
+  json_t *answer = host_call(second, "groups", "{}");
+  const json_t *members = json_object_get(json_array_get(json_object_get(answer, "groups"), 0), "members");
+  assert_int_equal(json_array_size(members), 1);
+  assert_true(json_is_true(json_object_get(json_array_get(members, 0), "registered")));
+  json_decref(answer);
+  host_close(second, 1000);
+  host_close(system, 1000);
+}
+
+/* ---- groups that are lost, entries that others take -------------------------------------------- */
+
+static void a_lost_group_waits_for_somebody_where_it_shall(void **state) {
+  (void)state;
+  evs_system *system =
+      host_connect("{\"service\":\"s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+                   "\"sessionTimeout\":300,\"onGroupLost\":\"fail\"}}}",
+                   server.url);
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"" GROUP "\"}");
+  host_ready(system);
+  host_publish(system, "order.paid", "1");
+  host_message first = host_next(system);
+  host_ack(system, first.delivery);
+  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0);
+  assert_int_equal(redis_number(&server, "XGROUP DESTROY stream:{" TOPIC "} " GROUP), 1);
+  host_publish(system, "order.paid", "2");
+  host_message none;
+  assert_false(host_take(system, &none, 1500));
+  assert_int_equal(host_stat(system, "transport", "groupsRecreated"), 0);
+  assert_int_equal(redis_number(&server, "XGROUP CREATE stream:{" TOPIC "} " GROUP " 0"), 0);
+  assert_string_equal(host_next(system).body, "1");
+  host_close(system, 1000);
+}
+
+static void with_a_fence_on_entries_nobody_acknowledges_what_another_took(void **state) {
+  (void)state;
+  evs_system *system =
+      host_connect("{\"service\":\"s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
+                   "\"fence\":\"entry\"}}}",
+                   server.url);
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"" GROUP "\",\"concurrency\":2}");
+  host_ready(system);
+  host_publish(system, "order.paid", "1");
+  host_publish(system, "order.paid", "2");
+  host_message first = host_next(system), second = host_next(system);
+  redis_number(&server, "XCLAIM stream:{" TOPIC "} " GROUP " stranger 0 %s", first.offset);
+  host_ack(system, first.delivery);
+  host_ack(system, second.delivery);
+  TEST_UNTIL(host_stat(system, "consumer", "staleSettlements") == 1 &&
+             redis_pending(&server, TOPIC, GROUP) == 1);
+  assert_int_equal(redis_pending_of(&server, TOPIC, GROUP, "stranger"), 1);
+  host_close(system, 1000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes),
+      TEST(events_that_were_only_near_are_never_dead),
+      TEST(two_processes_with_one_name_handle_each_event_once_and_say_so),
+      TEST(consumers_of_others_that_are_gone_are_removed_once_they_hold_nothing),
+      TEST(a_lost_group_waits_for_somebody_where_it_shall),
+      TEST(with_a_fence_on_entries_nobody_acknowledges_what_another_took),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

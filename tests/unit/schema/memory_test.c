@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * memory_test.c - every single allocation may fail: the call says so, and nothing is lost or left half made.
+ */
+#include "schema_fixture.h"
+
+#include "schema/compat.h"
+
+static const char schema_text[] =
+    "{\"$id\":\"http://x/"
+    "s\",\"$dynamicAnchor\":\"n\",\"type\":\"object\",\"required\":[\"a\","
+    "\"b\"],\"unevaluatedProperties\":false,"
+    "\"properties\":{\"a\":{\"pattern\":\"^a+$\",\"format\":\"uri-reference\",\"title\":\"t\"},\"b\":{\"$"
+    "ref\":\"#/$defs/list\"},\"c\":{\"$dynamicRef\":\"#n\"}},"
+    "\"patternProperties\":{\"^x-\":{\"multipleOf\":0.5}},"
+    "\"$defs\":{\"list\":{\"uniqueItems\":true,\"items\":{\"const\":{\"k\":[1]}"
+    "},\"contains\":{\"maximum\":7,\"default\":1}}}}";
+static const char body[] =
+    "{\"a\":\"b\\u0061\",\"b\":[{\"k\":[1]},{\"k\":[1]},0,1,2,3,4,5],\"c\":{},\"x-1\":1.25,\"z\":0}";
+
+static const char valid_body[] = "{\"a\":\"aa\",\"b\":[{\"k\":[1]}]}";
+
+static long allowed; /* allocations until one fails */
+
+static void *fail_one(void *ptr, size_t size) {
+  if (size == 0) {
+    free(ptr);
+    return NULL;
+  }
+  return allowed-- == 0 ? NULL : realloc(ptr, size);
+}
+
+/* Compiles, validates and reports. The first status that is not fine. */
+static evs_status whole_way(void) {
+  evsi_schema_options options = {.asserts_format = true};
+  evsi_schema *schema = NULL;
+  evsi_validation *validation = NULL;
+  char *report = NULL;
+  bool valid = true;
+  evs_status status = evsi_schema_compile(evsi_text(schema_text), &options, &schema, NULL);
+  if (status == EVS_OK && !(validation = evsi_validation_create()))
+    status = EVS_NOMEM;
+  if (status == EVS_OK)
+    status = evsi_schema_validate(schema, validation, evsi_text(body), &valid, NULL);
+  if (status == EVS_OK)
+    status = evsi_schema_report(schema, validation, EVSI_REPORT_OWN, 10, &report, NULL);
+  if (status == EVS_OK) {
+    assert_false(valid);
+    evsi_free(report);
+    report = NULL;
+    status = evsi_schema_validate(schema, validation, evsi_text(valid_body), &valid, NULL);
+  }
+  if (status == EVS_OK)
+    status = evsi_schema_report(schema, validation, EVSI_REPORT_BASIC, 10, &report, NULL);
+  if (status == EVS_OK)
+    assert_true(valid);
+  evsi_free(report);
+  evsi_validation_free(validation);
+  evsi_schema_free(schema);
+  return status;
+}
+
+/* Compares a schema with itself, and with one that it is not compatible with. */
+static evs_status whole_comparison(void) {
+  evsi_schema *schemas[2] = {NULL, NULL};
+  char *report = NULL;
+  bool allowed_to = false;
+  evs_status status = evsi_schema_compile(evsi_text(schema_text), NULL, &schemas[0], NULL);
+  if (status == EVS_OK)
+    status = evsi_schema_compile(
+        evsi_text("{\"properties\":{\"b\":{\"items\":{\"enum\":[1]}}},\"patternProperties\":{\"a\":true}}"),
+        NULL, &schemas[1], NULL);
+  if (status == EVS_OK) {
+    evsi_compat_question question = {.earlier = (const evsi_schema *const *)schemas,
+                                     .earlier_count = 2,
+                                     .candidate = schemas[0],
+                                     .mode = EVSI_COMPAT_FULL,
+                                     .is_transitive = true,
+                                     .policy = EVSI_COMPAT_STRICT};
+    status = evsi_compat_check(&question, &allowed_to, &report, NULL);
+  }
+  evsi_free(report);
+  evsi_schema_free(schemas[0]);
+  evsi_schema_free(schemas[1]);
+  return status;
+}
+
+static void fail_each_in_turn(evs_status (*way)(void)) {
+  long failures = 0;
+  evsi_alloc_replace(fail_one);
+  for (allowed = -1; allowed < 0; failures++) {
+    allowed = failures;
+    evs_status status = way();
+    bool has_failed = allowed < 0;
+    if (status != (has_failed ? EVS_NOMEM : EVS_OK))
+      fail_msg("after %ld allocations: %s", failures, evs_status_name(status));
+  }
+  evsi_alloc_replace(NULL);
+  assert_true(failures > 30);
+}
+
+static void each_failed_allocation_of_a_validation_is_reported(void **state) {
+  (void)state;
+  fail_each_in_turn(whole_way);
+}
+
+static void each_failed_allocation_of_a_comparison_is_reported(void **state) {
+  (void)state;
+  fail_each_in_turn(whole_comparison);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_failed_allocation_of_a_validation_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_comparison_is_reported),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
