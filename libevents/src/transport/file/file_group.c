@@ -3,6 +3,7 @@
  * what it holds. A group is NEW until it is in the store; one that was declared dead there goes on as
  * somebody new. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,19 +20,26 @@ evsi_file_flight *evsi_file_flight_find(const evsi_file_group *group, int64_t pl
   return flight;
 }
 
-evsi_file_flight *evsi_file_flight_add(evsi_file_group *group, int64_t place) {
+evsi_file_flight *evsi_file_flight_add(evsi_file_group *group, evsi_file_reading *reading, int64_t place) {
   evsi_file_flight *flight = evsi_calloc(1, sizeof *flight);
   if (!flight)
     return NULL;
   flight->place = place;
   HASH_ADD(hh, group->flights, place, sizeof flight->place, flight);
-  if (flight->hh.tbl)
-    return flight;
-  evsi_free(flight);
-  return NULL;
+  if (!flight->hh.tbl) {
+    evsi_free(flight);
+    return NULL;
+  }
+  reading->flights++;
+  return flight;
 }
 
 void evsi_file_flight_drop(evsi_file_group *group, evsi_file_flight *flight) {
+  int64_t id = evsi_file_stream_of(flight->place);
+  evsi_file_reading *reading;
+  HASH_FIND(hh, group->readings, &id, sizeof id, reading);
+  if (reading && --reading->flights == 0 && reading->ordering != EVS_ORDER_NONE)
+    group->must_balance = true; /* it may be given up, or taken again */
   HASH_DEL(group->flights, flight);
   evsi_free(flight);
 }
@@ -66,6 +74,7 @@ static void drop_readings(evsi_file_group *group, bool is_all) {
       continue;
     HASH_DEL(group->readings, each);
     evsi_free(each->name);
+    evsi_free(each->heir);
     evsi_free(each);
   }
 }
@@ -82,6 +91,7 @@ void evsi_file_group_free(evsi_file_group *group) {
   evsi_file_group_drop_flights(group);
   drop_readings(group, true);
   drop_topics(group);
+  evsi_free(group->partitions);
   evsi_free(group->name);
   evsi_free(group->consumer);
   evsi_free(group->subscriptions);
@@ -100,6 +110,18 @@ static bool set_topics(evsi_file_group *group, const evs_tp_group *spec) {
     group->topic_count++;
   }
   return group->topics != NULL;
+}
+
+static bool set_partitions(evsi_file_group *group, const evs_tp_group *spec) {
+  evsi_free(group->partitions);
+  group->partitions = NULL;
+  group->partition_count = spec->partition_count;
+  if (spec->partition_count == 0)
+    return true;
+  group->partitions = evsi_calloc(spec->partition_count, sizeof *group->partitions);
+  if (group->partitions)
+    memcpy(group->partitions, spec->partitions, spec->partition_count * sizeof *group->partitions);
+  return group->partitions != NULL;
 }
 
 static bool set_text(char **out, evs_bytes text) {
@@ -131,12 +153,15 @@ void evsi_file_group_join(evs_transport *transport, const evs_tp_group *spec) {
     return;
   if (!group)
     group = group_new(transport, spec);
-  if (!group || !set_topics(group, spec) || !set_text(&group->subscriptions, spec->subscriptions)) {
+  if (!group || !set_topics(group, spec) || !set_partitions(group, spec) ||
+      !set_text(&group->subscriptions, spec->subscriptions)) {
     evsi_file_log(transport, 3, "out of memory: a consumer group could not be joined");
     return;
   }
   group->discover = spec->discover != 0;
   group->from_new = spec->from_new != 0;
+  group->is_relaxed = spec->is_relaxed != 0;
+  snprintf(group->from, sizeof group->from, "%.*s", (int)spec->from.size, spec->from.size ? spec->from.data : "");
   group->is_changed = group->is_looking = group->is_ready = true;
 }
 
@@ -192,18 +217,24 @@ static void enter(evsi_file_group *group, const char *info) {
     evsi_file_fail(&store->db, SQLITE_NOMEM, "out of memory");
     return;
   }
-  evsi_file_run(&store->db, "INSERT INTO member (grp, name, info) VALUES (?, ?, ?)", "ttt", group->name,
-                group->member_name, info);
+  evsi_file_run(&store->db,
+                "INSERT INTO member (grp, name, relaxed, looked, info)"
+                " VALUES (?, ?, ?, (SELECT number FROM news), ?)",
+                "ttit", group->name, group->member_name, (int64_t)group->is_relaxed, info);
   group->member = sqlite3_last_insert_rowid(store->db.sql);
   group->is_entered = false;
-  for (const evsi_file_reading *each = group->readings; each; each = each->hh.next)
+  group->beating_ms = evsi_file_now(group->transport->worker);
+  for (evsi_file_reading *each = group->readings; each; each = each->hh.next) {
+    evsi_file_order_lost(group, each); /* it was the former one's */
     attach(group, each->id);
+  }
   evsi_file_news(store);
 }
 
 static void note_change(evsi_file_group *group, const char *info) {
   evsi_file_store *store = store_of(group);
-  evsi_file_run(&store->db, "UPDATE member SET info = ? WHERE id = ?", "ti", info, group->member);
+  evsi_file_run(&store->db, "UPDATE member SET info = ?, relaxed = ? WHERE id = ?", "tii", info,
+                (int64_t)group->is_relaxed, group->member);
   evsi_file_run(
       &store->db,
       "UPDATE reader SET version = version + 1 WHERE id IN (SELECT reader FROM reading WHERE member = ?)",
@@ -235,13 +266,30 @@ static void keep_place(evsi_file_group *group) {
 
 /* ---- the streams that it reads ---------------------------------------------------------------- */
 
+/* Behind which number a group begins that names a place: a number of an entry is below 2^40, which as a time was
+ * in 2004; what is more is a time, and so is the first part of an offset of Redis. */
+static int64_t behind_place(const evsi_file_group *group, const evsi_file_stream *stream) {
+  evsi_file_store *store = store_of(group);
+  int64_t given = strtoll(group->from, NULL, 10), end = evsi_file_place(stream->id, stream->last + 1);
+  if (given <= (INT64_C(1) << EVSI_FILE_PLACE_BITS) && !strchr(group->from, '-'))
+    return given < stream->first ? stream->first - 1 : given > stream->last ? stream->last : given - 1;
+  int64_t first = evsi_file_get(&store->db, end,
+                                "SELECT id FROM entry WHERE id >= ? AND id < ? AND at >= ? ORDER BY id LIMIT 1",
+                                "iii", evsi_file_place(stream->id, stream->first), end, given);
+  return evsi_file_number_of(first) - 1;
+}
+
 static int64_t make_reader(evsi_file_group *group, const evsi_file_stream *stream) {
   evsi_file_store *store = store_of(group);
-  bool is_at_end = group->from_new && !group->replay && !group->knew_topics;
-  int64_t from = is_at_end ? stream->last : stream->first - 1;
+  bool may_choose = !group->replay && !group->knew_topics;
+  int64_t from = may_choose && group->from[0]  ? behind_place(group, stream)
+                 : may_choose && group->from_new ? stream->last
+                                                 : stream->first - 1;
   evsi_file_run(&store->db,
-                "INSERT INTO reader (grp, stream, delivered, base, seen, version) VALUES (?, ?, ?, ?, ?, 1)",
-                "tiiii", group->name, stream->id, from, from, (int64_t)store->now_ms);
+                "INSERT INTO reader (grp, stream, delivered, base, seen, version, owner) VALUES (?, ?, ?, ?, ?, 1,"
+                " (SELECT 0 FROM topic WHERE name = ? AND ordering > 0))",
+                "tiiiit", group->name, stream->id, from, from, (int64_t)store->now_ms,
+                stream->feed ? NULL : stream->topic);
   return sqlite3_last_insert_rowid(store->db.sql);
 }
 
@@ -298,6 +346,14 @@ static bool is_named(const evsi_file_group *group, evs_bytes topic) {
   return false;
 }
 
+static bool is_read(const evsi_file_group *group, int32_t partition) {
+  for (size_t i = 0; i < group->partition_count; i++) {
+    if (group->partitions[i] == partition)
+      return true;
+  }
+  return group->partition_count == 0;
+}
+
 static bool is_wanted(const evsi_file_group *group, evs_bytes topic) {
   const evs_transport *transport = group->transport;
   evsi_file_db *db = &store_of(group)->db;
@@ -319,8 +375,10 @@ static void discover(evsi_file_group *group) {
       continue;
     if (partitions == 0)
       read_name(group, topic, EVS_PARTITION_NONE);
-    for (int32_t i = 0; i < partitions; i++)
-      read_name(group, topic, i);
+    for (int32_t i = 0; i < partitions; i++) {
+      if (is_read(group, i))
+        read_name(group, topic, i);
+    }
   }
   for (size_t i = 0; i < group->topic_count;
        i++) { /* named ones are read whether anybody registered them or not */
@@ -361,6 +419,18 @@ static void look_at_versions(evsi_file_group *group) {
     each->version = evsi_file_get(db, 0, "SELECT version FROM reader WHERE id = ?", "i", each->id);
 }
 
+static void look(evsi_file_group *group) {
+  look_at_pause(group);
+  if (group->replay)
+    discover_feeds(group);
+  else
+    discover(group);
+  look_at_versions(group);
+  evsi_file_order_look(group);
+  evsi_file_run(&store_of(group)->db, "UPDATE member SET looked = (SELECT number FROM news) WHERE id = ?", "i",
+                group->member);
+}
+
 /* ---- in a transaction, and after it ----------------------------------------------------------- */
 
 void evsi_file_group_work(evsi_file_group *group) {
@@ -371,19 +441,15 @@ void evsi_file_group_work(evsi_file_group *group) {
     return;
   }
   keep_place(group);
-  if (!group->is_looking || store->db.error != SQLITE_OK)
-    return;
-  look_at_pause(group);
-  if (group->replay)
-    discover_feeds(group);
-  else
-    discover(group);
-  look_at_versions(group);
+  if (group->is_looking && store->db.error == SQLITE_OK)
+    look(group);
+  if (store->db.error == SQLITE_OK)
+    evsi_file_order_work(group);
 }
 
 bool evsi_file_group_has_work(const evsi_file_group *group) {
   return group->state == EVSI_GROUP_NEW || group->state == EVSI_GROUP_LEAVING || group->is_looking ||
-         group->is_changed;
+         group->is_changed || evsi_file_order_has_work(group);
 }
 
 void evsi_file_group_tell(evsi_file_group *group) {
@@ -397,6 +463,10 @@ void evsi_file_group_tell(evsi_file_group *group) {
   group->state = EVSI_GROUP_LIVE;
   group->is_changed = group->is_looking = false;
   group->knew_topics = group->is_entered = true;
+  if (group->beating_ms > 0)
+    group->alive_ms = group->beating_ms;
+  group->beating_ms = 0;
+  evsi_file_order_tell(group);
   for (evsi_file_reading *each = group->readings; each; each = each->hh.next) {
     each->is_stored = true;
     if (each->told != each->version)
@@ -411,6 +481,8 @@ void evsi_file_group_tell(evsi_file_group *group) {
 void evsi_file_group_undo(evsi_file_group *group) {
   if (!group->is_entered)
     group->member = 0;
+  evsi_file_order_undo(group);
   drop_readings(group, false);
+  group->beating_ms = 0;
   group->is_looking = true;
 }

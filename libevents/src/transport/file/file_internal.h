@@ -27,6 +27,7 @@ typedef enum {
   EVSI_FILE_JOIN,
   EVSI_FILE_LEAVE,
   EVSI_FILE_RESUME,
+  EVSI_FILE_RECALL,
   EVSI_FILE_REQUEST,
   EVSI_FILE_ANNOUNCE,
   EVSI_FILE_CLOSE
@@ -43,6 +44,7 @@ typedef struct evsi_file_job {
     evs_tp_event *events;
     evs_tp_settlement *settlements;
     evs_tp_group *group;
+    evs_tp_place *places;
     struct {
       char *method, *params;
     } request;
@@ -109,6 +111,15 @@ struct evs_transport {
   json_t *touched; /* names of streams whose limits have to be looked at */
 };
 
+/* Whether this member handles an ordered stream. */
+typedef enum {
+  EVSI_HOLD_NONE,
+  EVSI_HOLD_TAKING,   /* in the transaction that is open */
+  EVSI_HOLD_OWNED,    /* it alone gets its entries */
+  EVSI_HOLD_YIELDING, /* it does, but nothing begins any more */
+  EVSI_HOLD_GIVING    /* it is given up in the transaction that is open */
+} evsi_file_hold;
+
 /* What is held of one stream's entries for one group. */
 typedef struct evsi_file_reading {
   UT_hash_handle hh;
@@ -121,6 +132,17 @@ typedef struct evsi_file_reading {
   int64_t told;                /* the one that the host was told */
   int64_t acked, dead, handed; /* in this transaction */
   bool is_stored;              /* the transaction that made it was committed */
+  size_t flights;              /* of its entries */
+
+  /* of an ordered stream, see file_order.c */
+  uint32_t ordering, on_dead_letter; /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
+  evsi_file_hold hold;
+  bool is_walking; /* what was pending when it was taken was not all given yet */
+  int64_t walked;  /* highest number that was given */
+  char *heir;      /* member that is to have it next, or NULL */
+  uint64_t free_ms, told_until_ms;
+  size_t aside; /* flights that wait here */
+  struct evsi_file_flight *recalled_first, *recalled_last;
 } evsi_file_reading;
 
 /* An entry that is pending under our name. */
@@ -129,6 +151,9 @@ typedef struct evsi_file_flight {
   UT_hash_handle hh;
   uint32_t deliveries;
   bool is_settling;
+  bool is_aside;     /* of an ordered stream: waits until the host asks for it, or it is due */
+  bool is_asked_for; /* the host wants it again */
+  struct evsi_file_flight *recalled_next;
 } evsi_file_flight;
 
 typedef enum { EVSI_GROUP_NEW, EVSI_GROUP_LIVE, EVSI_GROUP_LEAVING, EVSI_GROUP_LEFT } evsi_file_group_state;
@@ -140,7 +165,10 @@ struct evsi_file_group {
   char *name, *consumer, *subscriptions, *replay;
   char **topics;
   size_t topic_count;
-  bool discover, from_new;
+  bool discover, from_new, is_relaxed;
+  char from[48];       /* where a new one begins, see evs_tp_group */
+  int32_t *partitions; /* that it reads; NULL: all */
+  size_t partition_count;
   evsi_file_group_state state;
   int64_t member;  /* our row; 0: none */
   bool is_entered; /* the transaction that made it was committed */
@@ -149,6 +177,8 @@ struct evsi_file_group {
   bool is_joined_told, knew_topics, is_paused;
   bool is_ready;        /* there may be something to take */
   bool is_looking;      /* at the registry, members and pauses, in the next transaction */
+  bool must_balance;    /* who is there, or who has which ordered stream, may have changed */
+  uint64_t alive_ms, beating_ms; /* when it proved to live: the last time, and in the transaction that is open */
   uint64_t released_ms; /* what was handed back is for others until then (monotonic) */
   uint64_t due_ms;      /* when something parked is due (monotonic), 0: nothing known */
   size_t rotate;
@@ -230,15 +260,52 @@ void evsi_file_group_tell(evsi_file_group *group);
 /* The transaction was not committed: what it had made is not there. */
 void evsi_file_group_undo(evsi_file_group *group);
 evsi_file_flight *evsi_file_flight_find(const evsi_file_group *group, int64_t place);
-evsi_file_flight *evsi_file_flight_add(evsi_file_group *group, int64_t place); /* NULL: no memory */
+evsi_file_flight *evsi_file_flight_add(evsi_file_group *group, evsi_file_reading *reading,
+                                       int64_t place); /* NULL: no memory */
 void evsi_file_flight_drop(evsi_file_group *group, evsi_file_flight *flight);
 evsi_file_reading *evsi_file_reading_find(const evsi_file_group *group, evs_bytes topic, int32_t partition);
+
+/* ---- file_order.c: ordered streams ---- */
+bool evsi_file_order_has_work(const evsi_file_group *group);
+bool evsi_file_order_has_entries(const evsi_file_group *group);
+/* Is it given to this member, within the transaction? */
+static inline bool evsi_file_order_is_held(const evsi_file_reading *reading) {
+  return reading->hold == EVSI_HOLD_OWNED || reading->hold == EVSI_HOLD_TAKING;
+}
+/* May anything be given to the host that it was not given yet? */
+bool evsi_file_order_may_go_on(const evsi_file_reading *reading);
+/* Within a transaction: looks which streams are ordered; gives up and takes. */
+void evsi_file_order_look(evsi_file_group *group);
+void evsi_file_order_work(evsi_file_group *group);
+bool evsi_file_order_take(evsi_file_group *group, evsi_file_reading *reading);
+/* After it. */
+void evsi_file_order_tell(evsi_file_group *group);
+void evsi_file_order_undo(evsi_file_group *group);
+/* Gives it up as soon as nothing of it is being handled; to: a member that is to have it, or empty. */
+void evsi_file_order_yield(evsi_file_group *group, evsi_file_reading *reading, evs_bytes to);
+/* It is not ours any more. */
+void evsi_file_order_lost(evsi_file_group *group, evsi_file_reading *reading);
+/* An entry goes to the host. */
+void evsi_file_order_given(evsi_file_reading *reading, evsi_file_flight *flight);
+void evsi_file_order_recall(evs_transport *transport, const evs_tp_place *places, size_t count);
+/* A settlement that is a matter of this member alone was dealt with; false: the file has to know of it, in the
+ * form that it has now. */
+bool evsi_file_order_settle(evsi_file_settling *settling);
+/* A settlement was carried out; true: the entry stays with this member. */
+bool evsi_file_order_kept(const evsi_file_settling *settling);
+
+/* ---- file_balance.c ---- */
+/* Within a transaction: takes ordered streams that are free and due to this member, or gives one up that is due
+ * to another. */
+void evsi_file_balance(evsi_file_group *group);
 
 /* ---- file_members.c ---- */
 /* Within a transaction: our beats, and who else lives. */
 void evsi_file_beat(evs_transport *transport);
 void evsi_file_watched_free(evsi_file_worker *worker);
 void evsi_file_tell_members(evsi_file_group *group, evsi_file_reading *reading);
+/* What a member (0: any) holds of a reader waits for others. is_counted: it was not handled. Gives how many. */
+int64_t evsi_file_give_back(evsi_file_store *store, int64_t reader, int64_t member, bool is_counted);
 /* Takes a member out: what it holds waits for others. Gives how many entries that were. */
 int64_t evsi_file_member_end(evsi_file_store *store, int64_t member, bool is_counted);
 

@@ -12,7 +12,7 @@
 #include "event/base64.h"
 #include "event/json_scan.h"
 
-enum { MESSAGE_MOST = 1024, FINGERPRINT_MOST = 16, OPERATION_MOST = 64 };
+enum { MESSAGE_MOST = 1024, FINGERPRINT_MOST = 16, OPERATION_MOST = 64, KINDS_MOST = 5000 };
 
 static const char HEX[] = "0123456789abcdefABCDEF";
 
@@ -111,10 +111,19 @@ static void count_kind(evsi_file_store *store, int64_t stream, const json_t *rec
   evsi_free(about);
 }
 
+/* Messages that somebody makes up could fill the counts: what would be one kind of failure too many is in none. */
+static bool has_room(evsi_file_store *store, int64_t stream, const char *fingerprint) {
+  return evsi_file_get(&store->db, 0, "SELECT 1 FROM kind WHERE stream = ? AND fingerprint = ?", "it", stream,
+                       fingerprint) == 1 ||
+         evsi_file_get(&store->db, 0, "SELECT count(*) FROM kind WHERE stream = ?", "i", stream) < KINDS_MOST;
+}
+
 int64_t evsi_file_letter_write(evsi_file_store *store, int64_t stream, const evsi_file_event *event,
                                evs_bytes record) {
   json_t *root = load(record);
   const char *fingerprint = fingerprint_of(root);
+  if (fingerprint && !has_room(store, stream, fingerprint))
+    fingerprint = NULL;
   bool is_back = json_integer_value(json_object_get(root, "requeueCount")) > 0;
   evsi_file_run(&store->db,
                 "INSERT INTO letter (stream, at, data, raw, requeue, batch, more, dead, fingerprint, back)"
@@ -129,7 +138,31 @@ int64_t evsi_file_letter_write(evsi_file_store *store, int64_t stream, const evs
   return letter;
 }
 
+bool evsi_file_let_go(evsi_file_store *store, int64_t letter, const evsi_file_event *event, int64_t *out_number) {
+  evsi_file_db *db = &store->db;
+  char state[48];
+  sqlite3_stmt *row = evsi_file_query(db, "SELECT id, deliveries FROM pending WHERE letter = ?", "i", letter);
+  if (!evsi_file_next(db, row))
+    return false;
+  int64_t place = sqlite3_column_int64(row, 0);
+  snprintf(state, sizeof state, "{\"d\":%d,\"n\":%d}", event ? 0 : 2, sqlite3_column_int(row, 1));
+  evsi_file_done(row);
+  if (event)
+    evsi_file_run(db,
+                  "INSERT OR REPLACE INTO replaced (pending, data, raw, requeue, batch, more)"
+                  " VALUES (?, ?, ?, ?, nullif(?, 0), ?)",
+                  "ibbsis", place, event->data, event->raw.size ? event->raw : evsi_bytes(NULL, 0),
+                  event->requeue, (int64_t)event->is_batch, event->more);
+  evsi_file_run(db, "UPDATE pending SET state = ?, due = ?, letter = NULL WHERE id = ?", "tii", state,
+                (int64_t)store->now_ms, place);
+  store->is_stirring = true;
+  if (out_number)
+    *out_number = evsi_file_number_of(place);
+  return true;
+}
+
 void evsi_file_letter_remove(evsi_file_store *store, int64_t letter) {
+  evsi_file_let_go(store, letter, NULL, NULL);
   evsi_file_run(&store->db,
                 "UPDATE kind SET count = count - 1, back = back - (SELECT back FROM letter WHERE id = ?1)"
                 " WHERE (stream, fingerprint) = (SELECT stream, fingerprint FROM letter WHERE id = ?1)",

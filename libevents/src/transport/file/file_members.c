@@ -28,21 +28,25 @@ void evsi_file_watched_free(evsi_file_worker *worker) {
 
 /* ---- taking out ------------------------------------------------------------------------------- */
 
-static int64_t give_back(evsi_file_store *store, int64_t reader, int64_t member, bool is_counted) {
-  int64_t count = evsi_file_run(
+/* What is parked there keeps its time. */
+int64_t evsi_file_give_back(evsi_file_store *store, int64_t reader, int64_t member, bool is_counted) {
+  return evsi_file_run(
       &store->db,
-      "UPDATE pending SET member = NULL, due = 0, deliveries = max(0, deliveries - ?)"
-      " WHERE id BETWEEN ? AND ? AND member = ?",
+      "UPDATE pending SET member = NULL, due = coalesce(due, 0),"
+      " deliveries = iif(due IS NULL, max(0, deliveries - ?1), deliveries)"
+      " WHERE id BETWEEN ?2 AND ?3 AND member IS NOT NULL AND (?4 = 0 OR member = ?4)",
       "iiii", (int64_t)is_counted, evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1, member);
-  evsi_file_run(&store->db, "UPDATE reader SET version = version + 1 WHERE id = ?", "i", reader);
-  return count;
 }
 
 int64_t evsi_file_member_end(evsi_file_store *store, int64_t member, bool is_counted) {
   int64_t count = 0;
   sqlite3_stmt *row = evsi_file_query(&store->db, "SELECT reader FROM reading WHERE member = ?", "i", member);
   while (evsi_file_next(&store->db, row))
-    count += give_back(store, sqlite3_column_int64(row, 0), member, is_counted);
+    count += evsi_file_give_back(store, sqlite3_column_int64(row, 0), member, is_counted);
+  evsi_file_run(&store->db,
+                "UPDATE reader SET version = version + 1, owner = iif(owner = ?1, 0, owner), heir = nullif(heir, ?1)"
+                " WHERE id IN (SELECT reader FROM reading WHERE member = ?1)",
+                "i", member);
   evsi_file_run(&store->db, "DELETE FROM reading WHERE member = ?", "i", member);
   evsi_file_run(&store->db, "DELETE FROM member WHERE id = ?", "i", member);
   evsi_file_news(store);
@@ -127,10 +131,12 @@ void evsi_file_beat(evs_transport *transport) {
   if (transport->beat_ms > 0 && now - transport->beat_ms > session / BEATS_IN_SESSION)
     evsi_file_watched_free(worker);
   transport->beat_ms = now + session / BEATS_IN_SESSION;
-  for (const evsi_file_group *group = transport->groups; group; group = group->next) {
+  for (evsi_file_group *group = transport->groups; group; group = group->next) {
     if (group->member == 0)
       continue;
-    evsi_file_run(&store->db, "UPDATE member SET beat = beat + 1 WHERE id = ?", "i", group->member);
+    if (evsi_file_run(&store->db, "UPDATE member SET beat = beat + 1 WHERE id = ?", "i", group->member) > 0)
+      group->beating_ms = now;
+    group->must_balance = true;
     evsi_file_run(&store->db, "UPDATE reader SET seen = ? WHERE grp = ?", "it", (int64_t)store->now_ms,
                   group->name);
   }

@@ -226,8 +226,11 @@ static void register_target(evsi_file_request *request, const char *to, const ev
   evsi_buf_add_bytes(&type, envelope->origin_prefix);
   evsi_buf_add_text(&type, envelope->origin_prefix.size > 0 ? "." : "");
   evsi_buf_add_bytes(&type, envelope->type);
-  evsi_file_register(request->store, topic, partition == EVS_PARTITION_NONE ? 0 : (uint32_t)partition + 1,
-                     span(&type));
+  const evsi_file_topic about = {
+      .name = topic,
+      .type = span(&type),
+      .partitions = partition == EVS_PARTITION_NONE ? 0 : (uint32_t)partition + 1};
+  evsi_file_register(request->store, &about);
   evsi_buf_free(&type);
 }
 
@@ -252,8 +255,12 @@ static bool send(evsi_file_request *request, const evsi_file_move *move, const l
   char *requeue = requeue_field(move, from);
   copy.requeue = evsi_text(requeue);
   copy_id(&envelope, from, &id);
-  if (stream && requeue && !evsi_file_known(store, stream->id, span(&id), window, out_offset)) {
-    int64_t number = evsi_file_append(store, stream, &copy);
+  int64_t number;
+  bool may_stay = requeue && !move->to && !move->all_groups;
+  if (may_stay && evsi_file_let_go(store, from->number, &copy, &number))
+    snprintf(out_offset, EVSI_FILE_NUMBER_TEXT, "%" PRId64, number);
+  else if (stream && requeue && !evsi_file_known(store, stream->id, span(&id), window, out_offset)) {
+    number = evsi_file_append(store, stream, &copy);
     snprintf(out_offset, EVSI_FILE_NUMBER_TEXT, "%" PRId64, number);
     if (window > 0 && id.size > 0)
       evsi_file_remember(store, stream->id, span(&id), out_offset);

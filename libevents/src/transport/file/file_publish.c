@@ -91,6 +91,20 @@ typedef struct last_stream {
   const char *limits;
 } last_stream;
 
+/* Whoever named an order first has decided; who asks for another is told. */
+static void register_topic(const evs_transport *transport, const evs_tp_event *event) {
+  const evsi_file_topic topic = {.name = event->topic,
+                                 .type = event->full_type,
+                                 .partitions = event->partitions,
+                                 .ordering = event->ordering,
+                                 .on_dead_letter = event->on_dead_letter};
+  if (evsi_file_register(&transport->worker->store, &topic) != event->ordering &&
+      event->ordering != EVS_ORDER_NONE)
+    evsi_file_log(transport, 2,
+                  "topic %.*s is registered with another ordering than a route here asks for: the former holds",
+                  (int)event->topic.size, event->topic.data);
+}
+
 static void publish_one(evsi_file_job *job, size_t at, evs_tp_outcome *outcomes, last_stream *last) {
   evs_transport *transport = job->transport;
   evsi_file_store *store = &transport->worker->store;
@@ -105,7 +119,7 @@ static void publish_one(evsi_file_job *job, size_t at, evs_tp_outcome *outcomes,
     refuse_one(outcome, EVS_VALIDATION, "the name of the topic is too long");
     return;
   }
-  evsi_file_register(store, event->topic, event->partitions, event->full_type);
+  register_topic(transport, event);
   evsi_file_stream *stream = evsi_file_stream_find(store, name, true);
   if (!stream)
     return;

@@ -47,6 +47,36 @@ void evsi_file_request_topics(evsi_file_request *request) {
 
 /* ---- groups ----------------------------------------------------------------------------------- */
 
+enum { LETTERS_SHOWN = 10 };
+
+/* Who handles an ordered stream, and what holds it up; null where it has no order. */
+static json_t *order_of(evsi_file_request *request, int64_t reader) {
+  evsi_file_db *db = &request->store->db;
+  int64_t from = evsi_file_place(reader, 0), to = evsi_file_place(reader + 1, 0) - 1;
+  sqlite3_stmt *row = evsi_file_query(
+      db, "SELECT m.name FROM reader r LEFT JOIN member m ON m.id = r.owner WHERE r.id = ? AND r.owner IS NOT NULL",
+      "i", reader);
+  if (!evsi_file_next(db, row))
+    return json_null();
+  json_t *owner = sqlite3_column_type(row, 0) == SQLITE_NULL ? json_null() : evsi_file_json_text(row, 0);
+  evsi_file_done(row);
+  int64_t blocked = evsi_file_get(
+      db, 0, "SELECT count(*) FROM pending WHERE letter IS NOT NULL AND id BETWEEN ? AND ?", "ii", from, to);
+  json_t *letters = json_array();
+  row = evsi_file_query(db,
+                        "SELECT p.letter, s.name FROM pending p JOIN letter l ON l.id = p.letter"
+                        " JOIN stream s ON s.id = l.stream WHERE p.letter IS NOT NULL AND p.id BETWEEN ? AND ?"
+                        " ORDER BY p.id LIMIT ?",
+                        "iii", from, to, (int64_t)LETTERS_SHOWN);
+  while (evsi_file_next(db, row)) {
+    evsi_buf id = {0};
+    evsi_file_letter_id(request->transport->name, evsi_file_text(row, 1), sqlite3_column_int64(row, 0), &id);
+    json_array_append_new(letters, json_stringn(id.data ? id.data : "", id.size));
+    evsi_buf_free(&id);
+  }
+  return json_pack("{s:o,s:I,s:o}", "owner", owner, "blocked", (json_int_t)blocked, "letters", letters);
+}
+
 static json_t *members_of(evsi_file_request *request, int64_t reader) {
   json_t *members = json_array();
   sqlite3_stmt *row =
@@ -58,8 +88,9 @@ static json_t *members_of(evsi_file_request *request, int64_t reader) {
   while (evsi_file_next(&request->store->db, row)) {
     json_t *info = evsi_file_json_value(row, 1);
     json_array_append_new(members,
-                          json_pack("{s:o,s:I,s:b,s:O*,s:O*}", "name", evsi_file_json_text(row, 0), "pending",
-                                    (json_int_t)sqlite3_column_int64(row, 2), "alive", 1, "host",
+                          json_pack("{s:o,s:I,s:b,s:b,s:n,s:O*,s:O*}", "name", evsi_file_json_text(row, 0),
+                                    "pending", (json_int_t)sqlite3_column_int64(row, 2), "alive", 1,
+                                    "registered", 1, "idleMs", "host",
                                     json_object_get(info, "host"), "pid", json_object_get(info, "pid")));
     json_decref(info);
   }
@@ -76,7 +107,7 @@ static pending_counts count_pending(evsi_file_request *request, int64_t reader, 
   pending_counts counts = {0, 0, -1};
   counts.all = evsi_file_get(db, 0, "SELECT count(*) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
   counts.parked = evsi_file_get(
-      db, 0, "SELECT count(*) FROM pending WHERE reader = ? AND due IS NOT NULL AND member IS NULL", "i",
+      db, 0, "SELECT count(*) FROM pending WHERE reader = ? AND due IS NOT NULL", "i",
       reader);
   int64_t lowest =
       evsi_file_get(db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
@@ -91,13 +122,13 @@ static json_t *group_row(evsi_file_request *request, sqlite3_stmt *row) {
   int64_t first = sqlite3_column_int64(row, 5), last = sqlite3_column_int64(row, 6);
   pending_counts counts = count_pending(request, reader, sqlite3_column_int64(row, 8));
   json_int_t entries = last - first + 1, behind = delivered >= first ? last - delivered : entries;
-  return json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:o}", "topic", evsi_file_json_text(row, 1),
+  return json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:o,s:o}", "topic", evsi_file_json_text(row, 1),
                    "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "group",
                    evsi_file_json_text(row, 3), "entries", entries, "lastDelivered",
                    json_sprintf("%" PRId64, delivered), "lag", behind, "lagExact", 1, "pending",
                    (json_int_t)counts.all, "parked", (json_int_t)counts.parked, "oldestPendingAt",
                    counts.oldest >= 0 ? json_integer(counts.oldest) : json_null(), "paused",
-                   evsi_file_json_value(row, 7), "members", members_of(request, reader));
+                   evsi_file_json_value(row, 7), "order", order_of(request, reader), "members", members_of(request, reader));
 }
 
 void evsi_file_request_groups(evsi_file_request *request) {

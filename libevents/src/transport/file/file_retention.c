@@ -123,6 +123,17 @@ static void note_lost(evsi_file_store *store, const evsi_file_stream *stream, in
       "iii", cut, stream->first - 1, stream->id);
 }
 
+/* Groups that read by pattern join a new stream when their members have looked at the topics again: what they have
+ * not joined yet they cannot hold. A member that does not look for two sessions is dead. */
+static bool is_new(evs_transport *transport, const evsi_file_stream *stream) {
+  evsi_file_store *store = &transport->worker->store;
+  int64_t since = (int64_t)store->now_ms - 2 * (int64_t)transport->config.session_timeout_ms;
+  return evsi_file_get(&store->db, 0,
+                       "SELECT 1 FROM topic t JOIN member m ON m.looked < t.changed WHERE t.name = ?"
+                       " AND t.changed_at BETWEEN ? AND ? LIMIT 1",
+                       "tii", stream->topic, since, (int64_t)store->now_ms) == 1;
+}
+
 /* True: there may be more to remove at once. */
 static bool trim(evs_transport *transport, evsi_file_stream *stream) {
   evsi_file_store *store = &transport->worker->store;
@@ -133,6 +144,8 @@ static bool trim(evs_transport *transport, evsi_file_stream *stream) {
   if (!about.is_forced && cut >= about.floor)
     cut = about.floor - 1;
   int64_t count = cut - stream->first + 1;
+  if (!about.is_forced && is_new(transport, stream))
+    count = 0;
   int64_t forced =
       cut >= about.floor ? cut - (about.floor > stream->first ? about.floor : stream->first) + 1 : 0;
   json_decref(about.limits);

@@ -61,6 +61,11 @@ void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *set
       continue;
     }
     settling->outcome = outcome;
+    if (settling->reading->ordering != EVS_ORDER_NONE && evsi_file_order_settle(settling)) {
+      transport->ops->settled(transport->host, &settling->outcome, 1);
+      evsi_free(settling);
+      continue;
+    }
     *(transport->settling_last ? &transport->settling_last->next : &transport->settling_first) = settling;
     transport->settling_last = settling;
   }
@@ -79,12 +84,29 @@ static evs_bytes kept_state(const evsi_file_settling *settling) {
   return settling->settlement.state.size > 0 ? settling->settlement.state : evsi_bytes(NULL, 0);
 }
 
+static bool is_ordered(const evsi_file_settling *settling) {
+  return settling->reading->ordering != EVS_ORDER_NONE;
+}
+
+static void forget_replaced(const evsi_file_settling *settling) {
+  if (is_ordered(settling))
+    evsi_file_run(&store_of(settling)->db, "DELETE FROM replaced WHERE pending = ?", "i",
+                  settling->flight->place);
+}
+
 static bool acknowledge(evsi_file_settling *settling) {
   int64_t count = evsi_file_run(&store_of(settling)->db,
                                 "DELETE FROM pending WHERE id = ? AND member = ? AND due IS NULL", "ii",
                                 settling->flight->place, settling->group->member);
   settling->reading->acked += count;
+  forget_replaced(settling);
   return count > 0;
+}
+
+static bool keep_state(const evsi_file_settling *settling) {
+  return evsi_file_run(&store_of(settling)->db,
+                       "UPDATE pending SET state = coalesce(?, state) WHERE id = ? AND member = ? AND due IS NULL",
+                       "sii", kept_state(settling), settling->flight->place, settling->group->member) > 0;
 }
 
 static bool park(evsi_file_settling *settling) {
@@ -92,14 +114,16 @@ static bool park(evsi_file_settling *settling) {
   int64_t delay =
       settling->settlement.delay_ms < INT64_MAX / 4 ? (int64_t)settling->settlement.delay_ms : INT64_MAX / 4;
   return evsi_file_run(&store->db,
-                       "UPDATE pending SET member = NULL, due = ?, state = coalesce(?, state)"
-                       " WHERE id = ? AND member = ? AND due IS NULL",
-                       "isii", (int64_t)store->now_ms + delay, kept_state(settling), settling->flight->place,
-                       settling->group->member) > 0;
+                       "UPDATE pending SET member = iif(?1, member, NULL), due = ?2, state = coalesce(?3, state)"
+                       " WHERE id = ?4 AND member = ?5 AND due IS NULL",
+                       "iisii", (int64_t)is_ordered(settling), (int64_t)store->now_ms + delay,
+                       kept_state(settling), settling->flight->place, settling->group->member) > 0;
 }
 
 static bool release(evsi_file_settling *settling) {
   evsi_file_store *store = store_of(settling);
+  if (is_ordered(settling)) /* it stays with this member, or goes with the stream */
+    return keep_state(settling);
   int64_t others = evsi_file_get(&store->db, 0, "SELECT count(*) FROM reading WHERE reader = ?", "i",
                                  settling->reading->id);
   store->is_stirring = true;
@@ -125,8 +149,8 @@ static bool hand_over(evsi_file_settling *settling, bool *out_moved) {
   store->is_stirring = true;
   int64_t count =
       evsi_file_run(&store->db,
-                    "UPDATE pending SET member = ?, due = 0, state = coalesce(?, state)"
-                    " WHERE id = ? AND member = ? AND due IS NULL",
+                    "UPDATE pending SET member = ?, due = 0, deliveries = max(0, deliveries - 1),"
+                    " state = coalesce(?, state) WHERE id = ? AND member = ? AND due IS NULL",
                     "isii", target, kept_state(settling), settling->flight->place, settling->group->member);
   settling->reading->handed += count;
   return count > 0;
@@ -148,22 +172,27 @@ static int64_t letters_of(const evsi_file_settling *settling) {
   return stream ? stream->id : 0;
 }
 
-/* Its dead letters, each a copy of the entry; single events bring their own data. */
-static void write_letters(evsi_file_settling *settling) {
+/* Its dead letters, each a copy of the entry; single events bring their own data. Gives the number of the one for
+ * the whole of it. */
+static int64_t write_letters(evsi_file_settling *settling) {
   evsi_file_store *store = store_of(settling);
   const evs_tp_settlement *settlement = &settling->settlement;
   evsi_file_event event = {.data = evsi_text("")}; /* a body that was removed: a tombstone */
   int64_t stream = letters_of(settling);
   sqlite3_stmt *row = evsi_file_query(
-      &store->db, "SELECT data, raw, requeue, batch, more FROM entry WHERE id = ?", "i",
+      &store->db,
+      "SELECT data, raw, requeue, batch, more FROM replaced WHERE pending = ?1 UNION ALL"
+      " SELECT data, raw, requeue, batch, more FROM entry WHERE id = ?2 LIMIT 1",
+      "ii", settling->flight->place,
       evsi_file_place(settling->reading->stream, evsi_file_number_of(settling->flight->place)));
   if (evsi_file_next(&store->db, row))
     evsi_file_event_read(row, 0, &event);
   evs_bytes requeue = event.requeue;
   if (settling->group->replay) /* who requeues it sends the event, not the replay of it */
     event.requeue = evsi_bytes(NULL, 0);
+  int64_t letter = 0;
   if (settlement->kind == EVS_SETTLE_DEAD_LETTER)
-    evsi_file_letter_write(store, stream, &event, settlement->record);
+    letter = evsi_file_letter_write(store, stream, &event, settlement->record);
   event.is_batch = settlement->kind == EVS_SETTLE_DEAD_LETTER && event.is_batch;
   for (uint64_t i = 0; i < settlement->letter_count; i++) {
     event.data = settlement->letters[i].data;
@@ -173,10 +202,15 @@ static void write_letters(evsi_file_settling *settling) {
   if (settlement->kind == EVS_SETTLE_DEAD_LETTER)
     evsi_file_note_death(store, stream, requeue);
   evsi_file_done(row);
+  return letter;
 }
 
 static bool bury(evsi_file_settling *settling) {
-  write_letters(settling);
+  int64_t letter = write_letters(settling);
+  if (settling->settlement.flags & EVS_SETTLE_STAYS)
+    return evsi_file_run(&store_of(settling)->db, "UPDATE pending SET state = ?, letter = ? WHERE id = ?", "sii",
+                         settling->settlement.state, letter, settling->flight->place) > 0;
+  forget_replaced(settling);
   int64_t count = evsi_file_run(&store_of(settling)->db, "DELETE FROM pending WHERE id = ?", "i",
                                 settling->flight->place);
   settling->reading->dead += count;
@@ -196,6 +230,8 @@ static bool carry_out(evsi_file_settling *settling, bool *out_moved) {
     return hand_over(settling, out_moved);
   case EVS_SETTLE_DEAD_LETTER:
     return is_ours(settling) && bury(settling);
+  case EVS_SETTLE_KEEP:
+    return keep_state(settling);
   default:
     return false; /* it stays pending */
   }
@@ -242,9 +278,10 @@ void evsi_file_settle_all(evs_transport *transport) {
 
 /* It is the host's again, or nobody's. */
 static void let_go(evsi_file_settling *settling) {
-  if (settling->outcome.flags & EVS_TP_MEMBERS_MOVED)
+  bool is_kept = settling->settlement.kind == EVS_SETTLE_KEEP && settling->outcome.status == EVS_OK;
+  if (is_kept || (settling->outcome.flags & EVS_TP_MEMBERS_MOVED))
     settling->flight->is_settling = false;
-  else
+  else if (!evsi_file_order_kept(settling))
     evsi_file_flight_drop(settling->group, settling->flight);
 }
 

@@ -10,7 +10,7 @@
 enum { FORGET_AT_ONCE = 1000 };
 
 struct evsi_file_type {
-  char *key; /* topic, a line feed, type */
+  char *key; /* topic, type and the order that was asked for, with line feeds between them */
   UT_hash_handle hh;
 };
 
@@ -237,40 +237,75 @@ void evsi_file_news(evsi_file_store *store) {
   store->is_stirring = true;
 }
 
-static void register_type(evsi_file_store *store, evs_bytes topic, uint32_t partitions, evs_bytes type) {
-  int64_t changed = evsi_file_run(&store->db, "INSERT OR IGNORE INTO topic (name, partitions) VALUES (?, ?)",
-                                  "si", topic, (int64_t)partitions);
-  int64_t known = evsi_file_get(&store->db, 0, "SELECT count(*) FROM type WHERE topic = ?", "s", topic);
-  bool has_all = known > EVSI_FILE_TYPES_MAX;
-  evs_bytes name = known >= EVSI_FILE_TYPES_MAX ? evsi_text("*") : type;
-  if (type.size > 0 && !has_all)
-    changed += evsi_file_run(&store->db, "INSERT OR IGNORE INTO type (topic, name) VALUES (?, ?)", "ss",
-                             topic, name);
-  if (changed > 0)
-    evsi_file_news(store);
+/* Readers that were there before the order wait until one of their members takes the streams. */
+static void set_order(evsi_file_store *store, const evsi_file_topic *topic) {
+  evsi_file_run(&store->db, "UPDATE topic SET ordering = ?, on_dead_letter = ? WHERE name = ?", "iis",
+                (int64_t)topic->ordering, (int64_t)topic->on_dead_letter, topic->name);
+  evsi_file_run(&store->db,
+                "UPDATE reader SET owner = 0 WHERE owner IS NULL"
+                " AND stream IN (SELECT id FROM stream WHERE topic = ? AND feed IS NULL)",
+                "s", topic->name);
 }
 
-void evsi_file_register(evsi_file_store *store, evs_bytes topic, uint32_t partitions, evs_bytes type) {
-  char key[2 * EVSI_FILE_NAME_MAX + 64];
-  evsi_file_type *known = NULL;
-  int size = snprintf(key, sizeof key, "%.*s\n%.*s", (int)topic.size, topic.data, (int)type.size,
-                      type.size ? type.data : "");
-  HASH_FIND(hh, store->types, key, (size_t)size, known);
-  if (known)
-    return;
-  register_type(store, topic, partitions, type);
+static bool add_type(evsi_file_store *store, const evsi_file_topic *topic) {
+  int64_t known =
+      evsi_file_get(&store->db, 0, "SELECT count(*) FROM type WHERE topic = ?", "s", topic->name);
+  evs_bytes name = known >= EVSI_FILE_TYPES_MAX ? evsi_text("*") : topic->type;
+  if (topic->type.size == 0 || known > EVSI_FILE_TYPES_MAX)
+    return false;
+  return evsi_file_run(&store->db, "INSERT OR IGNORE INTO type (topic, name) VALUES (?, ?)", "ss",
+                       topic->name, name) > 0;
+}
+
+/* Gives the order that holds. */
+static uint32_t add_topic(evsi_file_store *store, const evsi_file_topic *topic) {
+  evsi_file_db *db = &store->db;
+  bool has_changed =
+      evsi_file_run(db,
+                    "INSERT OR IGNORE INTO topic (name, partitions, ordering, on_dead_letter, changed, changed_at)"
+                    " VALUES (?, ?, 0, 0, 0, 0)",
+                    "si", topic->name, (int64_t)topic->partitions) > 0;
+  int64_t ordering = evsi_file_get(db, 0, "SELECT ordering FROM topic WHERE name = ?", "s", topic->name);
+  if (ordering == EVS_ORDER_NONE && topic->ordering != EVS_ORDER_NONE) {
+    set_order(store, topic);
+    ordering = topic->ordering;
+    has_changed = true;
+  }
+  if (!add_type(store, topic) && !has_changed)
+    return (uint32_t)ordering;
+  evsi_file_news(store);
+  evsi_file_run(db, "UPDATE topic SET changed = (SELECT number FROM news), changed_at = ? WHERE name = ?", "is",
+                (int64_t)store->now_ms, topic->name);
+  return (uint32_t)ordering;
+}
+
+static void remember_type(evsi_file_store *store, const char *key, size_t size) {
   if (HASH_COUNT(store->types) >= 100 * EVSI_FILE_TYPES_MAX)
     forget_types(store);
-  known = store->db.error == SQLITE_OK ? evsi_calloc(1, sizeof *known) : NULL;
+  evsi_file_type *known = store->db.error == SQLITE_OK ? evsi_calloc(1, sizeof *known) : NULL;
   if (!known || !(known->key = evsi_strdup(key))) {
     evsi_free(known);
     return; /* looked for again with the next event */
   }
-  HASH_ADD_KEYPTR(hh, store->types, known->key, (size_t)size, known);
+  HASH_ADD_KEYPTR(hh, store->types, known->key, size, known);
   if (!known->hh.tbl) {
     evsi_free(known->key);
     evsi_free(known);
   }
+}
+
+uint32_t evsi_file_register(evsi_file_store *store, const evsi_file_topic *topic) {
+  char key[2 * EVSI_FILE_NAME_MAX + 64];
+  evsi_file_type *known = NULL;
+  int size = snprintf(key, sizeof key, "%.*s\n%.*s\n%u", (int)topic->name.size, topic->name.data,
+                      (int)topic->type.size, topic->type.size ? topic->type.data : "",
+                      (unsigned)topic->ordering);
+  HASH_FIND(hh, store->types, key, (size_t)size, known);
+  if (known)
+    return topic->ordering;
+  uint32_t ordering = add_topic(store, topic);
+  remember_type(store, key, (size_t)size);
+  return ordering;
 }
 
 /* ---- ids -------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #ifndef EVSI_FILE_STORE_H
 #define EVSI_FILE_STORE_H
 
+#include "libevents_transport.h"
 #include "transport/file/file_db.h"
 
 enum { EVSI_FILE_NAME_MAX = 256, EVSI_FILE_NUMBER_TEXT = 24, EVSI_FILE_TYPES_MAX = 1000 };
@@ -64,8 +65,14 @@ uint64_t evsi_file_event_size(const evsi_file_event *event);
 /* Removes entries up to this number. */
 void evsi_file_cut(evsi_file_store *store, evsi_file_stream *stream, int64_t number);
 
-/* Sees to it that a topic and a type are registered; who comes first says how many partitions. */
-void evsi_file_register(evsi_file_store *store, evs_bytes topic, uint32_t partitions, evs_bytes type);
+/* What a publisher says of a topic. */
+typedef struct evsi_file_topic {
+  evs_bytes name, type;
+  uint32_t partitions, ordering, on_dead_letter; /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
+} evsi_file_topic;
+/* Sees to it that a topic and a type are registered. Who comes first says how many partitions, and who names an
+ * order first which: gives the order that holds. */
+uint32_t evsi_file_register(evsi_file_store *store, const evsi_file_topic *topic);
 /* Members shall look at topics, pauses and each other. */
 void evsi_file_news(evsi_file_store *store);
 

@@ -167,7 +167,9 @@ static void file_settle(evs_transport *transport, const evs_tp_settlement *settl
 
 static size_t size_of_group(const evs_tp_group *spec) {
   size_t size = sizeof *spec + spec->topic_count * sizeof(evs_bytes);
+  size += spec->partition_count * sizeof(int32_t);
   size += spec->name.size + spec->consumer.size + spec->subscriptions.size + spec->replay.size + 4;
+  size += spec->from.size + 1;
   for (uint64_t i = 0; i < spec->topic_count; i++)
     size += spec->topics[i].size + 1;
   return size;
@@ -181,8 +183,13 @@ static void file_join(evs_transport *transport, const evs_tp_group *spec) {
   }
   evs_tp_group *copy = job->bytes;
   evs_bytes *topics = (evs_bytes *)(copy + 1);
-  char *at = (char *)(topics + spec->topic_count);
+  int32_t *partitions = (int32_t *)(topics + spec->topic_count);
+  char *at = (char *)(partitions + spec->partition_count);
   *copy = *spec;
+  if (spec->partition_count > 0)
+    memcpy(partitions, spec->partitions, spec->partition_count * sizeof *partitions);
+  copy->partitions = partitions;
+  copy->from = evsi_bytes_place(&at, spec->from);
   copy->name = evsi_bytes_place(&at, spec->name);
   copy->consumer = evsi_bytes_place(&at, spec->consumer);
   copy->subscriptions = evsi_bytes_place(&at, spec->subscriptions);
@@ -214,6 +221,26 @@ static void file_leave(evs_transport *transport, uint64_t group) {
 static void file_resume(evs_transport *transport, uint64_t group) {
   if (transport->worker)
     add_about_group(transport, EVSI_FILE_RESUME, group);
+}
+
+static void file_recall(evs_transport *transport, const evs_tp_place *places, size_t count) {
+  size_t size = count * sizeof *places;
+  for (size_t i = 0; i < count; i++)
+    size += places[i].topic.size + places[i].offset.size + 2;
+  evsi_file_job *job = job_new(transport, EVSI_FILE_RECALL, size);
+  if (!job) {
+    no_memory(transport, "an ordered stream stands still until it is given up");
+    return;
+  }
+  job->as.places = job->bytes;
+  char *at = (char *)(job->as.places + count);
+  for (size_t i = 0; i < count; i++) {
+    job->as.places[i] = places[i];
+    job->as.places[i].topic = evsi_bytes_place(&at, places[i].topic);
+    job->as.places[i].offset = evsi_bytes_place(&at, places[i].offset);
+  }
+  job->count = count;
+  evsi_file_worker_add(transport->worker, job);
 }
 
 /* ---- the rest --------------------------------------------------------------------------------- */
@@ -258,7 +285,7 @@ const evs_transport_ops evsi_file_transport = {
     .type = "file",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
                     EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
-                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY,
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY | EVS_CAP_ORDERING,
     .create = file_create,
     .connect = file_connect,
     .close = file_close,
@@ -270,4 +297,5 @@ const evs_transport_ops evsi_file_transport = {
     .settle = file_settle,
     .request = file_request,
     .announce = file_announce,
+    .recall = file_recall,
 };

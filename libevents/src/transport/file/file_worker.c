@@ -104,6 +104,9 @@ static void dispatch(evsi_file_worker *worker, evsi_file_job *job) {
   case EVSI_FILE_RESUME:
     resume(transport, job->token);
     break;
+  case EVSI_FILE_RECALL:
+    evsi_file_order_recall(transport, job->as.places, job->count);
+    break;
   case EVSI_FILE_REQUEST:
     append(&transport->requests_first, &transport->requests_last, job);
     return;

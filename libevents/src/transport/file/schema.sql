@@ -6,8 +6,16 @@
 -- own number for s. Numbers of a stream begin at 1 and have no holes: entries go from the front only. Times are
 -- milliseconds since 1970.
 
--- What is published: topics, how many partitions the first publisher gave them, and types (`*`: too many).
-CREATE TABLE topic (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL) WITHOUT ROWID;
+-- What is published: topics, how many partitions and which order the first publisher gave them, and types (`*`: too
+-- many).
+CREATE TABLE topic (
+  name TEXT PRIMARY KEY,
+  partitions INTEGER NOT NULL,
+  ordering INTEGER NOT NULL,       -- as EVS_ORDER_...
+  on_dead_letter INTEGER NOT NULL, -- as EVS_DEAD_LETTER_...
+  changed INTEGER NOT NULL,        -- number of the news that told of its newest type
+  changed_at INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE type (topic TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (topic, name)) WITHOUT ROWID;
 
 -- A topic or one of its partitions; or what a replay copied from one, for its own group (`feed` names the replay).
@@ -50,6 +58,8 @@ CREATE TABLE reader (
   handed INTEGER NOT NULL DEFAULT 0,
   seen INTEGER NOT NULL,           -- when a member lived
   version INTEGER NOT NULL,        -- of its membership
+  owner INTEGER,                   -- NULL: all members read it; else it is ordered: the only one that does, or 0
+  heir INTEGER,                    -- member that is to have it next
   UNIQUE (grp, stream)
 );
 
@@ -59,20 +69,28 @@ CREATE TABLE member (
   grp TEXT NOT NULL,
   name TEXT NOT NULL,
   beat INTEGER NOT NULL DEFAULT 0,
+  relaxed INTEGER NOT NULL,        -- 1: it does without the order of topics
+  looked INTEGER NOT NULL,         -- number of the news that it has looked at
   info TEXT NOT NULL               -- JSON {host, pid, subscriptions}
 );
 CREATE TABLE reading (reader INTEGER NOT NULL, member INTEGER NOT NULL, PRIMARY KEY (reader, member)) WITHOUT ROWID;
 
--- Given and not settled. `due` NULL: a member holds it; else it waits, for `member` where that is not NULL.
+-- Given and not settled. `due` NULL: a member holds it; else it waits, for `member` where that is not NULL. What is
+-- pending in an ordered stream stays with its owner, parked or not.
 CREATE TABLE pending (
   id INTEGER PRIMARY KEY,
   reader INTEGER NOT NULL,
   member INTEGER,
   due INTEGER,
   deliveries INTEGER NOT NULL,
-  state TEXT                       -- JSON that goes along to the next attempt
+  state TEXT,                      -- JSON that goes along to the next attempt
+  letter INTEGER                   -- of an ordered stream: the dead letter behind which it stays, and holds up others
 );
 CREATE INDEX pending_due ON pending (reader, due) WHERE due IS NOT NULL;
+CREATE INDEX pending_letter ON pending (letter) WHERE letter IS NOT NULL;
+
+-- What a requeue put in place of an entry that stayed behind its dead letter.
+CREATE TABLE replaced (pending INTEGER PRIMARY KEY, data BLOB, raw BLOB, requeue TEXT, batch INTEGER, more TEXT);
 
 CREATE TABLE paused (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 
