@@ -157,6 +157,7 @@ int cmd_doctor(cli_call *cli);
 int cmd_file_check(cli_call *cli);
 int cmd_file_vacuum(cli_call *cli);
 int cmd_file_backup(cli_call *cli);
+int cmd_file_copy(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 int cmd_serve(cli_call *cli);
 

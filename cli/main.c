@@ -183,6 +183,13 @@ static const cli_verb verbs[] = {
      "Copies all of one moment to a file that is not there yet.\v"
      "Example:\n  events file backup /backup/events.db --file events.db",
      CLI_STORE, 1, 1, cmd_file_backup},
+    {"file copy", "TO", "copy everything of a store into another one",
+     "Copies events with what is pending of them, delayed events, dead letters, archive, groups and their "
+     "counters to TO, a path or redis://..., which has nothing of it yet. Stopped, the same command goes on.\v"
+     "Examples:\n"
+     "  events file copy redis://127.0.0.1 --file events.db\n"
+     "  events file copy events.db --redis redis://127.0.0.1",
+     CLI_STORE | CLI_BIT(FORCE), 1, 1, cmd_file_copy},
     {"audit", "", "check that every event is accounted for",
      "For each topic and group: is what was published acknowledged, dead, pending, unread or trimmed, to the "
      "last event? Ends with 1 when it is not. May be asked at any time.\v"

@@ -35,15 +35,30 @@ static void check_rows(evsi_file_db *db, json_t *problems) {
     json_array_append_new(problems, json_string("dead letters belong to a stream that is not there"));
 }
 
+/* As this connection has them; `synchronous` is what the last publish wanted. */
+static json_t *pragmas_of(evsi_file_db *db) {
+  json_t *pragmas = json_object();
+  sqlite3_stmt *mode = evsi_file_query(db, "PRAGMA journal_mode", "");
+  if (evsi_file_next(db, mode))
+    json_object_set_new(pragmas, "journal_mode", evsi_file_json_text(mode, 0));
+  evsi_file_done(mode);
+  json_object_set_new(pragmas, "synchronous", json_integer(evsi_file_get(db, -1, "PRAGMA synchronous", "")));
+  json_object_set_new(pragmas, "page_size", json_integer(evsi_file_get(db, -1, "PRAGMA page_size", "")));
+  json_object_set_new(pragmas, "cache_size", json_integer(evsi_file_get(db, 0, "PRAGMA cache_size", "")));
+  json_object_set_new(pragmas, "wal_autocheckpoint",
+                      json_integer(evsi_file_get(db, -1, "PRAGMA wal_autocheckpoint", "")));
+  return pragmas;
+}
+
 void evsi_file_request_check(evsi_file_request *request) {
   evsi_file_db *db = &request->store->db;
   json_t *problems = problems_of(db);
   check_rows(db, problems);
-  evsi_file_answer(request, json_pack("{s:s,s:b,s:o,s:I,s:I,s:I}", "path", db->path, "ok",
+  evsi_file_answer(request, json_pack("{s:s,s:b,s:o,s:I,s:I,s:I,s:o}", "path", db->path, "ok",
                                       json_array_size(problems) == 0, "problems", problems, "format",
                                       (json_int_t)evsi_file_get(db, 0, "PRAGMA user_version", ""), "bytes",
                                       (json_int_t)pages(db, "PRAGMA page_count"), "freeBytes",
-                                      (json_int_t)pages(db, "PRAGMA freelist_count")));
+                                      (json_int_t)pages(db, "PRAGMA freelist_count"), "pragmas", pragmas_of(db)));
 }
 
 void evsi_file_request_vacuum(evsi_file_request *request) {

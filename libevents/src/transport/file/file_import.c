@@ -6,16 +6,15 @@
 #include <string.h>
 
 #include "base/json_text.h"
-#include "event/base64.h"
 #include "event/envelope.h"
 #include "event/identity.h"
 #include "event/json_scan.h"
+#include "transport/file/file_fields.h"
 #include "transport/file/file_request.h"
 
 enum {
   VERSION = 1,
   LINES_MOST = 1000,
-  FIELDS_MOST = 3400,
   RECORD_MOST = 1048576,
   NOTE_MOST = 16384,
   ID_MOST = 512,
@@ -28,63 +27,8 @@ static const uint64_t KNOWN_MS = 30ULL * 24 * 3600 * 1000;
 typedef struct line {
   const json_t *root;
   char name[EVSI_FILE_NAME_MAX]; /* of the stream */
-  evsi_buf data, raw, requeue;
-  json_t *more; /* other fields */
-  bool has_data, has_raw, has_requeue, is_batch;
+  evsi_file_fields fields;
 } line;
-
-static void line_free(line *made) {
-  evsi_buf_free(&made->data);
-  evsi_buf_free(&made->raw);
-  evsi_buf_free(&made->requeue);
-  json_decref(made->more);
-}
-
-/* A text, or {"base64": …}. */
-static const char *value_of(const json_t *value, evsi_buf *out) {
-  const json_t *encoded = json_object_get(value, "base64");
-  evsi_buf_clear(out);
-  if (json_is_string(value))
-    evsi_buf_add(out, json_string_value(value), json_string_length(value));
-  else if (json_object_size(value) != 1 || !json_is_string(encoded) ||
-           !evsi_base64_decode(out, evsi_bytes(json_string_value(encoded), json_string_length(encoded))))
-    return "a field is neither a text nor {\"base64\": …}";
-  return NULL;
-}
-
-static const char *take_field(json_t *pair, line *out) {
-  const json_t *name = json_array_get(pair, 0), *value = json_array_get(pair, 1);
-  const char *text = json_string_value(name);
-  evsi_buf other = {0};
-  if (!json_is_array(pair) || json_array_size(pair) != 2)
-    return "fields must be a list of [name, value]";
-  bool is_data = text && strcmp(text, "data") == 0, is_raw = text && strcmp(text, "raw") == 0;
-  bool is_requeue = text && strcmp(text, "requeue") == 0;
-  const char *why = value_of(value, is_data      ? &out->data
-                                    : is_raw     ? &out->raw
-                                    : is_requeue ? &out->requeue
-                                                 : &other);
-  out->has_data |= is_data;
-  out->has_raw |= is_raw;
-  out->has_requeue |= is_requeue;
-  if (text && strcmp(text, "batch") == 0)
-    out->is_batch = json_is_string(value) && strcmp(json_string_value(value), "true") == 0;
-  else if (!is_data && !is_raw && !is_requeue && !why)
-    why = json_is_string(name) ? (json_array_append(out->more, pair), NULL) : value_of(name, &other);
-  evsi_buf_free(&other);
-  return why;
-}
-
-static const char *read_fields(line *out) {
-  const json_t *fields = json_object_get(out->root, "fields");
-  const char *why = NULL;
-  if (!json_is_array(fields) || json_array_size(fields) == 0 || json_array_size(fields) > FIELDS_MOST)
-    return "fields must be a list of 1 to 3,400 [name, value]";
-  out->more = json_array();
-  for (size_t i = 0; i < json_array_size(fields) && !why; i++)
-    why = take_field(json_array_get(fields, i), out);
-  return why;
-}
 
 static const char *read_place(line *out) {
   const json_t *topic = json_object_get(out->root, "topic"),
@@ -131,7 +75,7 @@ static const char *read_line(line *out, bool is_event) {
   why = why ? why : check_object(root, "note", NOTE_MOST);
   if (!why && !is_event && !json_is_object(json_object_get(root, "dead")))
     return "dead is missing: it says who failed, and why";
-  return why ? why : read_fields(out);
+  return why ? why : evsi_file_fields_read(&out->fields, json_object_get(root, "fields"));
 }
 
 /* ---- storing it ------------------------------------------------------------------------------- */
@@ -140,10 +84,6 @@ typedef struct import {
   evsi_file_request *request;
   bool is_event, all_groups;
 } import;
-
-static evs_bytes span(const evsi_buf *buf, bool is_there) {
-  return is_there ? evsi_bytes(buf->data ? buf->data : "", buf->size) : evsi_bytes(NULL, 0);
-}
 
 /* Another stream of a topic that is here would have no reader. */
 static bool has_partition(const import *made, const line *of) {
@@ -174,8 +114,8 @@ static void register_line(const import *made, const line *of, const json_t *line
       highest = other;
     json_decref(root);
   }
-  if (of->data.size > 0 &&
-      !evsi_envelope_decode(evsi_bytes(of->data.data, of->data.size), &envelope, &scratch)) {
+  evs_bytes data = evsi_bytes(of->fields.data.data, of->fields.data.size);
+  if (data.size > 0 && !evsi_envelope_decode(data, &envelope, &scratch)) {
     evsi_buf_add_bytes(&type, envelope.origin_prefix);
     evsi_buf_add_text(&type, envelope.origin_prefix.size > 0 ? "." : "");
     evsi_buf_add_bytes(&type, envelope.type);
@@ -237,13 +177,8 @@ static void told(const import *made, json_t *result, const line *of, const char 
 static const char *store_line(const import *made, line *of, json_t *result) {
   evsi_file_store *store = made->request->store;
   char hash[65], key[80], place[EVSI_FILE_NUMBER_TEXT];
-  char *text = evsi_json_text(of->root),
-       *more = json_array_size(of->more) > 0 ? evsi_json_text(of->more) : NULL;
-  evsi_file_event event = {.data = span(&of->data, of->has_data),
-                           .raw = span(&of->raw, of->has_raw),
-                           .requeue = span(&of->requeue, of->has_requeue),
-                           .more = evsi_text(more),
-                           .is_batch = of->is_batch};
+  char *text = evsi_json_text(of->root);
+  evsi_file_event event = evsi_file_fields_event(&of->fields);
   evsi_file_stream *stream = evsi_file_stream_find(store, of->name, true);
   bool is_hashed = text && evsi_sha256_hex(evsi_text(text), hash) == 0;
   evsi_free(text);
@@ -258,7 +193,6 @@ static const char *store_line(const import *made, line *of, json_t *result) {
     }
     told(made, result, of, place, is_new);
   }
-  evsi_free(more);
   return stream && is_hashed ? NULL : "out of memory";
 }
 
@@ -275,7 +209,7 @@ static const char *import_line(const import *made, const json_t *text, const jso
   json_t *root = json_loadb(bytes.data, bytes.size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
   of.root = root;
   const char *why = root ? read_line(&of, made->is_event) : "it has a member twice";
-  if (!why && made->is_event && !of.has_data && !of.has_raw && json_array_size(of.more) == 0)
+  if (!why && made->is_event && !of.fields.has_data && !of.fields.has_raw && !of.fields.more_text)
     why = "no field is left of the event";
   if (!why && !has_partition(made, &of))
     why = "its topic is here with other partitions";
@@ -283,7 +217,7 @@ static const char *import_line(const import *made, const json_t *text, const jso
     register_line(made, &of, lines);
     why = store_line(made, &of, result);
   }
-  line_free(&of);
+  evsi_file_fields_free(&of.fields);
   json_decref(root);
   return why;
 }

@@ -19,7 +19,8 @@ static const char HEX[] = "0123456789abcdefABCDEF";
 /* ---- fields ----------------------------------------------------------------------------------- */
 
 static void add_value(evsi_buf *out, evs_bytes bytes) {
-  if (evsi_utf8_valid(bytes.data, bytes.size)) {
+  bool is_text = evsi_utf8_valid(bytes.data, bytes.size) && !memchr(bytes.data, 0, bytes.size);
+  if (is_text) { /* texts with a NUL in them are refused by many a reader */
     evsi_buf_add_json(out, bytes.data, bytes.size);
     return;
   }

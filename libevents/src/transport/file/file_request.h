@@ -58,7 +58,10 @@ void evsi_file_request_backup(evsi_file_request *request);
 void evsi_file_request_pause(evsi_file_request *request); /* file_pause.c */
 void evsi_file_request_resume(evsi_file_request *request);
 void evsi_file_request_fleet(evsi_file_request *request);
-void evsi_file_request_delayed(evsi_file_request *request); /* file_delayed.c */
+void evsi_file_request_copy_look(evsi_file_request *request); /* file_copy.c */
+void evsi_file_request_copy_read(evsi_file_request *request);
+void evsi_file_request_copy_write(evsi_file_request *request); /* file_copy_write.c */
+void evsi_file_request_delayed(evsi_file_request *request);    /* file_delayed.c */
 void evsi_file_request_delayed_cancel(evsi_file_request *request);
 void evsi_file_request_retention(evsi_file_request *request); /* file_retention.c */
 void evsi_file_request_conservation(evsi_file_request *request);

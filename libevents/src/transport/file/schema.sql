@@ -189,6 +189,15 @@ CREATE TABLE fleet (
   PRIMARY KEY (service, instance)
 ) WITHOUT ROWID;
 
+-- How far a copy from another store is in a stream, by what it brings.
+CREATE TABLE copied (
+  stream TEXT NOT NULL,
+  what TEXT NOT NULL,
+  copy TEXT NOT NULL,
+  position TEXT NOT NULL,
+  PRIMARY KEY (stream, what)
+) WITHOUT ROWID;
+
 -- Raised by whatever members have to look at: topics, pauses, members that come and go.
 CREATE TABLE news (number INTEGER NOT NULL);
 INSERT INTO news VALUES (1);
