@@ -105,13 +105,19 @@ def peers(folder: Path) -> dict[str, tuple[float, float, dict[str, Any]]]:
     return rates
 
 
+def pragmas(path: Path) -> dict[str, Any]:
+    """As a connection of the library has them."""
+    done = subprocess.run([str(BUILD / "bin" / "events"), "file", "check", "--json", "--file", str(path)],
+                          stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)["pragmas"]
+
+
 def side_by_side(folder: Path) -> list[Row]:
     c, python = in_c(folder), in_python(folder, COUNT)
     others = peers(folder)
     (folder / "npm").mkdir()
     node = in_node(folder, node_package(folder / "npm"))
-    with system(folder / "python.db") as made:
-        ours = made.call("file.check")["pragmas"]
+    ours = pragmas(folder / "python.db")
     table = {"libevents (C)": (*c, ours), "libevents (Python)": (*python, ours),
              "libevents (Node)": (COUNT / node["ours"][0], COUNT / node["ours"][1], ours)} | others
     if "plain" in node:

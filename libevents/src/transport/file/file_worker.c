@@ -354,7 +354,7 @@ static void sooner(uint64_t *wake, uint64_t at) {
 }
 
 static uint64_t next_of_group(const evsi_file_group *group, uint64_t earliest) {
-  bool is_waiting = group->is_ready || group->is_looking || group->state != EVSI_GROUP_LIVE;
+  bool is_waiting = group->is_ready || evsi_file_group_has_work(group);
   if (is_waiting || (group->due_ms > 0 && group->due_ms < earliest))
     return earliest;
   return group->due_ms > 0 ? group->due_ms : UINT64_MAX;
