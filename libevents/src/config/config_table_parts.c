@@ -217,16 +217,19 @@ static const evsi_key file_keys[] = {
                  "how long another process may write before this one holds back and tries again, ms"),
     EVSI_ROW_INT("pollInterval", 0, 20, 60000, "1000",
                  "time between two looks at the file where nothing told of a change, ms"),
+    EVSI_ROW_IGNORED("discoverInterval", EVSI_KEY_INT, 50, 3600000, "members are told of new topics at once"),
     EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a group takes at once"),
     EVSI_ROW_CHOICE(
         "acknowledgement", 0, "none|stored|fsynced", NULL, "\"stored\"",
         "when an event counts as stored: fsynced waits for the disk; each publish may ask for another"),
-    EVSI_ROW_BOOL_OR("idempotent", &idempotent_section, "false", "each id is stored once within a window"),
+    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, "false", "each id is stored once within a window"),
     EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention, "what streams keep"),
     EVSI_ROW_ALSO("maxLen", "retention/maxMessages", NULL),
     EVSI_ROW_INT("retentionInterval", 0, 100, 3600000, "10000",
                  "time between two looks at a stream that changed, ms"),
     EVSI_ROW_OBJECT("dlqRetention", EVSI_KEY_NULLABLE, &dlq_retention_section, "what dead letters are kept"),
+    EVSI_ROW_INT("maxCrashes", 0, 1, 1000, "3",
+                 "how often the process may end while it handles an event, until that is a dead letter"),
 };
 static const evsi_section file_section = {
     "Transport `file`",
