@@ -70,7 +70,8 @@ static int copy_page(copying *all, const char *stream, size_t part, char **posit
       &page);
   if (code != CLI_OK)
     return code;
-  char *next = strdup(output_string(page, "next"));
+  const char *following = json_string_value(json_object_get(page, "next"));
+  char *next = strdup(following ? following : "");
   all->rows[part] += json_array_size(json_object_get(page, "rows"));
   json_object_set_new(page, "what", json_string(parts[part]));
   code = next ? write_page(all, stream, page, &answer) : CLI_FAILED;

@@ -108,7 +108,7 @@ def snapshot(place):
         "holds": books["holds"],
         "delayed": [item["dueAt"] // 1000 for item in delayed["items"]],
         "letters": sorted(letters, key=str),
-        "archive": sorted((item["header"]["id"], item["archive"]["action"])
+        "archive": sorted((item["header"]["id"], item["action"])
                           for item in pages(place, "dlq.archive", limit=1000)),
         "states": states,
     }

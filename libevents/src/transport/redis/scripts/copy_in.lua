@@ -52,7 +52,8 @@ function verbs.begin()
   for _, each in ipairs(about.groups or {}) do
     redis.pcall('XGROUP', 'CREATE', stream, each.group, '0', 'MKSTREAM')
     redis.call('HSET', beside(meta, each.group), '@base', number(each.base), '@acked', number(each.acked), '@dead',
-               number(each.dead), '@trimmed', number(each.trimmed), '@handed', number(each.handed))
+               number(each.dead), '@trimmed', number(each.trimmed), '@handed', number(each.handed),
+               '@seen', number(now_ms()))
   end
   redis.call('HSET', retention, 'trimmed', number(about.trimmed), 'forced', number(about.forced), 'letters',
              number(about.letters))
