@@ -23,7 +23,7 @@ import libevents
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
 COUNT = 200_000
-PEER_COUNT = 20_000  # the slow ones
+PEER_COUNT = 2_000  # the slow ones
 BATCH = 128
 RATE, RATE_SECONDS = 1000, 15
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 5.0, 30.0
@@ -102,6 +102,8 @@ def peers(folder: Path) -> dict[str, tuple[float, float, dict[str, Any]]]:
         sys.path.insert(0, str(packages))
         put, took, set_to = file_peers.persist_queue(folder, PEER_COUNT)
         rates["persist-queue (Python)"] = (PEER_COUNT / put, PEER_COUNT / took, set_to)
+        put, took, set_to = file_peers.persist_queue_without_ack(folder, COUNT)
+        rates["the same without ack"] = (COUNT / put, COUNT / took, set_to)
     return rates
 
 
