@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cmd_file_copy.c - `events file copy`: everything of one store into another that has nothing of it yet, page by page.
- * The target remembers how far it is, so that the same command goes on where the one before was stopped. */
+ * cmd_file_copy.c - `events file copy`: everything of one store into another that has nothing of it yet, page
+ * by page. The target remembers how far it is, so that the same command goes on where the one before was
+ * stopped. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +35,10 @@ static int check_quiet(const cli_call *cli, const json_t *look) {
     json_int_t members = json_integer_value(json_object_get(stream, "members"));
     if (members == 0 || CLI_HAS(cli, FORCE))
       continue;
-    output_problem("%lld members of groups are registered at %s: stop what consumes there first, or give --force "
-                   "where they are gone",
-                   (long long)members, output_string(stream, "name"));
+    output_problem(
+        "%lld members of groups are registered at %s: stop what consumes there first, or give --force "
+        "where they are gone",
+        (long long)members, output_string(stream, "name"));
     return CLI_FAILED;
   }
   return CLI_OK;
@@ -54,8 +56,9 @@ static int begin(const copying *all, const json_t *look, const json_t *stream, j
   json_t *known = json_object_get(json_object_get(look, "topics"), topic);
   json_t *about = known ? json_copy(known) : json_object(), *answer = NULL;
   json_object_set_new(about, "name", json_string(topic));
-  int code = write_page(all, output_string(stream, "name"),
-                        json_pack("{s:s,s:[O],s:o}", "what", "begin", "rows", stream, "topic", about), &answer);
+  int code =
+      write_page(all, output_string(stream, "name"),
+                 json_pack("{s:s,s:[O],s:o}", "what", "begin", "rows", stream, "topic", about), &answer);
   if (code == CLI_OK)
     *out_positions = json_incref(json_object_get(answer, "positions"));
   json_decref(answer);
@@ -66,8 +69,8 @@ static int begin(const copying *all, const json_t *look, const json_t *stream, j
 static int copy_page(copying *all, const char *stream, size_t part, char **position) {
   json_t *page = NULL, *answer = NULL;
   int code = session_call_json(
-      all->from, "copy.read", json_pack("{s:s,s:s,s:s}", "stream", stream, "what", parts[part], "after", *position),
-      &page);
+      all->from, "copy.read",
+      json_pack("{s:s,s:s,s:s}", "stream", stream, "what", parts[part], "after", *position), &page);
   if (code != CLI_OK)
     return code;
   const char *following = json_string_value(json_object_get(page, "next"));
@@ -149,8 +152,8 @@ static void print_result(const copying *all, const char *place) {
     output_json(result, false);
   else
     printf("%s: %llu entries, %llu dead letters, %llu archived, %llu delayed\n", place,
-           (unsigned long long)all->rows[3], (unsigned long long)all->rows[0], (unsigned long long)all->rows[1],
-           (unsigned long long)all->rows[2]);
+           (unsigned long long)all->rows[3], (unsigned long long)all->rows[0],
+           (unsigned long long)all->rows[1], (unsigned long long)all->rows[2]);
   json_decref(result);
 }
 

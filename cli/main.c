@@ -185,7 +185,8 @@ static const cli_verb verbs[] = {
      CLI_STORE, 1, 1, cmd_file_backup},
     {"file copy", "TO", "copy everything of a store into another one",
      "Copies events with what is pending of them, delayed events, dead letters, archive, groups and their "
-     "counters to TO, a path or redis://..., which has nothing of it yet. Stopped, the same command goes on.\v"
+     "counters to TO, a path or redis://..., which has nothing of it yet. Stopped, the same command goes "
+     "on.\v"
      "Examples:\n"
      "  events file copy redis://127.0.0.1 --file events.db\n"
      "  events file copy events.db --redis redis://127.0.0.1",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * file_bench.c - file_bench PATH COUNT: publishes so many events into a file in batches, then handles and acknowledges
- * them in batches; prints the seconds of both as one line of JSON. What a program in C gets, without a test around it. */
+ * file_bench.c - file_bench PATH COUNT: publishes so many events into a file in batches, then handles and
+ * acknowledges them in batches; prints the seconds of both as one line of JSON. What a program in C gets,
+ * without a test around it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static double publish(evs_system *system, long count) {
   while (stored < count) {
     size_t wanted = count - offered < BATCH ? (size_t)(count - offered) : BATCH, taken = 0;
     for (size_t i = 0; i < wanted; i++) {
-      snprintf(bodies[i], sizeof bodies[i], "{\"number\":%ld,\"text\":\"a body of some bytes\"}", offered + (long)i);
+      snprintf(bodies[i], sizeof bodies[i], "{\"number\":%ld,\"text\":\"a body of some bytes\"}",
+               offered + (long)i);
       events[i] = (evs_event){.struct_size = sizeof *events,
                               .token = (uint64_t)(offered + (long)i) + 1,
                               .type = text("bench.tick"),
@@ -91,7 +93,8 @@ static double handle(evs_system *system, long count) {
   for (long handled = 0; handled < count;) {
     evs_batch *batch = NULL;
     size_t found = 0;
-    must(evs_poll(system, EVS_POLL_MESSAGES, BATCH, PATIENCE_MS, &batch, &error), error, "waiting for events");
+    must(evs_poll(system, EVS_POLL_MESSAGES, BATCH, PATIENCE_MS, &batch, &error), error,
+         "waiting for events");
     const evs_message *messages = evs_batch_messages(batch, &found);
     for (size_t i = 0; i < found; i++)
       deliveries[i] = messages[i].delivery;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_crashes_acceptance_test.c - an event of a file with which every process that handles it ends, and events
- * that were only near when a process was killed. */
+ * file_crashes_acceptance_test.c - an event of a file with which every process that handles it ends, and
+ * events that were only near when a process was killed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,8 +42,8 @@ static evs_system *connect_publisher(void) {
 }
 
 static pid_t start_member(const char *name, const char *option, const char *value) {
-  const char *words[] = {store.option, store.place,   "--group",           GROUP,  "--consumer", name,
-                         "--subscribe", "order.*",    "--session-timeout", "600", option,       value,
+  const char *words[] = {store.option,  store.place, "--group",           GROUP, "--consumer", name,
+                         "--subscribe", "order.*",   "--session-timeout", "600", option,       value,
                          NULL};
   pid_t pid = member_start(&book, EVS_MEMBER, words);
   member_ready(&book, pid);
@@ -93,8 +93,8 @@ static void events_that_were_only_near_are_never_dead(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes,
+                                      setup, teardown),
       cmocka_unit_test_setup_teardown(events_that_were_only_near_are_never_dead, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_long_acceptance_test.c - many events through one file that keeps few: what was published is handled, each once,
- * and neither the file nor the process grows. */
+ * file_long_acceptance_test.c - many events through one file that keeps few: what was published is handled,
+ * each once, and neither the file nor the process grows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

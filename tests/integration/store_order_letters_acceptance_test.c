@@ -225,8 +225,9 @@ static void an_edited_body_runs_in_the_old_place(void **state) {
 }
 
 #define ON_BOTH(test)                                                                                        \
-  cmocka_unit_test_setup_teardown(test, setup, teardown),                                                    \
-      {#test " (file)", test, setup_file, teardown, NULL}
+  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
+#test " (file)", test, setup_file, teardown, NULL                                                        \
+  }
 
 int main(void) {
   const struct CMUnitTest tests[] = {

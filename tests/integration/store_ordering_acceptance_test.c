@@ -47,10 +47,10 @@ static int teardown(void **state) {
 }
 
 static evs_system *connect_publisher(const char *ordering, int partitions) {
-  return host_connect(
-      "{\"service\":\"publisher\",\"transports\":{\"main\":{%s}},\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\","
-      "\"ordering\":\"%s\",\"partitions\":%d}]}}",
-      store.transport, ordering, partitions);
+  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{%s}},\"routing\":{\"routes\":[{"
+                      "\"pattern\":\"order.*\",\"transport\":\"main\","
+                      "\"ordering\":\"%s\",\"partitions\":%d}]}}",
+                      store.transport, ordering, partitions);
 }
 
 static pid_t start_member(const char *name, const char *const *more) {
@@ -215,8 +215,9 @@ static void equal_members_get_equal_shares(void **state) {
 }
 
 #define ON_BOTH(test)                                                                                        \
-  cmocka_unit_test_setup_teardown(test, setup, teardown),                                                    \
-      {#test " (file)", test, setup_file, teardown, NULL}
+  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
+#test " (file)", test, setup_file, teardown, NULL                                                        \
+  }
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -14,7 +14,8 @@ void store_start_redis(test_store *store) {
   redis_server_start(&store->server, NULL);
   store->option = "--url";
   snprintf(store->place, sizeof store->place, "%s", store->server.url);
-  snprintf(store->transport, sizeof store->transport, "\"type\":\"redis-streams\",\"url\":\"%s\"", store->place);
+  snprintf(store->transport, sizeof store->transport, "\"type\":\"redis-streams\",\"url\":\"%s\"",
+           store->place);
 }
 
 void store_start_file(test_store *store) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * store.h - a durable store for one test: a Redis server or a file, so that what both promise is tested once. */
+ * store.h - a durable store for one test: a Redis server or a file, so that what both promise is tested once.
+ */
 #ifndef STORE_H
 #define STORE_H
 
@@ -10,9 +11,9 @@ typedef struct test_store {
   bool is_file;
   redis_server server;
   char folder[64];
-  char place[160];       /* path or URL */
-  char transport[256];   /* JSON members that name it: type, and path or url */
-  const char *option;    /* of members: --file or --url */
+  char place[160];     /* path or URL */
+  char transport[256]; /* JSON members that name it: type, and path or url */
+  const char *option;  /* of members: --file or --url */
 } test_store;
 
 void store_start_redis(test_store *store);

@@ -222,7 +222,8 @@ static const evsi_key file_keys[] = {
     EVSI_ROW_CHOICE(
         "acknowledgement", 0, "none|stored|fsynced", NULL, "\"stored\"",
         "when an event counts as stored: fsynced waits for the disk; each publish may ask for another"),
-    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, "false", "each id is stored once within a window"),
+    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, "false",
+                     "each id is stored once within a window"),
     EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention, "what streams keep"),
     EVSI_ROW_ALSO("maxLen", "retention/maxMessages", NULL),
     EVSI_ROW_INT("retentionInterval", 0, 100, 3600000, "10000",

@@ -54,11 +54,12 @@ void evsi_file_request_check(evsi_file_request *request) {
   evsi_file_db *db = &request->store->db;
   json_t *problems = problems_of(db);
   check_rows(db, problems);
-  evsi_file_answer(request, json_pack("{s:s,s:b,s:o,s:I,s:I,s:I,s:o}", "path", db->path, "ok",
-                                      json_array_size(problems) == 0, "problems", problems, "format",
-                                      (json_int_t)evsi_file_get(db, 0, "PRAGMA user_version", ""), "bytes",
-                                      (json_int_t)pages(db, "PRAGMA page_count"), "freeBytes",
-                                      (json_int_t)pages(db, "PRAGMA freelist_count"), "pragmas", pragmas_of(db)));
+  evsi_file_answer(request,
+                   json_pack("{s:s,s:b,s:o,s:I,s:I,s:I,s:o}", "path", db->path, "ok",
+                             json_array_size(problems) == 0, "problems", problems, "format",
+                             (json_int_t)evsi_file_get(db, 0, "PRAGMA user_version", ""), "bytes",
+                             (json_int_t)pages(db, "PRAGMA page_count"), "freeBytes",
+                             (json_int_t)pages(db, "PRAGMA freelist_count"), "pragmas", pragmas_of(db)));
 }
 
 void evsi_file_request_vacuum(evsi_file_request *request) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * file_balance.c - which member of a group is to have which ordered stream. All members come to the same from
  * what the file says: of each topic everybody gets as many partitions as everybody else, and those that are
- * left over go to different members for different topics. Who has too many gives up one at a time; who has too
- * few takes what is free and due to it. */
+ * left over go to different members for different topics. Who has too many gives up one at a time; who has
+ * too few takes what is free and due to it. */
 #include <string.h>
 
 #include "transport/file/file_internal.h"

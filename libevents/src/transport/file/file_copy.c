@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_copy.c - the requests `copy.look` and `copy.read`: everything that a stream has, page by page, in a form that no
- * store has. What another store is given so is written by its `copy.write`. */
+ * file_copy.c - the requests `copy.look` and `copy.read`: everything that a stream has, page by page, in a
+ * form that no store has. What another store is given so is written by its `copy.write`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,9 +50,10 @@ static json_t *topics_of(evsi_file_db *db) {
   while (evsi_file_next(db, row)) {
     const char *order = evsi_file_order_word(sqlite3_column_int64(row, 2));
     json_object_set_new(topics, evsi_file_text(row, 0),
-                        json_pack("{s:I,s:o,s:s*,s:s*}", "partitions", (json_int_t)sqlite3_column_int64(row, 1),
-                                  "types", types_of(db, evsi_file_text(row, 0)), "ordering", order,
-                                  "onDeadLetter", order ? policies[sqlite3_column_int(row, 3) % 3] : NULL));
+                        json_pack("{s:I,s:o,s:s*,s:s*}", "partitions",
+                                  (json_int_t)sqlite3_column_int64(row, 1), "types",
+                                  types_of(db, evsi_file_text(row, 0)), "ordering", order, "onDeadLetter",
+                                  order ? policies[sqlite3_column_int(row, 3) % 3] : NULL));
   }
   return topics;
 }
@@ -60,33 +61,35 @@ static json_t *topics_of(evsi_file_db *db) {
 static json_t *groups_of(evsi_file_db *db, int64_t stream) {
   json_t *groups = json_array();
   sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT grp, base, acked, dead, trimmed, handed FROM reader WHERE stream = ? ORDER BY grp", "i", stream);
+      db, "SELECT grp, base, acked, dead, trimmed, handed FROM reader WHERE stream = ? ORDER BY grp", "i",
+      stream);
   while (evsi_file_next(db, row))
-    json_array_append_new(
-        groups, json_pack("{s:o,s:I,s:I,s:I,s:I,s:I}", "group", evsi_file_json_text(row, 0), "base",
-                          (json_int_t)sqlite3_column_int64(row, 1), "acked",
-                          (json_int_t)sqlite3_column_int64(row, 2), "dead",
-                          (json_int_t)sqlite3_column_int64(row, 3), "trimmed",
-                          (json_int_t)sqlite3_column_int64(row, 4), "handed",
-                          (json_int_t)sqlite3_column_int64(row, 5)));
+    json_array_append_new(groups, json_pack("{s:o,s:I,s:I,s:I,s:I,s:I}", "group", evsi_file_json_text(row, 0),
+                                            "base", (json_int_t)sqlite3_column_int64(row, 1), "acked",
+                                            (json_int_t)sqlite3_column_int64(row, 2), "dead",
+                                            (json_int_t)sqlite3_column_int64(row, 3), "trimmed",
+                                            (json_int_t)sqlite3_column_int64(row, 4), "handed",
+                                            (json_int_t)sqlite3_column_int64(row, 5)));
   return groups;
 }
 
 static json_t *streams_of(evsi_file_db *db) {
   json_t *streams = json_array();
-  sqlite3_stmt *row = evsi_file_query(
-      db,
-      "SELECT id, name, topic, first, last, trimmed, forced, letters, limits, (SELECT count(DISTINCT g.member)"
-      " FROM reading g JOIN reader r ON r.id = g.reader WHERE r.stream = s.id) FROM stream s WHERE feed IS NULL"
-      " ORDER BY name",
-      "");
+  sqlite3_stmt *row = evsi_file_query(db,
+                                      "SELECT id, name, topic, first, last, trimmed, forced, letters, "
+                                      "limits, (SELECT count(DISTINCT g.member)"
+                                      " FROM reading g JOIN reader r ON r.id = g.reader WHERE r.stream = "
+                                      "s.id) FROM stream s WHERE feed IS NULL"
+                                      " ORDER BY name",
+                                      "");
   while (evsi_file_next(db, row)) {
     json_t *stream = json_pack(
         "{s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "name", evsi_file_json_text(row, 1), "topic",
         evsi_file_json_text(row, 2), "first", (json_int_t)sqlite3_column_int64(row, 3), "last",
-        (json_int_t)sqlite3_column_int64(row, 4), "trimmed", (json_int_t)sqlite3_column_int64(row, 5), "forced",
-        (json_int_t)sqlite3_column_int64(row, 6), "letters", (json_int_t)sqlite3_column_int64(row, 7), "members",
-        (json_int_t)sqlite3_column_int64(row, 9), "groups", groups_of(db, sqlite3_column_int64(row, 0)));
+        (json_int_t)sqlite3_column_int64(row, 4), "trimmed", (json_int_t)sqlite3_column_int64(row, 5),
+        "forced", (json_int_t)sqlite3_column_int64(row, 6), "letters",
+        (json_int_t)sqlite3_column_int64(row, 7), "members", (json_int_t)sqlite3_column_int64(row, 9),
+        "groups", groups_of(db, sqlite3_column_int64(row, 0)));
     if (sqlite3_column_type(row, 8) != SQLITE_NULL)
       json_object_set_new(stream, "limits", evsi_file_json_text(row, 8));
     json_array_append_new(streams, stream);
@@ -104,8 +107,9 @@ static json_t *paused_of(evsi_file_db *db) {
 
 void evsi_file_request_copy_look(evsi_file_request *request) {
   evsi_file_db *db = &request->store->db;
-  evsi_file_answer(request, json_pack("{s:o,s:o,s:o,s:o}", "source", json_sprintf("file%s", db->path), "topics",
-                                      topics_of(db), "streams", streams_of(db), "paused", paused_of(db)));
+  evsi_file_answer(request,
+                   json_pack("{s:o,s:o,s:o,s:o}", "source", json_sprintf("file%s", db->path), "topics",
+                             topics_of(db), "streams", streams_of(db), "paused", paused_of(db)));
 }
 
 /* ---- rows ------------------------------------------------------------------------------------- */
@@ -162,16 +166,17 @@ static json_t *own_letter(page *made, int64_t letter) {
 static json_t *pending_of(page *made, int64_t number) {
   evsi_file_db *db = &made->request->store->db;
   json_t *list = NULL;
-  sqlite3_stmt *row = evsi_file_query(
-      db,
-      "SELECT r.grp, p.deliveries, coalesce(p.due, 0), p.state, p.letter, x.data, x.raw, x.requeue, x.batch, x.more,"
-      " x.pending FROM reader r JOIN pending p ON p.id = (r.id << ?3) + ?1 LEFT JOIN replaced x ON x.pending = p.id"
-      " WHERE r.stream = ?2",
-      "iii", number, made->stream->id, (int64_t)EVSI_FILE_PLACE_BITS);
+  sqlite3_stmt *row = evsi_file_query(db,
+                                      "SELECT r.grp, p.deliveries, coalesce(p.due, 0), p.state, p.letter, "
+                                      "x.data, x.raw, x.requeue, x.batch, x.more,"
+                                      " x.pending FROM reader r JOIN pending p ON p.id = (r.id << ?3) + ?1 "
+                                      "LEFT JOIN replaced x ON x.pending = p.id"
+                                      " WHERE r.stream = ?2",
+                                      "iii", number, made->stream->id, (int64_t)EVSI_FILE_PLACE_BITS);
   while (evsi_file_next(db, row)) {
-    json_t *pending = json_pack("{s:o,s:I,s:I}", "group", evsi_file_json_text(row, 0), "deliveries",
-                                (json_int_t)sqlite3_column_int64(row, 1), "due",
-                                (json_int_t)sqlite3_column_int64(row, 2));
+    json_t *pending =
+        json_pack("{s:o,s:I,s:I}", "group", evsi_file_json_text(row, 0), "deliveries",
+                  (json_int_t)sqlite3_column_int64(row, 1), "due", (json_int_t)sqlite3_column_int64(row, 2));
     evsi_file_event event;
     set_text(pending, "state", row, 3);
     evsi_file_event_read(row, 5, &event);
@@ -218,8 +223,8 @@ static void read_gone(page *made) {
   while (evsi_file_next(db, row)) {
     int64_t number = sqlite3_column_int64(row, 0);
     json_array_append_new(made->rows, json_pack("{s:I,s:I,s:b,s:o*}", "n", (json_int_t)number, "at",
-                                                (json_int_t)made->request->store->now_ms, "gone", 1, "pending",
-                                                pending_of(made, number)));
+                                                (json_int_t)made->request->store->now_ms, "gone", 1,
+                                                "pending", pending_of(made, number)));
   }
 }
 
@@ -229,8 +234,8 @@ static void read_entries(page *made) {
     read_gone(made);
   made->most += (int64_t)json_array_size(made->rows);
   sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT id, at, data, raw, requeue, batch, more FROM entry WHERE id > ? AND id < ? ORDER BY id", "ii",
-      evsi_file_place(made->stream->id, made->after), evsi_file_place(made->stream->id + 1, 0));
+      db, "SELECT id, at, data, raw, requeue, batch, more FROM entry WHERE id > ? AND id < ? ORDER BY id",
+      "ii", evsi_file_place(made->stream->id, made->after), evsi_file_place(made->stream->id + 1, 0));
   while (!is_full(made) && evsi_file_next(db, row)) {
     int64_t number = evsi_file_number_of(sqlite3_column_int64(row, 0));
     evsi_file_event event;
@@ -285,15 +290,15 @@ static void read_archive(page *made) {
 
 static void read_delayed(page *made) {
   evsi_file_db *db = &made->request->store->db;
-  sqlite3_stmt *row =
-      evsi_file_query(db,
-                      "SELECT id, due, data, raw, NULL, NULL, NULL FROM delayed WHERE stream = ? AND id > ? ORDER BY id",
-                      "ii", made->stream->id, made->after);
+  sqlite3_stmt *row = evsi_file_query(
+      db, "SELECT id, due, data, raw, NULL, NULL, NULL FROM delayed WHERE stream = ? AND id > ? ORDER BY id",
+      "ii", made->stream->id, made->after);
   while (!is_full(made) && evsi_file_next(db, row)) {
     evsi_file_event event;
     evsi_file_event_read(row, 2, &event);
     add(made,
-        json_pack("{s:I,s:o}", "due", (json_int_t)sqlite3_column_int64(row, 1), "fields", fields_of(made, &event)),
+        json_pack("{s:I,s:o}", "due", (json_int_t)sqlite3_column_int64(row, 1), "fields",
+                  fields_of(made, &event)),
         sqlite3_column_int64(row, 0));
   }
   evsi_file_done(row);
@@ -303,7 +308,10 @@ void evsi_file_request_copy_read(evsi_file_request *request) {
   static const struct {
     const char *what;
     void (*read)(page *made);
-  } all[] = {{"entries", read_entries}, {"letters", read_letters}, {"archive", read_archive}, {"delayed", read_delayed}};
+  } all[] = {{"entries", read_entries},
+             {"letters", read_letters},
+             {"archive", read_archive},
+             {"delayed", read_delayed}};
   const char *name = evsi_file_param(request, "stream"), *what = evsi_file_param(request, "what");
   const char *after = evsi_file_param(request, "after");
   page made = {.request = request, .after = after ? strtoll(after, NULL, 10) : 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_copy_write.c - the request `copy.write`: what `copy.read` of another store gave, each page once: how far the copy
- * is stands beside it, and is written in the same transaction. */
+ * file_copy_write.c - the request `copy.write`: what `copy.read` of another store gave, each page once: how
+ * far the copy is stands beside it, and is written in the same transaction. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,15 +32,14 @@ static const char *text_of(const json_t *object, const char *name) {
 /* Is something there that this copy did not bring? */
 static bool is_taken(evsi_file_request *request, const char *name, const char *copy) {
   evsi_file_db *db = &request->store->db;
-  bool is_known = evsi_file_get(db, 0, "SELECT 1 FROM copied WHERE stream = ? AND copy = ? LIMIT 1", "tt", name,
-                                copy) == 1;
-  return !is_known &&
-         evsi_file_get(db, 0,
-                       "SELECT 1 FROM stream s WHERE s.name = ? AND (s.last >= s.first OR"
-                       " EXISTS (SELECT 1 FROM letter WHERE stream = s.id) OR"
-                       " EXISTS (SELECT 1 FROM archive WHERE stream = s.id) OR"
-                       " EXISTS (SELECT 1 FROM delayed WHERE stream = s.id))",
-                       "t", name) == 1;
+  bool is_known = evsi_file_get(db, 0, "SELECT 1 FROM copied WHERE stream = ? AND copy = ? LIMIT 1", "tt",
+                                name, copy) == 1;
+  return !is_known && evsi_file_get(db, 0,
+                                    "SELECT 1 FROM stream s WHERE s.name = ? AND (s.last >= s.first OR"
+                                    " EXISTS (SELECT 1 FROM letter WHERE stream = s.id) OR"
+                                    " EXISTS (SELECT 1 FROM archive WHERE stream = s.id) OR"
+                                    " EXISTS (SELECT 1 FROM delayed WHERE stream = s.id))",
+                                    "t", name) == 1;
 }
 
 static void register_topic(evsi_file_request *request) {
@@ -62,13 +61,14 @@ static void register_topic(evsi_file_request *request) {
 
 static void add_reader(const writing *at, const json_t *group, int64_t first) {
   evsi_file_db *db = &at->store->db;
-  evsi_file_run(db,
-                "INSERT OR REPLACE INTO reader (grp, stream, delivered, base, acked, dead, trimmed, handed, seen,"
-                " version, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1,"
-                " (SELECT 0 FROM topic WHERE name = ? AND ordering > 0))",
-                "tiiiiiiiit", text_of(group, "group"), at->stream->id, first - 1, integer_of(group, "base"),
-                integer_of(group, "acked"), integer_of(group, "dead"), integer_of(group, "trimmed"),
-                integer_of(group, "handed"), (int64_t)at->store->now_ms, at->stream->topic);
+  evsi_file_run(
+      db,
+      "INSERT OR REPLACE INTO reader (grp, stream, delivered, base, acked, dead, trimmed, handed, seen,"
+      " version, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1,"
+      " (SELECT 0 FROM topic WHERE name = ? AND ordering > 0))",
+      "tiiiiiiiit", text_of(group, "group"), at->stream->id, first - 1, integer_of(group, "base"),
+      integer_of(group, "acked"), integer_of(group, "dead"), integer_of(group, "trimmed"),
+      integer_of(group, "handed"), (int64_t)at->store->now_ms, at->stream->topic);
 }
 
 static void begin(writing *at, const json_t *rows) {
@@ -77,7 +77,8 @@ static void begin(writing *at, const json_t *rows) {
   size_t i;
   if (first < 1)
     at->why = "a stream begins with a number of 1 or more";
-  if (at->why || evsi_file_get(&at->store->db, 0, "SELECT 1 FROM copied WHERE stream = ?", "t", at->stream->name))
+  if (at->why ||
+      evsi_file_get(&at->store->db, 0, "SELECT 1 FROM copied WHERE stream = ?", "t", at->stream->name))
     return; /* it was begun before */
   at->stream->first = first;
   at->stream->last = first - 1;
@@ -113,8 +114,8 @@ static int64_t write_letter(writing *at, const json_t *row, int64_t number) {
     const evsi_file_event event = evsi_file_fields_event(&fields);
     char *record = own_record(text_of(row, "dead"), number);
     letter = evsi_file_letter_write(at->store, at->stream->id, &event, evsi_text(record));
-    evsi_file_run(&at->store->db, "UPDATE letter SET at = ?, note = ? WHERE id = ?", "iti", integer_of(row, "at"),
-                  text_of(row, "note"), letter);
+    evsi_file_run(&at->store->db, "UPDATE letter SET at = ?, note = ? WHERE id = ?", "iti",
+                  integer_of(row, "at"), text_of(row, "note"), letter);
     evsi_free(record);
   }
   evsi_file_fields_free(&fields);
@@ -128,7 +129,8 @@ static void write_replaced(writing *at, const json_t *pairs, int64_t place) {
   const evsi_file_event event = evsi_file_fields_event(&fields);
   if (!why)
     evsi_file_run(&at->store->db,
-                  "INSERT INTO replaced (pending, data, raw, requeue, batch, more) VALUES (?, ?, ?, ?, nullif(?, 0), ?)",
+                  "INSERT INTO replaced (pending, data, raw, requeue, batch, more) VALUES (?, ?, ?, ?, "
+                  "nullif(?, 0), ?)",
                   "ibbsis", place, event.data, event.raw, event.requeue, (int64_t)event.is_batch, event.more);
   evsi_file_fields_free(&fields);
   at->why = at->why ? at->why : why;
@@ -136,8 +138,8 @@ static void write_replaced(writing *at, const json_t *pairs, int64_t place) {
 
 /* The next number downwards from the first entry, for one that has no body any more. */
 static int64_t number_of_gone(const writing *at, int64_t reader) {
-  int64_t lowest = evsi_file_get(&at->store->db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?", "ii",
-                                 evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
+  int64_t lowest = evsi_file_get(&at->store->db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?",
+                                 "ii", evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
   int64_t number = lowest > 0 ? evsi_file_number_of(lowest) : at->stream->first;
   return (number < at->stream->first ? number : at->stream->first) - 1;
 }
@@ -155,10 +157,11 @@ static void write_pending(writing *at, const json_t *row, int64_t number) {
   }
   const json_t *letter = json_object_get(row, "letter"), *fields = json_object_get(row, "fields");
   int64_t place = evsi_file_place(reader, number), held = letter ? write_letter(at, letter, number) : 0;
-  evsi_file_run(db,
-                "INSERT INTO pending (id, reader, due, deliveries, state, letter) VALUES (?, ?, ?, ?, ?, nullif(?, 0))",
-                "iiiiti", place, reader, integer_of(row, "due"), integer_of(row, "deliveries"),
-                text_of(row, "state"), held);
+  evsi_file_run(
+      db,
+      "INSERT INTO pending (id, reader, due, deliveries, state, letter) VALUES (?, ?, ?, ?, ?, nullif(?, 0))",
+      "iiiiti", place, reader, integer_of(row, "due"), integer_of(row, "deliveries"), text_of(row, "state"),
+      held);
   if (fields)
     write_replaced(at, fields, place);
 }
@@ -190,8 +193,8 @@ static void write_with_pending(writing *at, const json_t *row) {
       write_pending(at, each, number);
   }
   json_array_foreach(json_object_get(row, "delivered"), i, each) {
-    evsi_file_run(&at->store->db, "UPDATE reader SET delivered = ? WHERE grp = ? AND stream = ?", "iti", number,
-                  json_string_value(each), at->stream->id);
+    evsi_file_run(&at->store->db, "UPDATE reader SET delivered = ? WHERE grp = ? AND stream = ?", "iti",
+                  number, json_string_value(each), at->stream->id);
   }
 }
 
@@ -202,11 +205,12 @@ static void write_free_letter(writing *at, const json_t *row) {
 /* It was a letter, so that it has a number as letters have. */
 static void write_archived(writing *at, const json_t *row) {
   int64_t letter = write_letter(at, row, 0);
-  evsi_file_run(&at->store->db,
-                "INSERT INTO archive (letter, stream, at, data, raw, requeue, batch, more, dead, fingerprint, back,"
-                " archive) SELECT id, stream, at, data, raw, requeue, batch, more, dead, fingerprint, back, ?"
-                " FROM letter WHERE id = ?",
-                "ti", text_of(row, "archive") ? text_of(row, "archive") : "{}", letter);
+  evsi_file_run(
+      &at->store->db,
+      "INSERT INTO archive (letter, stream, at, data, raw, requeue, batch, more, dead, fingerprint, back,"
+      " archive) SELECT id, stream, at, data, raw, requeue, batch, more, dead, fingerprint, back, ?"
+      " FROM letter WHERE id = ?",
+      "ti", text_of(row, "archive") ? text_of(row, "archive") : "{}", letter);
   evsi_file_letter_remove(at->store, letter);
 }
 
@@ -247,8 +251,8 @@ static void write_rows(writing *at, const char *what, const json_t *rows) {
 
 static json_t *positions_of(evsi_file_db *db, const char *stream) {
   json_t *positions = json_object();
-  sqlite3_stmt *row = evsi_file_query(db, "SELECT what, position FROM copied WHERE stream = ? AND what <> 'begin'",
-                                      "t", stream);
+  sqlite3_stmt *row = evsi_file_query(
+      db, "SELECT what, position FROM copied WHERE stream = ? AND what <> 'begin'", "t", stream);
   while (evsi_file_next(db, row))
     json_object_set_new(positions, evsi_file_text(row, 0), evsi_file_json_text(row, 1));
   return positions;
@@ -280,7 +284,7 @@ void evsi_file_request_copy_write(evsi_file_request *request) {
     return;
   }
   evsi_file_run(&request->store->db,
-                "INSERT OR REPLACE INTO copied (stream, what, copy, position) VALUES (?, ?, ?, ?)", "tttt", name, what,
-                copy, next ? next : "");
+                "INSERT OR REPLACE INTO copied (stream, what, copy, position) VALUES (?, ?, ?, ?)", "tttt",
+                name, what, copy, next ? next : "");
   evsi_file_answer(request, json_pack("{s:o}", "positions", positions_of(&request->store->db, name)));
 }

@@ -42,13 +42,13 @@ static bool is_due(evsi_file_group *group) {
   evsi_file_worker *worker = group->transport->worker;
   int64_t wall = (int64_t)evsi_file_wall(worker);
   uint64_t now = evsi_file_now(worker);
-  int64_t due = evsi_file_get(db_of(group), -1,
-                              "SELECT min(p.due) FROM reader r JOIN pending p ON p.reader = r.id"
-                              " WHERE r.grp = ?1 AND p.due IS NOT NULL AND (p.due >= ?2 OR p.member = ?3)"
-                              " AND (p.member IS NULL OR p.member = ?3)"
-                              " AND (?4 OR r.owner IS NULL OR r.owner = ?3)",
-                              "tiii", group->name, least_due(group), group->member,
-                              (int64_t)group->is_relaxed);
+  int64_t due =
+      evsi_file_get(db_of(group), -1,
+                    "SELECT min(p.due) FROM reader r JOIN pending p ON p.reader = r.id"
+                    " WHERE r.grp = ?1 AND p.due IS NOT NULL AND (p.due >= ?2 OR p.member = ?3)"
+                    " AND (p.member IS NULL OR p.member = ?3)"
+                    " AND (?4 OR r.owner IS NULL OR r.owner = ?3)",
+                    "tiii", group->name, least_due(group), group->member, (int64_t)group->is_relaxed);
   group->due_ms = due > wall ? now + (uint64_t)(due - wall) : 0;
   if (group->released_ms > now && (group->due_ms == 0 || group->released_ms < group->due_ms))
     group->due_ms = group->released_ms;
@@ -56,10 +56,11 @@ static bool is_due(evsi_file_group *group) {
 }
 
 static bool is_unread(const evsi_file_group *group) {
-  return evsi_file_get(db_of(group), 0,
-                       "SELECT 1 FROM reader r JOIN stream s ON s.id = r.stream WHERE r.grp = ?1 AND s.last > "
-                       "r.delivered AND (?2 OR r.owner IS NULL OR r.owner = ?3) LIMIT 1",
-                       "tii", group->name, (int64_t)group->is_relaxed, group->member) == 1;
+  return evsi_file_get(
+             db_of(group), 0,
+             "SELECT 1 FROM reader r JOIN stream s ON s.id = r.stream WHERE r.grp = ?1 AND s.last > "
+             "r.delivered AND (?2 OR r.owner IS NULL OR r.owner = ?3) LIMIT 1",
+             "tii", group->name, (int64_t)group->is_relaxed, group->member) == 1;
 }
 
 bool evsi_file_has_entries(evsi_file_group *group) {
@@ -164,8 +165,7 @@ static void take_due(evsi_file_handful *handful, evsi_file_reading *reading, siz
                   group->member, handful->entries[i].place);
 }
 
-static void take_new(evsi_file_handful *handful, evsi_file_reading *reading, int64_t delivered,
-                     size_t most) {
+static void take_new(evsi_file_handful *handful, evsi_file_reading *reading, int64_t delivered, size_t most) {
   evsi_file_group *group = handful->group;
   evsi_file_db *db = db_of(group);
   size_t first = handful->count;
@@ -194,9 +194,9 @@ static void take_new(evsi_file_handful *handful, evsi_file_reading *reading, int
 /* ---- taking, of an ordered stream ------------------------------------------------------------- */
 
 #define PENDING_COLUMNS                                                                                      \
-  "p.id, p.deliveries, p.state, coalesce(p.due, -1), e.id, iif(x.pending, x.data, e.data),"                    \
-  " iif(x.pending, x.raw, e.raw), iif(x.pending, x.requeue, e.requeue), iif(x.pending, x.batch, e.batch),"     \
-  " iif(x.pending, x.more, e.more) FROM pending p LEFT JOIN entry e ON e.id = ?1 + p.id - ?2"                  \
+  "p.id, p.deliveries, p.state, coalesce(p.due, -1), e.id, iif(x.pending, x.data, e.data),"                  \
+  " iif(x.pending, x.raw, e.raw), iif(x.pending, x.requeue, e.requeue), iif(x.pending, x.batch, e.batch),"   \
+  " iif(x.pending, x.more, e.more) FROM pending p LEFT JOIN entry e ON e.id = ?1 + p.id - ?2"                \
   " LEFT JOIN replaced x ON x.pending = p.id WHERE"
 
 /* A row of these columns. It counts as delivered once more where it waited until now. */
@@ -231,8 +231,8 @@ static void take_recalled(evsi_file_handful *handful, evsi_file_reading *reading
   const evsi_file_flight *each = reading->recalled_first;
   for (; each && handful->count < most && handful->bytes.size < BYTES_AT_ONCE; each = each->recalled_next) {
     sqlite3_stmt *row =
-        evsi_file_query(db, "SELECT " PENDING_COLUMNS " p.id = ?3", "iii", evsi_file_place(reading->stream, 0),
-                        evsi_file_place(reading->id, 0), each->place);
+        evsi_file_query(db, "SELECT " PENDING_COLUMNS " p.id = ?3", "iii",
+                        evsi_file_place(reading->stream, 0), evsi_file_place(reading->id, 0), each->place);
     if (evsi_file_next(db, row))
       take_pending(handful, reading, row);
     evsi_file_done(row);
@@ -261,11 +261,11 @@ static void take_ripe(evsi_file_handful *handful, evsi_file_reading *reading, si
 static bool walk(evsi_file_handful *handful, evsi_file_reading *reading, size_t most) {
   evsi_file_db *db = db_of(handful->group);
   size_t first = handful->count;
-  sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT " PENDING_COLUMNS " p.id > ?3 AND p.id < ?4 ORDER BY p.id LIMIT ?5", "iiiii",
-      evsi_file_place(reading->stream, 0), evsi_file_place(reading->id, 0),
-      evsi_file_place(reading->id, reading->walked), evsi_file_place(reading->id + 1, 0),
-      (int64_t)(most - handful->count));
+  sqlite3_stmt *row =
+      evsi_file_query(db, "SELECT " PENDING_COLUMNS " p.id > ?3 AND p.id < ?4 ORDER BY p.id LIMIT ?5",
+                      "iiiii", evsi_file_place(reading->stream, 0), evsi_file_place(reading->id, 0),
+                      evsi_file_place(reading->id, reading->walked), evsi_file_place(reading->id + 1, 0),
+                      (int64_t)(most - handful->count));
   while (handful->bytes.size < BYTES_AT_ONCE && evsi_file_next(db, row)) {
     if (!take_pending(handful, reading, row))
       break;

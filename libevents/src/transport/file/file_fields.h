@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_fields.h - what is stored of an event as a list of [name, value], as dlq.export and copy.read give it, read back
- * into columns. Private to transport/file. */
+ * file_fields.h - what is stored of an event as a list of [name, value], as dlq.export and copy.read give it,
+ * read back into columns. Private to transport/file. */
 #ifndef EVSI_FILE_FIELDS_H
 #define EVSI_FILE_FIELDS_H
 

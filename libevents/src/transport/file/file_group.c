@@ -161,7 +161,8 @@ void evsi_file_group_join(evs_transport *transport, const evs_tp_group *spec) {
   group->discover = spec->discover != 0;
   group->from_new = spec->from_new != 0;
   group->is_relaxed = spec->is_relaxed != 0;
-  snprintf(group->from, sizeof group->from, "%.*s", (int)spec->from.size, spec->from.size ? spec->from.data : "");
+  snprintf(group->from, sizeof group->from, "%.*s", (int)spec->from.size,
+           spec->from.size ? spec->from.data : "");
   group->is_changed = group->is_looking = group->is_ready = true;
 }
 
@@ -266,30 +267,31 @@ static void keep_place(evsi_file_group *group) {
 
 /* ---- the streams that it reads ---------------------------------------------------------------- */
 
-/* Behind which number a group begins that names a place: a number of an entry is below 2^40, which as a time was
- * in 2004; what is more is a time, and so is the first part of an offset of Redis. */
+/* Behind which number a group begins that names a place: a number of an entry is below 2^40, which as a time
+ * was in 2004; what is more is a time, and so is the first part of an offset of Redis. */
 static int64_t behind_place(const evsi_file_group *group, const evsi_file_stream *stream) {
   evsi_file_store *store = store_of(group);
   int64_t given = strtoll(group->from, NULL, 10), end = evsi_file_place(stream->id, stream->last + 1);
   if (given <= (INT64_C(1) << EVSI_FILE_PLACE_BITS) && !strchr(group->from, '-'))
     return given < stream->first ? stream->first - 1 : given > stream->last ? stream->last : given - 1;
-  int64_t first = evsi_file_get(&store->db, end,
-                                "SELECT id FROM entry WHERE id >= ? AND id < ? AND at >= ? ORDER BY id LIMIT 1",
-                                "iii", evsi_file_place(stream->id, stream->first), end, given);
+  int64_t first = evsi_file_get(
+      &store->db, end, "SELECT id FROM entry WHERE id >= ? AND id < ? AND at >= ? ORDER BY id LIMIT 1", "iii",
+      evsi_file_place(stream->id, stream->first), end, given);
   return evsi_file_number_of(first) - 1;
 }
 
 static int64_t make_reader(evsi_file_group *group, const evsi_file_stream *stream) {
   evsi_file_store *store = store_of(group);
   bool may_choose = !group->replay && !group->knew_topics;
-  int64_t from = may_choose && group->from[0]  ? behind_place(group, stream)
+  int64_t from = may_choose && group->from[0]    ? behind_place(group, stream)
                  : may_choose && group->from_new ? stream->last
                                                  : stream->first - 1;
-  evsi_file_run(&store->db,
-                "INSERT INTO reader (grp, stream, delivered, base, seen, version, owner) VALUES (?, ?, ?, ?, ?, 1,"
-                " (SELECT 0 FROM topic WHERE name = ? AND ordering > 0))",
-                "tiiiit", group->name, stream->id, from, from, (int64_t)store->now_ms,
-                stream->feed ? NULL : stream->topic);
+  evsi_file_run(
+      &store->db,
+      "INSERT INTO reader (grp, stream, delivered, base, seen, version, owner) VALUES (?, ?, ?, ?, ?, 1,"
+      " (SELECT 0 FROM topic WHERE name = ? AND ordering > 0))",
+      "tiiiit", group->name, stream->id, from, from, (int64_t)store->now_ms,
+      stream->feed ? NULL : stream->topic);
   return sqlite3_last_insert_rowid(store->db.sql);
 }
 
@@ -427,8 +429,8 @@ static void look(evsi_file_group *group) {
     discover(group);
   look_at_versions(group);
   evsi_file_order_look(group);
-  evsi_file_run(&store_of(group)->db, "UPDATE member SET looked = (SELECT number FROM news) WHERE id = ?", "i",
-                group->member);
+  evsi_file_run(&store_of(group)->db, "UPDATE member SET looked = (SELECT number FROM news) WHERE id = ?",
+                "i", group->member);
 }
 
 /* ---- in a transaction, and after it ----------------------------------------------------------- */

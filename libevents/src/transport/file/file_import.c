@@ -120,10 +120,9 @@ static void register_line(const import *made, const line *of, const json_t *line
     evsi_buf_add_text(&type, envelope.origin_prefix.size > 0 ? "." : "");
     evsi_buf_add_bytes(&type, envelope.type);
   }
-  const evsi_file_topic about = {
-      .name = topic,
-      .type = evsi_bytes(type.data, type.size),
-      .partitions = partition == EVS_PARTITION_NONE ? 0 : (uint32_t)highest + 1};
+  const evsi_file_topic about = {.name = topic,
+                                 .type = evsi_bytes(type.data, type.size),
+                                 .partitions = partition == EVS_PARTITION_NONE ? 0 : (uint32_t)highest + 1};
   evsi_file_register(made->request->store, &about);
   evsi_buf_free(&scratch);
   evsi_buf_free(&type);

@@ -175,10 +175,11 @@ struct evsi_file_group {
   char *member_name;
   bool is_changed; /* what it subscribes to is to be written */
   bool is_joined_told, knew_topics, is_paused;
-  bool is_ready;        /* there may be something to take */
-  bool is_looking;      /* at the registry, members and pauses, in the next transaction */
-  bool must_balance;    /* who is there, or who has which ordered stream, may have changed */
-  uint64_t alive_ms, beating_ms; /* when it proved to live: the last time, and in the transaction that is open */
+  bool is_ready;     /* there may be something to take */
+  bool is_looking;   /* at the registry, members and pauses, in the next transaction */
+  bool must_balance; /* who is there, or who has which ordered stream, may have changed */
+  uint64_t alive_ms,
+      beating_ms;       /* when it proved to live: the last time, and in the transaction that is open */
   uint64_t released_ms; /* what was handed back is for others until then (monotonic) */
   uint64_t due_ms;      /* when something parked is due (monotonic), 0: nothing known */
   size_t rotate;
@@ -288,15 +289,15 @@ void evsi_file_order_lost(evsi_file_group *group, evsi_file_reading *reading);
 /* An entry goes to the host. */
 void evsi_file_order_given(evsi_file_reading *reading, evsi_file_flight *flight);
 void evsi_file_order_recall(evs_transport *transport, const evs_tp_place *places, size_t count);
-/* A settlement that is a matter of this member alone was dealt with; false: the file has to know of it, in the
- * form that it has now. */
+/* A settlement that is a matter of this member alone was dealt with; false: the file has to know of it, in
+ * the form that it has now. */
 bool evsi_file_order_settle(evsi_file_settling *settling);
 /* A settlement was carried out; true: the entry stays with this member. */
 bool evsi_file_order_kept(const evsi_file_settling *settling);
 
 /* ---- file_balance.c ---- */
-/* Within a transaction: takes ordered streams that are free and due to this member, or gives one up that is due
- * to another. */
+/* Within a transaction: takes ordered streams that are free and due to this member, or gives one up that is
+ * due to another. */
 void evsi_file_balance(evsi_file_group *group);
 
 /* ---- file_members.c ---- */
@@ -304,7 +305,8 @@ void evsi_file_balance(evsi_file_group *group);
 void evsi_file_beat(evs_transport *transport);
 void evsi_file_watched_free(evsi_file_worker *worker);
 void evsi_file_tell_members(evsi_file_group *group, evsi_file_reading *reading);
-/* What a member (0: any) holds of a reader waits for others. is_counted: it was not handled. Gives how many. */
+/* What a member (0: any) holds of a reader waits for others. is_counted: it was not handled. Gives how many.
+ */
 int64_t evsi_file_give_back(evsi_file_store *store, int64_t reader, int64_t member, bool is_counted);
 /* Takes a member out: what it holds waits for others. Gives how many entries that were. */
 int64_t evsi_file_member_end(evsi_file_store *store, int64_t member, bool is_counted);

@@ -112,7 +112,8 @@ static void count_kind(evsi_file_store *store, int64_t stream, const json_t *rec
   evsi_free(about);
 }
 
-/* Messages that somebody makes up could fill the counts: what would be one kind of failure too many is in none. */
+/* Messages that somebody makes up could fill the counts: what would be one kind of failure too many is in
+ * none. */
 static bool has_room(evsi_file_store *store, int64_t stream, const char *fingerprint) {
   return evsi_file_get(&store->db, 0, "SELECT 1 FROM kind WHERE stream = ? AND fingerprint = ?", "it", stream,
                        fingerprint) == 1 ||
@@ -139,7 +140,8 @@ int64_t evsi_file_letter_write(evsi_file_store *store, int64_t stream, const evs
   return letter;
 }
 
-bool evsi_file_let_go(evsi_file_store *store, int64_t letter, const evsi_file_event *event, int64_t *out_number) {
+bool evsi_file_let_go(evsi_file_store *store, int64_t letter, const evsi_file_event *event,
+                      int64_t *out_number) {
   evsi_file_db *db = &store->db;
   char state[48];
   sqlite3_stmt *row = evsi_file_query(db, "SELECT id, deliveries FROM pending WHERE letter = ?", "i", letter);

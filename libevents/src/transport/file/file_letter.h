@@ -12,9 +12,10 @@ enum { EVSI_FILE_ROW_BYTES = 16384 /* of a value, where its beginning will do */
 /* Stores one, and counts it; gives its number. */
 int64_t evsi_file_letter_write(evsi_file_store *store, int64_t stream, const evsi_file_event *event,
                                evs_bytes record);
-/* The entry of an ordered stream that stayed behind this letter and holds up others goes on: in its old place as
- * `event`, whose number is given, or with NULL it is let go by. False: the letter holds up nothing. */
-bool evsi_file_let_go(evsi_file_store *store, int64_t letter, const evsi_file_event *event, int64_t *out_number);
+/* The entry of an ordered stream that stayed behind this letter and holds up others goes on: in its old place
+ * as `event`, whose number is given, or with NULL it is let go by. False: the letter holds up nothing. */
+bool evsi_file_let_go(evsi_file_store *store, int64_t letter, const evsi_file_event *event,
+                      int64_t *out_number);
 /* Takes one away, and off the count; what it held up goes on. */
 void evsi_file_letter_remove(evsi_file_store *store, int64_t letter);
 /* Whoever drives an operation sees that what it sent dies again. */

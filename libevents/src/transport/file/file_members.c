@@ -30,12 +30,12 @@ void evsi_file_watched_free(evsi_file_worker *worker) {
 
 /* What is parked there keeps its time. */
 int64_t evsi_file_give_back(evsi_file_store *store, int64_t reader, int64_t member, bool is_counted) {
-  return evsi_file_run(
-      &store->db,
-      "UPDATE pending SET member = NULL, due = coalesce(due, 0),"
-      " deliveries = iif(due IS NULL, max(0, deliveries - ?1), deliveries)"
-      " WHERE id BETWEEN ?2 AND ?3 AND member IS NOT NULL AND (?4 = 0 OR member = ?4)",
-      "iiii", (int64_t)is_counted, evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1, member);
+  return evsi_file_run(&store->db,
+                       "UPDATE pending SET member = NULL, due = coalesce(due, 0),"
+                       " deliveries = iif(due IS NULL, max(0, deliveries - ?1), deliveries)"
+                       " WHERE id BETWEEN ?2 AND ?3 AND member IS NOT NULL AND (?4 = 0 OR member = ?4)",
+                       "iiii", (int64_t)is_counted, evsi_file_place(reader, 0),
+                       evsi_file_place(reader + 1, 0) - 1, member);
 }
 
 int64_t evsi_file_member_end(evsi_file_store *store, int64_t member, bool is_counted) {
@@ -43,10 +43,11 @@ int64_t evsi_file_member_end(evsi_file_store *store, int64_t member, bool is_cou
   sqlite3_stmt *row = evsi_file_query(&store->db, "SELECT reader FROM reading WHERE member = ?", "i", member);
   while (evsi_file_next(&store->db, row))
     count += evsi_file_give_back(store, sqlite3_column_int64(row, 0), member, is_counted);
-  evsi_file_run(&store->db,
-                "UPDATE reader SET version = version + 1, owner = iif(owner = ?1, 0, owner), heir = nullif(heir, ?1)"
-                " WHERE id IN (SELECT reader FROM reading WHERE member = ?1)",
-                "i", member);
+  evsi_file_run(
+      &store->db,
+      "UPDATE reader SET version = version + 1, owner = iif(owner = ?1, 0, owner), heir = nullif(heir, ?1)"
+      " WHERE id IN (SELECT reader FROM reading WHERE member = ?1)",
+      "i", member);
   evsi_file_run(&store->db, "DELETE FROM reading WHERE member = ?", "i", member);
   evsi_file_run(&store->db, "DELETE FROM member WHERE id = ?", "i", member);
   evsi_file_news(store);

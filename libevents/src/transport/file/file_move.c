@@ -226,10 +226,9 @@ static void register_target(evsi_file_request *request, const char *to, const ev
   evsi_buf_add_bytes(&type, envelope->origin_prefix);
   evsi_buf_add_text(&type, envelope->origin_prefix.size > 0 ? "." : "");
   evsi_buf_add_bytes(&type, envelope->type);
-  const evsi_file_topic about = {
-      .name = topic,
-      .type = span(&type),
-      .partitions = partition == EVS_PARTITION_NONE ? 0 : (uint32_t)partition + 1};
+  const evsi_file_topic about = {.name = topic,
+                                 .type = span(&type),
+                                 .partitions = partition == EVS_PARTITION_NONE ? 0 : (uint32_t)partition + 1};
   evsi_file_register(request->store, &about);
   evsi_buf_free(&type);
 }

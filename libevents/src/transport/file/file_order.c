@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * file_order.c - ordered streams: one member of a group handles one at a time, its owner, until it gives it up
- * or has no row any more. Whoever takes it is first given all that is pending there, in order. Parked entries
- * stay with it. What waits for what is the host's business; who is to have which stream is file_balance.c's. */
+ * file_order.c - ordered streams: one member of a group handles one at a time, its owner, until it gives it
+ * up or has no row any more. Whoever takes it is first given all that is pending there, in order. Parked
+ * entries stay with it. What waits for what is the host's business; who is to have which stream is
+ * file_balance.c's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,7 +244,8 @@ bool evsi_file_order_kept(const evsi_file_settling *settling) {
   const evs_tp_settlement *settlement = &settling->settlement;
   bool goes_on = settlement->kind == EVS_SETTLE_RELEASE;
   bool waits = settlement->kind == EVS_SETTLE_PARK || (settlement->flags & EVS_SETTLE_STAYS) != 0;
-  if (settling->reading->ordering == EVS_ORDER_NONE || settling->outcome.status != EVS_OK || (!goes_on && !waits))
+  if (settling->reading->ordering == EVS_ORDER_NONE || settling->outcome.status != EVS_OK ||
+      (!goes_on && !waits))
     return false;
   keep_aside(settling, goes_on);
   return true;

@@ -100,9 +100,10 @@ static void register_topic(const evs_transport *transport, const evs_tp_event *e
                                  .on_dead_letter = event->on_dead_letter};
   if (evsi_file_register(&transport->worker->store, &topic) != event->ordering &&
       event->ordering != EVS_ORDER_NONE)
-    evsi_file_log(transport, 2,
-                  "topic %.*s is registered with another ordering than a route here asks for: the former holds",
-                  (int)event->topic.size, event->topic.data);
+    evsi_file_log(
+        transport, 2,
+        "topic %.*s is registered with another ordering than a route here asks for: the former holds",
+        (int)event->topic.size, event->topic.data);
 }
 
 static void publish_one(evsi_file_job *job, size_t at, evs_tp_outcome *outcomes, last_stream *last) {

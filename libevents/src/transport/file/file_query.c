@@ -53,9 +53,10 @@ enum { LETTERS_SHOWN = 10 };
 static json_t *order_of(evsi_file_request *request, int64_t reader) {
   evsi_file_db *db = &request->store->db;
   int64_t from = evsi_file_place(reader, 0), to = evsi_file_place(reader + 1, 0) - 1;
-  sqlite3_stmt *row = evsi_file_query(
-      db, "SELECT m.name FROM reader r LEFT JOIN member m ON m.id = r.owner WHERE r.id = ? AND r.owner IS NOT NULL",
-      "i", reader);
+  sqlite3_stmt *row = evsi_file_query(db,
+                                      "SELECT m.name FROM reader r LEFT JOIN member m ON m.id = r.owner "
+                                      "WHERE r.id = ? AND r.owner IS NOT NULL",
+                                      "i", reader);
   if (!evsi_file_next(db, row))
     return json_null();
   json_t *owner = sqlite3_column_type(row, 0) == SQLITE_NULL ? json_null() : evsi_file_json_text(row, 0);
@@ -63,11 +64,12 @@ static json_t *order_of(evsi_file_request *request, int64_t reader) {
   int64_t blocked = evsi_file_get(
       db, 0, "SELECT count(*) FROM pending WHERE letter IS NOT NULL AND id BETWEEN ? AND ?", "ii", from, to);
   json_t *letters = json_array();
-  row = evsi_file_query(db,
-                        "SELECT p.letter, s.name FROM pending p JOIN letter l ON l.id = p.letter"
-                        " JOIN stream s ON s.id = l.stream WHERE p.letter IS NOT NULL AND p.id BETWEEN ? AND ?"
-                        " ORDER BY p.id LIMIT ?",
-                        "iii", from, to, (int64_t)LETTERS_SHOWN);
+  row =
+      evsi_file_query(db,
+                      "SELECT p.letter, s.name FROM pending p JOIN letter l ON l.id = p.letter"
+                      " JOIN stream s ON s.id = l.stream WHERE p.letter IS NOT NULL AND p.id BETWEEN ? AND ?"
+                      " ORDER BY p.id LIMIT ?",
+                      "iii", from, to, (int64_t)LETTERS_SHOWN);
   while (evsi_file_next(db, row)) {
     evsi_buf id = {0};
     evsi_file_letter_id(request->transport->name, evsi_file_text(row, 1), sqlite3_column_int64(row, 0), &id);
@@ -87,11 +89,10 @@ static json_t *members_of(evsi_file_request *request, int64_t reader) {
                       "iii", reader, evsi_file_place(reader, 0), evsi_file_place(reader + 1, 0) - 1);
   while (evsi_file_next(&request->store->db, row)) {
     json_t *info = evsi_file_json_value(row, 1);
-    json_array_append_new(members,
-                          json_pack("{s:o,s:I,s:b,s:b,s:n,s:O*,s:O*}", "name", evsi_file_json_text(row, 0),
-                                    "pending", (json_int_t)sqlite3_column_int64(row, 2), "alive", 1,
-                                    "registered", 1, "idleMs", "host",
-                                    json_object_get(info, "host"), "pid", json_object_get(info, "pid")));
+    json_array_append_new(
+        members, json_pack("{s:o,s:I,s:b,s:b,s:n,s:O*,s:O*}", "name", evsi_file_json_text(row, 0), "pending",
+                           (json_int_t)sqlite3_column_int64(row, 2), "alive", 1, "registered", 1, "idleMs",
+                           "host", json_object_get(info, "host"), "pid", json_object_get(info, "pid")));
     json_decref(info);
   }
   return members;
@@ -106,9 +107,8 @@ static pending_counts count_pending(evsi_file_request *request, int64_t reader, 
   int64_t from = evsi_file_place(reader, 0), to = evsi_file_place(reader + 1, 0) - 1;
   pending_counts counts = {0, 0, -1};
   counts.all = evsi_file_get(db, 0, "SELECT count(*) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
-  counts.parked = evsi_file_get(
-      db, 0, "SELECT count(*) FROM pending WHERE reader = ? AND due IS NOT NULL", "i",
-      reader);
+  counts.parked =
+      evsi_file_get(db, 0, "SELECT count(*) FROM pending WHERE reader = ? AND due IS NOT NULL", "i", reader);
   int64_t lowest =
       evsi_file_get(db, 0, "SELECT min(id) FROM pending WHERE id BETWEEN ? AND ?", "ii", from, to);
   if (lowest > 0)
@@ -122,13 +122,14 @@ static json_t *group_row(evsi_file_request *request, sqlite3_stmt *row) {
   int64_t first = sqlite3_column_int64(row, 5), last = sqlite3_column_int64(row, 6);
   pending_counts counts = count_pending(request, reader, sqlite3_column_int64(row, 8));
   json_int_t entries = last - first + 1, behind = delivered >= first ? last - delivered : entries;
-  return json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:o,s:o}", "topic", evsi_file_json_text(row, 1),
-                   "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "group",
-                   evsi_file_json_text(row, 3), "entries", entries, "lastDelivered",
-                   json_sprintf("%" PRId64, delivered), "lag", behind, "lagExact", 1, "pending",
-                   (json_int_t)counts.all, "parked", (json_int_t)counts.parked, "oldestPendingAt",
-                   counts.oldest >= 0 ? json_integer(counts.oldest) : json_null(), "paused",
-                   evsi_file_json_value(row, 7), "order", order_of(request, reader), "members", members_of(request, reader));
+  return json_pack(
+      "{s:o,s:o,s:o,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:o,s:o}", "topic", evsi_file_json_text(row, 1),
+      "partition", evsi_file_json_partition(sqlite3_column_int64(row, 2)), "group",
+      evsi_file_json_text(row, 3), "entries", entries, "lastDelivered", json_sprintf("%" PRId64, delivered),
+      "lag", behind, "lagExact", 1, "pending", (json_int_t)counts.all, "parked", (json_int_t)counts.parked,
+      "oldestPendingAt", counts.oldest >= 0 ? json_integer(counts.oldest) : json_null(), "paused",
+      evsi_file_json_value(row, 7), "order", order_of(request, reader), "members",
+      members_of(request, reader));
 }
 
 void evsi_file_request_groups(evsi_file_request *request) {

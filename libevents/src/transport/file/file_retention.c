@@ -123,8 +123,8 @@ static void note_lost(evsi_file_store *store, const evsi_file_stream *stream, in
       "iii", cut, stream->first - 1, stream->id);
 }
 
-/* Groups that read by pattern join a new stream when their members have looked at the topics again: what they have
- * not joined yet they cannot hold. A member that does not look for two sessions is dead. */
+/* Groups that read by pattern join a new stream when their members have looked at the topics again: what they
+ * have not joined yet they cannot hold. A member that does not look for two sessions is dead. */
 static bool is_new(evs_transport *transport, const evsi_file_stream *stream) {
   evsi_file_store *store = &transport->worker->store;
   int64_t since = (int64_t)store->now_ms - 2 * (int64_t)transport->config.session_timeout_ms;

@@ -104,20 +104,22 @@ static bool acknowledge(evsi_file_settling *settling) {
 }
 
 static bool keep_state(const evsi_file_settling *settling) {
-  return evsi_file_run(&store_of(settling)->db,
-                       "UPDATE pending SET state = coalesce(?, state) WHERE id = ? AND member = ? AND due IS NULL",
-                       "sii", kept_state(settling), settling->flight->place, settling->group->member) > 0;
+  return evsi_file_run(
+             &store_of(settling)->db,
+             "UPDATE pending SET state = coalesce(?, state) WHERE id = ? AND member = ? AND due IS NULL",
+             "sii", kept_state(settling), settling->flight->place, settling->group->member) > 0;
 }
 
 static bool park(evsi_file_settling *settling) {
   evsi_file_store *store = store_of(settling);
   int64_t delay =
       settling->settlement.delay_ms < INT64_MAX / 4 ? (int64_t)settling->settlement.delay_ms : INT64_MAX / 4;
-  return evsi_file_run(&store->db,
-                       "UPDATE pending SET member = iif(?1, member, NULL), due = ?2, state = coalesce(?3, state)"
-                       " WHERE id = ?4 AND member = ?5 AND due IS NULL",
-                       "iisii", (int64_t)is_ordered(settling), (int64_t)store->now_ms + delay,
-                       kept_state(settling), settling->flight->place, settling->group->member) > 0;
+  return evsi_file_run(
+             &store->db,
+             "UPDATE pending SET member = iif(?1, member, NULL), due = ?2, state = coalesce(?3, state)"
+             " WHERE id = ?4 AND member = ?5 AND due IS NULL",
+             "iisii", (int64_t)is_ordered(settling), (int64_t)store->now_ms + delay, kept_state(settling),
+             settling->flight->place, settling->group->member) > 0;
 }
 
 static bool release(evsi_file_settling *settling) {
@@ -172,8 +174,8 @@ static int64_t letters_of(const evsi_file_settling *settling) {
   return stream ? stream->id : 0;
 }
 
-/* Its dead letters, each a copy of the entry; single events bring their own data. Gives the number of the one for
- * the whole of it. */
+/* Its dead letters, each a copy of the entry; single events bring their own data. Gives the number of the one
+ * for the whole of it. */
 static int64_t write_letters(evsi_file_settling *settling) {
   evsi_file_store *store = store_of(settling);
   const evs_tp_settlement *settlement = &settling->settlement;
@@ -208,8 +210,8 @@ static int64_t write_letters(evsi_file_settling *settling) {
 static bool bury(evsi_file_settling *settling) {
   int64_t letter = write_letters(settling);
   if (settling->settlement.flags & EVS_SETTLE_STAYS)
-    return evsi_file_run(&store_of(settling)->db, "UPDATE pending SET state = ?, letter = ? WHERE id = ?", "sii",
-                         settling->settlement.state, letter, settling->flight->place) > 0;
+    return evsi_file_run(&store_of(settling)->db, "UPDATE pending SET state = ?, letter = ? WHERE id = ?",
+                         "sii", settling->settlement.state, letter, settling->flight->place) > 0;
   forget_replaced(settling);
   int64_t count = evsi_file_run(&store_of(settling)->db, "DELETE FROM pending WHERE id = ?", "i",
                                 settling->flight->place);

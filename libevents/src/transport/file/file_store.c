@@ -248,8 +248,7 @@ static void set_order(evsi_file_store *store, const evsi_file_topic *topic) {
 }
 
 static bool add_type(evsi_file_store *store, const evsi_file_topic *topic) {
-  int64_t known =
-      evsi_file_get(&store->db, 0, "SELECT count(*) FROM type WHERE topic = ?", "s", topic->name);
+  int64_t known = evsi_file_get(&store->db, 0, "SELECT count(*) FROM type WHERE topic = ?", "s", topic->name);
   evs_bytes name = known >= EVSI_FILE_TYPES_MAX ? evsi_text("*") : topic->type;
   if (topic->type.size == 0 || known > EVSI_FILE_TYPES_MAX)
     return false;
@@ -261,10 +260,11 @@ static bool add_type(evsi_file_store *store, const evsi_file_topic *topic) {
 static uint32_t add_topic(evsi_file_store *store, const evsi_file_topic *topic) {
   evsi_file_db *db = &store->db;
   bool has_changed =
-      evsi_file_run(db,
-                    "INSERT OR IGNORE INTO topic (name, partitions, ordering, on_dead_letter, changed, changed_at)"
-                    " VALUES (?, ?, 0, 0, 0, 0)",
-                    "si", topic->name, (int64_t)topic->partitions) > 0;
+      evsi_file_run(
+          db,
+          "INSERT OR IGNORE INTO topic (name, partitions, ordering, on_dead_letter, changed, changed_at)"
+          " VALUES (?, ?, 0, 0, 0, 0)",
+          "si", topic->name, (int64_t)topic->partitions) > 0;
   int64_t ordering = evsi_file_get(db, 0, "SELECT ordering FROM topic WHERE name = ?", "s", topic->name);
   if (ordering == EVS_ORDER_NONE && topic->ordering != EVS_ORDER_NONE) {
     set_order(store, topic);
@@ -274,8 +274,8 @@ static uint32_t add_topic(evsi_file_store *store, const evsi_file_topic *topic) 
   if (!add_type(store, topic) && !has_changed)
     return (uint32_t)ordering;
   evsi_file_news(store);
-  evsi_file_run(db, "UPDATE topic SET changed = (SELECT number FROM news), changed_at = ? WHERE name = ?", "is",
-                (int64_t)store->now_ms, topic->name);
+  evsi_file_run(db, "UPDATE topic SET changed = (SELECT number FROM news), changed_at = ? WHERE name = ?",
+                "is", (int64_t)store->now_ms, topic->name);
   return (uint32_t)ordering;
 }
 
@@ -297,9 +297,9 @@ static void remember_type(evsi_file_store *store, const char *key, size_t size) 
 uint32_t evsi_file_register(evsi_file_store *store, const evsi_file_topic *topic) {
   char key[2 * EVSI_FILE_NAME_MAX + 64];
   evsi_file_type *known = NULL;
-  int size = snprintf(key, sizeof key, "%.*s\n%.*s\n%u", (int)topic->name.size, topic->name.data,
-                      (int)topic->type.size, topic->type.size ? topic->type.data : "",
-                      (unsigned)topic->ordering);
+  int size =
+      snprintf(key, sizeof key, "%.*s\n%.*s\n%u", (int)topic->name.size, topic->name.data,
+               (int)topic->type.size, topic->type.size ? topic->type.data : "", (unsigned)topic->ordering);
   HASH_FIND(hh, store->types, key, (size_t)size, known);
   if (known)
     return topic->ordering;

@@ -70,8 +70,8 @@ typedef struct evsi_file_topic {
   evs_bytes name, type;
   uint32_t partitions, ordering, on_dead_letter; /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
 } evsi_file_topic;
-/* Sees to it that a topic and a type are registered. Who comes first says how many partitions, and who names an
- * order first which: gives the order that holds. */
+/* Sees to it that a topic and a type are registered. Who comes first says how many partitions, and who names
+ * an order first which: gives the order that holds. */
 uint32_t evsi_file_register(evsi_file_store *store, const evsi_file_topic *topic);
 /* Members shall look at topics, pauses and each other. */
 void evsi_file_news(evsi_file_store *store);

@@ -285,7 +285,8 @@ const evs_transport_ops evsi_file_transport = {
     .type = "file",
     .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
                     EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
-                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY | EVS_CAP_ORDERING,
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY |
+                    EVS_CAP_ORDERING,
     .create = file_create,
     .connect = file_connect,
     .close = file_close,

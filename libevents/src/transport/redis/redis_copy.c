@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_copy.c - the requests `copy.look`, `copy.read` and `copy.write`: everything that a stream has, page by page, in
- * a form that no store has, out of this one and into it. Each page is read and written by one script. */
+ * redis_copy.c - the requests `copy.look`, `copy.read` and `copy.write`: everything that a stream has, page
+ * by page, in a form that no store has, out of this one and into it. Each page is read and written by one
+ * script. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,10 +21,10 @@ static void refuse(evsi_redis_request *request, evs_status status, const char *w
 /* Those of both scripts, and of the one that writes three more. */
 static evsi_redis_request_script begin(const evsi_redis_request *request, evsi_redis_script script,
                                        const char *stream) {
-  static const char *const kinds[] = {EVSI_REDIS_ARCHIVE,   EVSI_REDIS_NOTES,     EVSI_REDIS_DELAY,
-                                      EVSI_REDIS_DELAYED,   EVSI_REDIS_RETENTION, "evs:meta:",
-                                      "evs:due:",           EVSI_REDIS_LEASE_KEY, "evs:hb:",
-                                      "evs:copy:",          EVSI_REDIS_INDEX,     EVSI_REDIS_ARCHIVED};
+  static const char *const kinds[] = {
+      EVSI_REDIS_ARCHIVE, EVSI_REDIS_NOTES,   EVSI_REDIS_DELAY,     EVSI_REDIS_DELAYED, EVSI_REDIS_RETENTION,
+      "evs:meta:",        "evs:due:",         EVSI_REDIS_LEASE_KEY, "evs:hb:",          "evs:copy:",
+      EVSI_REDIS_INDEX,   EVSI_REDIS_ARCHIVED};
   const evsi_redis_layout *layout = &request->transport->config.layout;
   evs_bytes name = evsi_text(stream);
   size_t count = sizeof kinds / sizeof kinds[0] - (script == EVSI_REDIS_COPY_OUT ? 3 : 0);
@@ -85,8 +86,9 @@ static bool put_value(const json_t *value, evsi_redis_args *args) {
     evsi_redis_arg(args, json_string_value(value), json_string_length(value));
     return true;
   }
-  bool is_good = json_is_string(encoded) &&
-                 evsi_base64_decode(&bytes, evsi_bytes(json_string_value(encoded), json_string_length(encoded)));
+  bool is_good =
+      json_is_string(encoded) &&
+      evsi_base64_decode(&bytes, evsi_bytes(json_string_value(encoded), json_string_length(encoded)));
   evsi_redis_arg(args, bytes.data ? bytes.data : "", bytes.size);
   evsi_buf_free(&bytes);
   return is_good;
@@ -113,7 +115,8 @@ static bool put_row(json_t *row, evsi_redis_args *args) {
   size_t i;
   bool is_good = json_is_object(row) && put_fields(row, &parts);
   json_array_foreach(json_object_get(row, "pending"), i, pending) {
-    is_good = is_good && put_fields(pending, &parts) && put_fields(json_object_get(pending, "letter"), &parts);
+    is_good =
+        is_good && put_fields(pending, &parts) && put_fields(json_object_get(pending, "letter"), &parts);
   }
   char *text = is_good ? evsi_json_text(row) : NULL;
   evsi_redis_arg_text(args, text ? text : "{}");
@@ -158,7 +161,8 @@ static void on_registry(evsi_redis_request *request, uint64_t tag, const evsi_re
   if (evsi_redis_request_refused(request, reply, "reading the registry of topics"))
     return;
   evs_bytes id = evsi_redis_field(reply, "@id");
-  json_object_set_new(request->result, "source", json_sprintf("redis/%.*s", (int)id.size, id.size ? id.data : ""));
+  json_object_set_new(request->result, "source",
+                      json_sprintf("redis/%.*s", (int)id.size, id.size ? id.data : ""));
   for (size_t i = 0; i + 1 < reply->count; i += 2) {
     evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
     evs_bytes about = evsi_redis_text(evsi_redis_item(reply, i + 1));
@@ -197,7 +201,8 @@ static void ask(evsi_redis_request *request, const char *key, evsi_redis_request
 static bool is_possible(evsi_redis_request *request) {
   if (!request->transport->config.layout.is_plain)
     return true;
-  refuse(request, EVS_UNSUPPORTED, "streams of keyLayout plain are shared with other libraries, and not copied");
+  refuse(request, EVS_UNSUPPORTED,
+         "streams of keyLayout plain are shared with other libraries, and not copied");
   return false;
 }
 
@@ -270,7 +275,8 @@ static void on_written(evsi_redis_request *request, uint64_t tag, const evsi_red
   if (evsi_redis_request_refused(request, reply, "writing a page"))
     return;
   if (!evsi_redis_is(evsi_redis_item(reply, 0), "OK")) {
-    refuse(request, EVS_CONFLICT, "the stream has something already that this copy did not bring: empty it first");
+    refuse(request, EVS_CONFLICT,
+           "the stream has something already that this copy did not bring: empty it first");
     return;
   }
   json_t *positions = json_object();
@@ -343,7 +349,8 @@ static bool put_rows(evsi_redis_request *request, evsi_redis_args *args) {
 
 void evsi_redis_request_copy_write(evsi_redis_request *request) {
   const char *name = stream_of(request), *what = evsi_redis_request_text(request, "what");
-  const char *copy = evsi_redis_request_text(request, "copy"), *next = evsi_redis_request_text(request, "next");
+  const char *copy = evsi_redis_request_text(request, "copy"),
+             *next = evsi_redis_request_text(request, "next");
   if (!name || !is_possible(request))
     return;
   if (!is_what(what, true) || !copy || json_array_size(rows_of(request)) > ROWS_MOST) {
