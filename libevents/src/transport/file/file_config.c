@@ -71,7 +71,7 @@ static void fill_in(evsi_file_config *config, const json_t *root) {
 evs_status evsi_file_config_load(evsi_file_config *config, const char *json, size_t size,
                                  evs_error **out_error) {
   memset(config, 0, sizeof *config);
-  json_t *root = json_loadb(json, size, 0, NULL);
+  json_t *root = evsi_json_load(evsi_bytes(json, size), 0, NULL);
   evs_status status = EVS_OK;
   if (!json_is_object(root) || !json_is_string(json_object_get(root, "path")))
     status = evsi_error(out_error, EVS_CONFIG, "/path", "a file transport needs a path");

@@ -132,7 +132,8 @@ static json_t *fields_of(page *made, const evsi_file_event *event) {
     evsi_buf_add_text(&text, "[\"data\",\"\"]");
   evsi_buf_add_text(&text, "]");
   made->bytes += text.size;
-  json_t *fields = text.failed ? NULL : json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL);
+  json_t *fields =
+      text.failed ? NULL : evsi_json_load(evsi_bytes(text.data, text.size), JSON_ALLOW_NUL, NULL);
   evsi_buf_free(&text);
   return fields;
 }

@@ -97,7 +97,7 @@ static void begin(writing *at, const json_t *rows) {
 
 /* An entry names itself in the letter behind which it stays. */
 static char *own_record(const char *record, int64_t number) {
-  json_t *root = number > 0 && record ? json_loads(record, JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *root = number > 0 && record ? evsi_json_load(evsi_text(record), JSON_ALLOW_NUL, NULL) : NULL;
   if (root)
     json_object_set_new(root, "originalId", json_sprintf("%" PRId64, number));
   char *text = root ? evsi_json_text(root) : record ? evsi_strdup(record) : NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "event/fingerprint.h"
+#include "base/json_text.h"
 #include "transport/file/file_dlq.h"
 
 enum { LIMIT_DEFAULT = 1000, LIMIT_MOST = 10000, SCAN_MOST = 20000, NAMES_MOST = 1000 };
@@ -123,15 +124,14 @@ static json_t *type_of(const json_t *record, const evsi_dead_letter *letter) {
   json_t *type = json_object_get(record, "type");
   if (json_is_string(type) || !evsi_dead_letter_event(letter, &event))
     return type ? json_incref(type) : json_null();
-  json_t *header = json_loadb(event.header.data, event.header.size, 0, NULL);
+  json_t *header = evsi_json_load(event.header, 0, NULL);
   type = copy_of(header, "type");
   json_decref(header);
   return type;
 }
 
 static void count_letter(tally *sum, const evsi_dead_letter *letter) {
-  json_t *record =
-      letter->record.size ? json_loadb(letter->record.data, letter->record.size, JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *record = letter->record.size ? evsi_json_load(letter->record, JSON_ALLOW_NUL, NULL) : NULL;
   json_t *type = type_of(record, letter);
   json_int_t at = json_integer_value(json_object_get(record, "lastFailureAt"));
   sum->count++;

@@ -366,37 +366,61 @@ static bool note_flight(evsi_file_group *group, const taken *entry) {
   return (is_new && flight) || is_back; /* without memory it stays pending until we are gone */
 }
 
-void evsi_file_deliver(evsi_file_handful *handful) {
+/* Memory is short: those that the host did not take are as if they had not been given. */
+static void give_again(evsi_file_group *group, const taken *entry) {
+  evsi_file_reading *reading = entry->reading;
+  evsi_file_flight *flight = evsi_file_flight_find(group, entry->place);
+  if (flight && reading->ordering == EVS_ORDER_NONE) {
+    evsi_file_settle_untaken(group, reading, flight);
+    return;
+  }
+  evsi_file_order_yield(group, reading, evsi_bytes(NULL, 0)); /* what follows would come too early */
+  if (flight)
+    evsi_file_flight_drop(group, flight);
+}
+
+static evs_tp_entry entry_of(const evsi_file_handful *handful, const taken *from,
+                             char offset[EVSI_FILE_NUMBER_TEXT]) {
+  snprintf(offset, EVSI_FILE_NUMBER_TEXT, "%" PRId64, evsi_file_number_of(from->place));
+  return (evs_tp_entry){.struct_size = sizeof(evs_tp_entry),
+                        .partition = from->reading->partition,
+                        .flags = from->flags,
+                        .deliveries = from->deliveries,
+                        .topic = from->reading->topic,
+                        .offset = evsi_text(offset),
+                        .data = span(handful, from->data, from->data_size),
+                        .raw = span(handful, from->raw, from->raw_size),
+                        .requeue = span(handful, from->requeue, from->requeue_size),
+                        .state = span(handful, from->state, from->state_size),
+                        .ordering = from->reading->ordering,
+                        .on_dead_letter = from->reading->on_dead_letter,
+                        .wait_ms = from->wait_ms};
+}
+
+/* Gives entries from `*at` on; moves it behind them. */
+static void deliver_some(const evsi_file_handful *handful, size_t *at) {
   evsi_file_group *group = handful->group;
-  evs_transport *transport = group->transport;
+  const evs_transport *transport = group->transport;
   evs_tp_entry list[DELIVER_AT_ONCE];
+  const taken *given[DELIVER_AT_ONCE];
   char offsets[DELIVER_AT_ONCE][EVSI_FILE_NUMBER_TEXT];
   size_t count = 0;
-  for (size_t i = 0; i < handful->count; i++) {
-    const taken *from = &handful->entries[i];
+  for (; *at < handful->count && count < DELIVER_AT_ONCE; (*at)++) {
+    const taken *from = &handful->entries[*at];
     bool is_given_up = from->reading->ordering != EVS_ORDER_NONE && !evsi_file_order_is_held(from->reading);
     if (is_given_up || !note_flight(group, from))
       continue;
-    snprintf(offsets[count], sizeof offsets[count], "%" PRId64, evsi_file_number_of(from->place));
-    list[count] = (evs_tp_entry){.struct_size = sizeof *list,
-                                 .partition = from->reading->partition,
-                                 .flags = from->flags,
-                                 .deliveries = from->deliveries,
-                                 .topic = from->reading->topic,
-                                 .offset = evsi_text(offsets[count]),
-                                 .data = span(handful, from->data, from->data_size),
-                                 .raw = span(handful, from->raw, from->raw_size),
-                                 .requeue = span(handful, from->requeue, from->requeue_size),
-                                 .state = span(handful, from->state, from->state_size),
-                                 .ordering = from->reading->ordering,
-                                 .on_dead_letter = from->reading->on_dead_letter,
-                                 .wait_ms = from->wait_ms};
-    if (++count < DELIVER_AT_ONCE)
-      continue;
-    transport->ops->deliver(transport->host, group->token, list, count);
-    count = 0;
+    given[count] = from;
+    list[count] = entry_of(handful, from, offsets[count]);
+    count++;
   }
-  if (count > 0)
-    transport->ops->deliver(transport->host, group->token, list, count);
+  size_t done = count > 0 ? transport->ops->deliver(transport->host, group->token, list, count) : 0;
+  for (; done < count; done++)
+    give_again(group, given[done]);
+}
+
+void evsi_file_deliver(evsi_file_handful *handful) {
+  for (size_t at = 0; at < handful->count;)
+    deliver_some(handful, &at);
   evsi_file_forget_handful(handful);
 }

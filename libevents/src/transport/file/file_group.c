@@ -184,7 +184,7 @@ static evsi_file_store *store_of(const evsi_file_group *group) {
 static char *info_of(const evsi_file_group *group) {
   char host[256] = "";
   gethostname(host, sizeof host - 1);
-  json_t *subscriptions = json_loads(group->subscriptions, 0, NULL);
+  json_t *subscriptions = evsi_json_load(evsi_text(group->subscriptions), 0, NULL);
   json_t *info = json_pack("{s:s,s:i,s:o}", "host", host, "pid", (int)getpid(), "subscriptions",
                            subscriptions ? subscriptions : json_array());
   char *text = info ? evsi_json_text(info) : NULL;

@@ -106,7 +106,9 @@ static void register_line(const import *made, const line *of, const json_t *line
   size_t i;
   json_t *each;
   json_array_foreach(lines, i, each) { /* a new topic has as many partitions as all lines together say */
-    json_t *root = json_is_string(each) ? json_loads(json_string_value(each), JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *root = json_is_string(each)
+                       ? evsi_json_load(evsi_text(json_string_value(each)), JSON_ALLOW_NUL, NULL)
+                       : NULL;
     const char *name = json_string_value(json_object_get(root, "topic"));
     json_int_t other = json_integer_value(json_object_get(root, "partition"));
     if (partition != EVS_PARTITION_NONE && name && evsi_bytes_equal(evsi_text(name), topic) &&
@@ -205,7 +207,7 @@ static const char *import_line(const import *made, const json_t *text, const jso
     return "it is no text";
   if (bytes.size == 0 || evsi_json_check(bytes, &offset))
     return "it is no JSON";
-  json_t *root = json_loadb(bytes.data, bytes.size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+  json_t *root = evsi_json_load(bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
   of.root = root;
   const char *why = root ? read_line(&of, made->is_event) : "it has a member twice";
   if (!why && made->is_event && !of.fields.has_data && !of.fields.has_raw && !of.fields.more_text)

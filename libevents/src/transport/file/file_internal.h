@@ -83,6 +83,7 @@ typedef struct evsi_file_settling {
   evsi_file_group *group;
   struct evsi_file_reading *reading; /* NULL: it is not held */
   struct evsi_file_flight *flight;
+  bool is_own; /* the host knows nothing of it */
 } evsi_file_settling;
 
 struct evs_transport {
@@ -322,6 +323,8 @@ void evsi_file_forget_handful(evsi_file_handful *handful);
 
 /* ---- file_settle.c ---- */
 void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
+/* The host had no memory for an entry: it waits for a while, as if it had not been given. */
+void evsi_file_settle_untaken(evsi_file_group *group, evsi_file_reading *reading, evsi_file_flight *flight);
 /* Within a transaction. */
 void evsi_file_settle_all(evs_transport *transport);
 /* After it: answers what was carried out, or keeps it. */

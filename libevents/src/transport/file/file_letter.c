@@ -88,7 +88,7 @@ static int64_t time_of(const json_t *record, const evsi_file_store *store) {
 }
 
 static json_t *load(evs_bytes text) {
-  json_t *root = text.size > 0 ? json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *root = text.size > 0 ? evsi_json_load(text, JSON_ALLOW_NUL, NULL) : NULL;
   if (json_is_object(root))
     return root;
   json_decref(root);

@@ -151,7 +151,7 @@ void evsi_file_beat(evs_transport *transport) {
 
 static void add_member(evsi_buf *json, sqlite3_stmt *row, const evsi_file_group *group) {
   evs_bytes name = evsi_file_bytes(row, 0);
-  json_t *info = json_loads(evsi_file_text(row, 1), 0, NULL);
+  json_t *info = evsi_json_load(evsi_text(evsi_file_text(row, 1)), 0, NULL);
   json_t *subscriptions = json_object_get(info, "subscriptions");
   char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
   evsi_buf_add_text(json, json->size > 1 ? ",{\"consumer\":" : "{\"consumer\":");

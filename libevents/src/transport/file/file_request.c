@@ -70,8 +70,7 @@ json_t *evsi_file_json_partition(int64_t partition) {
 
 json_t *evsi_file_json_value(sqlite3_stmt *row, int column) {
   evs_bytes text = evsi_file_bytes(row, column);
-  json_t *value =
-      text.size > 0 ? json_loadb(text.data, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *value = text.size > 0 ? evsi_json_load(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
   return value ? value : json_null();
 }
 
@@ -151,7 +150,7 @@ static void run(evs_transport *transport, const evsi_file_job *job) {
   const method *asked = find(job->as.request.method);
   const char *params = job->as.request.params;
   evsi_file_request request = {.transport = transport, .store = &transport->worker->store};
-  request.params = *params ? json_loads(params, JSON_ALLOW_NUL, NULL) : json_object();
+  request.params = *params ? evsi_json_load(evsi_text(params), JSON_ALLOW_NUL, NULL) : json_object();
   if (!asked)
     evsi_file_refuse(&request, EVS_UNSUPPORTED, "a file has no request %.64s", job->as.request.method);
   else if (!json_is_object(request.params))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "transport/file/file_request.h"
 
 enum { CUT_AT_ONCE = 10000, PRUNE_AT_ONCE = 1000, ALL_AFTER = 60, ROUNDS_AT_ONCE = 4 };
@@ -41,7 +42,7 @@ static void load_limits(evsi_file_store *store, const evs_transport *transport,
   evsi_file_done(row);
   if (!json_is_object(out->limits)) {
     json_decref(out->limits);
-    out->limits = json_loads(transport->config.retention, 0, NULL);
+    out->limits = evsi_json_load(evsi_text(transport->config.retention), 0, NULL);
   }
   out->most = limit_of(out->limits, "maxMessages");
   out->age = limit_of(out->limits, "maxAge");

@@ -46,6 +46,11 @@ static void find_flight(evs_transport *transport, evsi_file_settling *settling) 
   }
 }
 
+static void append(evs_transport *transport, evsi_file_settling *settling) {
+  *(transport->settling_last ? &transport->settling_last->next : &transport->settling_first) = settling;
+  transport->settling_last = settling;
+}
+
 void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   for (size_t i = 0; i < count; i++) {
     evsi_file_settling *settling = evsi_calloc(1, sizeof *settling);
@@ -66,9 +71,22 @@ void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *set
       evsi_free(settling);
       continue;
     }
-    *(transport->settling_last ? &transport->settling_last->next : &transport->settling_first) = settling;
-    transport->settling_last = settling;
+    append(transport, settling);
   }
+}
+
+void evsi_file_settle_untaken(evsi_file_group *group, evsi_file_reading *reading, evsi_file_flight *flight) {
+  evsi_file_settling *settling = evsi_calloc(1, sizeof *settling);
+  if (!settling)
+    return; /* it stays pending until we are gone */
+  settling->settlement =
+      (evs_tp_settlement){.struct_size = sizeof settling->settlement, .kind = EVS_SETTLE_RELEASE};
+  settling->group = group;
+  settling->reading = reading;
+  settling->flight = flight;
+  settling->is_own = true;
+  flight->is_settling = true;
+  append(group->transport, settling);
 }
 
 /* ---- carrying them out ------------------------------------------------------------------------ */
@@ -305,9 +323,10 @@ void evsi_file_settle_told(evs_transport *transport, bool is_done) {
       transport->settling_last = NULL;
     follow_up(transport, settling);
     let_go(settling);
-    list[count++] = settling->outcome;
+    if (!settling->is_own)
+      list[count++] = settling->outcome;
     evsi_free(settling);
-    if (count < OUTCOMES_AT_ONCE && transport->settling_first)
+    if (count == 0 || (count < OUTCOMES_AT_ONCE && transport->settling_first))
       continue;
     transport->ops->settled(transport->host, list, count);
     count = 0;
@@ -321,7 +340,8 @@ void evsi_file_settle_fail(evs_transport *transport, const char *why) {
     settling->outcome.status = EVS_TRANSPORT;
     settling->outcome.flags = EVS_TP_TRANSIENT;
     settling->outcome.message = evsi_text(why);
-    transport->ops->settled(transport->host, &settling->outcome, 1);
+    if (!settling->is_own)
+      transport->ops->settled(transport->host, &settling->outcome, 1);
     evsi_free(settling);
   }
   transport->settling_last = NULL;

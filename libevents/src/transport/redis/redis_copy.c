@@ -66,7 +66,7 @@ static void fill_fields(json_t *object, const evsi_redis_reply *row, size_t *at)
 
 static json_t *row_json(const evsi_redis_reply *reply) {
   evs_bytes text = evsi_redis_text(evsi_redis_item(reply, 0));
-  json_t *row = json_loadb(text.data ? text.data : "", text.size, JSON_ALLOW_NUL, NULL), *pending;
+  json_t *row = evsi_json_load(text, JSON_ALLOW_NUL, NULL), *pending;
   size_t at = 1, i;
   if (!row)
     return NULL;
@@ -139,7 +139,7 @@ static void on_look(evsi_redis_request *request, uint64_t tag, const evsi_redis_
   evs_bytes text = evsi_redis_text(reply);
   if (evsi_redis_request_refused(request, reply, "looking at a stream"))
     return;
-  json_t *row = json_loadb(text.data ? text.data : "", text.size, JSON_ALLOW_NUL, NULL);
+  json_t *row = evsi_json_load(text, JSON_ALLOW_NUL, NULL);
   json_object_set_new(row, "name", json_string(known->name));
   json_object_set_new(row, "topic", json_stringn(known->topic.data, known->topic.size));
   json_array_append_new(json_object_get(request->result, "streams"), row);
@@ -166,7 +166,7 @@ static void on_registry(evsi_redis_request *request, uint64_t tag, const evsi_re
   for (size_t i = 0; i + 1 < reply->count; i += 2) {
     evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
     evs_bytes about = evsi_redis_text(evsi_redis_item(reply, i + 1));
-    json_t *topic = json_loadb(about.data ? about.data : "", about.size, 0, NULL);
+    json_t *topic = evsi_json_load(about, 0, NULL);
     if (name.size > 0 && name.data[0] != '@' && json_is_object(topic))
       json_object_setn(topics, name.data, name.size, topic);
     json_decref(topic);
@@ -182,7 +182,7 @@ static void on_paused(evsi_redis_request *request, uint64_t tag, const evsi_redi
     evs_bytes name = evsi_redis_text(evsi_redis_item(reply, i));
     evs_bytes record = evsi_redis_text(evsi_redis_item(reply, i + 1));
     if (name.size > 0 && name.data[0] != '@')
-      json_object_setn_new(paused, name.data, name.size, json_loadb(record.data, record.size, 0, NULL));
+      json_object_setn_new(paused, name.data, name.size, evsi_json_load(record, 0, NULL));
   }
 }
 
