@@ -19,6 +19,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
 #define CLI_OPTIONS(X)                                                                                       \
   X(CONFIG, "config", "FILE", "configuration document (JSON); - reads it from stdin")                        \
   X(REDIS, "redis", "URL", "use this Redis instead of a configuration")                                      \
+  X(FILE, "file", "PATH", "use this file instead of a configuration")                                        \
   X(TRANSPORT, "transport", "NAME", "which transport of the configuration, by its name")                     \
   X(JSON, "json", NULL, "print JSON instead of columns")                                                     \
   X(TIMEOUT, "timeout", "MS", "how long to wait for the store, in milliseconds")                             \
@@ -81,7 +82,7 @@ enum {
 #define CLI_BIT(id) (UINT64_C(1) << CLI_OPT_##id)
 
 /* Options that nearly every verb has. */
-#define CLI_SOURCE (CLI_BIT(CONFIG) | CLI_BIT(REDIS))
+#define CLI_SOURCE (CLI_BIT(CONFIG) | CLI_BIT(REDIS) | CLI_BIT(FILE))
 #define CLI_STORE (CLI_SOURCE | CLI_BIT(TRANSPORT) | CLI_BIT(JSON) | CLI_BIT(TIMEOUT))
 /* The registry of schemas is the system's, not a transport's. */
 #define CLI_REGISTRY (CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(TIMEOUT))
@@ -166,6 +167,10 @@ int cmd_schema_set(cli_call *cli);
 int cmd_schema_remove(cli_call *cli);
 int cmd_schema_diff(cli_call *cli);
 int cmd_asyncapi(cli_call *cli);
+int cmd_file_check(cli_call *cli);
+int cmd_file_vacuum(cli_call *cli);
+int cmd_file_backup(cli_call *cli);
+int cmd_file_copy(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 int cmd_serve(cli_call *cli);
 

@@ -171,6 +171,26 @@ static const cli_verb verbs[] = {
      "trimmed.\v"
      "Example:\n  events retention --topic order-events",
      CLI_STORE | CLI_BIT(TOPIC), 0, 0, cmd_retention},
+    {"file check", "", "look whether a file of events is sound",
+     "Looks through the whole file and says what is wrong in it.\v"
+     "Example:\n  events file check --file events.db",
+     CLI_STORE, 0, 0, cmd_file_check},
+    {"file vacuum", "", "give back the space that a file does not need",
+     "Writes the file anew. It takes as long as the file is large, and nobody else can write meanwhile.\v"
+     "Example:\n  events file vacuum --file events.db",
+     CLI_STORE, 0, 0, cmd_file_vacuum},
+    {"file backup", "TO", "copy a file of events while others use it",
+     "Copies all of one moment to a file that is not there yet.\v"
+     "Example:\n  events file backup /backup/events.db --file events.db",
+     CLI_STORE, 1, 1, cmd_file_backup},
+    {"file copy", "TO", "copy everything of a store into another one",
+     "Copies events with what is pending of them, delayed events, dead letters, archive, groups and their "
+     "counters to TO, a path or redis://..., which has nothing of it yet. Stopped, the same command goes "
+     "on.\v"
+     "Examples:\n"
+     "  events file copy redis://127.0.0.1 --file events.db\n"
+     "  events file copy events.db --redis redis://127.0.0.1",
+     CLI_STORE | CLI_BIT(FORCE), 1, 1, cmd_file_copy},
     {"audit", "", "check that every event is accounted for",
      "For each topic and group: is what was published acknowledged, dead, pending, unread or trimmed, to the "
      "last event? Ends with 1 when it is not. May be asked at any time.\v"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+import file as on_file  # noqa: E402
 import large  # noqa: E402
 import libevents  # noqa: E402
 import order  # noqa: E402
@@ -108,6 +109,7 @@ def main() -> int:
             row(f"Node: timer late meanwhile ({verb})", found["late99"], "ms", LATE_MS),
         ]
     rows += [row(what, measured, unit, limit) for what, measured, unit, limit in large.all_of_it()]
+    rows += [row(what, measured, unit, limit) for what, measured, unit, limit in on_file.all_of_it()]
     print(f"{'gate':45} {'measured':>12} {'limit':>10} {'':12}met")
     for what, measured, limit, unit, met in rows:
         print(f"{what:45} {measured:>12} {limit:>10} {unit:11} {'yes' if met else 'NO'}")

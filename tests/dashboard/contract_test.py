@@ -46,7 +46,8 @@ def walk_operation(client: Client) -> None:
     assert client.ok("/operations")["items"]
 
 
-def test_every_declared_call_answers_as_declared(host: Host) -> None:
+def test_every_declared_call_answers_as_declared(durable: Host) -> None:
+    host = durable
     host.fail_all()
     rows = host.dead_letters('{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}')
     client = host.client

@@ -132,6 +132,7 @@ export type {
   Paused,
 } from './system.js';
 export {
+  FileTransportPlugin,
   MemoryTransportPlugin,
   RedisStreamsPlugin,
   Transport,

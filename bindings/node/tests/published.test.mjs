@@ -90,9 +90,9 @@ const SAID = {
     "Unsupported features: [ 'patternRouting', 'batching' ]",
   ],
   'parts.mjs': [
-    'Types: memory redis-streams',
-    'Plugins: 2 redis-streams undefined',
-    'Without it: memory',
+    'Types: file memory redis-streams',
+    'Plugins: 3 redis-streams undefined',
+    'Without it: memory file',
     'Config: true false',
     'Defaults: true',
     'Capabilities: true true true',

@@ -130,7 +130,7 @@ test('functions that need no system check their arguments', () => {
 
 test('factory and plugins describe the built-in transports', () => {
   const factory = createTransportFactory();
-  assert.deepEqual(factory.getSupportedTypes().sort(), ['memory', 'redis-streams']);
+  assert.deepEqual(factory.getSupportedTypes().sort(), ['file', 'memory', 'redis-streams']);
   const redis = factory.getPlugin('redis-streams');
   assert.ok(redis instanceof RedisStreamsPlugin);
   assert.equal(redis.capabilities.supportsDeadLetterQueues, true);
@@ -145,7 +145,7 @@ test('factory and plugins describe the built-in transports', () => {
   factory.unregisterPlugin('memory');
   assert.throws(() => factory.createTransport({ type: 'memory' }), ConfigurationError);
   factory.registerPlugin(new MemoryTransportPlugin());
-  assert.equal(factory.getAllPlugins().length, 2);
+  assert.equal(factory.getAllPlugins().length, 3);
 });
 
 test('the validator takes everything until it has a schema', () => {
