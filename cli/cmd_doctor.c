@@ -48,8 +48,10 @@ static void print_report(const json_t *report) {
   static const char *const parts[] = {"server", "persistence", "limits",      "clock",
                                       "layout", "permissions", "capabilities"};
   printf("%-13s %s\n", "address", output_string(report, "address"));
-  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-    print_part(parts[i], json_object_get(report, parts[i]));
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    if (json_object_get(report, parts[i]))
+      print_part(parts[i], json_object_get(report, parts[i]));
+  }
   printf("\n%s\n\n", output_string(report, "guarantee"));
   print_findings(json_object_get(report, "findings"));
 }

@@ -26,7 +26,7 @@ static const struct argp_option option_table[] = {
 static const char general_doc[] =
     "Publish, watch and repair events from a shell.\v"
     "Options may stand before or after the command. `events COMMAND --help` explains one command.\n\n"
-    "Without --config and --redis the store is the Redis named by EVENTS_REDIS_URL, else "
+    "Without --config, --redis and --file the store is the Redis named by EVENTS_REDIS_URL, else "
     "redis://127.0.0.1:6379.\n\n"
     "Example:\n"
     "  events publish order.placed '{\"id\":7}' --key 7\n\n"
@@ -215,7 +215,7 @@ static int verb_unknown(const cli_verb *verbs, const char **words, int count) {
 
 static void help_general(const cli_verb *verbs, const char *family) {
   struct argp argp = {option_table, NULL, "COMMAND [ARGUMENT...]", general_doc, NULL, NULL, NULL};
-  struct argp_option shown[8] = {0};
+  struct argp_option shown[12] = {0};
   size_t count = 0;
   uint64_t common = CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(TIMEOUT);
   for (const struct argp_option *option = option_table; option->name; option++)
@@ -247,8 +247,10 @@ static int verb_check(const cli_call *cli, const cli_verb *verb) {
   for (int i = 0; i < CLI_OPTION_COUNT; i++)
     if ((cli->given >> i & 1) && !(verb->options >> i & 1))
       return output_usage(verb->name, "it has no option --%s", option_table[i].name);
-  if (CLI_HAS(cli, CONFIG) && CLI_HAS(cli, REDIS))
-    return output_usage(verb->name, "--config and --redis both say where the store is: give one of them");
+  if (CLI_HAS(cli, CONFIG) + CLI_HAS(cli, REDIS) + CLI_HAS(cli, FILE) > 1)
+    return output_usage(verb->name, "%s and %s both say where the store is: give one of them",
+                        CLI_HAS(cli, CONFIG) ? "--config" : "--redis",
+                        CLI_HAS(cli, FILE) ? "--file" : "--redis");
   bool config_is_stdin = CLI_HAS(cli, CONFIG) && strcmp(cli->text[CLI_OPT_CONFIG], "-") == 0;
   bool input_is_stdin = CLI_HAS(cli, LINES);
   for (int i = 0; i < cli->arg_count; i++)

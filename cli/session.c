@@ -69,11 +69,32 @@ static char *url_label(const char *url) {
   return label;
 }
 
+/* A command comes and goes: it is none of the systems that others want to see. */
+static int make_document(const char *type, const char *key, const char *place, char **out_text,
+                         size_t *out_size) {
+  json_t *config = json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}, s:{s:s}}", "service", "events-cli",
+                             "transports", "main", "type", type, key, place, "fleet", "enabled", 0,
+                             "schemas", "registry", "transport");
+  if (!config) {
+    output_problem("the place of the store is not valid UTF-8");
+    return CLI_CONFIG;
+  }
+  *out_text = json_dumps(config, JSON_COMPACT);
+  *out_size = *out_text ? strlen(*out_text) : 0;
+  json_decref(config);
+  return *out_text ? CLI_OK : CLI_FAILED;
+}
+
 int session_document(cli_call *cli, char **out_text, size_t *out_size) {
-  const char *file = cli->text[CLI_OPT_CONFIG];
-  if (file) {
-    *out_text = input_read(file, INPUT_DOCUMENT_MAX, out_size);
+  const char *document = cli->text[CLI_OPT_CONFIG], *file = cli->text[CLI_OPT_FILE];
+  if (document) {
+    *out_text = input_read(document, INPUT_DOCUMENT_MAX, out_size);
     return *out_text ? CLI_OK : CLI_CONFIG;
+  }
+  if (file) {
+    free(cli->store);
+    cli->store = input_copy(file, strlen(file));
+    return make_document("file", "path", file, out_text, out_size);
   }
   const char *url = cli->text[CLI_OPT_REDIS];
   const char *from_environment = getenv("EVENTS_REDIS_URL");
@@ -84,17 +105,7 @@ int session_document(cli_call *cli, char **out_text, size_t *out_size) {
     url = default_url;
   free(cli->store);
   cli->store = url_label(url);
-  /* A command comes and goes: it is none of the systems that others want to see. */
-  json_t *config = json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}}", "service", "events-cli", "transports",
-                             "main", "type", "redis-streams", "url", url, "fleet", "enabled", 0);
-  if (!config) {
-    output_problem("the URL of the store is not valid UTF-8");
-    return CLI_CONFIG;
-  }
-  *out_text = json_dumps(config, JSON_COMPACT);
-  *out_size = *out_text ? strlen(*out_text) : 0;
-  json_decref(config);
-  return *out_text ? CLI_OK : CLI_FAILED;
+  return make_document("redis-streams", "url", url, out_text, out_size);
 }
 
 int session_exit_code(cli_call *cli, evs_status status) {

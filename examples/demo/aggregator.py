@@ -64,7 +64,7 @@ async def main():
     )
     stop = program.stop_event()
     aggregator = Aggregator(arguments.dir, arguments.lose_one)
-    async with libevents.EventSystem(settings.system_config(settings.AGGREGATOR, arguments.redis)) as system:
+    async with libevents.EventSystem(settings.system_config(settings.AGGREGATOR, arguments.store)) as system:
         for pattern in settings.AGGREGATED_PATTERNS:
             system.on(pattern, concurrency=4)(aggregator.handle)
         await system.ready()

@@ -231,17 +231,17 @@ def print_summary(run, rows, folder):
 
 
 def take_snapshot(folder):
-    with store.Server(_load(folder, "demo.json")["redis"]) as server:
-        letters = store.dead_letters(server)
+    with store.opened(_load(folder, "demo.json")["store"]) as look:
+        letters = look.dead_letters()
     _save(folder, SNAPSHOT, {"mono": time.monotonic(), "t": time.time(), "deadLetters": letters})
     print("%d dead letters before requeue" % sum(len(of_stream) for of_stream in letters.values()))
 
 
 def keep_server_state(folder):
-    with store.Server(_load(folder, "demo.json")["redis"]) as server:
-        _save(folder, SERVER, store.overview(server))
+    with store.opened(_load(folder, "demo.json")["store"]) as look:
+        _save(folder, SERVER, look.overview())
         with open(os.path.join(folder, SERVER_EVENTS), "w", encoding="utf-8") as file:
-            for event in store.events(server):
+            for event in look.events():
                 file.write(json.dumps(event, separators=(",", ":")) + "\n")
 
 
@@ -269,7 +269,7 @@ def main(argv):
             keep_server_state(arguments.folder)
         run = Run(arguments.folder)
         rows = judge(run, arguments)
-    except (OSError, ValueError, KeyError, store.ServerError) as error:
+    except (OSError, ValueError, KeyError, *store.FAILURES) as error:
         print("checker: cannot judge %s: %s: %s" % (arguments.folder, type(error).__name__, error), file=sys.stderr)
         return 1
     print_summary(run, rows, arguments.folder)

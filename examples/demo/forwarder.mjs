@@ -62,13 +62,15 @@ function toldToStop() {
   });
 }
 
-const { values } = parseArgs({ options: { dir: { type: 'string' }, redis: { type: 'string' }, webhook: { type: 'string' } } });
+const { values } = parseArgs({ options: { dir: { type: 'string' }, store: { type: 'string' }, webhook: { type: 'string' } } });
 const stop = toldToStop();
 const plan = JSON.parse(readFileSync(join(values.dir, 'demo.json'), 'utf8'));
 const { ledger, types } = plan.groups[plan.forwarder];
 const handler = forwardTo(values.webhook, new Ledger(join(values.dir, ledger)));
 
-const system = createEventSystemBuilder().service(plan.forwarder).withRedisTransport(values.redis).build();
+const builder = createEventSystemBuilder().service(plan.forwarder);
+const isServer = values.store.startsWith('redis://');
+const system = (isServer ? builder.withRedisTransport(values.store) : builder.withFileTransport(values.store)).build();
 await system.connect();
 for (const type of types) await system.consumer.subscribe(type, handler, OPTIONS);
 await system.ready();

@@ -15,7 +15,7 @@ def parse_arguments(description, *more):
     """Arguments of every program; `more` are (flag, options) of argparse."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--dir", required=True, help="folder of the run: ledgers and states")
-    parser.add_argument("--redis", help="URL of the Redis server")
+    parser.add_argument("--store", help="where events are: a file, or the URL of a Redis server")
     for flag, options in more:
         parser.add_argument(flag, **options)
     return parser.parse_args()

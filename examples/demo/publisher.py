@@ -75,7 +75,7 @@ def outcome_of(error):
 async def main():
     arguments = program.parse_arguments("Publishes what happens on this machine.")
     stop = program.stop_event()
-    async with libevents.EventSystem(settings.system_config("publisher", arguments.redis)) as system:
+    async with libevents.EventSystem(settings.system_config("publisher", arguments.store)) as system:
         publisher = Publisher(system, arguments.dir)
         ledger.write_state(arguments.dir, "publisher", ready=True)
         while not await program.wait(stop, settings.SCAN_SECONDS):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the demo: starts its own redis-server and the programs, brings them to a quiet end, requeues the
+"""Runs the demo: makes a file of events, or starts its own redis-server, and the programs, brings them to a quiet end, requeues the
 dead letters through the dashboard's REST interface, and lets the checker judge. Called by scripts/demo after the build.
 
 It waits for states, never for times alone, and every wait has a deadline.
@@ -44,7 +44,7 @@ class DemoError(Exception):
     """The demo cannot go on; the message says why."""
 
 
-FAILURES = (DemoError, dashboard.DashboardError, children_module.ChildEnded, OSError, store.ServerError,
+FAILURES = (DemoError, dashboard.DashboardError, children_module.ChildEnded, OSError, *store.FAILURES,
             subprocess.SubprocessError)
 
 
@@ -53,26 +53,31 @@ class Demo:
         self.arguments = arguments
         self.folder = _run_folder(arguments.keep)
         self.children = children_module.Children(os.path.join(self.folder, "logs"))
-        self.redis = None
+        self.store = os.path.join(self.folder, "events.db")
         self.dashboard = None
 
     # ---- start --------------------------------------------------------------------------------------
 
     def start(self):
-        self.redis = redis_server.start(self.children, os.path.join(self.folder, "redis"))
+        if self.arguments.redis:
+            self.store = redis_server.start(self.children, os.path.join(self.folder, "redis"))
         self._write_plan()
         self._program("webhook")
         webhook = self._wait_for("webhook", lambda state: state.get("url"))
-        self._program("publisher", "--redis", self.redis)
+        self._program("publisher", "--store", self.store)
         totals = [] if self.arguments.once else ["--print-every", "5"]
         lose = ["--lose-one"] if self.arguments.break_ == "lose-one" else []
-        self._program("aggregator", "--redis", self.redis, *totals, *lose, show_output=bool(totals))
-        self._program("forwarder", "--redis", self.redis, "--webhook", webhook["url"], runs_in="node")
+        self._program("aggregator", "--store", self.store, *totals, *lose, show_output=bool(totals))
+        self._program("forwarder", "--store", self.store, "--webhook", webhook["url"], runs_in="node")
         self._program("load", "--sources", os.path.join(ROOT, "examples", "c"), "--compile", compile_command())
         for name in ("publisher", "aggregator", "forwarder"):
             self._wait_for(name, lambda state: state.get("ready"))
-        self.dashboard = dashboard.start(self.children, self.folder, ("--redis", self.redis), self.arguments.listen)
+        self.dashboard = dashboard.start(self.children, self.folder, self.source(), self.arguments.listen)
         self._begin_webhook_time()
+
+    def source(self):
+        """How the command `events` is told where events are."""
+        return ("--redis" if self.arguments.redis else "--file", self.store)
 
     def _program(self, name, *arguments, runs_in="python", show_output=False):
         interpreter, ending = {"python": (sys.executable, ".py"), "node": ("node", ".mjs")}[runs_in]
@@ -86,7 +91,7 @@ class Demo:
         """What the checker and the forwarder have to know of this run."""
         groups = {settings.AGGREGATOR: None, settings.FORWARDER: settings.FORWARDED_TYPES}
         plan = {
-            "redis": self.redis,
+            "store": self.store,
             "publisher": "publisher",
             "forwarder": settings.FORWARDER,
             "groups": {
@@ -114,8 +119,9 @@ class Demo:
         """Waits until both groups have read everything and have nothing pending."""
         until = time.monotonic() + QUIET_SECONDS
         groups = (settings.AGGREGATOR, settings.FORWARDER)
-        with store.Server(self.redis) as server:
-            while reasons := store.busy(server, settings.STREAMS, groups):
+        with store.opened(self.store) as look:
+            streams = [look.stream(topic) for topic in settings.TOPICS]
+            while reasons := store.busy(look, streams, groups):
                 self.children.check()
                 if time.monotonic() > until:
                     say("Not quiet within %d s: %s" % (QUIET_SECONDS, "; ".join(reasons)))
@@ -151,7 +157,7 @@ class Demo:
             if not told and self.webhook_is_up():
                 told = True
                 say("\nThe webhook is up now. The dead letters wait to be requeued, on the page %sdlq or by\n"
-                    "  events --redis %s dlq requeue --all\n" % (self.dashboard.url, self.redis))
+                    "  events %s dlq requeue --all\n" % (self.dashboard.url, " ".join(self.source())))
             time.sleep(POLL_SECONDS)
 
     def _print_guide(self):
@@ -159,7 +165,7 @@ class Demo:
         env = os.path.join(BUILD, "env")
         say(GUIDE.format(
             dashboard="%s (%s)" % (self.dashboard.url, self.dashboard.sign_in()),
-            redis=self.redis,
+            source=" ".join(self.source()),
             webhook=webhook,
             folder=self.folder,
             env=env,
@@ -210,17 +216,17 @@ class Demo:
 
 GUIDE = """
 dashboard  {dashboard}
-Redis      {redis} (the demo's own; it ends with it)
+events     {source} (the demo's own)
 webhook    {webhook} refuses connections for {refuses:.0f} s, then answers 503 for {unavailable:.0f} s, then 200
 ledgers    {folder}
 
 Try in another shell:
   . {env}
-  events --redis {redis} tail 'process.*'
-  events --redis {redis} stats
-  events --redis {redis} dlq list
-  events --redis {redis} dlq requeue --all
-  events --redis {redis} publish process.ended '{{"pid": 1, "comm": "mine"}}'
+  events {source} tail 'process.*'
+  events {source} stats
+  events {source} dlq list
+  events {source} dlq requeue --all
+  events {source} publish process.ended '{{"pid": 1, "comm": "mine"}}'
 
 Ctrl-C ends the demo and prints its summary.
 """
@@ -253,6 +259,7 @@ def _run_folder(keep):
 
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(prog="scripts/demo", description="Runs the demo of libevents.")
+    parser.add_argument("--redis", action="store_true", help="on a redis-server of its own instead of a file")
     parser.add_argument("--once", action="store_true", help="run unattended and judge, about 30 s")
     parser.add_argument("--break", dest="break_", choices=["lose-one"], help="plant a defect that must be found")
     parser.add_argument("--listen", metavar="ADDRESS", help="serve the dashboard there, for those with the token")
@@ -284,7 +291,7 @@ def run(demo):
 
 def main(argv):
     arguments = parse_arguments(argv)
-    for needed in ("redis-server", "events", "node"):
+    for needed in ("events", "node", *(["redis-server"] if arguments.redis else [])):
         if shutil.which(needed) is None:
             raise SystemExit("demo: %s is not on the PATH; start the demo with scripts/demo" % needed)
     if not os.path.exists(NODE_BINDING):

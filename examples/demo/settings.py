@@ -10,7 +10,7 @@ FORWARDER = "forwarder"
 
 AGGREGATED_PATTERNS = ("process.*", "sample.*")
 FORWARDED_TYPES = ("process.ended", "sample.cpu")
-STREAMS = ("stream:{process-events}", "stream:{sample-events}")
+TOPICS = ("process-events", "sample-events")
 
 SCAN_SECONDS = 0.05  # how often /proc is compared for processes
 SAMPLE_SECONDS = 0.5
@@ -27,9 +27,10 @@ PUBLISH_SECONDS = 24.0
 PUBLISH_DEADLINE_SECONDS = 60.0
 
 
-def system_config(service, redis_url):
+def system_config(service, store):
     """Configuration of one program's event system: its service name is also its consumer group."""
-    return {
-        "service": service,
-        "transports": {"main": {"type": "redis-streams", "url": redis_url}},
-    }
+    if store.startswith("redis://"):
+        transport = {"type": "redis-streams", "url": store}
+    else:
+        transport = {"type": "file", "path": store}
+    return {"service": service, "transports": {"main": transport}}

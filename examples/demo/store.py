@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A look at the Redis server without the library: a small RESP client and what streams and groups hold.
+"""A look into the store without the library: what streams and groups hold, in a Redis server (a small RESP client) or
+in a file.
 
 Used by the orchestrator to wait for quiet and by the checker; it only reads.
 """
 
 import json
 import socket
+import sqlite3
 from urllib.parse import urlsplit
 
 PAGE = 500
@@ -14,6 +16,9 @@ PENDING_SHOWN = 10000
 
 class ServerError(Exception):
     """An error reply of the server, or an end of the connection."""
+
+
+FAILURES = (ServerError, sqlite3.Error)
 
 
 class Server:
@@ -55,6 +60,96 @@ class Server:
         if kind == b"*":
             return None if int(rest) < 0 else [self._reply() for _ in range(int(rest))]
         return rest.decode("utf-8", "replace")
+
+    @staticmethod
+    def stream(topic):
+        """The name of a topic's stream."""
+        return "stream:{%s}" % topic
+
+    def overview(self):
+        """Lengths, newest ids and groups of all event streams, and the dead letters."""
+        streams = {}
+        for key in stream_keys(self, "stream:*"):
+            info = _pairs(self.call("XINFO", "STREAM", key))
+            streams[key] = {"length": info["length"], "lastId": info["last-generated-id"], "groups": groups(self, key)}
+        return {"streams": streams, "deadLetters": self.dead_letters()}
+
+    def events(self):
+        """Yields {stream, entry, id, type, origin} for every entry of every event stream."""
+        for key in stream_keys(self, "stream:*"):
+            for entry, fields in entries(self, key):
+                yield _event(key, entry, fields)
+
+    def dead_letters(self):
+        """{stream: [{entry, id, group, error, fields}]} of all dead letters, empty streams included."""
+        return {
+            key: [_dead_letter(entry, fields) for entry, fields in entries(self, key)]
+            for key in stream_keys(self, "dlq:*")
+        }
+
+
+class File:
+    """A file of events, read beside those who use it; libevents/src/transport/file/schema.sql says what is in it."""
+
+    def __init__(self, path):
+        self._file = sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=5.0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    @staticmethod
+    def stream(topic):
+        return topic
+
+    def _streams(self):
+        return self._file.execute("SELECT id, name, first, last FROM stream WHERE feed IS NULL ORDER BY name").fetchall()
+
+    def _groups(self, stream):
+        rows = self._file.execute("SELECT id, grp, delivered FROM reader WHERE stream = ?", (stream,)).fetchall()
+        return {name: self._group(reader, delivered) for reader, name, delivered in rows}
+
+    def _group(self, reader, delivered):
+        pending = [row[0] & 0xFFFFFFFFFF for row in self._file.execute("SELECT id FROM pending WHERE reader = ?", (reader,))]
+        members = self._file.execute("SELECT count(*) FROM reading WHERE reader = ?", (reader,)).fetchone()[0]
+        return {"pending": len(pending), "pendingEntries": [str(number) for number in pending],
+                "lastDelivered": str(delivered), "consumers": members}
+
+    def overview(self):
+        self._file.execute("BEGIN")  # all of one moment
+        try:
+            streams = {
+                name: {"length": last - first + 1, "lastId": str(last), "groups": self._groups(stream)}
+                for stream, name, first, last in self._streams()
+            }
+            return {"streams": streams, "deadLetters": self.dead_letters()}
+        finally:
+            self._file.execute("ROLLBACK")
+
+    def events(self):
+        for stream, name, first, last in self._streams():
+            rows = self._file.execute("SELECT id, data FROM entry WHERE id BETWEEN ? AND ? ORDER BY id",
+                                      ((stream << 40) + first, (stream << 40) + last))
+            for id, data in rows:
+                yield _event(name, str(id & 0xFFFFFFFFFF), {"data": data})
+
+    def dead_letters(self):
+        return {
+            name: [_dead_letter(str(id), {"data": _text(data), "dead": dead}) for id, data, dead in
+                   self._file.execute("SELECT id, data, dead FROM letter WHERE stream = ? ORDER BY id", (stream,))]
+            for stream, name, *_ in self._streams()
+        }
+
+
+def opened(place):
+    """The store at a place: the URL of a server, or the path of a file."""
+    return Server(place) if place.startswith("redis://") else File(place)
+
+
+def _text(data):
+    return data.decode("utf-8", "replace") if isinstance(data, bytes) else data
 
 
 def _pairs(flat):
@@ -113,33 +208,9 @@ def groups(server, key):
     return result
 
 
-def overview(server):
-    """Lengths, newest ids and groups of all event streams, and the dead letters."""
-    streams = {}
-    for key in stream_keys(server, "stream:*"):
-        info = _pairs(server.call("XINFO", "STREAM", key))
-        streams[key] = {
-            "length": info["length"],
-            "lastId": info["last-generated-id"],
-            "groups": groups(server, key),
-        }
-    return {"streams": streams, "deadLetters": dead_letters(server)}
-
-
-def events(server):
-    """Yields {stream, entry, id, type, origin} for every entry of every event stream."""
-    for key in stream_keys(server, "stream:*"):
-        for entry, fields in entries(server, key):
-            found = header(fields)
-            yield {"stream": key, "entry": entry, **{name: found.get(name) for name in ("id", "type", "origin")}}
-
-
-def dead_letters(server):
-    """{stream: [{entry, id, group, error, fields}]} of all dead letters, empty streams included."""
-    return {
-        key: [_dead_letter(entry, fields) for entry, fields in entries(server, key)]
-        for key in stream_keys(server, "dlq:*")
-    }
+def _event(stream, entry, fields):
+    found = header(fields)
+    return {"stream": stream, "entry": entry, **{name: found.get(name) for name in ("id", "type", "origin")}}
 
 
 def _dead_letter(entry, fields):
@@ -153,10 +224,10 @@ def _dead_letter(entry, fields):
     }
 
 
-def busy(server, expected_streams, expected_groups):
+def busy(look, expected_streams, expected_groups):
     """What still keeps these streams from being quiet, as readable lines; none once every group has read
     each of them to its end and has nothing pending."""
-    view = overview(server)["streams"]
+    view = look.overview()["streams"]
     return [
         reason
         for key in expected_streams

@@ -4,7 +4,7 @@
 # packages than the system's own.
 
 EVS_PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libuv1-dev libjansson-dev libhiredis-dev
-  libpcre2-dev libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
+  libpcre2-dev libsqlite3-dev libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
 EVS_PACKAGES_DEMO="redis-server"
 EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyncio python3-pip mypy"
 EVS_PACKAGES_DASHBOARD="python3-jsonschema python3-prometheus-client"
@@ -82,6 +82,7 @@ evs_require_tools() {
     abigail-tools) found=$(command -v abidiff) ;;
     libuv1-dev) found=$(pkg-config --exists libuv 2>/dev/null && echo yes) ;;
     libjansson-dev) found=$(pkg-config --exists jansson 2>/dev/null && echo yes) ;;
+    libsqlite3-dev) found=$(pkg-config --exists sqlite3 2>/dev/null && echo yes) ;;
     libssl-dev) found=$(pkg-config --exists libssl libcrypto 2>/dev/null && echo yes) ;;
     libcmocka-dev) found=$(pkg-config --exists cmocka 2>/dev/null && echo yes) ;;
     libhiredis-dev) found=$(evs_has_header hiredis/hiredis.h) ;;

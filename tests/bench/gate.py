@@ -16,9 +16,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+import file as on_file  # noqa: E402
 import large  # noqa: E402
 import libevents  # noqa: E402
 import order  # noqa: E402
+import validate  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 
 EVENTS = 100_000
@@ -98,6 +100,8 @@ def main() -> int:
         row("Python: timer late meanwhile", percentile(late, 0.99) * 1000, "ms", LATE_MS),
     ]
     rows.append(row("Order: 4 partitions as fast as one", four, "times, at least", order.LEAST))
+    rows.append(row("Schemas: texts held against one in C, as fast as Ajv", validate.by_ajv(validate.measure()),
+                    "times, at least", validate.LEAST))
     for verb, found in node.items():
         rows += [
             row(f"Node: {verb}", found["events"], "events"),
@@ -105,6 +109,7 @@ def main() -> int:
             row(f"Node: timer late meanwhile ({verb})", found["late99"], "ms", LATE_MS),
         ]
     rows += [row(what, measured, unit, limit) for what, measured, unit, limit in large.all_of_it()]
+    rows += [row(what, measured, unit, limit) for what, measured, unit, limit in on_file.all_of_it()]
     print(f"{'gate':45} {'measured':>12} {'limit':>10} {'':12}met")
     for what, measured, limit, unit, met in rows:
         print(f"{what:45} {measured:>12} {limit:>10} {unit:11} {'yes' if met else 'NO'}")

@@ -37,16 +37,25 @@ def transports_file(path, config, *capabilities):
     return path
 
 
-@pytest.mark.parametrize("publisher,consumer", PAIRS)
-def test_what_one_language_publishes_another_handles_over_redis(publisher, consumer, server, tmp_path):
-    url = f"{server.url}/{PAIRS.index((publisher, consumer))}"
-    transports = transports_file(tmp_path / "transports.json", {"type": "redis-streams", "url": url})
+def play_acts(publisher, consumer, transports):
     acts = {"1-publish": publisher, "2-consume": consumer, "3-requeue": publisher, "4-consume-again": consumer}
     assert sorted(acts) == sorted(path.name for path in MATRIX.iterdir())
     for act, language in acts.items():
         played = play(language, MATRIX / act, transports)
         assert played.status == 0, f"{act} in {language}:\n{played.output}"
         assert played.counts()[-1] == "1 scenarios ran, 0 skipped, 0 failed"
+
+
+@pytest.mark.parametrize("publisher,consumer", PAIRS)
+def test_what_one_language_publishes_another_handles_over_redis(publisher, consumer, server, tmp_path):
+    url = f"{server.url}/{PAIRS.index((publisher, consumer))}"
+    play_acts(publisher, consumer, transports_file(tmp_path / "transports.json", {"type": "redis-streams", "url": url}))
+
+
+@pytest.mark.parametrize("publisher,consumer", PAIRS)
+def test_what_one_language_publishes_another_handles_over_a_file(publisher, consumer, tmp_path):
+    file = {"type": "file", "path": str(tmp_path / "events.db")}
+    play_acts(publisher, consumer, transports_file(tmp_path / "transports.json", file))
 
 
 # ---- one process, one bus: the C library is loaded once, so C meets Python, and Node, in memory ---------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,16 @@ def start(redis: RedisServer) -> Iterator[Any]:
 @pytest.fixture
 def host(start: Any) -> Host:
     return start()
+
+
+@pytest.fixture(params=("redis", "file"))
+def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+    """A host over each kind of store that keeps what it has."""
+    if request.param == "redis":
+        yield request.getfixturevalue("host")
+        return
+    with Host(support.file_config(tmp_path / "events.db")) as host:
+        yield host
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from redis_server import RedisServer
-from support import BUILD, HOST, MEMORY, ROOT, Client, Host, basic, redis_config, until
+from support import BUILD, HOST, MEMORY, ROOT, Client, Host, basic, file_config, redis_config, until
 
 EVENTS = BUILD / "bin/events"
 
@@ -216,6 +216,19 @@ def test_serve_shows_a_store_without_a_host_program(start: Any, redis: RedisServ
         assert {row["service"] for row in client.ok("/publishers")["items"]} == {"shop"}  # and not itself
         row = client.ok("/dlq/entries")["items"][0]
         assert client.post(f"/dlq/entries/{row['key']}:discard", {}).status == 200
+
+
+def test_serve_shows_a_file_that_others_use(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with Host(file_config(path)) as host, Serve("--file", str(path), "serve") as serve:
+        host.fail_all()
+        host.dead_letters('{"n":1}')
+        client = Client(serve.url)
+        assert until(lambda: client.ok("/overview")["totals"]["published"] == 1)
+        assert {row["service"] for row in client.ok("/publishers")["items"]} == {"shop"}
+        row = client.ok("/dlq/entries")["items"][0]
+        assert client.post(f"/dlq/entries/{row['key']}:discard", {}).status == 200
+        assert client.ok("/dlq/archive")["items"]
 
 
 def test_serve_reads_its_options_and_users(redis: RedisServer, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ EVENTS = os.environ.get("EVS_EVENTS", str(BUILD / "bin" / "events"))
 VERBS = ("publish", "delayed", "delayed cancel", "tail", "dlq list", "dlq groups", "dlq show", "dlq requeue",
          "dlq discard", "dlq archive", "dlq restore", "dlq log", "route explain", "pattern test", "stats", "groups",
          "groups pause", "groups resume", "replay start", "replay list", "replay show", "replay pause",
-         "replay resume", "replay abort", "retention", "audit", "fleet", "doctor", "config check")
+         "replay resume", "replay abort", "retention", "file check", "file vacuum", "file backup", "file copy", "audit",
+         "fleet", "doctor", "schema check", "schema compat", "schema register", "schema list", "schema show",
+         "schema set", "schema remove", "schema diff", "asyncapi", "config check")
 SECRET = "s3cr3t-word"
 
 
@@ -30,6 +32,12 @@ def load_server_support():
 
 
 support = load_server_support()
+
+
+def counts(name):
+    """How many, in a short or a long run."""
+    table = json.loads((ROOT / "tests/support/counts.json").read_text())
+    return table[name]["long" if os.environ.get("EVS_LONG") else "short"]
 
 
 def environment(**more):

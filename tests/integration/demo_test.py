@@ -26,6 +26,7 @@ import proc as demo_proc  # noqa: E402
 import redis_server as demo_redis  # noqa: E402
 import store as demo_store  # noqa: E402
 
+BUILD = Path(os.environ.get("EVS_BUILD_DIR", DEMO.parents[1] / "build"))
 LISTENING, SNAPSHOT, AFTER = 50.0, 100.0, 110.0
 LIMITS = ("--min-events", "500", "--min-pids", "50", "--min-dead-letters", "10")
 
@@ -95,7 +96,7 @@ class Run:
             "aggregator": {"ledger": "handled-aggregator.jsonl", "types": None},
             "forwarder": {"ledger": "handled-forwarder.jsonl", "types": ["process.ended"]},
         }
-        plan = {"redis": "", "publisher": "publisher", "forwarder": "forwarder", "groups": groups}
+        plan = {"store": "", "publisher": "publisher", "forwarder": "forwarder", "groups": groups}
         streams = {"stream:{process-events}": {"length": 600, "groups": self.groups}}
         dlq = "dlq:{process-events}"
         for name, value in {
@@ -303,7 +304,7 @@ def test_checker_keeps_lengths_pending_counts_and_dead_letters_of_the_server(tmp
     run = Run()
     run.write(tmp_path)
     plan = json.loads((tmp_path / "demo.json").read_text())
-    (tmp_path / "demo.json").write_text(json.dumps({**plan, "redis": redis_url}))
+    (tmp_path / "demo.json").write_text(json.dumps({**plan, "store": redis_url}))
     stream, dlq = "stream:{process-events}", "dlq:{process-events}"
     with demo_store.Server(redis_url) as server:
         for id in run.ids:
@@ -340,6 +341,19 @@ def test_store_is_quiet_only_when_each_group_has_read_and_settled_everything(red
         assert "1 pending" in busy()[0]
         server.call("XACK", stream, "aggregator", entry)
         assert busy() == []
+
+
+def test_a_file_is_looked_into_as_a_server_is(tmp_path):
+    path = str(tmp_path / "events.db")
+    for number in range(3):
+        subprocess.run([BUILD / "bin" / "events", "--file", path, "publish", "process.ended", str(number)], check=True,
+                       stdout=subprocess.DEVNULL)
+    with demo_store.opened(path) as look:
+        assert look.overview()["streams"]["process-events"]["length"] == 3
+        assert [event["type"] for event in look.events()] == ["process.ended"] * 3
+        assert look.dead_letters() == {"process-events": []}
+        assert demo_store.busy(look, [look.stream("process-events")], ["aggregator"]) == [
+            "process-events has no group aggregator"]
 
 
 # ---- the webhook ---------------------------------------------------------------------------------------

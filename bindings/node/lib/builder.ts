@@ -105,13 +105,17 @@ export class EventSystemBuilder {
     return this.#addTransport(name, transport);
   }
 
-  /** Adds a transport of a type ('memory', 'redis-streams') under a name. */
+  /** Adds a transport of a type ('memory', 'file', 'redis-streams') under a name. */
   addTransportFromFactory(name: string, type: string, config: TransportOptions = {}): this {
     return this.#addTransport(name, factory.createTransport({ type, options: config }));
   }
 
   withRedisTransport(url?: string, config: TransportOptions = {}, name = 'redis'): this {
     return this.addTransportFromFactory(name, 'redis-streams', url === undefined ? config : { ...config, url });
+  }
+
+  withFileTransport(path?: string, config: TransportOptions = {}, name = 'file'): this {
+    return this.addTransportFromFactory(name, 'file', path === undefined ? config : { ...config, path });
   }
 
   withMemoryTransport(config: TransportOptions = {}, name = 'memory'): this {

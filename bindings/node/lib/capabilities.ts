@@ -58,6 +58,7 @@ const MEMORY: TransportCapabilities = {
 /** By type of transport. */
 export const CAPABILITIES: Readonly<Record<string, TransportCapabilities>> = {
   memory: MEMORY,
+  file: { ...MEMORY, supportsDeadLetterQueues: true, supportsMessageRetention: true, supportsPersistence: true },
   'redis-streams': { ...MEMORY, supportsDeadLetterQueues: true, supportsMessageRetention: true, supportsPersistence: true },
 };
 

@@ -49,7 +49,7 @@ export type { ErrorDetails, Problem } from './errors.js';
 export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
 export { Message, Metadata } from './message.js';
-export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
+export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue, Validation } from './message.js';
 export type {
   ChangeOptions,
   Operation,
@@ -86,7 +86,30 @@ export type {
   RoutingValidationResult,
   ValidationMode,
 } from './router.js';
+export type { Upcaster } from './reading.js';
 export type { RequestOptions, SystemOptions } from './runtime.js';
+export { Schema } from './schema.js';
+export type {
+  BasicOutput,
+  CompatOptions,
+  CompatReason,
+  Compatibility,
+  SchemaDocument,
+  SchemaOptions,
+  SchemaProblem,
+  SchemaSource,
+  StandardSchema,
+} from './schema.js';
+export { Schemas } from './schemas.js';
+export type {
+  BodyVerdict,
+  CompatibilityMode,
+  RegisterOptions,
+  Registration,
+  SchemaVersion,
+  TypeRules,
+  ValidateOptions,
+} from './schemas.js';
 export { createConsumer, createPublisher } from './standalone.js';
 export type {
   ConsumerStats,
@@ -109,6 +132,7 @@ export type {
   Paused,
 } from './system.js';
 export {
+  FileTransportPlugin,
   MemoryTransportPlugin,
   RedisStreamsPlugin,
   Transport,

@@ -176,6 +176,12 @@ export class RedisStreamsPlugin extends TransportPlugin {
   }
 }
 
+export class FileTransportPlugin extends TransportPlugin {
+  constructor() {
+    super('file');
+  }
+}
+
 export class MemoryTransportPlugin extends TransportPlugin {
   constructor() {
     super('memory');
@@ -219,7 +225,7 @@ export class TransportFactory {
 
   registerPlugin(plugin: TransportPlugin): void {
     if (!(plugin instanceof TransportPlugin)) {
-      throw new Unsupported('plugins written in JavaScript are not built yet; there are memory and redis-streams');
+      throw new Unsupported('plugins written in JavaScript are not built yet; there are memory, redis-streams and file');
     }
     this.#plugins.set(plugin.name, plugin);
   }
@@ -259,5 +265,6 @@ export function createTransportFactory(): TransportFactory {
   const factory = new TransportFactory();
   factory.registerPlugin(new MemoryTransportPlugin());
   factory.registerPlugin(new RedisStreamsPlugin());
+  factory.registerPlugin(new FileTransportPlugin());
   return factory;
 }

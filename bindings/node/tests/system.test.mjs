@@ -40,6 +40,7 @@ test('every method of the builder gives the builder back', () => {
     ['addTransportFromFactory', 'second', 'redis-streams', { url: 'redis://localhost:6379', consumerGroup: 'g' }],
     ['withRedisTransport', 'redis://localhost:6379', { enableDLQ: true, dlqStreamPrefix: 'dlq:', maxRetriesBeforeDLQ: 3 }],
     ['withMemoryTransport'],
+    ['withFileTransport', '/tmp/events.db'],
     ['routing', { routes: [{ pattern: 'a.*', transport: 'first' }] }],
     ['enablePublisherRetry', { maxRetries: 1, backoffStrategy: 'fixed', baseDelay: 5, maxDelay: 10 }],
     ['enableConsumerPatternRouting'],
@@ -50,7 +51,7 @@ test('every method of the builder gives the builder back', () => {
   for (const [method, ...argv] of calls) assert.equal(builder[method](...argv), builder, method);
   assert.deepEqual(builder.check().problems, []);
   const { transports, consumer, publisher, validationMode } = builder.config();
-  assert.deepEqual(Object.keys(transports), ['first', 'second', 'redis', 'memory']);
+  assert.deepEqual(Object.keys(transports), ['first', 'second', 'redis', 'memory', 'file']);
   assert.deepEqual(transports.redis.maxRetriesBeforeDLQ, 3);
   assert.deepEqual(consumer, { enablePatternRouting: true, enableConsumerGroups: true });
   assert.deepEqual([publisher.retry.baseDelay, validationMode], [5, 'strict']);

@@ -39,8 +39,6 @@ const NOT_BUILT = {
   // options of subscribe (SubscribeOptions)
   'a filter of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { filter: { a: 1 } }),
   'subscribing by regular expression': ({ consumer }) => consumer.subscribe(/a\..*/, () => 1),
-  // the validator (EventValidator with Zod)
-  'schemas': ({ validator }) => validator.registerSchema('a.b', {}),
   // transports used by themselves (Transport.publish, subscribe, …)
   'publishing through a transport itself': ({ transports }) => transports.get('main').publish('a', {}),
   'subscribing through a transport itself': ({ transports }) => transports.get('main').subscribe('a', () => 1),
@@ -49,7 +47,6 @@ const NOT_BUILT = {
   'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
   'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
-  'schemas of the transport': redis({ schema: { enabled: true } }),
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),
 };

@@ -44,6 +44,7 @@ from .errors import (
     ValidationError,
 )
 from .message import Message, Metadata, Receipt
+from .schema import Schema, SchemaProblem
 from .sync import SyncEventSystem, SyncMessageStream, SyncSubscription
 
 __all__ = [
@@ -69,6 +70,8 @@ __all__ = [
     "Reject",
     "RetryLater",
     "RoutingError",
+    "Schema",
+    "SchemaProblem",
     "Subscription",
     "SyncDashboard",
     "SyncEventSystem",

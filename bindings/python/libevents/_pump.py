@@ -17,6 +17,7 @@ from ._engine import Engine
 from ._log import tell
 from ._native import lib
 from ._outbox import refused
+from ._reading import Reader
 from ._workers import Worker, Workers
 from .errors import Closed, Error, PublishTimeout, QueueFull, Timeout
 from .message import DELIVERY, SUBSCRIPTION, Message, Metadata, Receipt, Record, Report
@@ -42,6 +43,8 @@ class SyncConsumer:
         self.token = 0
         self.is_active = True
         self.ended = threading.Event()
+        #: prepares each record, where the subscription asks for a version or a model
+        self.reader: Optional[Reader] = None
         #: takes records instead of a handler (iteration)
         self.accept: Optional[Callable[[Record], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
@@ -308,6 +311,8 @@ class Pump:
             return
         context = consumer.context.copy()
         try:
+            if consumer.reader is not None:
+                context.run(consumer.reader, record)
             worker.call(context, consumer.handler, Message(record), Metadata(record))
         except BaseException as error:
             self._failed(worker, consumer, record, error)

@@ -30,6 +30,7 @@ from . import _options, _pure
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._outbox import Batch, Outbox, Target
+from ._reading import Casts, taken_apart
 from ._turn import Consumer, Handler, PoisonHandler, Turn
 from .dashboard import Dashboard, server_options
 from .dlq import DeadLetters
@@ -37,6 +38,7 @@ from .replay import Replays
 from .errors import Closed, Error, Forked, ValidationError
 from .message import Message, Metadata, Receipt, Record
 from .router import Router
+from .schemas import Schemas, Validator
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
 
@@ -76,7 +78,7 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
     `acknowledge()` before `break` where it was handled.
     """
 
-    def __init__(self, system: "EventSystem", pattern: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, system: "EventSystem", pattern: Union[str, type], options: Mapping[str, Any]) -> None:
         self._system = system
         self._pattern = pattern
         self._options = options
@@ -162,6 +164,9 @@ class EventSystem:
         self.router = Router(self._engine, self._normalized)
         self.dlq = DeadLetters(self._ask)
         self.replays = Replays(self._ask)
+        self._casts = Casts()
+        self.schemas = Schemas(self._ask, self._casts)
+        self.validator = Validator(self._casts)
 
     # ---- life ---------------------------------------------------------------------------------------
 
@@ -179,6 +184,7 @@ class EventSystem:
     async def connect(self, *, timeout: Optional[float] = None) -> None:
         """Connects the transports, and waits until they have the subscriptions made so far."""
         await self._ask("connect", {}, timeout)
+        await self._register_declared()
         if self._turn.consumers:
             await self.ready(timeout=timeout)
 
@@ -298,6 +304,8 @@ class EventSystem:
             acknowledgement=acknowledgement,
         )
         self._check_open()
+        if self.validator.waiting:
+            await self._register_declared()
         future: "asyncio.Future[Receipt]" = loop.create_future()
         self._outbox.put(future, event)
         receipt = await future
@@ -315,11 +323,19 @@ class EventSystem:
         self._check_open()
         if not outgoing:
             return []
+        await self._register_declared()
         batch = Batch(loop.create_future(), len(outgoing))
         for index, event in enumerate(outgoing):
             target: Target = (batch, index)
             self._outbox.put(target, event)
         return await batch.future
+
+    async def _register_declared(self) -> None:
+        waiting = self.validator.waiting
+        while waiting:
+            params = waiting[0]
+            await self._ask("schemas.register", params, None)
+            self.validator.registered(params)
 
     async def flush(self, *, timeout: Optional[float] = None) -> None:
         """Waits until everything published so far has its outcome."""
@@ -335,8 +351,8 @@ class EventSystem:
 
     # ---- consuming ----------------------------------------------------------------------------------
 
-    def on(self, pattern: str, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
-        """Decorator: subscribes a handler, before or after `connect`.
+    def on(self, pattern: Union[str, type], **options: Any) -> Callable[[AnyHandler], AnyHandler]:
+        """Decorator: subscribes a handler to a type, a pattern or a Pydantic model, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
         """
@@ -347,7 +363,7 @@ class EventSystem:
 
         return subscribe
 
-    async def subscribe(self, pattern: str, handler: Handler, **options: Any) -> Subscription:
+    async def subscribe(self, pattern: Union[str, type], handler: Handler, **options: Any) -> Subscription:
         """Subscribes a handler; when the system is connected, waits until the store has it."""
         self._attach()
         subscription = self._subscribe(pattern, handler, options)
@@ -355,23 +371,27 @@ class EventSystem:
             await self.ready()
         return subscription
 
-    def messages(self, pattern: str, **options: Any) -> MessageStream:
+    def messages(self, pattern: Union[str, type], **options: Any) -> MessageStream:
         """Messages for `async for message, metadata in …`; acknowledges when the loop asks for the next."""
         return MessageStream(self, pattern, options)
 
-    def _subscribe(self, pattern: str, handler: Optional[Handler], options: Mapping[str, Any]) -> Subscription:
+    def _subscribe(
+        self, pattern: Union[str, type], handler: Optional[Handler], options: Mapping[str, Any]
+    ) -> Subscription:
         if handler is not None and not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
-        document = _options.subscription_options(pattern, options, self._turn.has_poison_handler)
+        name, rest, reader = taken_apart(self._casts, pattern, options)
+        document = _options.subscription_options(name, rest, self._turn.has_poison_handler)
         self._check_open()
         consumer = Consumer(contextvars.copy_context(), _options.max_retries(self._normalized, document))
         consumer.handler = handler
+        consumer.reader = reader
         consumer.token = self._engine.subscribe(document)
         self._turn.consumers[consumer.token] = consumer
-        return Subscription(self, pattern, consumer)
+        return Subscription(self, name, consumer)
 
     async def _subscribe_stream(
-        self, pattern: str, stream: MessageStream, options: Mapping[str, Any]
+        self, pattern: Union[str, type], stream: MessageStream, options: Mapping[str, Any]
     ) -> Subscription:
         self._attach()
         subscription = self._subscribe(pattern, None, options)

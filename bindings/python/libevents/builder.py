@@ -49,7 +49,7 @@ class EventSystemBuilder:
     def add_transport_from_factory(
         self, name: str, type: str, config: Options = None, **options: Any
     ) -> "EventSystemBuilder":
-        """Adds a transport of a type ("memory", "redis-streams") under a name."""
+        """Adds a transport of a type ("memory", "file", "redis-streams") under a name."""
         transports = self._config["transports"]
         if name in transports:
             raise ConfigurationError(
@@ -65,6 +65,14 @@ class EventSystemBuilder:
         if url is not None:
             options["url"] = url
         return self.add_transport_from_factory(name, "redis-streams", config, **options)
+
+    def with_file_transport(
+        self, path: Optional[str] = None, config: Options = None, *, name: str = "file", **options: Any
+    ) -> "EventSystemBuilder":
+        """Adds a transport that keeps events in a file of this host."""
+        if path is not None:
+            options["path"] = path
+        return self.add_transport_from_factory(name, "file", config, **options)
 
     def with_memory_transport(
         self, config: Options = None, *, name: str = "memory", **options: Any

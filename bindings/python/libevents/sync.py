@@ -16,12 +16,14 @@ from . import _options, _pure, _settle
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
+from ._reading import Casts, Unreadable, taken_apart
 from .dashboard import SyncDashboard, server_options
 from .dlq import SyncDeadLetters
 from .replay import SyncReplays
 from .errors import Closed, Forked, ValidationError
 from .message import DELIVERY, Message, Metadata, Receipt, Record
 from .router import Router
+from .schemas import SyncSchemas, Validator
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
 
@@ -63,7 +65,7 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
     `acknowledge()` before `break` where it was handled.
     """
 
-    def __init__(self, system: "SyncEventSystem", pattern: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, system: "SyncEventSystem", pattern: Union[str, type], options: Mapping[str, Any]) -> None:
         self._system = system
         self._records: "queue.SimpleQueue[Optional[Record]]" = queue.SimpleQueue()
         self._current: Optional[Record] = None
@@ -79,11 +81,23 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
     def __next__(self) -> Tuple[Message, Metadata]:
         self.acknowledge()
         record = None if self._is_closed else self._records.get()
+        while record is not None and not self._can_read(record):
+            record = self._records.get()
         if record is None:
             self._is_closed = True
             raise StopIteration
         self._current = record
         return Message(record), Metadata(record)
+
+    def _can_read(self, record: Record) -> bool:
+        reader = self._subscription._consumer.reader
+        try:
+            if reader is not None:
+                reader(record)
+        except Unreadable as error:
+            self._system._pump.settle(self._system._engine.fail, _settle.failure_of(record, error))
+            return False
+        return True
 
     def acknowledge(self) -> None:
         """Says that the newest message was handled."""
@@ -140,6 +154,9 @@ class SyncEventSystem:
         self.router = Router(self._engine, self._normalized)
         self.dlq = SyncDeadLetters(self._ask)
         self.replays = SyncReplays(self._ask)
+        self._casts = Casts()
+        self.schemas = SyncSchemas(self._ask, self._casts)
+        self.validator = Validator(self._casts)
 
     # ---- life ---------------------------------------------------------------------------------------
 
@@ -157,6 +174,7 @@ class SyncEventSystem:
     def connect(self, *, timeout: Optional[float] = None) -> None:
         """Connects the transports, and waits until they have the subscriptions made so far."""
         self._ask("connect", {}, timeout)
+        self._register_declared()
         if self._pump.has_consumers():
             self.ready(timeout=timeout)
 
@@ -240,6 +258,7 @@ class SyncEventSystem:
             acknowledgement=acknowledgement,
         )
         self._check_open()
+        self._register_declared()
         receipt = self._pump.publish([event], timeout or self._publish_timeout, _GRACE_SECONDS)[0]
         if receipt.error is not None:
             raise receipt.error
@@ -255,7 +274,15 @@ class SyncEventSystem:
         self._check_open()
         if not outgoing:
             return []
+        self._register_declared()
         return self._pump.publish(outgoing, timeout or self._publish_timeout, _GRACE_SECONDS)
+
+    def _register_declared(self) -> None:
+        waiting = self.validator.waiting
+        while waiting:
+            params = waiting[0]
+            self._ask("schemas.register", params, None)
+            self.validator.registered(params)
 
     def flush(self, *, timeout: Optional[float] = None) -> None:
         """Waits until everything published so far, by any thread, has its outcome."""
@@ -267,8 +294,8 @@ class SyncEventSystem:
 
     # ---- consuming ----------------------------------------------------------------------------------
 
-    def on(self, pattern: str, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
-        """Decorator: subscribes a handler, before or after `connect`.
+    def on(self, pattern: Union[str, type], **options: Any) -> Callable[[AnyHandler], AnyHandler]:
+        """Decorator: subscribes a handler to a type, a pattern or a Pydantic model, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
         """
@@ -279,14 +306,14 @@ class SyncEventSystem:
 
         return subscribe
 
-    def subscribe(self, pattern: str, handler: SyncHandler, **options: Any) -> SyncSubscription:
+    def subscribe(self, pattern: Union[str, type], handler: SyncHandler, **options: Any) -> SyncSubscription:
         """Subscribes a handler; when the system is connected, waits until the store has it."""
         subscription = self._subscribe(pattern, handler, options)
         if self.is_connected():
             self.ready()
         return subscription
 
-    def messages(self, pattern: str, **options: Any) -> SyncMessageStream:
+    def messages(self, pattern: Union[str, type], **options: Any) -> SyncMessageStream:
         """Messages for `for message, metadata in …`; acknowledges when the loop asks for the next."""
         stream = SyncMessageStream(self, pattern, options)
         if self.is_connected():
@@ -295,22 +322,24 @@ class SyncEventSystem:
 
     def _subscribe(
         self,
-        pattern: str,
+        pattern: Union[str, type],
         handler: SyncHandler,
         options: Mapping[str, Any],
         stream: Optional[SyncMessageStream] = None,
     ) -> SyncSubscription:
         if not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
-        document = _options.subscription_options(pattern, options, self._pump.has_poison_handler)
+        name, rest, reader = taken_apart(self._casts, pattern, options)
+        document = _options.subscription_options(name, rest, self._pump.has_poison_handler)
         self._check_open()
         context = contextvars.copy_context()
         consumer = SyncConsumer(handler, context, _options.max_retries(self._normalized, document))
+        consumer.reader = reader
         if stream is not None:
             consumer.accept = stream.accept
             consumer.on_end = stream.end
         self._pump.subscribe(consumer, document)
-        return SyncSubscription(self, pattern, consumer)
+        return SyncSubscription(self, name, consumer)
 
     def _unsubscribe(self, consumer: SyncConsumer) -> None:
         if not consumer.is_active:

@@ -3,6 +3,7 @@
 
 import libevents
 import pytest
+from conftest import eventually_sync
 
 
 def builder():
@@ -70,6 +71,17 @@ def test_missing_transport_is_refused():
     with pytest.raises(libevents.ConfigurationError) as caught:
         libevents.EventSystemBuilder().service("shop").build_sync()
     assert "transport" in str(caught.value)
+
+
+def test_a_file_keeps_events_from_one_system_to_the_next(tmp_path):
+    path = str(tmp_path / "events.db")
+    with libevents.EventSystemBuilder().service("shop").with_file_transport(path).build_sync() as system:
+        system.publish("order.placed", {"id": 7})
+    handled = []
+    with libevents.EventSystemBuilder().service("shop").with_file_transport(path=path, name="main").build_sync() as system:
+        system.subscribe("order.*", lambda message, metadata: handled.append(message.body))
+        eventually_sync(lambda: handled)
+    assert handled == [{"id": 7}]
 
 
 def test_a_transport_name_cannot_be_used_twice():

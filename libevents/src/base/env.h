@@ -14,6 +14,7 @@
 typedef struct evsi_loop evsi_loop;
 typedef struct evsi_timer evsi_timer;
 typedef struct evsi_stream evsi_stream;
+typedef struct evsi_watch evsi_watch;
 
 /* Where a stream goes: host and port, or path of a unix socket (then host is NULL). */
 typedef struct evsi_address {
@@ -47,6 +48,10 @@ typedef struct evsi_io {
   void (*timer_start)(evsi_timer *timer, uint64_t delay_ms);
   void (*timer_stop)(evsi_timer *timer);
   void (*timer_free)(evsi_timer *timer); /* NULL is fine; fires no more */
+
+  /* Tells when the file's content changes, whoever does it. NULL: it cannot be watched here. */
+  evsi_watch *(*watch_new)(evsi_loop *loop, const char *path, void (*changed)(void *data), void *data);
+  void (*watch_free)(evsi_watch *watch);
 
   /* NULL when memory is short. The address is copied. Name look-up, connect and its time limit included. */
   evsi_stream *(*stream_open)(evsi_loop *loop, const evsi_address *address, const evsi_stream_events *events,

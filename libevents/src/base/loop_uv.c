@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * loop_uv.c - the loop, timers and byte streams of env.h on libuv. The only file that calls libuv; uses
- * nothing newer than libuv 1.44, since inside node the process's own copy answers. */
+ * loop_uv.c - the loop, timers, watches and byte streams of env.h on libuv. The only file that calls libuv;
+ * uses nothing newer than libuv 1.44, since inside node the process's own copy answers. */
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +29,12 @@ struct evsi_timer {
   uint64_t turn; /* in which it was started */
   bool is_limit; /* of time, not just "soon" */
   void (*fire)(void *data);
+  void *data;
+};
+
+struct evsi_watch {
+  uv_fs_event_t uv;
+  void (*changed)(void *data);
   void *data;
 };
 
@@ -205,6 +211,41 @@ static void timer_free(evsi_timer *timer) {
     return;
   let_go(loop_of(timer), timer);
   uv_close((uv_handle_t *)&timer->uv, on_timer_closed);
+}
+
+/* ---- files ------------------------------------------------------------------------------------ */
+
+static void on_file_event(uv_fs_event_t *handle, const char *name, int events, int status) {
+  const evsi_watch *watch = handle->data;
+  (void)name;
+  (void)events;
+  if (status == 0)
+    watch->changed(watch->data);
+}
+
+static void on_watch_closed(uv_handle_t *handle) {
+  evsi_free(handle->data);
+}
+
+static void watch_free(evsi_watch *watch) {
+  uv_close((uv_handle_t *)&watch->uv, on_watch_closed);
+}
+
+static evsi_watch *watch_new(evsi_loop *loop, const char *path, void (*changed)(void *data), void *data) {
+  evsi_watch *watch = evsi_calloc(1, sizeof *watch);
+  if (!watch)
+    return NULL;
+  if (uv_fs_event_init(&loop->uv, &watch->uv) != 0) {
+    evsi_free(watch);
+    return NULL;
+  }
+  watch->uv.data = watch;
+  watch->changed = changed;
+  watch->data = data;
+  if (uv_fs_event_start(&watch->uv, on_file_event, path, 0) == 0)
+    return watch;
+  watch_free(watch);
+  return NULL;
 }
 
 /* ---- streams ---------------------------------------------------------------------------------- */
@@ -469,6 +510,8 @@ const evsi_io evsi_io_uv = {
     .timer_start = timer_start,
     .timer_stop = timer_stop,
     .timer_free = timer_free,
+    .watch_new = watch_new,
+    .watch_free = watch_free,
     .stream_open = stream_open,
     .stream_write = stream_write,
     .stream_unsent = stream_unsent,

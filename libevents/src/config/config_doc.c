@@ -172,6 +172,7 @@ void evsi_config_table_markdown(evsi_buf *out) {
     if (i + 1 == waiting.count) {
       enqueue(&waiting, evsi_section_transport("memory"));
       enqueue(&waiting, evsi_section_transport("redis-streams"));
+      enqueue(&waiting, evsi_section_transport("file"));
     }
     if (i + 1 == waiting.count)
       enqueue(&waiting, &evsi_section_subscription);

@@ -73,9 +73,8 @@ extern const evsi_section evsi_section_idempotent;
 
 /* Section of a transport type, or NULL. */
 const evsi_section *evsi_section_transport(const char *type);
-/* Transport types: "a|b"; and those that are known and not built. */
+/* Transport types: "a|b". */
 extern const char evsi_transport_types[];
-extern const char evsi_transport_types_later[];
 extern const char evsi_ordering_choices[];
 extern const char evsi_on_dead_letter_choices[];
 

@@ -7,8 +7,7 @@
 
 #define DAY_MS 86400000
 
-const char evsi_transport_types[] = "memory|redis-streams";
-const char evsi_transport_types_later[] = "file";
+const char evsi_transport_types[] = "memory|redis-streams|file";
 
 static const evsi_key ordering_keys[] = {
     EVSI_ROW_BOOL("enabled", 0, "false", "false: none"),
@@ -19,8 +18,7 @@ static const evsi_section ordering_section = {"ordering", "The published shape o
 
 /* What every transport has. */
 #define TRANSPORT_ROWS                                                                                       \
-  EVSI_ROW_CHOICE("type", EVSI_KEY_REQUIRED, evsi_transport_types, evsi_transport_types_later, NULL,         \
-                  "the type of the transport"),                                                              \
+  EVSI_ROW_CHOICE("type", EVSI_KEY_REQUIRED, evsi_transport_types, NULL, NULL, "the type of the transport"), \
       EVSI_ROW_TEXT("groupId", EVSI_KEY_NULLABLE, 1, 200, NULL,                                              \
                     "consumer group of subscriptions that name none; not given: the service"),               \
       EVSI_ROW_ALSO("consumerGroup", "groupId", NULL),                                                       \
@@ -202,11 +200,51 @@ static const evsi_section redis_section = {"Transport `redis-streams`",
                                            "A Redis or Valkey server; durable, with dead letters.",
                                            EVSI_ROWS(redis_keys)};
 
+static const evsi_key file_keys[] = {
+    TRANSPORT_ROWS,
+    EVSI_ROW_TEXT("path", EVSI_KEY_REQUIRED, 1, 4000, NULL,
+                  "the file; made when it is not there. Beside it stand `-wal`, `-shm` and `-wake`"),
+    EVSI_ROW_CHOICE(
+        "synchronous", 0, "normal|full", NULL, "\"normal\"",
+        "full: what is stored is on the disk before it counts as stored; normal: it survives every "
+        "crash of a process, and the newest may be lost when the machine stops"),
+    EVSI_ROW_TEXT("consumerId", EVSI_KEY_NULLABLE, 1, 200, NULL,
+                  "stable part of the consumer's name; not given: service, host, pid and a random part"),
+    EVSI_ROW_BOOL("enableDLQ", 0, "true", "false: events that used up their attempts stay in the stream"),
+    EVSI_ROW_INT("sessionTimeout", 0, 100, 3600000, "15000",
+                 "a member whose heartbeat stands still this long is dead, ms"),
+    EVSI_ROW_INT("lockTimeout", 0, 10, 60000, "2000",
+                 "how long another process may write before this one holds back and tries again, ms"),
+    EVSI_ROW_INT("pollInterval", 0, 20, 60000, "1000",
+                 "time between two looks at the file where nothing told of a change, ms"),
+    EVSI_ROW_IGNORED("discoverInterval", EVSI_KEY_INT, 50, 3600000, "members are told of new topics at once"),
+    EVSI_ROW_INT("batchSize", 0, 1, 10000, "500", "entries that a group takes at once"),
+    EVSI_ROW_CHOICE(
+        "acknowledgement", 0, "none|stored|fsynced", NULL, "\"stored\"",
+        "when an event counts as stored: fsynced waits for the disk; each publish may ask for another"),
+    EVSI_ROW_BOOL_OR("idempotent", &evsi_section_idempotent, "false",
+                     "each id is stored once within a window"),
+    EVSI_ROW_OBJECT("retention", EVSI_KEY_NULLABLE, &evsi_section_retention, "what streams keep"),
+    EVSI_ROW_ALSO("maxLen", "retention/maxMessages", NULL),
+    EVSI_ROW_INT("retentionInterval", 0, 100, 3600000, "10000",
+                 "time between two looks at a stream that changed, ms"),
+    EVSI_ROW_OBJECT("dlqRetention", EVSI_KEY_NULLABLE, &dlq_retention_section, "what dead letters are kept"),
+    EVSI_ROW_INT("maxCrashes", 0, 1, 1000, "3",
+                 "how often the process may end while it handles an event, until that is a dead letter"),
+};
+static const evsi_section file_section = {
+    "Transport `file`",
+    "A file on a local disk, shared by the processes of a host; durable, "
+    "with dead letters, without a server.",
+    EVSI_ROWS(file_keys)};
+
 const evsi_section *evsi_section_transport(const char *type) {
   if (strcmp(type, "memory") == 0)
     return &memory_section;
   if (strcmp(type, "redis-streams") == 0)
     return &redis_section;
+  if (strcmp(type, "file") == 0)
+    return &file_section;
   return NULL;
 }
 

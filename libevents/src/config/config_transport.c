@@ -15,7 +15,7 @@ static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE 
                                             EVS_CAP_CONSUMER_GROUPS | EVS_CAP_ORDERING;
 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
-  if (!transport->type || strcmp(transport->type, "redis-streams") != 0)
+  if (!transport->type || strcmp(transport->type, "memory") == 0)
     return common_capabilities;
   return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION |
          EVS_CAP_REPLAY | (transport->enable_dlq ? EVS_CAP_DLQ : 0);

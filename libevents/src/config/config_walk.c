@@ -30,7 +30,7 @@ static void section_names(const evsi_section *section, char out[NAMES_SIZE]) {
 
 /* A key that another type of transport has is no slip of the pen. */
 static const char *other_transport(const evsi_section *section, const char *name) {
-  static const char *const types[] = {"memory", "redis-streams"};
+  static const char *const types[] = {"memory", "redis-streams", "file"};
   bool is_transport = false;
   const char *other = NULL;
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -38,7 +38,7 @@ static const char *other_transport(const evsi_section *section, const char *name
     if (candidate == section)
       is_transport = true;
     else if (evsi_section_find(candidate, name))
-      other = types[i];
+      other = other ? "other" : types[i];
   }
   return is_transport ? other : NULL;
 }
@@ -192,14 +192,11 @@ static void walk_words(walk *at, const json_t *input, json_t *out) {
 
 /* The section that the member `type` names, or NULL and a problem. */
 static const evsi_section *transport_section(walk *at, const json_t *input) {
-  static const evsi_key type_key = {.name = "type",
-                                    .kind = EVSI_KEY_CHOICE,
-                                    .choices = evsi_transport_types,
-                                    .later = evsi_transport_types_later};
+  static const evsi_key type_key = {.name = "type", .kind = EVSI_KEY_CHOICE, .choices = evsi_transport_types};
   const json_t *type = json_object_get(input, "type");
   if (!type) {
     evsi_check_problem(at->check, &(evsi_problem){.message = "the key \"type\" is required",
-                                                  .expected = "one of: memory redis-streams"});
+                                                  .expected = "one of: memory redis-streams file"});
     return NULL;
   }
   size_t mark = evsi_check_push(at->check, "type");

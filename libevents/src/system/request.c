@@ -42,7 +42,8 @@ static const char *const transport_methods[] = {
     "dlq.requeue", "dlq.discard",      "dlq.archive",     "dlq.restore",    "dlq.note",       "dlq.export",
     "dlq.import",  "operations.start", "operations.list", "operations.get", "operations.set", "audit",
     "doctor",      "retention",        "conservation",    "replay.start",   "replay.list",    "replay.get",
-    "replay.set"};
+    "replay.set",  "file.check",       "file.vacuum",     "file.backup",    "copy.look",      "copy.read",
+    "copy.write"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {

@@ -291,6 +291,7 @@ static const struct {
     {"schemas.register", NULL, EVSI_CHANGE_REGISTER},
     {"schemas.set", NULL, EVSI_CHANGE_SET},
     {"schemas.remove", NULL, EVSI_CHANGE_REMOVE},
+    {"asyncapi", evsi_asyncapi_read, 0},
 };
 
 enum { METHODS = sizeof methods / sizeof methods[0] };

@@ -69,4 +69,8 @@ char *evsi_schema_param(const json_t *params, const char *text_name, const char 
 /* Rules of the params over those in *rule. */
 evs_status evsi_schema_rule_params(const json_t *params, evsi_compat_rule *rule, evs_error **out_error);
 
+/* ---- asyncapi_request.c ---- */
+evs_status evsi_asyncapi_read(evsi_schemas *schemas, const json_t *params, evsi_buf *out,
+                              evs_error **out_error);
+
 #endif

@@ -62,7 +62,8 @@ static void set(json_t *object, const char *key, long value) {
 
 static json_t *configuration(const member_options *options) {
   json_t *transport =
-      json_pack("{s:s,s:s,s:{s:i,s:i,s:i}}", "type", "redis-streams", "url", options->url, "retry",
+      json_pack("{s:s,s:s,s:{s:i,s:i,s:i}}", "type", options->file ? "file" : "redis-streams",
+                options->file ? "path" : "url", options->file ? options->file : options->url, "retry",
                 "maxRetries", (int)options->max_retries, "baseDelay", (int)options->retry_delay, "jitter", 0);
   set(transport, "sessionTimeout", options->session_timeout);
   set(transport, "discoverInterval", options->discover_interval);

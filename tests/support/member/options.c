@@ -15,6 +15,7 @@ static const struct {
   size_t offset;
 } known[] = {
     {"url", TEXT, offsetof(member_options, url)},
+    {"file", TEXT, offsetof(member_options, file)},
     {"service", TEXT, offsetof(member_options, service)},
     {"group", TEXT, offsetof(member_options, group)},
     {"consumer", TEXT, offsetof(member_options, consumer)},
@@ -66,8 +67,10 @@ bool member_options_read(member_options *options, int argc, char **argv) {
       return false;
     }
   }
-  if (code != -1 || optind != argc || !options->url || !options->ledger || options->pattern_count == 0) {
-    fprintf(stderr, "usage: evs_member --url URL --ledger FILE --subscribe PATTERN… [options]\n");
+  if (code != -1 || optind != argc || (!options->url && !options->file) || !options->ledger ||
+      options->pattern_count == 0) {
+    fprintf(stderr,
+            "usage: evs_member --url URL | --file PATH --ledger FILE --subscribe PATTERN… [options]\n");
     return false;
   }
   return true;

@@ -8,7 +8,8 @@
 enum { MEMBER_PATTERNS_MAX = 16 };
 
 typedef struct member_options {
-  const char *url, *service, *group, *consumer, *ledger, *fail_class;
+  const char *url, *file; /* one of them: where the store is */
+  const char *service, *group, *consumer, *ledger, *fail_class;
   const char *crash; /* id of the event with which the process ends each time */
   const char *patterns[MEMBER_PATTERNS_MAX];
   int pattern_count;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,7 +16,7 @@ typedef struct fixture {
   const evsi_io *io;
   evsi_loop *loop;
   evsi_timer *first, *second;
-  int fired, woken;
+  int fired, woken, file;
 } fixture;
 
 static void on_wake(void *data) {
@@ -131,6 +132,42 @@ static void a_timer_that_waits_for_its_turn_can_be_freed(void **state) {
   end(&f);
 }
 
+static void on_changed(void *data) {
+  fixture *f = data;
+  f->fired++;
+  f->io->loop_stop(f->loop);
+}
+
+static void write_byte(void *data) {
+  const fixture *f = data;
+  assert_int_equal(pwrite(f->file, "!", 1, 0), 1);
+}
+
+static void a_watch_tells_when_the_file_is_written_to(void **state) {
+  (void)state;
+  char path[] = "/tmp/events-XXXXXX";
+  fixture f = {.file = mkstemp(path)};
+  assert_true(f.file >= 0);
+  start(&f, write_byte, not_used);
+  evsi_watch *watch = f.io->watch_new(f.loop, path, on_changed, &f);
+  assert_non_null(watch);
+  f.io->timer_start(f.first, 0);
+  f.io->loop_run(f.loop);
+  assert_int_equal(f.fired, 1);
+  f.io->watch_free(watch);
+  end(&f);
+  close(f.file);
+  unlink(path);
+}
+
+static void what_is_not_there_cannot_be_watched(void **state) {
+  (void)state;
+  fixture f = {0};
+  start(&f, not_used, not_used);
+  assert_null(f.io->watch_new(f.loop, "/nowhere/at all", on_changed, &f));
+  end(&f);
+}
+
 /* Stands still until the timer is due, with something to read behind it. */
 static void stand_still_once(void *data) {
   fixture *f = data;
@@ -168,6 +205,8 @@ int main(void) {
       cmocka_unit_test(timers_that_start_each_other_do_not_keep_the_loop_from_reading),
       cmocka_unit_test(a_timer_that_waits_for_its_turn_can_be_stopped),
       cmocka_unit_test(a_timer_that_waits_for_its_turn_can_be_freed),
+      cmocka_unit_test(a_watch_tells_when_the_file_is_written_to),
+      cmocka_unit_test(what_is_not_there_cannot_be_watched),
       cmocka_unit_test(what_arrived_in_time_is_read_before_a_timer_that_is_late_fires),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

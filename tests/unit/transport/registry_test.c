@@ -12,7 +12,7 @@
 #include "config/config_build.h"
 
 static void the_configuration_knows_the_capabilities_of_every_transport(void **state) {
-  static char *const types[] = {"memory", "redis-streams"};
+  static char *const types[] = {"memory", "redis-streams", "file"};
   (void)state;
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
     const evs_transport_ops *ops = evsi_transport_find(types[i]);

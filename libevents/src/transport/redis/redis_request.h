@@ -104,6 +104,10 @@ bool evsi_redis_request_filter(evsi_redis_request *request, const json_t *filter
 /* ---- redis_delayed.c ---- */
 void evsi_redis_request_delayed(evsi_redis_request *request);
 void evsi_redis_request_delayed_cancel(evsi_redis_request *request);
+/* ---- redis_copy.c ---- */
+void evsi_redis_request_copy_look(evsi_redis_request *request);
+void evsi_redis_request_copy_read(evsi_redis_request *request);
+void evsi_redis_request_copy_write(evsi_redis_request *request);
 /* ---- redis_dlq_list.c ---- */
 void evsi_redis_request_dlq_list(evsi_redis_request *request);
 void evsi_redis_request_dlq_export(evsi_redis_request *request);

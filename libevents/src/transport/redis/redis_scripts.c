@@ -40,10 +40,10 @@ static bool hash(const char *text, char out_hex[41]) {
 
 /* What stands before a script costs each call of it. */
 static bool is_about_letters(int script) {
-  static const evsi_redis_script all[] = {EVSI_REDIS_BUNDLE,  EVSI_REDIS_DEAD,    EVSI_REDIS_FATES,
-                                          EVSI_REDIS_IMPORT,  EVSI_REDIS_LETTERS, EVSI_REDIS_MOVE,
-                                          EVSI_REDIS_NOTE,    EVSI_REDIS_PRUNE,   EVSI_REDIS_REPLAY,
-                                          EVSI_REDIS_RESTORE, EVSI_REDIS_SENT};
+  static const evsi_redis_script all[] = {
+      EVSI_REDIS_BUNDLE, EVSI_REDIS_COPY_IN, EVSI_REDIS_COPY_OUT, EVSI_REDIS_DEAD, EVSI_REDIS_FATES,
+      EVSI_REDIS_IMPORT, EVSI_REDIS_LETTERS, EVSI_REDIS_MOVE,     EVSI_REDIS_NOTE, EVSI_REDIS_PRUNE,
+      EVSI_REDIS_REPLAY, EVSI_REDIS_RESTORE, EVSI_REDIS_SENT};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if ((int)all[i] == script)
       return true;

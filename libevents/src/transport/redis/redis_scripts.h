@@ -13,6 +13,8 @@
   X(CANCEL)                                                                                                  \
   X(CLAIM)                                                                                                   \
   X(CONSUMERS)                                                                                               \
+  X(COPY_IN)                                                                                                 \
+  X(COPY_OUT)                                                                                                \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
   X(FATES)                                                                                                   \

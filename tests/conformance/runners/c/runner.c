@@ -2,6 +2,7 @@
  * runner.c - see runner.h. */
 #include "runner.h"
 
+#include <ftw.h>
 #include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ typedef struct test_kind {
   const char *name;
   const json_t *entry;
   int port;
+  char folder[64]; /* of its own, for transports that want one */
   int next_place;
   json_t *places;  /* of this scenario, by the transport's name */
   json_t *skipped; /* by reason */
@@ -43,22 +45,30 @@ static char *text_of(const char *format, ...) {
 
 /* ---- transports ------------------------------------------------------------------------------- */
 
-static char *replaced(char *text, const char *word, int number) {
+static char *replaced(char *text, const char *word, const char *by) {
   char *at = strstr(text, word);
   if (!at)
     return text;
-  char *other = text_of("%.*s%d%s", (int)(at - text), text, number, at + strlen(word));
+  char *other = text_of("%.*s%s%s", (int)(at - text), text, by, at + strlen(word));
   free(text);
   return other;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place) {
+  (void)about, (void)kind, (void)place;
+  return remove(path);
 }
 
 static json_t *transport_config(void *data, const char *name) {
   test_kind *kind = data;
   if (!json_object_get(kind->places, name))
     json_object_set_new(kind->places, name, json_integer(kind->next_place++));
-  char *text = json_dumps(json_object_get(kind->entry, "config"), JSON_COMPACT);
-  text = replaced(text, "${port}", kind->port);
-  text = replaced(text, "${place}", (int)json_integer_value(json_object_get(kind->places, name)));
+  char *text = json_dumps(json_object_get(kind->entry, "config"), JSON_COMPACT), number[24];
+  snprintf(number, sizeof number, "%d", kind->port);
+  text = replaced(text, "${port}", number);
+  text = replaced(text, "${folder}", kind->folder);
+  snprintf(number, sizeof number, "%d", (int)json_integer_value(json_object_get(kind->places, name)));
+  text = replaced(text, "${place}", number);
   json_t *config = json_loads(text, 0, NULL);
   free(text);
   test_require(config != NULL, "a transport's configuration is JSON");
@@ -274,6 +284,8 @@ static int print_counts(test_kind *kind) {
 
 static void run_files(test_kind *kind, const glob_t *files) {
   redis_server server = {0};
+  snprintf(kind->folder, sizeof kind->folder, "/tmp/events-XXXXXX");
+  test_require(mkdtemp(kind->folder) != NULL, "a temporary folder");
   if (json_object_get(kind->entry, "server")) {
     static const char *const options[] = {"--databases", "2000", NULL};
     redis_server_start(&server, options);
@@ -283,6 +295,7 @@ static void run_files(test_kind *kind, const glob_t *files) {
     run_file(kind, files->gl_pathv[i]);
   if (server.pid)
     redis_server_stop(&server);
+  nftw(kind->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 int scenarios_run(const char *folder, const char *transports_path) {

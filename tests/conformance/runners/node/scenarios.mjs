@@ -4,7 +4,8 @@
 // EVS_SCENARIOS names another folder, EVS_TRANSPORTS another file of transports, EVS_LOOK_SECONDS how long an
 // expectation is waited for. Says what failed, then for each transport how many ran; exits with 1 if one failed.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -33,10 +34,10 @@ class Transport {
   #template;
   #places = 0;
 
-  constructor(name, { capabilities, config }, port) {
+  constructor(name, { capabilities, config }, { port, folder }) {
     this.name = name;
     this.capabilities = new Set(capabilities);
-    this.#template = JSON.stringify(config).replaceAll('${port}', port);
+    this.#template = JSON.stringify(config).replaceAll('${port}', port).replaceAll('${folder}', folder);
   }
 
   /** Why it cannot play a scenario, or undefined. */
@@ -154,11 +155,13 @@ const scenarios = files.flatMap((file) => readJson(join(FOLDER, file)).map((scen
 const totals = [0, 0, 0];
 for (const [name, entry] of Object.entries(readJson(TRANSPORTS))) {
   const server = entry.server ? await startRedis('--databases', '2000') : undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'events-'));
   try {
-    const counts = await run(new Transport(name, entry, server?.port ?? 0), scenarios);
+    const counts = await run(new Transport(name, entry, { port: server?.port ?? 0, folder }), scenarios);
     counts.forEach((count, index) => (totals[index] += count));
   } finally {
     await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 const [ran, skipped, failed] = totals;

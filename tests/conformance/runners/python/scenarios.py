@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -51,13 +52,15 @@ class Transport:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """With the server that it needs."""
-        if self._server is None:
-            yield
-            return
-        with RedisServer("--databases", "2000") as server:
-            self._template = self._template.replace("${port}", str(server.port))
-            yield
+        """With the folder and the server that it needs."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._template = self._template.replace("${folder}", folder)
+            if self._server is None:
+                yield
+                return
+            with RedisServer("--databases", "2000") as server:
+                self._template = self._template.replace("${port}", str(server.port))
+                yield
 
     def missing(self, scenario: form.Scenario) -> str | None:
         """Why it cannot play a scenario, or None."""

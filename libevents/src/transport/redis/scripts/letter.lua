@@ -89,8 +89,8 @@ local function has_room(index, fingerprint)
   return redis.call('HEXISTS', index, fingerprint .. ':n') == 1 or redis.call('HLEN', index) < 5 * most_kinds
 end
 
-local function write_letter(dlq, index, head, fields, record)
-  local entry = {dlq, '*'}
+local function write_letter(dlq, index, head, fields, record, id)
+  local entry = {dlq, id or '*'}
   if #fields > most_fields then
     fields = {'fields', cmsgpack.pack(fields)}
   end

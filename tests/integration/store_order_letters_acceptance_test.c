@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redis_order_letters_acceptance_test.c - what a dead letter of an ordered topic means for the events behind
+ * store_order_letters_acceptance_test.c - what a dead letter of an ordered topic means for the events behind
  * it: nothing, all of them wait, or those of its key do, until it is requeued or discarded. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,33 +10,39 @@
 #include <cmocka.h>
 
 #include "support/host.h"
-#include "support/redis_server.h"
+#include "support/store.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
 #define GROUP "workers"
 
-static redis_server server;
+static test_store store;
 
 static int setup(void **state) {
   (void)state;
-  redis_server_start(&server, NULL);
+  store_start_redis(&store);
+  return 0;
+}
+
+static int setup_file(void **state) {
+  (void)state;
+  store_start_file(&store);
   return 0;
 }
 
 static int teardown(void **state) {
   (void)state;
-  redis_server_stop(&server);
+  store_stop(&store);
   return 0;
 }
 
 static evs_system *connect_policy(const char *ordering, const char *policy) {
   evs_system *system = host_connect(
-      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
-      "\"sessionTimeout\":1000,\"discoverInterval\":100,\"retry\":{\"maxRetries\":0}}},"
+      "{\"service\":\"shop\",\"transports\":{\"main\":{%s,"
+      "\"sessionTimeout\":1000%s,\"retry\":{\"maxRetries\":0}}},"
       "\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\",\"ordering\":\"%s\","
       "\"onDeadLetter\":\"%s\"}]}}",
-      server.url, ordering, policy);
+      store.transport, store.is_file ? "" : ",\"discoverInterval\":100", ordering, policy);
   host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"" GROUP "\"}");
   host_ready(system);
   return system;
@@ -75,7 +81,7 @@ static void expect_quiet(evs_system *system) {
 }
 
 static char *only_letter(evs_system *system) {
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  TEST_UNTIL(store_dead(system, TOPIC) == 1);
   json_t *list = host_call(system, "dlq.list", "{\"topic\":\"" TOPIC "\"}");
   char *id =
       strdup(json_string_value(json_object_get(json_array_get(json_object_get(list, "items"), 0), "id")));
@@ -99,7 +105,7 @@ static void a_dead_letter_that_is_skipped_holds_up_nothing(void **state) {
   evs_system *system = connect_policy("strict", "skip");
   host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2 3 4 5");
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1 && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(store_dead(system, TOPIC) == 1 && store_pending(system, TOPIC, GROUP) == 0);
   host_close(system, 1000);
 }
 
@@ -109,12 +115,12 @@ static void a_dead_letter_that_blocks_is_requeued_in_its_old_place(void **state)
   host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2");
   expect_quiet(system);
-  assert_int_equal(redis_pending(&server, TOPIC, GROUP), 4);
+  assert_int_equal(store_pending(system, TOPIC, GROUP), 4);
   change_letter(system, "dlq.requeue", "");
   expect_handled(system, -1, "2 3 4 5");
-  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0);
-  assert_int_equal(redis_length(&server, TOPIC), 6);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  TEST_UNTIL(store_pending(system, TOPIC, GROUP) == 0);
+  assert_int_equal(store_length(system, TOPIC), 6);
+  assert_int_equal(store_dead(system, TOPIC), 0);
   host_close(system, 1000);
 }
 
@@ -126,7 +132,7 @@ static void a_dead_letter_that_blocks_is_discarded_and_the_others_go_on(void **s
   expect_quiet(system);
   change_letter(system, "dlq.discard", "");
   expect_handled(system, -1, "3 4 5");
-  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(store_pending(system, TOPIC, GROUP) == 0);
   host_close(system, 1000);
 }
 
@@ -135,7 +141,7 @@ static void a_dead_letter_blocks_through_a_change_of_members(void **state) {
   evs_system *system = connect_policy("strict", "block");
   host_publish_keyed(system, "order.created", 2, 0, 6);
   expect_handled(system, 2, "0 1 2");
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  TEST_UNTIL(store_dead(system, TOPIC) == 1);
   host_close(system, 1000);
   system = connect_policy("strict", "block");
   expect_quiet(system);
@@ -159,16 +165,16 @@ static void parks_a_key(const char *ordering) {
   int counts[10];
   evs_system *system = connect_policy(ordering, "park-key");
   host_publish_keyed(system, "order.created", 2, 0, 8);
-  TEST_UNTIL(redis_length(&server, TOPIC) == 8);
+  TEST_UNTIL(store_length(system, TOPIC) == 8);
   count_handled(system, 2, counts);
   assert_memory_equal(counts, before, sizeof before);
-  assert_int_equal(redis_dead(&server, TOPIC), 1);
+  assert_int_equal(store_dead(system, TOPIC), 1);
   host_publish_keyed(system, "order.created", 2, 8, 2);
   count_handled(system, -1, counts);
   assert_memory_equal(counts, after, sizeof after);
   change_letter(system, "dlq.requeue", "");
   expect_handled(system, -1, "2 4 6 8");
-  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(store_pending(system, TOPIC, GROUP) == 0);
   host_close(system, 1000);
 }
 
@@ -218,18 +224,21 @@ static void an_edited_body_runs_in_the_old_place(void **state) {
   host_close(system, 1000);
 }
 
+#define ON_BOTH(test)                                                                                        \
+  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
+#test " (file)", test, setup_file, teardown, NULL                                                        \
+  }
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_dead_letter_that_is_skipped_holds_up_nothing, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_dead_letter_that_blocks_is_requeued_in_its_old_place, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(a_dead_letter_that_blocks_is_discarded_and_the_others_go_on, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(a_dead_letter_blocks_through_a_change_of_members, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_dead_letter_parks_its_key_in_a_strict_topic, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_dead_letter_parks_its_key_in_a_topic_of_keys, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_parked_key_waits_through_a_change_of_members, setup, teardown),
-      cmocka_unit_test_setup_teardown(an_edited_body_runs_in_the_old_place, setup, teardown),
+      ON_BOTH(a_dead_letter_that_is_skipped_holds_up_nothing),
+      ON_BOTH(a_dead_letter_that_blocks_is_requeued_in_its_old_place),
+      ON_BOTH(a_dead_letter_that_blocks_is_discarded_and_the_others_go_on),
+      ON_BOTH(a_dead_letter_blocks_through_a_change_of_members),
+      ON_BOTH(a_dead_letter_parks_its_key_in_a_strict_topic),
+      ON_BOTH(a_dead_letter_parks_its_key_in_a_topic_of_keys),
+      ON_BOTH(a_parked_key_waits_through_a_change_of_members),
+      ON_BOTH(an_edited_body_runs_in_the_old_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

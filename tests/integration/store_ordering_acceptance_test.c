@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redis_ordering_acceptance_test.c - the order of keys and partitions, in several processes and through
+ * store_ordering_acceptance_test.c - the order of keys and partitions, in several processes and through
  * retries, handing over, being stopped and being killed. Judged by the ledger that the members share, in
  * which a line stands for each run of a handler, in the order in which they ended. */
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include "support/host.h"
 #include "support/members.h"
-#include "support/redis_server.h"
+#include "support/store.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
@@ -21,12 +21,19 @@
 
 enum { EVENTS_MAX = 40000, PARTITIONS = 6 };
 
-static redis_server server;
+static test_store store;
 static test_ledger book;
 
 static int setup(void **state) {
   (void)state;
-  redis_server_start(&server, NULL);
+  store_start_redis(&store);
+  ledger_open(&book);
+  return 0;
+}
+
+static int setup_file(void **state) {
+  (void)state;
+  store_start_file(&store);
   ledger_open(&book);
   return 0;
 }
@@ -35,25 +42,26 @@ static int teardown(void **state) {
   (void)state;
   members_end();
   ledger_close(&book);
-  redis_server_stop(&server);
+  store_stop(&store);
   return 0;
 }
 
 static evs_system *connect_publisher(const char *ordering, int partitions) {
-  return host_connect(
-      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-      "\"url\":\"%s\"}},\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\","
-      "\"ordering\":\"%s\",\"partitions\":%d}]}}",
-      server.url, ordering, partitions);
+  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{%s}},\"routing\":{\"routes\":[{"
+                      "\"pattern\":\"order.*\",\"transport\":\"main\","
+                      "\"ordering\":\"%s\",\"partitions\":%d}]}}",
+                      store.transport, ordering, partitions);
 }
 
 static pid_t start_reader(const char *name, const char *pattern, const char *const *more) {
   const char *words[40] = {
-      "--url",       server.url, "--group",           GROUP,  "--consumer",          name,
-      "--subscribe", pattern,    "--session-timeout", "1000", "--discover-interval", "200"};
-  int count = 12;
+      store.option,  store.place, "--group",           GROUP,  "--consumer",          name,
+      "--subscribe", pattern,     "--session-timeout", "1000", "--discover-interval", "200"};
+  int count = store.is_file ? 10 : 12; /* a file tells of new topics by itself */
+  words[count] = NULL;
   for (int i = 0; more && more[i]; i++)
     words[count++] = more[i];
+  words[count] = NULL;
   pid_t pid = member_start(&book, EVS_MEMBER, words);
   member_ready(&book, pid);
   return pid;
@@ -99,13 +107,13 @@ static verdict judge(int keys, int events) {
   return result;
 }
 
-static bool is_done(int keys, int events) {
+static bool is_done(evs_system *system, int keys, int events) {
   return ledger_handled(&book, 0) >= (size_t)events && judge(keys, events).missing == 0 &&
-         redis_pending(&server, TOPIC, GROUP) <= 0;
+         store_pending(system, TOPIC, GROUP) <= 0;
 }
 
-static void expect_order(int keys, int events, int repeated_most) {
-  TEST_UNTIL(is_done(keys, events));
+static void expect_order(evs_system *system, int keys, int events, int repeated_most) {
+  TEST_UNTIL(is_done(system, keys, events));
   verdict result = judge(keys, events);
   assert_int_equal(result.disordered, 0);
   assert_true(result.repeated <= repeated_most);
@@ -118,7 +126,7 @@ static void a_strict_topic_keeps_its_order_through_retries(void **state) {
   evs_system *system = connect_publisher("strict", 0);
   start_member("one", stumbling);
   host_publish_keyed(system, "order.created", 1, 0, 500);
-  expect_order(1, 500, 0);
+  expect_order(system, 1, 500, 0);
   host_close(system, 1000);
 }
 
@@ -129,7 +137,7 @@ static void a_key_keeps_its_order_while_others_go_on(void **state) {
   start_member("one", slow_retry);
   host_publish_keyed(system, "order.created", 10, 0, 1000); /* e-0, e-101 …: each of a key of its own */
   TEST_UNTIL(ledger_handled(&book, 0) >= 100);
-  expect_order(10, 1000, 0);
+  expect_order(system, 10, 1000, 0);
   /* Others went on: between two runs of an event that failed stand events of other keys. */
   size_t between = 0;
   bool waits = false;
@@ -159,7 +167,7 @@ static void partitions_keep_their_order_while_members_come_and_go(void **state) 
   TEST_UNTIL(ledger_handled(&book, three) >= 100);
   assert_int_equal(member_stop(one), 0);
   host_publish_keyed(system, "order.created", 30, 4000, 1000);
-  expect_order(30, 5000, 0);
+  expect_order(system, 30, 5000, 0);
   host_close(system, 1000);
 }
 
@@ -172,7 +180,7 @@ static void a_killed_member_breaks_no_order(void **state) {
   host_publish_keyed(system, "order.created", 20, 0, 3000);
   TEST_UNTIL(ledger_handled(&book, one) >= 200);
   member_kill(one);
-  expect_order(20, 3000, 64);
+  expect_order(system, 20, 3000, 64);
   host_close(system, 1000);
 }
 
@@ -183,7 +191,7 @@ static void members_that_want_different_types_keep_the_order_of_their_topic(void
   evs_system *system = connect_publisher("strict", 0);
   pid_t one = start_reader("one", types[0], stumbling), two = start_reader("two", types[1], stumbling);
   host_publish_many(system, types, 2, 0, 10);
-  expect_order(1, 10, 0);
+  expect_order(system, 1, 10, 0);
   assert_int_equal(ledger_handled(&book, one), 5 + 1); /* e-0 failed once, */
   assert_int_equal(ledger_handled(&book, two), 5 + 1); /* and e-7 */
   host_close(system, 1000);
@@ -201,7 +209,7 @@ static void a_member_that_was_stopped_past_its_session_breaks_no_order(void **st
   pid_t other = start_member("other", working);
   TEST_UNTIL(ledger_handled(&book, other) >= 100);
   assert_int_equal(kill(sleeper, SIGCONT), 0);
-  expect_order(1, 2000, 2);
+  expect_order(system, 1, 2000, 2);
   host_close(system, 1000);
 }
 
@@ -215,7 +223,7 @@ static void equal_members_get_equal_shares(void **state) {
   for (int i = 0; i < 3; i++)
     members[i] = start_member(names[i], working);
   host_publish_keyed(system, "order.created", 300, 0, EVENTS);
-  expect_order(300, EVENTS, 0);
+  expect_order(system, 300, EVENTS, 0);
   for (int i = 0; i < 3; i++) {
     print_message("%s: %zu of %d\n", names[i], ledger_handled(&book, members[i]), EVENTS);
     assert_in_range(ledger_handled(&book, members[i]), EVENTS * 25 / 100, EVENTS * 42 / 100);
@@ -223,17 +231,20 @@ static void equal_members_get_equal_shares(void **state) {
   host_close(system, 1000);
 }
 
+#define ON_BOTH(test)                                                                                        \
+  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
+#test " (file)", test, setup_file, teardown, NULL                                                        \
+  }
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_strict_topic_keeps_its_order_through_retries, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_key_keeps_its_order_while_others_go_on, setup, teardown),
-      cmocka_unit_test_setup_teardown(partitions_keep_their_order_while_members_come_and_go, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_killed_member_breaks_no_order, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_member_that_was_stopped_past_its_session_breaks_no_order, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(members_that_want_different_types_keep_the_order_of_their_topic, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(equal_members_get_equal_shares, setup, teardown),
+      ON_BOTH(a_strict_topic_keeps_its_order_through_retries),
+      ON_BOTH(a_key_keeps_its_order_while_others_go_on),
+      ON_BOTH(partitions_keep_their_order_while_members_come_and_go),
+      ON_BOTH(a_killed_member_breaks_no_order),
+      ON_BOTH(a_member_that_was_stopped_past_its_session_breaks_no_order),
+      ON_BOTH(members_that_want_different_types_keep_the_order_of_their_topic),
+      ON_BOTH(equal_members_get_equal_shares),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ * file_transport.c - the file transport behind the transport interface: what libevents asks becomes a job for
+ * the worker of the file. Everything here is @thread io. */
+#include "transport/file/file_transport.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "transport/file/file_internal.h"
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static void file_destroy(evs_transport *transport) {
+  if (!transport)
+    return;
+  if (transport->watch)
+    transport->world->env->io->watch_free(transport->watch);
+  if (transport->worker)
+    evsi_file_worker_leave(transport->worker, transport);
+  evsi_file_notes_free(transport);
+  json_decref(transport->touched);
+  evsi_file_config_free(&transport->config);
+  evsi_free(transport->name);
+  evsi_free(transport);
+}
+
+static evs_status file_create(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
+                              const char *config_json, size_t config_size, evs_transport **out_transport,
+                              evs_error **out_error) {
+  evs_transport *transport = evsi_calloc(1, sizeof *transport);
+  if (!transport)
+    return evsi_error_nomem(out_error);
+  evsi_file_notes_init(transport);
+  transport->ops = ops;
+  transport->host = host;
+  transport->world = env;
+  transport->name = evsi_strdup(name);
+  transport->touched = json_object();
+  evs_status status = evsi_file_config_load(&transport->config, config_json, config_size, out_error);
+  if (status == EVS_OK && (!transport->name || !transport->touched))
+    status = evsi_error_nomem(out_error);
+  if (status == EVS_OK)
+    *out_transport = transport;
+  else
+    file_destroy(transport);
+  return status;
+}
+
+/* One name for one file: workers are found by it. */
+static void full_path(const char *path, char out[PATH_MAX]) {
+  char folder[PATH_MAX], real[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+  const char *base = slash ? slash + 1 : path;
+  if (!realpath(folder, real) ||
+      (size_t)snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", base) >= PATH_MAX)
+    snprintf(out, PATH_MAX, "%s", path);
+}
+
+static evsi_file_job *job_new(evs_transport *transport, evsi_file_job_kind kind, size_t bytes) {
+  evsi_file_job *job = transport->worker ? evsi_calloc(1, sizeof *job) : NULL;
+  if (!job)
+    return NULL;
+  job->transport = transport;
+  job->kind = kind;
+  job->bytes = bytes > 0 ? evsi_alloc(bytes) : NULL;
+  if (bytes == 0 || job->bytes)
+    return job;
+  evsi_free(job);
+  return NULL;
+}
+
+static void no_memory(const evs_transport *transport, const char *what) {
+  evsi_file_log(transport, 3, "out of memory: %s", what);
+}
+
+static void file_connect(evs_transport *transport) {
+  char path[PATH_MAX];
+  full_path(transport->config.path, path);
+  transport->worker = evsi_file_worker_use(path, transport->world->env);
+  evsi_file_job *job = job_new(transport, EVSI_FILE_CONNECT, 0);
+  if (job) {
+    evsi_file_worker_add(transport->worker, job);
+    return;
+  }
+  transport->is_detached = true;
+  transport->ops->state(transport->host, 0, 1, evsi_text("no memory, or no thread, to work on the file"), 0);
+}
+
+static void on_stirred(void *data) {
+  evs_transport *transport = data;
+  evsi_file_worker_stir(transport->worker);
+}
+
+void evsi_file_transport_watch(evs_transport *transport) {
+  char path[PATH_MAX + 8];
+  if (transport->watch)
+    return;
+  snprintf(path, sizeof path, "%s-wake", transport->worker->path);
+  transport->watch =
+      transport->world->env->io->watch_new(transport->world->loop, path, on_stirred, transport);
+}
+
+static void file_close(evs_transport *transport, uint32_t deadline_ms) {
+  if (transport->is_closing_asked)
+    return;
+  transport->is_closing_asked = true;
+  evsi_file_job *job = job_new(transport, EVSI_FILE_CLOSE, 0);
+  if (!job) { /* it was never connected */
+    transport->is_detached = true;
+    transport->ops->closed(transport->host);
+    return;
+  }
+  job->token = deadline_ms;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+static void refuse_all(evs_transport *transport, const evs_tp_event *events, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const evs_tp_outcome outcome = {.struct_size = sizeof outcome,
+                                    .flags = EVS_TP_TRANSIENT | EVS_TP_NOT_SENT,
+                                    .token = events[i].token,
+                                    .status = EVS_NOMEM,
+                                    .message = evsi_text("not stored: out of memory")};
+    transport->ops->published(transport->host, &outcome, 1);
+  }
+}
+
+static void file_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
+  evsi_file_job *job = job_new(transport, EVSI_FILE_PUBLISH, count * sizeof *events);
+  if (!job || !job->bytes) {
+    evsi_file_job_free(job);
+    refuse_all(transport, events, count);
+    return;
+  }
+  memcpy(job->bytes, events, count * sizeof *events);
+  job->as.events = job->bytes;
+  job->count = count;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+static void file_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
+  evsi_file_job *job = job_new(transport, EVSI_FILE_SETTLE, count * sizeof *settlements);
+  if (!job || !job->bytes) {
+    evsi_file_job_free(job);
+    for (size_t i = 0; i < count; i++) {
+      const evs_tp_outcome outcome = {.struct_size = sizeof outcome,
+                                      .token = settlements[i].token,
+                                      .status = EVS_NOMEM,
+                                      .message = evsi_text("out of memory")};
+      transport->ops->settled(transport->host, &outcome, 1);
+    }
+    return;
+  }
+  memcpy(job->bytes, settlements, count * sizeof *settlements);
+  job->as.settlements = job->bytes;
+  job->count = count;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+/* ---- groups ----------------------------------------------------------------------------------- */
+
+static size_t size_of_group(const evs_tp_group *spec) {
+  size_t size = sizeof *spec + spec->topic_count * sizeof(evs_bytes);
+  size += spec->partition_count * sizeof(int32_t);
+  size += spec->name.size + spec->consumer.size + spec->subscriptions.size + spec->replay.size + 4;
+  size += spec->from.size + 1;
+  for (uint64_t i = 0; i < spec->topic_count; i++)
+    size += spec->topics[i].size + 1;
+  return size;
+}
+
+static void file_join(evs_transport *transport, const evs_tp_group *spec) {
+  evsi_file_job *job = job_new(transport, EVSI_FILE_JOIN, size_of_group(spec));
+  if (!job) {
+    no_memory(transport, "a consumer group could not be joined");
+    return;
+  }
+  evs_tp_group *copy = job->bytes;
+  evs_bytes *topics = (evs_bytes *)(copy + 1);
+  int32_t *partitions = (int32_t *)(topics + spec->topic_count);
+  char *at = (char *)(partitions + spec->partition_count);
+  *copy = *spec;
+  if (spec->partition_count > 0)
+    memcpy(partitions, spec->partitions, spec->partition_count * sizeof *partitions);
+  copy->partitions = partitions;
+  copy->from = evsi_bytes_place(&at, spec->from);
+  copy->name = evsi_bytes_place(&at, spec->name);
+  copy->consumer = evsi_bytes_place(&at, spec->consumer);
+  copy->subscriptions = evsi_bytes_place(&at, spec->subscriptions);
+  copy->replay = evsi_bytes_place(&at, spec->replay);
+  for (uint64_t i = 0; i < spec->topic_count; i++)
+    topics[i] = evsi_bytes_place(&at, spec->topics[i]);
+  copy->topics = topics;
+  job->as.group = copy;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+static void add_about_group(evs_transport *transport, evsi_file_job_kind kind, uint64_t token) {
+  evsi_file_job *job = job_new(transport, kind, 0);
+  if (!job) {
+    no_memory(transport, "a group stands still until something else happens to it");
+    return;
+  }
+  job->token = token;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+static void file_leave(evs_transport *transport, uint64_t group) {
+  if (transport->worker)
+    add_about_group(transport, EVSI_FILE_LEAVE, group);
+  else
+    transport->ops->left(transport->host, group);
+}
+
+static void file_resume(evs_transport *transport, uint64_t group) {
+  if (transport->worker)
+    add_about_group(transport, EVSI_FILE_RESUME, group);
+}
+
+static void file_recall(evs_transport *transport, const evs_tp_place *places, size_t count) {
+  size_t size = count * sizeof *places;
+  for (size_t i = 0; i < count; i++)
+    size += places[i].topic.size + places[i].offset.size + 2;
+  evsi_file_job *job = job_new(transport, EVSI_FILE_RECALL, size);
+  if (!job) {
+    no_memory(transport, "an ordered stream stands still until it is given up");
+    return;
+  }
+  job->as.places = job->bytes;
+  char *at = (char *)(job->as.places + count);
+  for (size_t i = 0; i < count; i++) {
+    job->as.places[i] = places[i];
+    job->as.places[i].topic = evsi_bytes_place(&at, places[i].topic);
+    job->as.places[i].offset = evsi_bytes_place(&at, places[i].offset);
+  }
+  job->count = count;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+/* ---- the rest --------------------------------------------------------------------------------- */
+
+static void file_request(evs_transport *transport, const char *method, const char *params_json,
+                         size_t params_size, uint64_t token) {
+  char text[300];
+  evsi_file_job *job = job_new(transport, EVSI_FILE_REQUEST, strlen(method) + params_size + 2);
+  if (!job || transport->is_closing_asked) {
+    snprintf(text, sizeof text, "%.200s is not open: %.40s is not possible now", transport->config.path,
+             method);
+    evsi_file_job_free(job);
+    transport->ops->replied(transport->host, token, EVS_TRANSPORT, evsi_text(text));
+    return;
+  }
+  char *at = job->bytes;
+  job->token = token;
+  job->as.request.method = at;
+  evsi_bytes_place(&at, evsi_text(method));
+  job->as.request.params = at;
+  evsi_bytes_place(&at, evsi_bytes(params_json, params_size));
+  evsi_file_worker_add(transport->worker, job);
+}
+
+static void file_announce(evs_transport *transport, evs_bytes service, evs_bytes instance, evs_bytes document,
+                          uint32_t ttl_ms) {
+  evsi_file_job *job =
+      job_new(transport, EVSI_FILE_ANNOUNCE, service.size + instance.size + document.size + 3);
+  if (!job)
+    return; /* it comes again soon */
+  char *at = job->bytes;
+  job->as.announcement.service = evsi_bytes_place(&at, service);
+  job->as.announcement.instance = evsi_bytes_place(&at, instance);
+  job->as.announcement.document = evsi_bytes_place(&at, document);
+  job->as.announcement.ttl_ms = ttl_ms;
+  evsi_file_worker_add(transport->worker, job);
+}
+
+const evs_transport_ops evsi_file_transport = {
+    .struct_size = sizeof(evs_transport_ops),
+    .abi = EVS_TRANSPORT_ABI,
+    .type = "file",
+    .capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
+                    EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS | EVS_CAP_PERSISTENCE | EVS_CAP_DLQ |
+                    EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION | EVS_CAP_REPLAY |
+                    EVS_CAP_ORDERING,
+    .create = file_create,
+    .connect = file_connect,
+    .close = file_close,
+    .destroy = file_destroy,
+    .publish = file_publish,
+    .join = file_join,
+    .leave = file_leave,
+    .resume = file_resume,
+    .settle = file_settle,
+    .request = file_request,
+    .announce = file_announce,
+    .recall = file_recall,
+};
