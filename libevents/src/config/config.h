@@ -67,6 +67,7 @@ typedef struct evsi_config {
   uint32_t origin_count;
   bool origins_set;
   evsi_validation_mode validation_mode;
+  int32_t log_level; /* 0 debug to 3 error: what is below it is not logged */
 
   struct {
     uint64_t body_bytes;
@@ -162,11 +163,14 @@ typedef struct evsi_subscription_options {
   char *from; /* offset, or milliseconds since 1970, where a new group begins; NULL: as from_new says */
   int32_t partition; /* the only one that it takes; EVS_PARTITION_NONE: all */
   uint32_t max_crashes;
+  bool has_concurrency; /* it says one; else the configuration's, also when that changes */
   uint32_t concurrency;
+  uint32_t batch; /* events that a handler takes at once */
   uint32_t prefetch;
   uint32_t handler_timeout_ms;
   evsi_retry_policy retry;
   evsi_on_unmatched on_unmatched;
+  char *filter_json;      /* which headers an event must have (event/header_filter.h); NULL: any */
   bool has_ordering;      /* it says one; else that of each topic holds */
   evsi_ordering ordering; /* of the topic, or none: does without */
   bool has_on_dead_letter;

@@ -219,6 +219,7 @@ static const evsi_section fleet_section = {"fleet", "How other processes learn o
                                            EVSI_ROWS(fleet_keys)};
 
 static const evsi_key system_keys[] = {
+    EVSI_ROW_IGNORED("$schema", EVSI_KEY_TEXT, 0, 2048, "names `docs/configuration.schema.json` to editors"),
     EVSI_ROW_TEXT("service", EVSI_KEY_REQUIRED, 1, 200, NULL, "name of the service: origin of its events"),
     EVSI_ROW_ALSO("withService", "service", NULL),
     EVSI_ROW_TEXT("originPrefix", EVSI_KEY_NULLABLE, 0, 255, NULL, "region or organisation, e.g. `eu.de`"),
@@ -239,6 +240,8 @@ static const evsi_key system_keys[] = {
     EVSI_ROW_OBJECT("limits", 0, &limits_section, "bounds on what is accepted"),
     EVSI_ROW_OBJECT("statistics", 0, &statistics_section, "what is counted"),
     EVSI_ROW_OBJECT("fleet", 0, &fleet_section, "how other processes learn of this system"),
+    EVSI_ROW_CHOICE("logLevel", 0, "debug|info|warn|error", NULL, "\"info\"",
+                    "log records below it are not made"),
     EVSI_ROW_LATER("transportCapabilities", NULL, "leave it out: they come from the types of the transports"),
 };
 const evsi_section evsi_section_system = {"The document", "The top level.", EVSI_ROWS(system_keys)};

@@ -157,7 +157,7 @@ static json_t *wrong_type(evsi_check *check, const evsi_key *key, const json_t *
       [EVSI_KEY_CHOICE] = "a text",    [EVSI_KEY_TEXTS] = "a list of texts",
       [EVSI_KEY_OBJECT] = "an object", [EVSI_KEY_LIST] = "a list of objects",
       [EVSI_KEY_WORDS] = "an object",  [EVSI_KEY_TRANSPORTS] = "an object",
-      [EVSI_KEY_ANY] = "anything",
+      [EVSI_KEY_FILTER] = "an object", [EVSI_KEY_ANY] = "anything",
   };
   char message[80];
   const char *name = key->flags & EVSI_KEY_SWITCH ? "true, false or an object" : names[key->kind];
@@ -286,6 +286,7 @@ json_t *evsi_value_check(evsi_check *check, const evsi_key *key, const json_t *v
   case EVSI_KEY_OBJECT:
   case EVSI_KEY_LIST:
   case EVSI_KEY_WORDS:
+  case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
     return wrong_type(check, key, value);
   default:

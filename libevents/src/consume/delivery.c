@@ -50,8 +50,8 @@ void evsi_delivery_unlink(evsi_delivery *delivery) {
 
 bool evsi_subscription_can_take(const evsi_subscription *subscription) {
   const evsi_delivery *next = subscription->queue_first;
-  return next && subscription->handed < subscription->options.concurrency &&
-         (!next->entry->order || evsi_order_may_hand(next->entry)) &&
+  uint64_t most = (uint64_t)subscription->options.concurrency * subscription->options.batch;
+  return next && subscription->handed < most && (!next->entry->order || evsi_order_may_hand(next->entry)) &&
          evsi_suspect_lets(subscription->group->consume, next->entry);
 }
 

@@ -98,6 +98,7 @@ struct evsi_entry {
   json_t *kept; /* of a bundle: index -> state of the events that are not through; NULL: all of them */
   bool had_state;
   bool is_unmatched; /* no subscription here takes it */
+  bool is_filtered;  /* and that since its headers are not those that they ask for */
   evsi_order *order; /* NULL: it begins when it comes */
   evsi_order_lane *lane, *gate;
   evsi_order_place *place;
@@ -142,6 +143,7 @@ struct evsi_subscription {
   char name[192];
   evsi_subscription_options options;
   char pattern[EVSI_PATTERN_MAX + 1];
+  json_t *filter; /* of options.filter_json; NULL: takes all headers */
   evsi_label *label;
   evsi_delivery *queue_first, *queue_last;
   evsi_delivery *handed_first, *handed_last; /* oldest first */
@@ -157,6 +159,7 @@ typedef struct evsi_member {
   char *consumer;
   evsi_matcher *matcher;
   int32_t *partitions; /* of each of its subscriptions the only one that it takes, or EVS_PARTITION_NONE */
+  json_t *subscriptions;
 } evsi_member;
 
 typedef struct evsi_membership {
@@ -306,7 +309,7 @@ void evsi_settle_keep(evsi_entry *entry, evsi_outgoing *outgoing);
 /* An entry that nobody may handle goes to the dead letters, or where these are off, as configured. */
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
                       evsi_outgoing *outgoing);
-/* No subscription here takes it: another member, or acknowledge and count. */
+/* No subscription here takes it: another member, or acknowledge and count (as filtered: is_filtered). */
 void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing);
 /* Tells the transports; without the lock. */
 void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing);

@@ -161,6 +161,17 @@ static const char *find_parts(evs_bytes data, evs_bytes parts[PART_COUNT]) {
   return why;
 }
 
+bool evsi_envelope_header(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
+  evs_bytes parts[PART_COUNT];
+  memset(parts, 0, sizeof parts);
+  memset(out_envelope, 0, sizeof *out_envelope);
+  find_parts(data, parts);
+  if (parts[PART_HEADER].size == 0 || parts[PART_HEADER].data[0] != '{')
+    return false;
+  texts t = {scratch, parts[PART_HEADER].size};
+  return read_header(parts[PART_HEADER], out_envelope, &t) == NULL;
+}
+
 const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
   evs_bytes parts[PART_COUNT];
   memset(parts, 0, sizeof parts);

@@ -34,4 +34,7 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
  * Returns NULL, or why it is malformed (static text). */
 const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch);
 
+/* Of what could not be decoded: the header alone, to tell whose event it was. False where there is none. */
+bool evsi_envelope_header(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch);
+
 #endif

@@ -59,6 +59,15 @@ static evs_status check_capabilities(evsi_publisher *publisher, const evs_event 
   return EVS_OK;
 }
 
+/* With routes there is a reason to ask which types they forget. */
+static void count_unrouted(evsi_publisher *publisher, const char *type) {
+  const char *prefix = publisher->setup.config->origin_prefix;
+  char full[2 * (EVSI_TYPE_MAX + 1)];
+  snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "." : "", type);
+  evsi_count_label(evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, evsi_text(full)),
+                   EVSI_LABELED_UNROUTED);
+}
+
 static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
@@ -78,6 +87,8 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
     return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
                       (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
   status = evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
+  if (config->routing.route_count > 0 && !draft->decision.route)
+    count_unrouted(publisher, draft->type);
   return status == EVS_OK ? check_capabilities(publisher, event, &draft->decision, out_error) : status;
 }
 

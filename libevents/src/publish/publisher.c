@@ -154,6 +154,15 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
   return status;
 }
 
+void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config, evsi_router *router) {
+  atomic_store(&publisher->setup.config, config);
+  atomic_store(&publisher->setup.router, router);
+}
+
+bool evsi_publisher_is_quiet(const evsi_publisher *publisher) {
+  return atomic_load(&publisher->entering) == 0;
+}
+
 bool evsi_publisher_seal(evsi_publisher *publisher) {
   atomic_store(&publisher->is_sealed, true);
   return atomic_load(&publisher->entering) == 0;

@@ -17,11 +17,11 @@ typedef struct evsi_publish_waiter evsi_publish_waiter;
 
 /* What a publisher works with; everything is lent and outlives it. */
 typedef struct evsi_publisher_setup {
-  const evsi_config *config;
+  _Atomic(const evsi_config *) config; /* with the router replaced by evsi_publisher_reload() */
   const evsi_env *env;
   evsi_loop *loop;
   evsi_tasks *tasks;
-  evsi_router *router;
+  _Atomic(evsi_router *) router;
   evsi_stats *stats;
   evsi_records *records;
   evsi_link *links;
@@ -49,6 +49,11 @@ void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool con
 uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, char out_why[256]);
 /* Events accepted and without an outcome. */
 uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher);
+/* From now on events are routed by these. Those whose call is under way may still be by the former ones: they
+ * are needed until evsi_publisher_is_quiet() was true once after this. */
+void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config, evsi_router *router);
+/* No call is under way now. */
+bool evsi_publisher_is_quiet(const evsi_publisher *publisher);
 /* Nothing is accepted from now on. False while a caller that came before is still handing events on. */
 bool evsi_publisher_seal(evsi_publisher *publisher);
 /* Ends every event that has no outcome yet, with `status` and why; @thread io. */
