@@ -48,6 +48,7 @@ export {
 export type { ErrorDetails, Problem } from './errors.js';
 export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
+export type { BatchHandler } from './batches.js';
 export { Message, Metadata } from './message.js';
 export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
 export type {

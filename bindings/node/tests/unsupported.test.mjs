@@ -37,8 +37,6 @@ const NOT_BUILT = {
   // options of publish (PublishOptions)
   'batch key of an event': ({ publisher }) => publisher.publish('a.b', 1, { batchKey: 'k' }),
   // options of subscribe (SubscribeOptions)
-  'a filter of a subscription': ({ consumer }) => consumer.subscribe('a.b', () => 1, { filter: { a: 1 } }),
-  'subscribing by regular expression': ({ consumer }) => consumer.subscribe(/a\..*/, () => 1),
   // the validator (EventValidator with Zod)
   'schemas': ({ validator }) => validator.registerSchema('a.b', {}),
   // transports used by themselves (Transport.publish, subscribe, …)

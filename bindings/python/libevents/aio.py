@@ -27,6 +27,7 @@ from typing import (
 )
 
 from . import _options, _pure
+from ._batches import Batches
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._outbox import Batch, Outbox, Target
@@ -38,7 +39,7 @@ from .errors import Closed, Error, Forked, ValidationError
 from .message import Message, Metadata, Receipt, Record
 from .router import Router
 
-AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
+AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
 _CLOSE_GRACE_SECONDS = 5.0
 _REQUEST_GRACE_SECONDS = 2.0
@@ -76,7 +77,7 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
     `acknowledge()` before `break` where it was handled.
     """
 
-    def __init__(self, system: "EventSystem", pattern: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, system: "EventSystem", pattern: _options.Pattern, options: Mapping[str, Any]) -> None:
         self._system = system
         self._pattern = pattern
         self._options = options
@@ -333,9 +334,24 @@ class EventSystem:
         await self._outbox.emptied()
         await self._ask("drain", {"timeout": milliseconds(timeout, "timeout")}, timeout + _REQUEST_GRACE_SECONDS)
 
+    async def reload(self, config: _pure.JsonSource, *, timeout: Optional[float] = None) -> List[str]:
+        """Works by another configuration from now on, by all of it or by nothing of it.
+
+        Routes, rate limits, log level and concurrency may differ (docs/requests.md#reload); ConfigurationError
+        names everything else. Gives the paths of what changed.
+        """
+        document = _pure.document_of(config)
+        changed: List[str] = json.loads(await self._ask("reload", {"config": document}, timeout))["changed"]
+        return changed
+
+    async def coverage(self, *, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """Routes that no event took, that can take none, and that meet; types that no route took."""
+        coverage: Dict[str, Any] = json.loads(await self._ask("coverage", {}, timeout))
+        return coverage
+
     # ---- consuming ----------------------------------------------------------------------------------
 
-    def on(self, pattern: str, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
+    def on(self, pattern: _options.Pattern, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
         """Decorator: subscribes a handler, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
@@ -347,7 +363,7 @@ class EventSystem:
 
         return subscribe
 
-    async def subscribe(self, pattern: str, handler: Handler, **options: Any) -> Subscription:
+    async def subscribe(self, pattern: _options.Pattern, handler: Handler, **options: Any) -> Subscription:
         """Subscribes a handler; when the system is connected, waits until the store has it."""
         self._attach()
         subscription = self._subscribe(pattern, handler, options)
@@ -355,23 +371,30 @@ class EventSystem:
             await self.ready()
         return subscription
 
-    def messages(self, pattern: str, **options: Any) -> MessageStream:
+    def messages(self, pattern: _options.Pattern, **options: Any) -> MessageStream:
         """Messages for `async for message, metadata in …`; acknowledges when the loop asks for the next."""
         return MessageStream(self, pattern, options)
 
-    def _subscribe(self, pattern: str, handler: Optional[Handler], options: Mapping[str, Any]) -> Subscription:
+    def _subscribe(self, pattern: _options.Pattern, handler: Optional[Handler], options: Mapping[str, Any]) -> Subscription:
         if handler is not None and not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
         document = _options.subscription_options(pattern, options, self._turn.has_poison_handler)
         self._check_open()
-        consumer = Consumer(contextvars.copy_context(), _options.max_retries(self._normalized, document))
-        consumer.handler = handler
+        retries = _options.max_retries(self._normalized, document)
+        consumer = Consumer(contextvars.copy_context(), retries, document.get("ack") == "manual")
+        consumer.handler = self._in_batches(handler, document) if handler is not None else None
         consumer.token = self._engine.subscribe(document)
         self._turn.consumers[consumer.token] = consumer
-        return Subscription(self, pattern, consumer)
+        return Subscription(self, document["pattern"], consumer)
+
+    def _in_batches(self, handler: Handler, document: Mapping[str, Any]) -> Handler:
+        size = document.get("batch")
+        if not isinstance(size, int):
+            return handler
+        return Batches(handler, size, _options.concurrency(self._normalized, document), self._turn.batches)
 
     async def _subscribe_stream(
-        self, pattern: str, stream: MessageStream, options: Mapping[str, Any]
+        self, pattern: _options.Pattern, stream: MessageStream, options: Mapping[str, Any]
     ) -> Subscription:
         self._attach()
         subscription = self._subscribe(pattern, None, options)
