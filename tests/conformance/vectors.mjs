@@ -37,18 +37,21 @@ function checkBackoff({ backoffStrategy, baseDelay, maxDelay, delay_ms_before_re
   return [retries.map((retry) => libevents.retryDelay(backoffStrategy, baseDelay, maxDelay, retry)), expected];
 }
 
+const checkPattern = (entry) => [
+  libevents.matchesPattern(entry.type, entry.pattern, { originPrefix: entry.originPrefix ?? '' }),
+  entry.matches,
+];
+
 /** Each gives [found, expected]. */
 const CHECKS = {
   'backoff.json': checkBackoff,
+  'expressions.json': checkPattern,
   'full_types.json': (entry) => [libevents.getFullEventType(entry.type, entry.originPrefix ?? ''), entry.full],
   'hashes.json': (entry) => [libevents.bodyHash(entry.body_text ?? JSON.stringify(entry.body)), entry.sha256],
   'origins.json': (entry) => [libevents.originDelivered({ ...entry, eventPrefix: entry.event_prefix }), entry.delivered],
   'partitions.json': (entry) => [libevents.partitionForKey(entry.key, entry.partitions), entry.partition],
   'pattern_syntax.json': checkPatternSyntax,
-  'patterns.json': (entry) => [
-    libevents.matchesPattern(entry.type, entry.pattern, { originPrefix: entry.originPrefix ?? '' }),
-    entry.matches,
-  ],
+  'patterns.json': checkPattern,
   'slots.json': (entry) => [libevents.keySlot(entry.key), entry.slot],
   'topics.json': checkTopic,
   'types.json': (entry) => [libevents.validateEventType(entry.type), entry.valid],

@@ -21,6 +21,8 @@ EXPECTED = {"gives": object, "fails": dict}
 # What each verb takes, besides `do`, `at` and what is expected.
 VERBS: dict[str, dict[str, type]] = {
     "open": {"config": dict, "transports": dict, "connect": bool},
+    "reload": {"config": dict, "transports": dict},
+    "coverage": {},
     "connect": {},
     "close": {"deadline": int},
     "subscribe": {"pattern": str, "options": dict, "handler": str, "plan": object, "replayed": bool},
