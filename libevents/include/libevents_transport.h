@@ -227,7 +227,9 @@ typedef struct evs_host_ops {
   void (*joined)(evs_host *host, uint64_t group);
   /* the group gave everything back and reads no more */
   void (*left)(evs_host *host, uint64_t group);
-  void (*deliver)(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count);
+  /* gives how many of them, from the first on, were taken. The others were not, since memory is short: they
+   * are as if they had never been delivered, and the transport tries again after a while */
+  size_t (*deliver)(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count);
   /* how many more entries the group takes now */
   uint32_t (*credits)(evs_host *host, uint64_t group);
   /* 1 if the group has a subscription that can match this full type, at any origin; type "*": any; type "":

@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("EVS_BUILD_DIR", HERE.parents[1] / "build"))
 SCENARIOS = HERE / "scenarios"
-TRANSPORTS = HERE / "transports.json"
+TRANSPORTS = Path(os.environ.get("EVS_TRANSPORTS", HERE / "transports.json"))
 PATIENCE_SECONDS = 600
 
 _PYTHON = [sys.executable, str(HERE / "runners/python/scenarios.py")]

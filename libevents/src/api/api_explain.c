@@ -15,7 +15,7 @@ static json_t *subscriptions_of(evs_system *system, const json_t *decision) {
   if (evsi_explained_event(decision, &origin, &type))
     evsi_consume_explain(system->consume, origin, type, &text);
   evsi_buf_add_text(&text, "]");
-  json_t *list = text.failed ? NULL : json_loadb(text.data, text.size, 0, NULL);
+  json_t *list = text.failed ? NULL : evsi_json_load(evsi_bytes(text.data, text.size), 0, NULL);
   evsi_buf_free(&text);
   return list ? list : json_array();
 }
@@ -33,7 +33,7 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
   evsi_reload_let(system);
   if (status != EVS_OK)
     return status;
-  json_t *decision = json_loads(text, 0, NULL);
+  json_t *decision = evsi_json_load(evsi_text(text), 0, NULL);
   evsi_free(text);
   json_object_set_new(decision, "subscriptions", subscriptions_of(system, decision));
   *out_json = decision ? evsi_json_text(decision) : NULL;

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "config/config.h"
 #include "consume/expression.h"
 #include "consume/matcher.h"
@@ -216,10 +217,9 @@ evs_status evs_origin_delivered(const char *query_json, size_t query_size, int32
   origin_query query = {.origins_set = false};
   if (!query_json || !out_delivered)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "query_json and out_delivered must not be NULL");
-  json_t *root = json_loadb(query_json, query_size, JSON_REJECT_DUPLICATES, &why);
+  json_t *root = evsi_json_load(evsi_bytes(query_json, query_size), JSON_REJECT_DUPLICATES, &why);
   if (!root)
-    return evsi_error(out_error, EVS_VALIDATION, "", "the query is not valid JSON at byte %d: %s",
-                      why.position, why.text);
+    return evsi_json_refused(out_error, "the query", &why);
   evs_status status = read_origin_query(root, &query, out_error);
   if (status == EVS_OK)
     status = ask_matcher(&query, out_delivered, out_error);

@@ -2,6 +2,8 @@
  * config_fill.c - defaults for what was not given, and the hiding of secrets in what is shown. */
 #include "config/config_walk.h"
 
+#include "base/json_text.h"
+
 #include <string.h>
 
 static json_t *fill_list(const evsi_key *key, const json_t *given) {
@@ -53,7 +55,7 @@ static json_t *fill_key(const evsi_key *key, const json_t *given, bool *out_none
   if (value)
     return json_deep_copy(value);
   if (key->fallback)
-    return json_loads(key->fallback, JSON_DECODE_ANY, NULL);
+    return evsi_json_load(evsi_text(key->fallback), JSON_DECODE_ANY, NULL);
   *out_none = !(key->flags & EVSI_KEY_NULLABLE);
   return *out_none ? NULL : json_null();
 }

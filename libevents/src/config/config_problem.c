@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
 
 enum { SEGMENT_MAX = 128, DOCUMENT_MAX = 4 << 20 };
 
@@ -205,7 +206,7 @@ json_t *evsi_check_parse(evsi_check *check, const char *json, size_t size) {
     return NULL;
   }
   json_error_t error;
-  json_t *input = json_loadb(json ? json : "", json ? size : 0, JSON_REJECT_DUPLICATES, &error);
+  json_t *input = evsi_json_load(evsi_bytes(json, json ? size : 0), JSON_REJECT_DUPLICATES, &error);
   if (!input) {
     if (json_error_code(&error) == json_error_out_of_memory)
       check->nomem = true;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "config/config_suggest.h"
 
 enum { EXPECTED_SIZE = 256, VARIABLE_MAX = 256, EXPANDED_MAX = 4 << 20, SCALAR_MAX = 64 };
@@ -232,10 +233,11 @@ static json_t *expanded_check(evsi_check *check, const evsi_key *key, const json
   if (!text)
     return NULL;
   bool scalar = key->kind == EVSI_KEY_INT || key->kind == EVSI_KEY_NUMBER || key->kind == EVSI_KEY_BOOL;
+  json_error_t why = {.line = 0};
   json_t *value = NULL;
   if (scalar && strlen(text) <= SCALAR_MAX)
-    value = json_loads(text, JSON_DECODE_ANY, NULL);
-  if (!value)
+    value = evsi_json_load(evsi_text(text), JSON_DECODE_ANY, &why);
+  if (!value && json_error_code(&why) != json_error_out_of_memory)
     value = json_string(text);
   evsi_free(text);
   json_t *result = NULL;

@@ -3,6 +3,8 @@
  * It goes as deep as the table does, never as deep as the input. */
 #include "config/config_walk.h"
 
+#include "base/json_text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -69,7 +71,7 @@ static bool harmless(const evsi_key *key, const json_t *value) {
   const char *algorithm = json_string_value(json_object_get(value, "algorithm"));
   if (algorithm && strcmp(algorithm, "none") == 0)
     return true;
-  json_t *fallback = key->fallback ? json_loads(key->fallback, JSON_DECODE_ANY, NULL) : NULL;
+  json_t *fallback = evsi_json_load(evsi_text(key->fallback), JSON_DECODE_ANY, NULL);
   bool equal = fallback && json_equal(fallback, value);
   json_decref(fallback);
   return equal;

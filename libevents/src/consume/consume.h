@@ -51,8 +51,8 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out);
 void evsi_consume_explain(evsi_consume *consume, evs_bytes origin_prefix, evs_bytes type, evsi_buf *out);
 
 /* ---- for transports, see evs_host_ops ---- */
-void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
-                          size_t count);
+size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
+                            size_t count);
 void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes, size_t count);
 uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token);
 bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "consume/engine.h"
 #include "event/header_filter.h"
 #include "event/identity.h"
@@ -50,7 +51,7 @@ static requeue read_requeue(const evsi_entry *entry) {
   requeue result = {false, NULL};
   if (entry->stored.requeue.size == 0)
     return result;
-  json_t *root = json_loadb(entry->stored.requeue.data, entry->stored.requeue.size, 0, NULL);
+  json_t *root = evsi_json_load(entry->stored.requeue, 0, NULL);
   const char *group = json_string_value(json_object_get(root, "group"));
   result.is_for_others = group && strcmp(group, entry->group->name) != 0;
   json_t *names = json_object_get(root, "subscriptions");
@@ -242,19 +243,20 @@ void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing) {
   json_decref(requeued.subscriptions);
 }
 
-void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
-                          size_t count) {
+size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,
+                            size_t count) {
   evsi_outgoing outgoing = {NULL, NULL};
+  size_t taken = 0;
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
   if (group)
     group->events_each = 1;
-  for (size_t i = 0; group && i < count; i++) {
-    evsi_entry *entry = evsi_entry_new(group, &entries[i]);
+  for (; group && taken < count; taken++) {
+    evsi_entry *entry = evsi_entry_new(group, &entries[taken]);
     if (!entry) {
       consume->setup.log(consume->setup.data, 3, "consume",
-                         "out of memory: an entry stays pending in the store");
-      continue;
+                         "out of memory: an entry stays pending in the store and is taken later");
+      break;
     }
     group->held += entry->events;
     group->held_bytes += entry->cost;
@@ -271,4 +273,5 @@ void evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
   evsi_wake_signal(consume->setup.wake);
+  return group ? taken : count;
 }

@@ -85,8 +85,9 @@ struct evsi_entry {
   uint32_t index;           /* its place in the carrier */
   uint32_t events;          /* how many the group holds by it */
   _Atomic uint32_t holders; /* the engine, and each message in a batch; those of an event are its carrier's */
-  uint64_t token;           /* of the settlement, else 0 */
-  evs_tp_entry stored;      /* bytes point into `bytes` */
+  uint64_t token;           /* of its settlement, from the first on: settling must not need memory */
+  bool is_settling;
+  evs_tp_entry stored; /* bytes point into `bytes` */
   evsi_envelope envelope;
   evsi_buf scratch;
   uint64_t cost;

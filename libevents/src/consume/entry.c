@@ -4,12 +4,13 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "consume/engine.h"
 
 /* A handler may fail with any text, one with a NUL too. */
 static json_t *load_state(evs_bytes state) {
   enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL };
-  return state.size ? json_loadb(state.data, state.size, FLAGS, NULL) : NULL;
+  return evsi_json_load(state, FLAGS, NULL);
 }
 
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
@@ -19,7 +20,9 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   if (!entry)
     return NULL;
   entry->bytes = evsi_alloc(size);
-  if (!entry->bytes) {
+  entry->token = entry->bytes ? evsi_slots_add(&group->consume->settlements, entry) : 0;
+  if (entry->token == 0) {
+    evsi_free(entry->bytes);
     evsi_free(entry);
     return NULL;
   }

@@ -7,6 +7,8 @@
 
 #include "consume/engine.h"
 
+#include "base/json_text.h"
+
 enum { HISTORY_MAX = 16, MESSAGE_MAX = 4096, SHORT_MESSAGE_MAX = 512, CLASS_MAX = 256, STACK_MAX = 16384 };
 
 static uint64_t number(const json_t *object, const char *key) {
@@ -99,8 +101,9 @@ static json_t *bounded(evs_bytes text, size_t max) {
     size--;
   evsi_buf quoted = {0};
   evsi_buf_add_json(&quoted, text.data, size);
-  json_t *value =
-      quoted.failed ? NULL : json_loadb(quoted.data, quoted.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  json_t *value = quoted.failed ? NULL
+                                : evsi_json_load(evsi_bytes(quoted.data, quoted.size),
+                                                 JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
   evsi_buf_free(&quoted);
   return value ? value : json_string("");
 }

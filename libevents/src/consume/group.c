@@ -284,6 +284,7 @@ void evsi_entry_finished(evsi_entry *entry) {
   *(entry->all_prev ? &entry->all_prev->all_next : &consume->entries) = entry->all_next;
   if (entry->all_next)
     entry->all_next->all_prev = entry->all_prev;
+  evsi_slots_remove(&consume->settlements, entry->token);
   evsi_suspect_forget(entry);
   group->held -= entry->events;
   group->held_bytes -= entry->cost;

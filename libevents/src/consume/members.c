@@ -147,7 +147,7 @@ static bool add_member(evsi_membership *membership, const json_t *json) {
 
 void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes topic, int32_t partition,
                           uint64_t version, evs_bytes text) {
-  json_t *list = json_loadb(text.data, text.size, 0, NULL);
+  json_t *list = evsi_json_load(text, 0, NULL);
   const json_t *own = NULL;
   size_t i;
   json_t *each;

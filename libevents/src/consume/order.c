@@ -492,7 +492,7 @@ static void give_up(evsi_order *order, evsi_outgoing *outgoing) {
   free_lanes(order);
   for (entry = consume->entries; entry; entry = next) {
     next = entry->all_next;
-    if (entry->order != order || entry->token != 0)
+    if (entry->order != order || entry->is_settling)
       continue;
     if (!entry->has_begun || entry->suspicion == EVSI_SUSPECT_WAITS) {
       evsi_suspect_forget(entry);

@@ -99,14 +99,7 @@ static char *state_text(const evsi_entry *entry) {
 
 /* Puts the settlement on its way. */
 static void push(evsi_entry *entry, evsi_outgoing *outgoing) {
-  evsi_consume *consume = entry->group->consume;
-  entry->token = evsi_slots_add(&consume->settlements, entry);
-  if (entry->token == 0) {
-    consume->setup.log(consume->setup.data, 3, "consume",
-                       "out of memory: an entry stays pending in the store");
-    evsi_entry_finished(entry);
-    return;
-  }
+  entry->is_settling = true;
   entry->settlement.token = entry->token;
   entry->next = NULL;
   *(outgoing->last ? &outgoing->last->next : &outgoing->first) = entry;
@@ -419,9 +412,10 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
   evsi_outgoing outgoing = {NULL, NULL};
   pthread_mutex_lock(&consume->lock);
   for (size_t i = 0; i < count; i++) {
-    evsi_entry *entry = evsi_slots_remove(&consume->settlements, outcomes[i].token);
-    if (!entry)
+    evsi_entry *entry = evsi_slots_get(&consume->settlements, outcomes[i].token);
+    if (!entry || !entry->is_settling)
       continue;
+    entry->is_settling = false;
     if (outcomes[i].flags & EVS_TP_MEMBERS_MOVED) {
       if (entry->bundle)
         evsi_bundle_settle(entry, &outgoing);

@@ -344,7 +344,7 @@ void evsi_operations_request(evsi_operations *operations, const char *method, co
   }
   made->operations = operations;
   made->request = request;
-  made->params = json_loads(params_json, 0, NULL);
+  made->params = evsi_json_load(evsi_text(params_json), 0, NULL);
   made->is_replay = strncmp(method, "replay.", strlen("replay.")) == 0;
   const char *verb = strchr(method, '.') + 1;
   if (!made->params)

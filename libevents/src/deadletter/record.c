@@ -13,7 +13,7 @@ static json_t *text_of(evs_bytes bytes) {
 }
 
 static json_t *load(evs_bytes requeue) {
-  return requeue.size ? json_loadb(requeue.data, requeue.size, 0, NULL) : NULL;
+  return evsi_json_load(requeue, 0, NULL);
 }
 
 static json_int_t requeue_count(evs_bytes requeue) {

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "event/envelope.h"
 #include "event/pattern.h"
 
@@ -197,9 +198,7 @@ bool evsi_dead_filter_takes(const evsi_dead_filter *filter, const evsi_dead_lett
   if (filter->topic && !evsi_bytes_equal(letter->topic, evsi_text(filter->topic)))
     return false;
   if (asks_for_record(filter)) {
-    json_t *record = letter->record.size
-                         ? json_loadb(letter->record.data, letter->record.size, JSON_ALLOW_NUL, NULL)
-                         : NULL;
+    json_t *record = evsi_json_load(letter->record, JSON_ALLOW_NUL, NULL);
     bool takes = takes_record(filter, record);
     json_decref(record);
     if (!takes)

@@ -122,7 +122,7 @@ bool evsi_dead_letter_event(const evsi_dead_letter *letter, evsi_dead_event *out
 /* ---- the whole letter ------------------------------------------------------------------------- */
 
 static json_t *load_record(evs_bytes record) {
-  json_t *root = record.size > 0 ? json_loadb(record.data, record.size, JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *root = evsi_json_load(record, JSON_ALLOW_NUL, NULL);
   if (json_is_object(root))
     return root;
   json_decref(root);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/error_struct.h"
+#include "base/json_text.h"
 #include "event/pattern.h"
 #include "event/segment.h"
 #include "event/type_name.h"
@@ -292,10 +293,9 @@ evs_status evsi_router_explain(evsi_router *router, const char *query_json, size
   uint32_t room = router->config->routing.route_count + 1;
   explanation e = {.router = router, .evidence = {.max = room, .is_dry = true}};
   evsi_buf out = {0};
-  e.query = json_loadb(query_json ? query_json : "", query_json ? size : 0, JSON_REJECT_DUPLICATES, &why);
+  e.query = evsi_json_load(evsi_bytes(query_json, query_json ? size : 0), JSON_REJECT_DUPLICATES, &why);
   if (!e.query)
-    return evsi_error(out_error, EVS_VALIDATION, "", "the query is not valid JSON at byte %d: %s",
-                      why.position, why.text);
+    return evsi_json_refused(out_error, "the query", &why);
   e.evidence.ranks = evsi_calloc(room, sizeof *e.evidence.ranks);
   e.matched = evsi_calloc(room, sizeof *e.matched);
   evs_status status = e.evidence.ranks && e.matched ? examine(&e, out_error) : evsi_error_nomem(out_error);

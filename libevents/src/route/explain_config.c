@@ -97,7 +97,7 @@ static evs_status explain(const evsi_config *config, evs_bytes query, json_t **o
   evsi_router_free(router);
   if (status != EVS_OK)
     return status;
-  *out_explanation = json_loads(text, 0, NULL);
+  *out_explanation = evsi_json_load(evsi_text(text), 0, NULL);
   evsi_free(text);
   return *out_explanation ? EVS_OK : evsi_error_nomem(out_error);
 }
@@ -121,7 +121,7 @@ evs_status evsi_explain_config(evs_bytes config_json, evs_bytes query, char **ou
   evs_status status = evsi_config_load_routing(config_json.data, config_json.size, &config, out_error);
   if (status != EVS_OK)
     return status;
-  json_t *document = json_loadb(config_json.data, config_json.size, 0, NULL);
+  json_t *document = evsi_json_load(config_json, 0, NULL);
   status = explain(config, query, &explanation, out_error);
   if (status == EVS_OK)
     status = add_receivers(config, document, explanation, out_error);

@@ -59,8 +59,8 @@ static void on_left(evs_host *host, uint64_t group) {
   evsi_consume_left(host->system->consume, group);
 }
 
-static void on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
-  evsi_consume_deliver(host->system->consume, group, entries, count);
+static size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+  return evsi_consume_deliver(host->system->consume, group, entries, count);
 }
 
 static uint32_t on_credits(evs_host *host, uint64_t group) {

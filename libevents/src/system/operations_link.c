@@ -25,7 +25,7 @@ static void on_answer(void *data, evs_status status, evs_bytes json_or_message) 
   json_t *answer = NULL;
   evsi_free(data);
   if (status == EVS_OK) {
-    answer = json_loadb(json_or_message.data, json_or_message.size, 0, NULL);
+    answer = evsi_json_load(json_or_message, 0, NULL);
     status = answer ? EVS_OK : EVS_INTERNAL;
   }
   char *message = status == EVS_OK ? NULL : evsi_strndup(json_or_message.data, json_or_message.size);

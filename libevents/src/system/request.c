@@ -362,9 +362,10 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
       !is_one_of(method, transport_methods, sizeof transport_methods / sizeof transport_methods[0]))
     return evsi_error(out_error, EVS_NOT_FOUND, NULL,
                       "there is no request named %.64s (docs/requests.md lists them)", method);
-  json_error_t why;
-  json_t *root =
-      params.size ? json_loadb(params.data, params.size, JSON_REJECT_DUPLICATES, &why) : json_object();
+  json_error_t why = {.line = 0};
+  json_t *root = params.size ? evsi_json_load(params, JSON_REJECT_DUPLICATES, &why) : json_object();
+  if (!root && json_error_code(&why) == json_error_out_of_memory)
+    return evsi_error_nomem(out_error);
   if (!json_is_object(root)) {
     json_decref(root);
     return evsi_error(out_error, EVS_VALIDATION, NULL, "the arguments of %s must be a JSON object", method);

@@ -291,5 +291,5 @@ class Stage:
             facts = member.ledger.read().facts
             if "stats" in facts:
                 told, runs = self.told(member, "consumer", "totalMessagesReceived"), member.ledger.runs
-                begun = sum(run.start < facts["stats"]["t"] for run in runs)
+                begun = sum(run.start < facts["stats"]["asked"] for run in runs)
                 assert begun <= told <= len(runs), f"{member.name} counts {told} messages, its handlers {len(runs)}"

@@ -22,8 +22,10 @@ const consume = job.consume;
 const ledger = openSync(join(job.folder, `${job.name}.ledger`), 'a', 0o600);
 let runs = 0;
 
+const now = () => Number(process.hrtime.bigint()) / 1e9;
+
 function write(what, fields = {}) {
-  const line = Buffer.from(`${JSON.stringify({ what, ...fields, t: Number(process.hrtime.bigint()) / 1e9 })}\n`);
+  const line = Buffer.from(`${JSON.stringify({ what, ...fields, t: now() })}\n`);
   if (writeSync(ledger, line) !== line.length) throw new Error('a line of the ledger was written in part');
 }
 
@@ -111,7 +113,7 @@ await system.ready({ timeout: 60_000 });
 write('ready', { pid: process.pid });
 if (job.publish) await publish(system, job.publish);
 if (consume) await stopping;
-write('stats', { stats: system.stats() });
+write('stats', { asked: now(), stats: system.stats() });
 await system.close(job.closeDeadline);
 write('closed');
 process.exit(0); // a handler that hangs would keep the process

@@ -121,7 +121,7 @@ class Member:
             await self.publish(system, self.job["publish"])
         if self.consume:
             await self.stopping.wait()
-        self.write("stats", stats=system.stats())
+        self.write("stats", asked=time.monotonic(), stats=system.stats())
         await system.close(deadline=self.job["closeDeadline"] / 1000)
         self.write("closed")
 

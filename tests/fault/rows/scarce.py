@@ -49,14 +49,16 @@ def _see_it_through(stage: Stage, poor: Member) -> None:
     while not is_over() and time.monotonic() < began + PATIENCE_SECONDS:
         time.sleep(0.05)
     if not is_over():
-        resource.prlimit(poor.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        _, most = resource.prlimit(poor.pid, resource.RLIMIT_AS)
+        resource.prlimit(poor.pid, resource.RLIMIT_AS, (most, most))
         stage.prove(f"{poor.name} stood still until it was given memory")
         stage.until(is_over, "it goes on once there is memory")
 
 
 def _limit_memory(stage: Stage, poor: Member, spare: int) -> None:
     limit = _status(poor, "VmSize") + spare
-    resource.prlimit(poor.pid, resource.RLIMIT_AS, (limit, limit))
+    _, most = resource.prlimit(poor.pid, resource.RLIMIT_AS)
+    resource.prlimit(poor.pid, resource.RLIMIT_AS, (limit, most))  # only the soft one may be raised again
     stage.prove(f"RLIMIT_AS of {poor.name}: {limit // 1024} kB, {spare // 1024} kB more than it had")
 
 

@@ -31,7 +31,8 @@ typedef struct play {
   uint32_t flags, failure; /* 0: handled well */
 } play;
 
-static void deliver_entry(const play *what) {
+/* Gives whether the engine took it. */
+static bool deliver_entry(const play *what) {
   const evs_tp_entry entry = {.struct_size = sizeof entry,
                               .partition = EVS_PARTITION_NONE,
                               .flags = what->flags,
@@ -40,7 +41,7 @@ static void deliver_entry(const play *what) {
                               .offset = evsi_text(ID),
                               .data = evsi_text(what->data),
                               .state = evsi_text(what->kept)};
-  evsi_consume_deliver(world.consume, world.group, &entry, 1);
+  return evsi_consume_deliver(world.consume, world.group, &entry, 1) == 1;
 }
 
 static void end_message(const evs_message *message, uint32_t failure) {
@@ -80,13 +81,16 @@ static bool play_failing_at(const play *what, long n) {
   assert_int_equal(setup(&none), 0);
   subscribe(ORDERS);
   until_failure = n;
-  deliver_entry(what);
+  bool is_taken = deliver_entry(what);
   host_turn(what->failure);
   bool has_failed = until_failure == NONE;
   until_failure = NONE;
   while (host_turn(what->failure) > 0) {
   }
-  if (world.settled_count > 0) {
+  if (is_taken != (world.settled_count > 0))
+    fail_msg("allocation %ld fails: an entry that was %s is %s", n, is_taken ? "taken" : "refused",
+             is_taken ? "forgotten" : "settled");
+  if (is_taken) {
     const settled *end = last(1);
     if (loses_it(what, end))
       fail_msg("the entry is lost when allocation %ld fails", n);

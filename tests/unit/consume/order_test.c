@@ -150,6 +150,53 @@ static void hold(uint64_t until) {
   evsi_consume_lease(world.consume, &stream, until);
 }
 
+static void come_as_batch(const char *offset, int count, const char *kept) {
+  char *data = batch_of(count, "order.paid");
+  const evs_tp_entry entry = {.struct_size = sizeof entry,
+                              .partition = EVS_PARTITION_NONE,
+                              .flags = EVS_ENTRY_BATCH,
+                              .deliveries = 1,
+                              .topic = evsi_text("order-events"),
+                              .offset = evsi_text(offset),
+                              .data = evsi_text(data),
+                              .state = kept ? evsi_text(kept) : evsi_bytes(NULL, 0),
+                              .ordering = ordering};
+  evsi_consume_deliver(world.consume, world.group, &entry, 1);
+  evsi_free(data);
+}
+
+static void events_of_one_entry_keep_their_order_through_a_retry(void **state) {
+  (void)state;
+  uint64_t got[MESSAGES_MAX];
+  subscribe(ORDERS);
+  come_as_batch("1", 3, NULL);
+  come("2", NULL, NULL);
+  assert_string_equal(taken_now(got), "1/0 ");
+  ack(got[0]);
+  assert_string_equal(taken_now(got), "1/1 ");
+  fail_as(got[0], EVS_FAIL_RETRY, 0);
+  assert_string_equal(taken_now(got), "");
+  assert_int_equal(world.settled_count, 2);
+  assert_int_equal(world.settled[0].kind, EVS_SETTLE_ASIDE);
+  const settled *parked = last(2);
+  assert_int_equal(parked->kind, EVS_SETTLE_PARK);
+  assert_string_equal(parked->offset, "1");
+  assert_null(state_of(parked, "0"));
+  char *kept = json_dumps(parked->state, JSON_COMPACT);
+  for (size_t i = 0; i < 2; i++)
+    answer_with(&world.settled[i], 0);
+  come_as_batch("1", 3, kept);
+  free(kept);
+  assert_string_equal(taken_now(got), "1/1 ");
+  ack(got[0]);
+  assert_string_equal(taken_now(got), "1/2 ");
+  assert_string_equal(recalled_now(), "");
+  ack(got[0]);
+  assert_int_equal(last(3)->kind, EVS_SETTLE_ACK);
+  answer_with(last(3), 0);
+  assert_string_equal(recalled_now(), "2 ");
+}
+
 static void nothing_begins_past_the_time_of_a_lease(void **state) {
   (void)state;
   uint64_t got[MESSAGES_MAX];
@@ -255,6 +302,7 @@ int main(void) {
       ORDER_TEST(keys_do_not_wait_for_each_other),
       ORDER_TEST(what_waits_for_a_retry_is_set_aside_and_asked_for_in_order),
       ORDER_TEST(one_that_was_asked_for_and_comes_too_early_keeps_its_place),
+      ORDER_TEST(events_of_one_entry_keep_their_order_through_a_retry),
       ORDER_TEST(nothing_begins_past_the_time_of_a_lease),
       ORDER_TEST(what_no_handler_has_goes_back_when_the_stream_is_given_up),
       ORDER_TEST(a_pause_keeps_what_waits_in_its_place),

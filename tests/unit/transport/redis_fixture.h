@@ -45,6 +45,8 @@ struct evs_host {
   outcome *published, *settled;
   size_t published_count, settled_count;
   uint32_t credits;
+  bool is_short_of_memory; /* it takes no entry */
+  size_t refused;
   int credits_are_spent; /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed, is_paused;
   uint64_t lease_until_ms;
@@ -165,7 +167,11 @@ static inline void on_left(evs_host *host, uint64_t group) {
   host->left++;
 }
 
-static inline void on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+  if (host->is_short_of_memory) {
+    host->refused += count;
+    return 0;
+  }
   for (size_t i = 0; i < count; i++) {
     assert_true(host->entry_count < ENTRIES_MAX);
     entry *each = &host->entries[host->entry_count++];
@@ -181,6 +187,7 @@ static inline void on_deliver(evs_host *host, uint64_t group, const evs_tp_entry
   }
   if (host->credits_are_spent)
     host->credits -= (uint32_t)count < host->credits ? (uint32_t)count : host->credits;
+  return count;
 }
 
 static inline uint32_t on_credits(evs_host *host, uint64_t group) {

@@ -71,6 +71,29 @@ static void no_more_is_read_than_there_are_credits(void **state) {
   host_close(host);
 }
 
+static bool has_refused_ten(void *data) {
+  return ((evs_host *)data)->refused >= 10;
+}
+
+static void what_a_host_has_no_memory_for_comes_again_undelivered(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  host->is_short_of_memory = true;
+  join(host, "g", "t");
+  publish_and_wait(host, "t", "a.b", 10);
+  EXPECT_SOON(has_refused_ten, host);
+  publish_and_wait(host, "t", "a.b", 1);
+  host->is_short_of_memory = false;
+  wait_count(&host->entry_count, 11);
+  for (int i = 0; i < 11; i++) {
+    assert_string_equal(host->entries[i].offset, host->published[i].offset);
+    assert_int_equal(host->entries[i].deliveries, 1);
+  }
+  assert_int_equal(settle_all(host, 0, 11, EVS_SETTLE_ACK), 11);
+  assert_int_equal(redis_pending(&server, "t", "g"), 0);
+  host_close(host);
+}
+
 static void a_parked_entry_comes_back_with_its_state_and_one_more_delivery(void **state) {
   (void)state;
   evs_host *host = host_connected();
@@ -354,6 +377,7 @@ int main(void) {
       TEST(delivers_and_acknowledges_until_nothing_is_pending),
       TEST(two_groups_each_get_everything),
       TEST(no_more_is_read_than_there_are_credits),
+      TEST(what_a_host_has_no_memory_for_comes_again_undelivered),
       TEST(a_parked_entry_comes_back_with_its_state_and_one_more_delivery),
       TEST(parked_entries_that_lost_their_due_time_come_back),
       TEST(a_dead_letter_is_requeued_once_however_often_it_is_asked),

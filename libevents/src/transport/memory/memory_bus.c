@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { SHORT_MS = 1000 };
+
 static pthread_mutex_t buses_lock = PTHREAD_MUTEX_INITIALIZER;
 static memory_bus *buses;
 
@@ -140,6 +142,13 @@ void evsi_memory_park(memory_group *group, memory_entry *entry) {
     link = &(*link)->next;
   entry->next = *link;
   *link = entry;
+}
+
+void evsi_memory_put_off(memory_group *group, memory_entry *entry, evs_transport *transport) {
+  entry->member = NULL;
+  entry->due_ms = transport->world.env->now_ms() + SHORT_MS;
+  evsi_memory_park(group, entry);
+  evsi_tasks_post(transport->world.tasks, &transport->timer_task);
 }
 
 void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front) {

@@ -109,6 +109,8 @@ uint64_t evsi_memory_sequence(evs_bytes offset);
 void evsi_memory_event_drop(memory_event *event);
 void evsi_memory_entry_free(memory_entry *entry);
 void evsi_memory_park(memory_group *group, memory_entry *entry);
+/* Memory is short: an entry that nobody holds comes again to this transport's process after a while. */
+void evsi_memory_put_off(memory_group *group, memory_entry *entry, evs_transport *transport);
 void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front);
 /* Moves what is due to the queue; gives the time of the next one, 0 none. */
 uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms);

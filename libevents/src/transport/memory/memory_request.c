@@ -21,7 +21,7 @@ static void answer(evs_transport *transport, uint64_t token, json_t *document) {
 static json_t *groups_json(memory_bus *bus) {
   json_t *list = json_array();
   for (memory_group *group = bus->groups; group; group = group->next) {
-    json_t *paused = group->paused ? json_loads(group->paused, 0, NULL) : NULL;
+    json_t *paused = evsi_json_load(evsi_text(group->paused), 0, NULL);
     json_array_append_new(
         list, json_pack("{s:s,s:I,s:I,s:n,s:o?}", "group", group->name, "lag", (json_int_t)group->waiting,
                         "pending", (json_int_t)HASH_COUNT(group->held), "oldestPendingAt", "paused", paused));
@@ -78,7 +78,7 @@ void evsi_memory_request(evs_transport *transport, const char *method, const cha
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (strcmp(all[i].method, method) != 0)
       continue;
-    json_t *params = json_loadb(params_json, params_size, 0, NULL);
+    json_t *params = evsi_json_load(evsi_bytes(params_json, params_size), 0, NULL);
     all[i].run(transport, params, token);
     json_decref(params);
     return;

@@ -10,11 +10,13 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "transport/memory/memory_bus.h"
 
 enum { DELIVER_MAX = 64, DEFAULT_MAX_QUEUE = 100000 };
 
 static void on_timer(void *data);
+static bool forget_if_done(memory_group *group, const evs_transport *transport, uint64_t token);
 
 static void on_timer_task(evsi_task *task) {
   on_timer((char *)task - offsetof(evs_transport, timer_task));
@@ -23,7 +25,7 @@ static void on_timer_task(evsi_task *task) {
 static evs_status create(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
                          const char *config_json, size_t config_size, evs_transport **out_transport,
                          evs_error **out_error) {
-  json_t *config = json_loadb(config_json, config_size, 0, NULL);
+  json_t *config = evsi_json_load(evsi_bytes(config_json, config_size), 0, NULL);
   const char *bus_name = json_string_value(json_object_get(config, "name"));
   json_int_t max_queue = json_integer_value(json_object_get(config, "maxQueue"));
   evs_transport *transport = evsi_calloc(1, sizeof *transport);
@@ -109,20 +111,24 @@ static memory_member *choose(memory_group *group, const memory_event *event, mem
   return event->ordering == EVS_ORDER_NONE ? chosen : evsi_memory_order_choose(group, event, chosen);
 }
 
-/* @locks bus */
-static void take(memory_group *group, memory_member *member, uint64_t now_ms, handful *out) {
+/* @locks bus. False: memory is short. */
+static bool take(memory_group *group, memory_member *member, uint64_t now_ms, handful *out) {
   memory_entry *entry = group->first;
   memory_event *event = entry->event;
-  if (event->ordering != EVS_ORDER_NONE)
-    evsi_memory_order_choose(group, event, member); /* whoever joins next finds it taken */
   group->first = entry->next;
   if (!group->first)
     group->last = NULL;
   group->waiting--;
-  entry->deliveries++;
-  entry->member = member->transport;
   entry->sequence = event->sequence;
   HASH_ADD(hh, group->held, sequence, sizeof entry->sequence, entry);
+  if (!entry->hh.tbl) {
+    evsi_memory_put_off(group, entry, member->transport);
+    return false;
+  }
+  if (event->ordering != EVS_ORDER_NONE)
+    evsi_memory_order_choose(group, event, member); /* whoever joins next finds it taken */
+  entry->deliveries++;
+  entry->member = member->transport;
   event->holders++; /* until it was delivered */
   out->events[out->count] = event;
   /* A copy: the entry's own may change as soon as the lock is released. */
@@ -139,6 +145,7 @@ static void take(memory_group *group, memory_member *member, uint64_t now_ms, ha
   if (entry->due_ms > now_ms)
     out->entries[out->count].wait_ms = entry->due_ms - now_ms;
   out->count++;
+  return true;
 }
 
 /* @locks bus. Fills a handful for one member; false when nothing can be delivered now. */
@@ -162,8 +169,10 @@ static bool next_handful(memory_bus *bus, handful *out) {
     uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
     uint64_t now = member->transport->world.env->now_ms();
     while (group->first && out->count < DELIVER_MAX && out->count < credits &&
-           (out->count == 0 || !group->members->next))
-      take(group, member, now, out);
+           (out->count == 0 || !group->members->next) && take(group, member, now, out)) {
+    }
+    if (out->count == 0)
+      continue;
     /* The next round of this group starts with another member. */
     if (group->members->next && group->members == member) {
       group->members = member->next;
@@ -176,6 +185,40 @@ static bool next_handful(memory_bus *bus, handful *out) {
     return true;
   }
   return false;
+}
+
+/* The host had no memory for these, from the first on. */
+static void take_back(memory_bus *bus, const handful *from, size_t first) {
+  bool left = false;
+  pthread_mutex_lock(&bus->lock);
+  for (memory_group *group = bus->groups; group; group = group->next) {
+    if (!evsi_memory_member(group, from->transport, from->token))
+      continue;
+    for (size_t i = first; i < from->count; i++) {
+      memory_entry *entry = NULL;
+      HASH_FIND(hh, group->held, &from->events[i]->sequence, sizeof entry->sequence, entry);
+      if (!entry || entry->member != from->transport)
+        continue;
+      HASH_DEL(group->held, entry);
+      entry->deliveries--;
+      evsi_memory_put_off(group, entry, from->transport);
+    }
+    left = forget_if_done(group, from->transport, from->token);
+  }
+  pthread_mutex_unlock(&bus->lock);
+  if (left)
+    from->transport->ops->left(from->transport->host, from->token);
+}
+
+static void hand_out(memory_bus *bus, const handful *one) {
+  evs_transport *transport = one->transport;
+  if (one->is_news) {
+    transport->ops->paused(transport->host, one->token, one->is_paused);
+    return;
+  }
+  size_t taken = transport->ops->deliver(transport->host, one->token, one->entries, one->count);
+  if (taken < one->count)
+    take_back(bus, one, taken);
 }
 
 /* Delivers all that can be; any thread, without a lock. One thread at a time does it, so that the order of
@@ -204,10 +247,7 @@ void evsi_memory_pump(memory_bus *bus) {
       break;
     if (!any)
       continue;
-    if (one->is_news)
-      one->transport->ops->paused(one->transport->host, one->token, one->is_paused);
-    else
-      one->transport->ops->deliver(one->transport->host, one->token, one->entries, one->count);
+    hand_out(bus, one);
     pthread_mutex_lock(&bus->lock);
     for (size_t i = 0; i < one->count; i++) {
       evsi_memory_event_drop(one->events[i]);

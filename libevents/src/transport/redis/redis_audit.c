@@ -53,7 +53,7 @@ void evsi_redis_audit(evsi_redis_request *request, const evsi_redis_audit_row *r
 static void add_row(json_t *items, const evsi_redis_reply *entry) {
   evs_bytes id = evsi_redis_text(evsi_redis_item(entry, 0));
   evs_bytes text = evsi_redis_field(evsi_redis_item(entry, 1), "row");
-  json_t *row = text.size ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  json_t *row = evsi_json_load(text, 0, NULL);
   if (!json_is_object(row)) {
     json_decref(row);
     row = json_object(); /* written by hand: shown as there, with nothing known */

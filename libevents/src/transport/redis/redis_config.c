@@ -145,7 +145,7 @@ static evs_status load_tls(evsi_redis_config *config, const json_t *tls, evs_err
 evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, size_t size,
                                   evs_error **out_error) {
   memset(config, 0, sizeof *config);
-  json_t *root = json_loadb(json, size, 0, NULL);
+  json_t *root = evsi_json_load(evsi_bytes(json, size), 0, NULL);
   if (!json_is_object(root)) {
     json_decref(root);
     return evsi_error(out_error, EVS_CONFIG, "",

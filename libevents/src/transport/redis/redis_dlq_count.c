@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "transport/redis/redis_index.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_letters.h"
 
 enum { SCAN_MOST = 20000, PAGE = 500, NAMES_MOST = 1000 };
@@ -65,7 +66,7 @@ static json_t *type_of(const json_t *record, const evsi_dead_letter *letter) {
   json_t *type = json_object_get(record, "type");
   if (json_is_string(type) || !evsi_dead_letter_event(letter, &event))
     return type ? json_incref(type) : json_null();
-  json_t *header = json_loadb(event.header.data, event.header.size, 0, NULL);
+  json_t *header = evsi_json_load(event.header, 0, NULL);
   type = json_object_get(header, "type");
   type = type ? json_incref(type) : json_null();
   json_decref(header);
@@ -73,8 +74,7 @@ static json_t *type_of(const json_t *record, const evsi_dead_letter *letter) {
 }
 
 static void count_letter(tally *sum, const evsi_dead_letter *letter) {
-  json_t *record =
-      letter->record.size ? json_loadb(letter->record.data, letter->record.size, JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *record = evsi_json_load(letter->record, JSON_ALLOW_NUL, NULL);
   json_t *type = type_of(record, letter);
   uint64_t at = number_of(record, "lastFailureAt");
   sum->count++;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "event/fingerprint.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_index.h"
 #include "transport/redis/redis_letters.h"
 
@@ -57,8 +58,7 @@ static void take_text(json_t *row, char part, evs_bytes value) {
   if (part == 'i')
     json_object_set_new(row, "entry", json_stringn(value.data ? value.data : "", value.size));
   else if (part == 'd')
-    json_object_set_new(row, "about",
-                        value.size ? json_loadb(value.data, value.size, JSON_ALLOW_NUL, NULL) : NULL);
+    json_object_set_new(row, "about", evsi_json_load(value, JSON_ALLOW_NUL, NULL));
 }
 
 static void on_index(evsi_redis_request *request, uint64_t tag, const evsi_redis_reply *reply) {

@@ -8,7 +8,7 @@
 #include "event/base64.h"
 #include "transport/redis/redis_internal.h"
 
-enum { DELIVER_AT_ONCE = 64 };
+enum { DELIVER_AT_ONCE = 64, SHORT_MS = 1000 };
 
 void evsi_redis_value_json(evsi_buf *out, evs_bytes bytes) {
   if (evsi_utf8_valid(bytes.data, bytes.size)) {
@@ -81,10 +81,26 @@ static evsi_redis_flight *take_flight(evsi_redis_stream *stream, evsi_redis_id i
   return flight;
 }
 
+/* Memory is short at the host: it is owed the entry as before, and is asked for nothing for a while. */
+static void put_back(evsi_redis_stream *stream, const evs_tp_entry *entry) {
+  evsi_redis_group *group = stream->group;
+  evsi_redis_id id;
+  evsi_redis_flight *flight =
+      evsi_redis_id_parse(entry->offset, &id) ? evsi_redis_flight_find(stream, id) : NULL;
+  if (!flight || flight->state != EVSI_FLIGHT_HELD)
+    return;
+  flight->state = EVSI_FLIGHT_OWED;
+  evsi_redis_flights_push(&stream->owed, flight);
+  group->short_ms = evsi_redis_now(group->transport) + SHORT_MS;
+  evsi_redis_group_retry_at(group, group->short_ms);
+}
+
 static void deliver(evsi_redis_stream *stream, const evs_tp_entry *entries, size_t count) {
   evs_transport *transport = stream->group->transport;
-  if (count > 0)
-    transport->ops->deliver(transport->host, stream->group->token, entries, count);
+  size_t taken =
+      count > 0 ? transport->ops->deliver(transport->host, stream->group->token, entries, count) : 0;
+  for (size_t i = taken; i < count; i++)
+    put_back(stream, &entries[i]);
 }
 
 static void deliver_malformed(evsi_redis_stream *stream, const evsi_redis_reply *fields,

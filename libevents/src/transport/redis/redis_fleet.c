@@ -2,6 +2,7 @@
  * redis_fleet.c - the systems that are connected to a server: each keeps a document with a time to live, and
  * a sorted set tells their names. Two keys, since these lie in different slots of a cluster. */
 #include "transport/redis/redis_error.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_request.h"
 
 #define FLEET "evs:fleet"
@@ -105,7 +106,7 @@ static void on_document(evsi_redis_request *request, uint64_t tag, const evsi_re
   if (evsi_redis_request_refused(request, reply, "reading " FLEET))
     return;
   evs_bytes text = evsi_redis_text(reply);
-  json_t *stats = text.size > 0 ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  json_t *stats = evsi_json_load(text, 0, NULL);
   if (!json_is_object(stats)) {
     json_decref(stats);
     return;

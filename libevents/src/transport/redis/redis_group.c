@@ -316,6 +316,7 @@ void evsi_redis_group_pump(evsi_redis_group *group) {
     evsi_redis_reader_pump(group);
   if (!group->is_reading)
     again = sooner(again, group->read_retry_ms > now ? group->read_retry_ms : 0);
+  again = sooner(again, group->short_ms > now ? group->short_ms : 0);
   if (again > now)
     evsi_redis_group_retry_at(group, again);
 }

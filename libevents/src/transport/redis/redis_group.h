@@ -144,6 +144,7 @@ struct evsi_redis_group {
   bool is_clash_told;             /* another process has its consumer's name */
   bool is_paused, is_pause_known; /* until it is known nothing is read */
   size_t pause_asked;             /* its place in the question that is on its way, from 1; 0: not in it */
+  uint64_t short_ms;              /* it takes nothing before: the host was short of memory */
   bool knew_topics;     /* the registry was read for it before: what is new in it came after the group */
   bool was_scanned_for; /* the same for streams that nobody registered */
   char **topics;

@@ -63,7 +63,7 @@ static void on_written(evsi_redis_request *request, uint64_t tag, const evsi_red
 }
 
 static json_t *load(evs_bytes text) {
-  json_t *value = text.size ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  json_t *value = evsi_json_load(text, 0, NULL);
   return value ? value : json_null();
 }
 

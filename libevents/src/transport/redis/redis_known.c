@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "transport/redis/redis_entry.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_request.h"
 
 /* How long names that were found count as all there are: longer the more keys there are to look through. */
@@ -69,7 +70,7 @@ static bool add_registered(evsi_redis_request *request, const evsi_redis_reply *
     evs_bytes value = evsi_redis_text(evsi_redis_item(fields, i + 1));
     if (topic.size == 0 || topic.data[0] == '@' || !is_asked_for(request, topic.data))
       continue;
-    json_t *root = json_loadb(value.data, value.size, 0, NULL);
+    json_t *root = evsi_json_load(value, 0, NULL);
     json_t *types = json_object_get(root, "types");
     json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
     size_t before = request->stream_count;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "transport/redis/redis_entry.h"
 
 void evsi_redis_letters_read(evsi_redis_request *request, const evsi_redis_page *page,
@@ -66,7 +67,7 @@ void evsi_redis_letter_id(const evs_transport *transport, evs_bytes name, evs_by
 /* In the archive the id is that which the letter had. */
 static void add_id(const evs_transport *transport, evs_bytes name, evs_bytes archive, evs_bytes entry,
                    evsi_buf *out) {
-  json_t *root = archive.size ? json_loadb(archive.data, archive.size, 0, NULL) : NULL;
+  json_t *root = evsi_json_load(archive, 0, NULL);
   const json_t *former = json_object_get(root, "id");
   if (json_is_string(former))
     entry = evsi_bytes(json_string_value(former), json_string_length(former));

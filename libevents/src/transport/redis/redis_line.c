@@ -213,7 +213,7 @@ const char *evsi_redis_line_read(evs_bytes text, const evsi_redis_line_use *use,
   memset(out, 0, sizeof *out);
   if (text.size == 0 || evsi_json_check(text, &offset))
     return "it is no JSON";
-  json_t *root = json_loadb(text.data, text.size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+  json_t *root = evsi_json_load(text, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
   const char *why = root ? read_line(root, use, out) : "it has a member twice";
   if (!why && (out->entry.failed || !out->name || !out->type || !hash_line(root, out)))
     why = "out of memory";

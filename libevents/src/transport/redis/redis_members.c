@@ -109,7 +109,7 @@ static void tell_host(evsi_redis_stream *stream) {
   bool any = false;
   evsi_buf_add_text(&json, "[");
   for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
-    json_t *info = member->is_alive && member->info ? json_loads(member->info, 0, NULL) : NULL;
+    json_t *info = member->is_alive ? evsi_json_load(evsi_text(member->info), 0, NULL) : NULL;
     json_t *subscriptions = json_object_get(info, "subscriptions");
     char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
     if (info) {

@@ -165,7 +165,7 @@ void evsi_redis_move_send(evsi_redis_request *request, const evsi_redis_move *mo
 
 /* Somebody was there before: the archive knows what was done. */
 static const char *gone_outcome(evs_bytes note) {
-  json_t *root = note.size ? json_loadb(note.data, note.size, 0, NULL) : NULL;
+  json_t *root = evsi_json_load(note, 0, NULL);
   const char *action = json_string_value(json_object_get(root, "action"));
   const char *outcome = action && strcmp(action, "discarded") == 0 ? "already_discarded" : "already_requeued";
   json_decref(root);

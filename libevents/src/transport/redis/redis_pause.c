@@ -17,7 +17,7 @@ static void log_change(const evsi_redis_group *group, evs_bytes record) {
     evsi_redis_log(group->transport, 1, "group %s goes on", group->name);
     return;
   }
-  json_t *root = json_loadb(record.data, record.size, 0, NULL);
+  json_t *root = evsi_json_load(record, 0, NULL);
   const char *by = json_string_value(json_object_get(root, "by"));
   const char *reason = json_string_value(json_object_get(root, "reason"));
   evsi_redis_log(group->transport, 1, "group %s is paused by %s%s%s", group->name, by ? by : "somebody",

@@ -4,6 +4,8 @@
 
 #include "transport/redis/redis_request.h"
 
+#include "base/json_text.h"
+
 enum { CONSUMERS_MOST = 1000 };
 
 static json_t *text_json(evs_bytes text) {
@@ -119,7 +121,7 @@ static void on_pending(evsi_redis_request *request, uint64_t tag, const evsi_red
 }
 
 static void set_place(json_t *member, evs_bytes info) {
-  json_t *root = json_loadb(info.data ? info.data : "", info.size, 0, NULL);
+  json_t *root = evsi_json_load(info, 0, NULL);
   json_t *host = json_object_get(root, "host"), *pid = json_object_get(root, "pid");
   if (json_is_string(host))
     json_object_set(member, "host", host);
@@ -215,7 +217,7 @@ static void on_paused(evsi_redis_request *request, uint64_t tag, const evsi_redi
   for (size_t i = 0; i + 1 < reply->count; i += 2) {
     evs_bytes group = evsi_redis_text(evsi_redis_item(reply, i));
     evs_bytes text = evsi_redis_text(evsi_redis_item(reply, i + 1));
-    json_t *record = json_loadb(text.data ? text.data : "", text.size, 0, NULL);
+    json_t *record = evsi_json_load(text, 0, NULL);
     json_object_set_new(request->before, group.data ? group.data : "", record ? record : json_object());
   }
 }

@@ -161,7 +161,8 @@ static bool send_read(evsi_redis_group *group, read_plan plan) {
 
 void evsi_redis_reader_pump(evsi_redis_group *group) {
   evs_transport *transport = group->transport;
-  if (group->is_reading || !group->reader.is_up || evsi_redis_now(transport) < group->read_retry_ms)
+  uint64_t now = evsi_redis_now(transport);
+  if (group->is_reading || !group->reader.is_up || now < group->read_retry_ms || now < group->short_ms)
     return;
   size_t live = count_live(group);
   size_t credits = live > 0 ? evsi_redis_credits(group) : 0;

@@ -164,6 +164,8 @@ static uint32_t put_run(evsi_redis_flight *flight, uint32_t most, bool counts, e
 }
 
 void evsi_redis_stream_fetch(evsi_redis_stream *stream) {
+  if (evsi_redis_now(stream->group->transport) < stream->group->short_ms)
+    return;
   if (!stream->owed.first && stream->is_more_owed) {
     stream->needs_recovery = true;
     evsi_redis_work_later(stream->group->transport);

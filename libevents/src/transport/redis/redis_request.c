@@ -136,7 +136,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
   }
   request->transport = transport;
   request->token = token;
-  request->params = params_size > 0 ? json_loadb(params_json, params_size, 0, NULL) : json_object();
+  request->params =
+      params_size > 0 ? evsi_json_load(evsi_bytes(params_json, params_size), 0, NULL) : json_object();
   transport->requests++;
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (strcmp(all[i].method, method) == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "transport/redis/redis_request.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_retention.h"
 
 enum { OTHER_GROUPS_MOST = 3, NODE_ENTRIES = 100 /* trimming is by nodes: so many may be left over */ };
@@ -60,7 +61,7 @@ static void ask_counters(evsi_redis_request *request) {
 static void look(evsi_redis_request *request, size_t tag, const json_t *groups);
 
 static void set_limits(json_t *row, evs_bytes text) {
-  json_t *limits = json_loadb(text.data ? text.data : "", text.size, 0, NULL);
+  json_t *limits = evsi_json_load(text, 0, NULL);
   json_object_set_new(row, "limits", limits ? limits : json_object());
 }
 

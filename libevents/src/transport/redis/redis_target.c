@@ -6,6 +6,8 @@
 
 #include "transport/redis/redis_outbox.h"
 
+#include "base/json_text.h"
+
 static const char *target_of(const evsi_redis_request *request) {
   const char *to = evsi_redis_request_text(request, "to");
   return to ? to : "";
@@ -33,7 +35,7 @@ static void on_registered(evsi_redis_request *request, uint64_t tag, const evsi_
   if (evsi_redis_request_refused(request, reply, "reading the registry of topics"))
     return;
   evsi_redis_split_name(evsi_text(target_of(request)), &topic, &partition);
-  json_t *known = text.size ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  json_t *known = evsi_json_load(text, 0, NULL);
   json_int_t partitions = json_integer_value(json_object_get(known, "partitions"));
   bool may_create = json_is_true(json_object_get(request->params, "create"));
   if (!known && !may_create)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "transport/redis/redis_error.h"
+#include "base/json_text.h"
 #include "transport/redis/redis_entry.h"
 #include "transport/redis/redis_internal.h"
 
@@ -116,7 +117,7 @@ static void apply_registry(evs_transport *transport, const evsi_redis_reply *fie
     evs_bytes value = evsi_redis_text(evsi_redis_item(fields, i + 1));
     if (name.size == 0 || name.data[0] == '@')
       continue;
-    json_t *root = json_loadb(value.data, value.size, 0, NULL);
+    json_t *root = evsi_json_load(value, 0, NULL);
     json_int_t partitions = json_integer_value(json_object_get(root, "partitions"));
     registered topic = {.name = name, .types = json_object_get(root, "types"), .is_registered = true};
     topic.ordering = evsi_redis_order_of(json_string_value(json_object_get(root, "ordering")));
