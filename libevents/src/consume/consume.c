@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "consume/engine.h"
 
 static void on_timer_task(evsi_task *task) {
@@ -160,7 +161,7 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   status = evsi_matcher_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern,
                                   out_error);
   const char *filter = subscription->options.filter_json;
-  if (status == EVS_OK && filter && !(subscription->filter = json_loads(filter, 0, NULL)))
+  if (status == EVS_OK && filter && !(subscription->filter = evsi_json_load(evsi_text(filter), 0, NULL)))
     status = evsi_error_nomem(out_error);
   if (status == EVS_OK) {
     pthread_mutex_lock(&consume->lock);

@@ -98,18 +98,19 @@ static uint32_t keep_fitting(const evsi_entry *entry, uint32_t *numbers, uint32_
   return kept;
 }
 
-/* Leaves out the subscriptions that ask for other headers. */
-static uint32_t keep_taking(evsi_entry *entry, uint32_t *numbers, uint32_t count) {
+/* Leaves out the subscriptions that ask for other headers. False when memory is too short to tell. */
+static bool keep_taking(evsi_entry *entry, uint32_t *numbers, uint32_t *count) {
   uint32_t kept = 0;
-  json_t *headers = NULL;
-  for (uint32_t i = 0; i < count; i++) {
+  evsi_headers headers = {NULL, false};
+  for (uint32_t i = 0; i < *count; i++) {
     const evsi_subscription *subscription = entry->group->consume->by_number[numbers[i]];
     if (evsi_header_filter_takes(subscription->filter, &entry->envelope, &headers))
       numbers[kept++] = numbers[i];
   }
-  json_decref(headers);
-  entry->is_filtered = kept == 0 && count > 0;
-  return kept;
+  json_decref(headers.tree);
+  entry->is_filtered = kept == 0 && *count > 0;
+  *count = kept;
+  return !headers.no_memory;
 }
 
 /* Whose regular expression is too much work for this type may be meant: the event is neither kept from them
@@ -154,7 +155,10 @@ static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing
   uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix,
                                       entry->envelope.type, numbers, MATCHES_MAX, &filtered);
   count = keep_fitting(entry, numbers, count < MATCHES_MAX ? count : MATCHES_MAX);
-  count = keep_taking(entry, numbers, count);
+  if (!keep_taking(entry, numbers, &count)) {
+    evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
+    return;
+  }
   refuse_undecided(entry);
   if (count == 0) {
     settle_untaken(entry, filtered, outgoing);

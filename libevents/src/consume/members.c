@@ -30,7 +30,8 @@ bool evsi_partition_fits(int32_t only, int32_t stored) {
   return only == EVS_PARTITION_NONE || stored == EVS_PARTITION_NONE || only == stored;
 }
 
-static bool takes(const evsi_member *member, uint32_t number, const evsi_entry *entry, json_t **headers) {
+static bool takes(const evsi_member *member, uint32_t number, const evsi_entry *entry,
+                  evsi_headers *headers) {
   const json_t *filter = json_object_get(json_array_get(member->subscriptions, number), "filter");
   return evsi_partition_fits(member->partitions[number], entry->stored.partition) &&
          evsi_header_filter_takes(filter, &entry->envelope, headers);
@@ -39,13 +40,13 @@ static bool takes(const evsi_member *member, uint32_t number, const evsi_entry *
 static bool any_takes(const evsi_member *member, const evsi_entry *entry) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered, any = false;
-  json_t *headers = NULL;
+  evsi_headers headers = {NULL, false};
   uint32_t count = evsi_matcher_match(member->matcher, entry->envelope.origin_prefix, entry->envelope.type,
                                       numbers, MATCHES_MAX, &filtered);
   for (uint32_t i = 0; i < count && i < MATCHES_MAX && !any; i++)
     any = takes(member, numbers[i], entry, &headers);
-  json_decref(headers);
-  return any;
+  json_decref(headers.tree);
+  return any && !headers.no_memory;
 }
 
 const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry) {

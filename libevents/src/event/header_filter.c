@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/json_text.h"
+
 typedef struct member {
   const char *name;
   size_t offset;
@@ -36,15 +38,18 @@ bool evsi_header_filter_knows(const char *name) {
 }
 
 /* What the event has; no data: it has none. */
-static evs_bytes value_of(const evsi_envelope *envelope, const char *name, json_t **headers) {
+static evs_bytes value_of(const evsi_envelope *envelope, const char *name, evsi_headers *headers) {
   const member *known = find(name);
   if (known) {
     evs_bytes value = *(const evs_bytes *)((const char *)envelope + known->offset);
     return value.size > 0 ? value : evsi_bytes(NULL, 0);
   }
-  if (!*headers && envelope->headers.size > 0)
-    *headers = json_loadb(envelope->headers.data, envelope->headers.size, JSON_ALLOW_NUL, NULL);
-  const json_t *found = json_object_get(*headers, name);
+  json_error_t why;
+  if (!headers->tree && envelope->headers.size > 0)
+    headers->tree = evsi_json_load(envelope->headers, JSON_ALLOW_NUL, &why);
+  headers->no_memory |=
+      !headers->tree && envelope->headers.size > 0 && json_error_code(&why) == json_error_out_of_memory;
+  const json_t *found = json_object_get(headers->tree, name);
   return evsi_bytes(json_string_value(found), json_string_length(found));
 }
 
@@ -62,7 +67,7 @@ static bool fits(const json_t *wanted, evs_bytes value) {
   return any;
 }
 
-bool evsi_header_filter_takes(const json_t *filter, const evsi_envelope *envelope, json_t **headers) {
+bool evsi_header_filter_takes(const json_t *filter, const evsi_envelope *envelope, evsi_headers *headers) {
   const char *name;
   json_t *wanted;
   json_object_foreach((json_t *)filter, name, wanted) {

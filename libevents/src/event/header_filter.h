@@ -10,9 +10,14 @@
 
 #include "event/envelope.h"
 
-/* filter: NULL takes everything. Reads the headers of the envelope into *headers when it is the first to need
- * them; the caller gives these back with json_decref(). */
-bool evsi_header_filter_takes(const json_t *filter, const evsi_envelope *envelope, json_t **headers);
+/* The headers of an envelope, read when the first filter needs them. Begins as all zero. */
+typedef struct evsi_headers {
+  json_t *tree;   /* given back with json_decref() */
+  bool no_memory; /* they could not be read: what was said of filters since means nothing */
+} evsi_headers;
+
+/* filter: NULL takes everything. */
+bool evsi_header_filter_takes(const json_t *filter, const evsi_envelope *envelope, evsi_headers *headers);
 
 /* Can it be asked for? False only for `header.` and a member that there is not. */
 bool evsi_header_filter_knows(const char *name);

@@ -112,7 +112,8 @@ static bool begin(comparison *c, const evsi_config *from, const evsi_config *to)
   c->changed = json_array();
   if (!c->changed || !evsi_check_init(&c->check, false))
     return false;
-  json_t *old = json_loads(from->normalized_json, 0, NULL), *new = json_loads(to->normalized_json, 0, NULL);
+  json_t *old = evsi_json_load(evsi_text(from->normalized_json), 0, NULL);
+  json_t *new = evsi_json_load(evsi_text(to->normalized_json), 0, NULL);
   c->check.nomem |= !old || !new;
   if (old && new)
     compare(c, old, new);
