@@ -40,6 +40,9 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
 evs_status evsi_publisher_publish_wait(evsi_publisher *publisher, const evs_event *events, size_t count,
                                        uint64_t deadline_us, evs_batch **out_reports, evs_error **out_error);
 
+/* Another rate limit than the configured one; counting begins anew. Any thread. */
+void evsi_publisher_limit(evsi_publisher *publisher, const evsi_rate_limiting *policy);
+
 /* Outcomes from a transport; any thread. */
 void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
                              size_t count);
@@ -51,6 +54,8 @@ uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, cha
 uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher);
 /* Nothing is accepted from now on. False while a caller that came before is still handing events on. */
 bool evsi_publisher_seal(evsi_publisher *publisher);
+/* What waits for others to go with it goes now; @thread io. */
+void evsi_publisher_flush(evsi_publisher *publisher);
 /* Ends every event that has no outcome yet, with `status` and why; @thread io. */
 void evsi_publisher_abort(evsi_publisher *publisher, const char *why);
 
