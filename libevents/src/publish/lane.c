@@ -8,7 +8,7 @@
 #include "base/backoff.h"
 #include "publish/batcher.h"
 
-enum { VECTOR_MAX = 512 };
+enum { VECTOR_MAX = 512, MOMENT_MS = 10 };
 
 /* How long a store that takes nothing is left alone. */
 static const evsi_retry_policy hold_policy = {0, EVS_BACKOFF_EXPONENTIAL, 50, 1000, 0.2};
@@ -263,7 +263,9 @@ static size_t next_vector(evsi_lane *lane) {
   pthread_mutex_unlock(&publisher->lock);
   evsi_send *hint = NULL;
   for (size_t i = count; i < picked; i++)
-    put_back(lane, lane->picked[i], &hint); /* ids ran out */
+    put_back(lane, lane->picked[i], &hint);
+  if (count < picked) /* there was no memory for an id: soon there may be */
+    lane->retry_at_ms = publisher->setup.env->now_ms() + MOMENT_MS;
   return count;
 }
 
