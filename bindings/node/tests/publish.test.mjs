@@ -170,6 +170,16 @@ test('flush sends what waits for a batch', async (t) => {
   assert.equal((await system.publisher.getStats()).totalBatchesSent, 2);
 });
 
+test('closing sends what waits for a batch, and refuses what a limit holds up', async (t) => {
+  const publisher = { batching: { maxWaitMs: 60_000 }, rateLimiting: { maxRequests: 1, timeWindow: 86_400_000 } };
+  const system = await openSystem(t, { publisher });
+  const [first, second] = [system.publisher.publish('a.b', 1), system.publisher.publish('a.b', 2)];
+  const refused = assert.rejects(second, Closed);
+  await system.close(50);
+  assert.equal((await first).outcome, 'stored');
+  await refused;
+});
+
 test('an event past a rate limit rejects with RateLimited', async (t) => {
   const rateLimiting = { maxRequests: 1, timeWindow: 86_400_000, onLimit: 'reject' };
   const system = await openSystem(t, { publisher: { rateLimiting } });
