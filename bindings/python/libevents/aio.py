@@ -276,6 +276,7 @@ class EventSystem:
         timeout: Optional[float] = None,
         delay: Optional[float] = None,
         acknowledgement: Union[str, Mapping[str, Any], None] = None,
+        batch_key: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be.
 
@@ -297,6 +298,7 @@ class EventSystem:
             timeout=timeout,
             delay=delay,
             acknowledgement=acknowledgement,
+            batch_key=batch_key,
         )
         self._check_open()
         future: "asyncio.Future[Receipt]" = loop.create_future()

@@ -222,6 +222,7 @@ class SyncEventSystem:
         timeout: Optional[float] = None,
         delay: Optional[float] = None,
         acknowledgement: Union[str, Mapping[str, Any], None] = None,
+        batch_key: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be."""
         event = encode_event(
@@ -238,6 +239,7 @@ class SyncEventSystem:
             timeout=timeout,
             delay=delay,
             acknowledgement=acknowledgement,
+            batch_key=batch_key,
         )
         self._check_open()
         receipt = self._pump.publish([event], timeout or self._publish_timeout, _GRACE_SECONDS)[0]

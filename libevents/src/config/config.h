@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "base/backoff.h"
+#include "base/compress.h"
+#include "base/rate_limit.h"
 #include "libevents.h"
 
 typedef enum { EVSI_VALIDATE_WARN, EVSI_VALIDATE_STRICT, EVSI_VALIDATE_IGNORE } evsi_validation_mode;
@@ -42,6 +44,35 @@ typedef struct evsi_topic_mapping {
   char *pattern; /* normalised, as declared */
   char *topic;   /* with suffix */
 } evsi_topic_mapping;
+
+typedef struct evsi_compression {
+  evsi_encoding algorithm;
+  uint64_t min_bytes; /* smaller bodies stay as they are */
+  int32_t level;      /* 0: the algorithm's own */
+} evsi_compression;
+
+typedef enum { EVSI_RATE_WAIT, EVSI_RATE_REJECT } evsi_on_limit;
+typedef enum { EVSI_RATE_PER_SYSTEM, EVSI_RATE_PER_TYPE, EVSI_RATE_PER_TOPIC } evsi_rate_scope;
+
+typedef struct evsi_rate_limiting {
+  bool enabled;
+  evsi_rate rate;
+  evsi_on_limit on_limit;
+  evsi_rate_scope scope;
+} evsi_rate_limiting;
+
+typedef enum { EVSI_BATCH_BY_SIZE, EVSI_BATCH_BY_TIME, EVSI_BATCH_BY_PARTITION } evsi_batch_strategy;
+
+typedef struct evsi_batching {
+  bool enabled;
+  evsi_batch_strategy strategy;
+  uint32_t max_size;
+  uint64_t max_bytes;
+  uint32_t max_wait_ms;
+  uint32_t max_concurrent;
+} evsi_batching;
+
+enum { EVSI_TRANSPORTS_MAX = 64, EVSI_BATCH_SIZE_MAX = 10000 };
 
 typedef struct evsi_transport_config {
   char *name;
@@ -83,6 +114,9 @@ typedef struct evsi_config {
     uint64_t max_in_flight_bytes;
     evsi_validation_mode validation_mode;
     bool hash;
+    evsi_rate_limiting rate_limiting;
+    evsi_batching batching;
+    evsi_compression compression;
   } publisher;
 
   struct {

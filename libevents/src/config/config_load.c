@@ -129,6 +129,7 @@ static void build_consumer(evsi_build *build) {
 static void run_stages(evsi_build *build) {
   build_identity(build);
   build_publisher(build);
+  evsi_build_sending(build);
   build_consumer(build);
   evsi_build_transports(build);
   evsi_build_routing(build);

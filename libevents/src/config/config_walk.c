@@ -283,6 +283,8 @@ static void walk_switch(walk *at, const evsi_key *key, const json_t *input) {
   json_t *value = json_is_true(input) ? json_object() : json_false();
   if (!value || json_object_set_new(at->given, key->name, value) != 0)
     at->check->nomem = true;
+  else if (json_is_true(input))
+    evsi_walk(at->check, key->section, value, value, at->root); /* some may be required */
 }
 
 static void walk_container(walk *at, const evsi_key *key, const json_t *input) {

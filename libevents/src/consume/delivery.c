@@ -88,7 +88,7 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
       .hash = envelope->hash,
       .content_type = envelope->content_type,
       .headers = envelope->headers,
-      .body = envelope->content_type.size ? entry->stored.raw : envelope->body,
+      .body = evsi_body_of(entry),
       .transport = evsi_text(subscription->group->link->config->name),
       .topic = entry->stored.topic,
       .offset = entry->stored.offset,

@@ -30,15 +30,11 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
   return why;
 }
 
-static evs_bytes body_of(const evsi_entry *entry) {
-  return entry->envelope.content_type.size > 0 ? entry->stored.raw : entry->envelope.body;
-}
-
 static bool hash_fits(const evsi_entry *entry) {
   char hex[65];
   if (!entry->group->consume->setup.config->consumer.verify_hash || entry->envelope.hash.size == 0)
     return true;
-  return evsi_sha256_hex(body_of(entry), hex) == 0 && evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
+  return evsi_sha256_hex(evsi_body_of(entry), hex) == 0 && evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
 }
 
 /* A requeued entry is for one group, and within it for the subscriptions that failed. */
@@ -164,6 +160,8 @@ static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing
     settle_untaken(entry, filtered, outgoing);
     return;
   }
+  if (!evsi_body_open(entry, outgoing))
+    return;
   if (!hash_fits(entry)) {
     evsi_settle_dead(entry, "HashMismatch", "the body does not have the SHA-256 of header.hash", outgoing);
     return;

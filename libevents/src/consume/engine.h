@@ -90,6 +90,7 @@ struct evsi_entry {
   evs_tp_entry stored; /* bytes point into `bytes` */
   evsi_envelope envelope;
   evsi_buf scratch;
+  evsi_buf plain; /* its body, where that is stored compressed */
   uint64_t cost;
   uint64_t received_us;
   evsi_entry_state state;
@@ -239,6 +240,11 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored);
 evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept);
 void evsi_entry_hold(evsi_entry *entry);
 void evsi_entry_drop(void *held);
+
+/* ---- body.c ---- */
+evs_bytes evsi_body_of(const evsi_entry *entry); /* as it was published, once it is open */
+/* Undoes its compression. False: it cannot be handled, and its end was decided. @locks consume */
+bool evsi_body_open(evsi_entry *entry, evsi_outgoing *outgoing);
 
 /* ---- entry_state.c ---- */
 void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept);

@@ -31,6 +31,7 @@ static const field fields[] = {
     FIELD("hash", hash, false),
     FIELD("version", version, false),
     FIELD("contentType", content_type, false),
+    FIELD("contentEncoding", encoding, false),
     FIELD("key", key, false),
 };
 #undef FIELD
@@ -62,7 +63,8 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
     evsi_buf_add_text(out, ",\"headers\":");
     evsi_buf_add_bytes(out, envelope->headers);
   }
-  if (envelope->body.size || envelope->content_type.size == 0) {
+  bool is_beside = envelope->content_type.size > 0 || envelope->encoding.size > 0;
+  if (envelope->body.size || !is_beside) {
     evsi_buf_add_text(out, ",\"body\":");
     evsi_buf_add_bytes(out, envelope->body.size ? envelope->body : evsi_text("null"));
   }
@@ -193,7 +195,7 @@ const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, ev
   if (why)
     return why;
   out_envelope->body = parts[PART_BODY];
-  if (parts[PART_BODY].size || out_envelope->content_type.size)
+  if (parts[PART_BODY].size || out_envelope->content_type.size || out_envelope->encoding.size)
     return NULL;
   /* The published library leaves `body` out where it was undefined. */
   if (!is_published_form)

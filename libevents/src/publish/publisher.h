@@ -40,6 +40,9 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
 evs_status evsi_publisher_publish_wait(evsi_publisher *publisher, const evs_event *events, size_t count,
                                        uint64_t deadline_us, evs_batch **out_reports, evs_error **out_error);
 
+/* Another rate limit than the configured one; counting begins anew. Any thread. */
+void evsi_publisher_limit(evsi_publisher *publisher, const evsi_rate_limiting *policy);
+
 /* Outcomes from a transport; any thread. */
 void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
                              size_t count);
@@ -56,6 +59,8 @@ void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config,
 bool evsi_publisher_is_quiet(const evsi_publisher *publisher);
 /* Nothing is accepted from now on. False while a caller that came before is still handing events on. */
 bool evsi_publisher_seal(evsi_publisher *publisher);
+/* What waits for others to go with it goes now; @thread io. */
+void evsi_publisher_flush(evsi_publisher *publisher);
 /* Ends every event that has no outcome yet, with `status` and why; @thread io. */
 void evsi_publisher_abort(evsi_publisher *publisher, const char *why);
 

@@ -17,10 +17,16 @@ struct evsi_retired {
 };
 
 /* What may differ: these and what is in them. */
-static const char *const changeable[] = {
-    "/routing/routes",         "/routing/topicMapping",    "/routing/defaultTopicStrategy",
-    "/routing/topicSuffix",    "/routing/customTopicWord", "/routing/defaultTransport",
-    "/publisher/rateLimiting", "/consumer/concurrency",    "/logLevel"};
+static const char *const changeable[] = {"/routing/routes",
+                                         "/routing/topicMapping",
+                                         "/routing/defaultTopicStrategy",
+                                         "/routing/topicSuffix",
+                                         "/routing/customTopicWord",
+                                         "/routing/defaultTransport",
+                                         "/publisher/rateLimiting",
+                                         "/publisher/compression",
+                                         "/consumer/concurrency",
+                                         "/logLevel"};
 
 void evsi_reload_hold(evs_system *system) {
   pthread_rwlock_rdlock(&system->reload_lock);
@@ -155,6 +161,64 @@ evs_status evsi_reload_check(evs_system *system, const json_t *params, evsi_conf
   return status;
 }
 
+/* ---- what transports may keep ------------------------------------------------------------------ */
+
+/* The retention of a route, which transports may read as long as the system is open: one copy of each. */
+struct evsi_kept {
+  char *text;
+  evsi_kept *next;
+};
+
+static char *find_kept(const evs_system *system, const char *text) {
+  const evsi_config *first = system->opened_with;
+  for (uint32_t i = 0; i < first->routing.route_count; i++) {
+    char *own = first->routing.routes[i].retention_json;
+    if (own && strcmp(own, text) == 0)
+      return own;
+  }
+  for (const evsi_kept *each = system->kept; each; each = each->next) {
+    if (strcmp(each->text, text) == 0)
+      return each->text;
+  }
+  return NULL;
+}
+
+/* The configuration itself keeps none of these texts: it can be freed before the system is closed. */
+static void let_texts(evs_system *system, evsi_config *config) {
+  for (uint32_t i = 0; i < config->routing.route_count; i++) {
+    evsi_route *route = &config->routing.routes[i];
+    if (route->retention_json && find_kept(system, route->retention_json) == route->retention_json)
+      route->retention_json = NULL;
+  }
+}
+
+static void free_config(evs_system *system, evsi_config *config) {
+  if (config)
+    let_texts(system, config);
+  evsi_config_free(config);
+}
+
+/* False when memory is short. */
+static bool keep_texts(evs_system *system, evsi_config *config) {
+  for (uint32_t i = 0; i < config->routing.route_count; i++) {
+    evsi_route *route = &config->routing.routes[i];
+    char *kept = route->retention_json ? find_kept(system, route->retention_json) : NULL;
+    if (kept) {
+      evsi_free(route->retention_json);
+      route->retention_json = kept;
+      continue;
+    }
+    evsi_kept *made = route->retention_json ? evsi_calloc(1, sizeof *made) : NULL;
+    if (route->retention_json && !made)
+      return false;
+    if (made) {
+      *made = (evsi_kept){route->retention_json, system->kept};
+      system->kept = made;
+    }
+  }
+  return true;
+}
+
 /* ---- replacing ---------------------------------------------------------------------------------- */
 
 /* The publisher got others before these were retired, so that only calls from then may read them. */
@@ -163,7 +227,7 @@ static void free_retired(evs_system *system) {
     evsi_retired *each = system->retired;
     system->retired = each->next;
     evsi_router_free(each->router);
-    evsi_config_free(each->config);
+    free_config(system, each->config);
     evsi_free(each);
   }
 }
@@ -205,7 +269,8 @@ void evsi_reload_apply(evs_system *system, evsi_config *config, uint64_t request
   evsi_router *router = NULL;
   evs_error *error = NULL;
   char *answer = answer_of(system, config);
-  evs_status status = retired && answer ? evsi_router_new(config, &router, &error) : EVS_NOMEM;
+  bool has_memory = retired && answer && keep_texts(system, config);
+  evs_status status = has_memory ? evsi_router_new(config, &router, &error) : EVS_NOMEM;
   if (status == EVS_OK) {
     replace(system, config, router, retired);
     evsi_system_log(system, 1, "system", "works by another configuration now");
@@ -213,7 +278,7 @@ void evsi_reload_apply(evs_system *system, evsi_config *config, uint64_t request
   } else {
     evsi_requests_answer(system, request, status,
                          evsi_text(error ? evs_error_message(error) : "out of memory"));
-    evsi_config_free(config);
+    free_config(system, config);
     evsi_free(retired);
   }
   evs_error_free(error);
@@ -224,6 +289,12 @@ void evsi_reload_free(evs_system *system) {
   free_retired(system);
   evsi_router_free(system->router);
   if (system->config != system->opened_with)
-    evsi_config_free(system->config);
+    free_config(system, system->config);
+  while (system->kept) {
+    evsi_kept *each = system->kept;
+    system->kept = each->next;
+    evsi_free(each->text);
+    evsi_free(each);
+  }
   pthread_rwlock_destroy(&system->reload_lock);
 }

@@ -291,6 +291,8 @@ static void run_request(evsi_task *task) {
   }
   if (strcmp(request->method, "connect") == 0)
     connect_all(system);
+  else if (strcmp(request->method, "flush") == 0 || strcmp(request->method, "drain") == 0)
+    evsi_publisher_flush(system->publisher);
   evsi_system_tick(system);
   if (request->link >= 0)
     pass_on(system, request);

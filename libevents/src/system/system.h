@@ -46,6 +46,7 @@ enum { EVSI_LOG_MEMORY = 64 };
 
 /* A configuration that was replaced, kept for those who still read it. */
 typedef struct evsi_retired evsi_retired;
+typedef struct evsi_kept evsi_kept;
 
 struct evs_system {
   _Atomic(evsi_config *) config; /* read it on the I/O thread, or between evsi_reload_hold() and _let() */
@@ -61,6 +62,7 @@ struct evs_system {
   _Atomic(evsi_router *) router; /* as config */
   pthread_rwlock_t reload_lock;
   evsi_retired *retired; /* @thread io */
+  evsi_kept *kept;       /* @thread io */
   _Atomic int32_t log_level;
   evsi_publisher *publisher;
   evsi_consume *consume;

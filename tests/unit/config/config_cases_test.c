@@ -206,6 +206,7 @@ static void run_file(const char *path) {
 CASE_FILE(keys_types_and_ranges_are_checked, "keys.json")
 CASE_FILE(synonyms_mean_the_same, "synonyms.json")
 CASE_FILE(parts_that_are_not_built_are_refused, "unsupported.json")
+CASE_FILE(batching_limits_and_compression_are_checked, "sending.json")
 CASE_FILE(environment_variables_are_replaced, "environment.json")
 CASE_FILE(redis_urls_are_taken_apart_and_hidden, "redis.json")
 CASE_FILE(routing_and_features_are_checked, "routing.json")
@@ -216,6 +217,7 @@ int main(void) {
       cmocka_unit_test(keys_types_and_ranges_are_checked),
       cmocka_unit_test(synonyms_mean_the_same),
       cmocka_unit_test(parts_that_are_not_built_are_refused),
+      cmocka_unit_test(batching_limits_and_compression_are_checked),
       cmocka_unit_test(environment_variables_are_replaced),
       cmocka_unit_test(redis_urls_are_taken_apart_and_hidden),
       cmocka_unit_test(routing_and_features_are_checked),

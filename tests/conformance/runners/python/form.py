@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 EVENT = {
     "type": str, "body": object, "text": str, "bytes": str, "contentType": str, "key": str, "partition": int,
     "headers": dict, "id": str, "timestamp": str, "version": str, "transport": str, "timeout": int,
-    "delay": int, "acknowledgement": object,
+    "delay": int, "acknowledgement": object, "batchKey": str,
 }
 REDRIVE = {"allGroups": bool, "to": str, "create": bool, "maxRedrives": int, "force": bool, "dryRun": bool}
 SELECTION = {

@@ -196,7 +196,7 @@ def error_of(error: libevents.Error) -> dict[str, Any]:
 
 def event_of(event: dict[str, Any]) -> dict[str, Any]:
     """An event of a scenario as arguments of `publish`."""
-    names = {"contentType": "content_type"}
+    names = {"contentType": "content_type", "batchKey": "batch_key"}
     given = {names.get(name, name): value for name, value in event.items() if name not in ("text", "bytes", "times")}
     if "text" in event:
         given.update(body=event["text"].encode(), content_type="application/json")
