@@ -25,7 +25,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(KEY, "key", "KEY", "partition key; of a replay: the same key is the same replay")                        \
   X(HEADER, "header", "K=V", "header of the event; may be given many times")                                 \
   X(ID, "id", "ID", "own event id instead of a new UUIDv7")                                                  \
-  X(VERSION, "version", "VERSION", "schema version of the body; default 1.0.0")                              \
+  X(VERSION, "version", "VERSION", "schema version; of an event that of its body")                           \
   X(DELAY, "delay", "MS", "deliver so many milliseconds later")                                              \
   X(ACK, "ack", "LEVEL", "wait for this: none, stored, replicated[:N], fsynced")                             \
   X(LINES, "lines", NULL, "read events from stdin, one JSON document per line")                              \
@@ -59,6 +59,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(INTO_STREAM, "into-stream", NULL, "store the events again instead of the dead letters")                  \
   X(REASON, "reason", "TEXT", "why, for those who look at it later")                                         \
   X(ORIGIN_PREFIX, "origin-prefix", "PREFIX", "origin prefix, for example eu.de")                            \
+  X(MODE, "mode", "MODE", "none, backward, forward or full, also with -transitive where there are versions") \
+  X(POLICY, "policy", "POLICY", "pragmatic or strict")                                                       \
   X(ROLE, "role", "ROLE", "publisher, consumer (default), operator or viewer")                               \
   X(LISTEN, "listen", "ADDRESS", "IPv4 address to listen on; default 127.0.0.1")                             \
   X(PORT, "port", "N", "port to listen on; default: a free one")                                             \
@@ -81,6 +83,8 @@ enum {
 /* Options that nearly every verb has. */
 #define CLI_SOURCE (CLI_BIT(CONFIG) | CLI_BIT(REDIS))
 #define CLI_STORE (CLI_SOURCE | CLI_BIT(TRANSPORT) | CLI_BIT(JSON) | CLI_BIT(TIMEOUT))
+/* The registry of schemas is the system's, not a transport's. */
+#define CLI_REGISTRY (CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(TIMEOUT))
 #define CLI_SELECT (CLI_BIT(TOPIC) | CLI_BIT(TYPE) | CLI_BIT(GROUP) | CLI_BIT(TEXT) | CLI_BIT(FINGERPRINT))
 
 /* One call of the command. Texts point into argv or the environment. */
@@ -154,6 +158,15 @@ int cmd_retention(cli_call *cli);
 int cmd_audit(cli_call *cli);
 int cmd_fleet(cli_call *cli);
 int cmd_doctor(cli_call *cli);
+int cmd_schema_check(cli_call *cli);
+int cmd_schema_compat(cli_call *cli);
+int cmd_schema_register(cli_call *cli);
+int cmd_schema_list(cli_call *cli);
+int cmd_schema_show(cli_call *cli);
+int cmd_schema_set(cli_call *cli);
+int cmd_schema_remove(cli_call *cli);
+int cmd_schema_diff(cli_call *cli);
+int cmd_asyncapi(cli_call *cli);
 int cmd_config_check(cli_call *cli);
 int cmd_serve(cli_call *cli);
 

@@ -196,6 +196,59 @@ static const cli_verb verbs[] = {
      "1 when something must be put right.\v"
      "Example:\n  events doctor --config shop.json --role operator",
      CLI_STORE | CLI_BIT(ROLE), 0, 0, cmd_doctor},
+    {"schema check", "FILE [BODY|-]\n--type TYPE BODY|-", "check a JSON Schema, or a body against one",
+     "Check that FILE is a JSON Schema, and that the JSON text in BODY is valid by it. With --type the "
+     "schema is "
+     "the registered one, the latest or that of --version. Ends with 1 when something is wrong, and says "
+     "what and "
+     "where.\v"
+     "Examples:\n  events schema check order.json order-7.json\n"
+     "  events schema check --type order.placed order-7.json",
+     CLI_REGISTRY | CLI_BIT(TYPE) | CLI_BIT(VERSION), 1, 2, cmd_schema_check},
+    {"schema compat", "OLD NEW\n--type TYPE NEW", "say whether a schema may take the place of another one",
+     "Compare two schemas, or with --type a schema with the registered versions, and give the reason for "
+     "each "
+     "place. --mode is backward by default (who reads by NEW takes what was written by OLD). Ends with 1 "
+     "when it "
+     "is not allowed.\v"
+     "Example:\n  events schema compat order-1.json order-2.json --mode full --policy strict",
+     CLI_REGISTRY | CLI_BIT(TYPE) | CLI_BIT(MODE) | CLI_BIT(POLICY), 1, 2, cmd_schema_compat},
+    {"schema register", "TYPE FILE|-", "add a version of a type's schema",
+     "Register the schema in FILE, as --version or as the version that follows from what changed. It is "
+     "refused "
+     "when it is not compatible with earlier ones. --mode and --policy are kept with the first version of a "
+     "type.\v"
+     "Example:\n  events schema register order.placed order.json --dry-run",
+     CLI_REGISTRY | CLI_BIT(VERSION) | CLI_BIT(MODE) | CLI_BIT(POLICY) | CLI_BIT(DRY_RUN), 2, 2,
+     cmd_schema_register},
+    {"schema list", "[TYPE]", "list registered schemas",
+     "List the versions of a type's schema, or of all.\v"
+     "Example:\n  events schema list order.placed",
+     CLI_REGISTRY, 0, 1, cmd_schema_list},
+    {"schema show", "TYPE [VERSION]", "print a registered schema",
+     "Print the text of a schema, of the latest version by default.\v"
+     "Example:\n  events schema show order.placed 1.0.0",
+     CLI_REGISTRY, 1, 2, cmd_schema_show},
+    {"schema set", "TYPE", "say what later versions are held to",
+     "Set the compatibility mode and the policy of a type.\v"
+     "Example:\n  events schema set order.placed --mode full-transitive --policy strict",
+     CLI_REGISTRY | CLI_BIT(MODE) | CLI_BIT(POLICY), 1, 1, cmd_schema_set},
+    {"schema remove", "TYPE VERSION", "take a version out of use",
+     "Remove a version: nothing is published by it any more. Its number stays taken, and what is stored is "
+     "still "
+     "validated by it.\v"
+     "Example:\n  events schema remove order.placed 1.2.0",
+     CLI_REGISTRY, 2, 2, cmd_schema_remove},
+    {"schema diff", "TYPE FROM [TO|FILE]", "say what changed between two versions",
+     "List what was added, removed and changed from a version to another one (the latest by default), or to "
+     "a "
+     "schema in a file, and whether they are compatible.\v"
+     "Example:\n  events schema diff order.placed 1.0.0 2.0.0",
+     CLI_REGISTRY, 2, 3, cmd_schema_diff},
+    {"asyncapi", "", "print an AsyncAPI document of routes and schemas",
+     "Print an AsyncAPI 3 document of the configuration's routes and the registered schemas.\v"
+     "Example:\n  events --config shop.json asyncapi > asyncapi.json",
+     CLI_REGISTRY, 0, 0, cmd_asyncapi},
     {"config check", "[FILE|-]", "check a configuration",
      "Check a configuration and report every fault at once. Touches no store.\v"
      "Example:\n  events config check shop.json",

@@ -85,8 +85,9 @@ int session_document(cli_call *cli, char **out_text, size_t *out_size) {
   free(cli->store);
   cli->store = url_label(url);
   /* A command comes and goes: it is none of the systems that others want to see. */
-  json_t *config = json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}}", "service", "events-cli", "transports",
-                             "main", "type", "redis-streams", "url", url, "fleet", "enabled", 0);
+  json_t *config = json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}, s:{s:s}}", "service", "events-cli",
+                             "transports", "main", "type", "redis-streams", "url", url, "fleet", "enabled", 0,
+                             "schemas", "registry", "transport");
   if (!config) {
     output_problem("the URL of the store is not valid UTF-8");
     return CLI_CONFIG;

@@ -57,6 +57,7 @@ enum {
 typedef struct evs_error evs_error;
 typedef struct evs_system evs_system;
 typedef struct evs_batch evs_batch;
+typedef struct evs_schema evs_schema;
 
 /* Bytes with a length; data may be NULL when size is 0. */
 typedef struct evs_bytes {
@@ -138,16 +139,16 @@ enum { EVS_PARTITION_NONE = -1 };
 /* One event to publish. Set struct_size to sizeof(evs_event) and the rest to 0, then fill in. */
 typedef struct evs_event {
   uint32_t struct_size;
-  int32_t partition;        /* explicit partition + 1; 0: by key or by the route */
-  uint64_t token;           /* comes back in the report; 0: no report is wanted */
-  evs_bytes type;           /* required; folded to lower case; the own origin prefix is stripped once */
-  evs_bytes body;           /* JSON text, or any bytes when content_type is set; empty means null */
-  evs_bytes content_type;   /* empty: application/json */
-  evs_bytes headers;        /* JSON object of strings, or empty */
-  evs_bytes key;            /* partition key, or empty */
-  evs_bytes id;             /* own event id, or empty for a UUIDv7 */
-  evs_bytes timestamp;      /* RFC 3339, or empty for now */
-  evs_bytes version;        /* schema version of the body, or empty for 1.0.0 */
+  int32_t partition;      /* explicit partition + 1; 0: by key or by the route */
+  uint64_t token;         /* comes back in the report; 0: no report is wanted */
+  evs_bytes type;         /* required; folded to lower case; the own origin prefix is stripped once */
+  evs_bytes body;         /* JSON text, or any bytes when content_type is set; empty means null */
+  evs_bytes content_type; /* empty: application/json */
+  evs_bytes headers;      /* JSON object of strings, or empty */
+  evs_bytes key;          /* partition key, or empty */
+  evs_bytes id;           /* own event id, or empty for a UUIDv7 */
+  evs_bytes timestamp;    /* RFC 3339, or empty for now */
+  evs_bytes version; /* schema version of the body, or empty: that of the type's newest schema, else 1.0.0 */
   evs_bytes transport;      /* name, or empty for what the routes say */
   uint32_t timeout_ms;      /* 0: publisher.timeout */
   uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…; 0: what the transport is configured for */
@@ -242,7 +243,8 @@ typedef struct evs_message {
   evs_bytes hash;
   evs_bytes content_type; /* empty: the body is JSON text */
   evs_bytes headers;      /* JSON object, or empty */
-  evs_bytes body;         /* exact bytes as published */
+  evs_bytes body;         /* exact bytes as published; required members that were left out and have a default
+                             in the schema stand behind the others (docs/concepts/schemas.md) */
   evs_bytes transport;
   evs_bytes topic;
   evs_bytes offset; /* of one of several events in an entry: <entry>/<index> */
@@ -251,6 +253,8 @@ typedef struct evs_message {
   evs_bytes pattern; /* of the subscription, as normalised */
   evs_bytes requeue; /* JSON {group, from, count} when an operator requeued it, {replay, offset} of a replay,
                         or empty */
+  evs_bytes validation; /* JSON {type, version, schemaHash, bodyHash, errors, more} when the body is not valid
+                           and validationMode is warn; empty: it is valid, or nothing was checked */
 } evs_message;
 
 enum { EVS_POLL_MESSAGES = 1, EVS_POLL_REPORTS = 2 };
@@ -299,7 +303,7 @@ evs_status evs_fail(evs_system *system, const evs_failure *failures, size_t coun
 /* Everything rare that may touch a store is a request by name with JSON arguments and a JSON answer, so
  * that it grows without new symbols. docs/requests.md lists them all:
  *   connect, ready, flush, drain, reload, coverage, groups, groups.pause, groups.resume, fleet, topics,
- *   dlq.list, dlq.get, dlq.requeue, dlq.discard, tail */
+ *   dlq.list, dlq.get, dlq.requeue, dlq.discard, tail, schemas.register, schemas.list, … */
 
 /* evs_request - starts a request; its answer is the EVS_REPORT_REQUEST with this token.
  * timeout_ms: 0 means the request's own default (10 s); then it ends with EVS_TIMEOUT
@@ -370,6 +374,46 @@ uint32_t evs_partition_for_key(evs_bytes key, uint32_t partitions);
 
 /* evs_key_slot - slot of a Redis Cluster key: CRC16 (XMODEM) mod 16384 with hash tags. */
 uint32_t evs_key_slot(evs_bytes key);
+
+/* ---- schemas ---------------------------------------------------------------------------------- */
+
+/* JSON Schema by itself; the schemas of event types are the requests "schemas.…". Nothing is fetched.
+ * docs/json-schema.md says what is read, and the bounds. */
+
+/* evs_schema_compile - compiles the text of a schema, 2020-12 or draft-07. Options, a JSON object or empty:
+ * draft ("2020-12" | "draft-07": of schemas without $schema), format ("annotation" | "assertion"), uri (where
+ * the schema comes from: its base), documents (object: URI to the schema that a $ref to it means, as an
+ * object, a boolean or a text). gives:  *out_schema, freed with evs_schema_free() after the last call that
+ * has it errors: EVS_VALIDATION with problems[] {path, message} for all that is wrong with the schema */
+evs_status evs_schema_compile(evs_bytes text, evs_bytes options_json, evs_schema **out_schema,
+                              evs_error **out_error);
+/* evs_schema_free - frees; NULL is fine. */
+void evs_schema_free(evs_schema *schema);
+
+/* evs_schema_validate - is this JSON text valid by the schema? out_valid: 1 or 0.
+ * errors: EVS_VALIDATION when it is no JSON, or when that cannot be decided within the bounds */
+evs_status evs_schema_validate(const evs_schema *schema, evs_bytes text, int32_t *out_valid,
+                               evs_error **out_error);
+
+/* evs_schema_report - the same, telling why. Options, a JSON object or empty: form ("own" | "basic"), limit
+ * (1 to 10,000 errors; default 100). gives:  *out_json: own {valid, errors: [{instancePath, schemaPath,
+ * keyword, expected, actual, message}], more}; basic the standard's output of that name errors: as
+ * evs_schema_validate(), EVS_VALIDATION for the options */
+evs_status evs_schema_report(const evs_schema *schema, evs_bytes text, evs_bytes options_json,
+                             char **out_json, evs_error **out_error);
+
+/* evs_schema_fill - what a reader does before it validates: members that the schema requires and has a
+ * `default` for are added behind the others, all other bytes stay.
+ * gives: *out_text; NULL when nothing is missing. errors: as evs_schema_validate() */
+evs_status evs_schema_fill(const evs_schema *schema, evs_bytes text, char **out_text, evs_error **out_error);
+
+/* evs_schema_compat - may `newer` take the place of `older`? Options, a JSON object or empty: mode
+ * ("backward" | "forward" | "full"; default backward), policy ("pragmatic" | "strict"; default pragmatic).
+ * gives: *out_json {verdict: "compatible" | "incompatible" | "unknown", allowed, reasons: [{direction, path,
+ *        keyword, verdict, message, example?}]}: path is a place in the texts, * for any item or member;
+ * example a text that one accepts and the other does not errors: EVS_VALIDATION for the options */
+evs_status evs_schema_compat(const evs_schema *older, const evs_schema *newer, evs_bytes options_json,
+                             char **out_json, evs_error **out_error);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -276,7 +276,8 @@ typedef struct evs_transport_ops {
   void (*resume)(evs_transport *transport, uint64_t group); /* credits() may have risen */
   void (*settle)(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
   /* those of docs/requests.md that are about a store; with EVS_CAP_DLQ also the "job." requests that
-   * operations on dead letters rest on (docs/decisions/0008-operations.md); answers replied() */
+   * operations on dead letters rest on (docs/decisions/0008-operations.md), and where schemas can be kept
+   * "schemas.read" and "schemas.write" (docs/decisions/0024-schemas.md); answers replied() */
   void (*request)(evs_transport *transport, const char *method, const char *params_json, size_t params_size,
                   uint64_t token);
   /* keeps a document about this system for ttl_ms where the request "fleet" of other systems finds it; with

@@ -76,7 +76,8 @@ AT(evs_message, group, 248);
 AT(evs_message, consumer, 264);
 AT(evs_message, pattern, 280);
 AT(evs_message, requeue, 296);
-SIZE(evs_message, 312);
+AT(evs_message, validation, 312);
+SIZE(evs_message, 328);
 
 AT(evs_failure, struct_size, 0);
 AT(evs_failure, kind, 4);

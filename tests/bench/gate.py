@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import large  # noqa: E402
 import libevents  # noqa: E402
 import order  # noqa: E402
+import validate  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 
 EVENTS = 100_000
@@ -98,6 +99,8 @@ def main() -> int:
         row("Python: timer late meanwhile", percentile(late, 0.99) * 1000, "ms", LATE_MS),
     ]
     rows.append(row("Order: 4 partitions as fast as one", four, "times, at least", order.LEAST))
+    rows.append(row("Schemas: texts held against one in C, as fast as Ajv", validate.by_ajv(validate.measure()),
+                    "times, at least", validate.LEAST))
     for verb, found in node.items():
         rows += [
             row(f"Node: {verb}", found["events"], "events"),

@@ -10,7 +10,7 @@ import { Browser, leave } from "./support/browser.js";
 import { Host } from "./support/dashboard.js";
 import { Store } from "./support/store.js";
 
-const PAGES = ["", "publishers", "consumers", "routes", "routes/test", "dlq", "dlq/entries", "operations", "about"];
+const PAGES = ["", "publishers", "consumers", "routes", "routes/test", "schemas", "dlq", "dlq/entries", "operations", "about"];
 const GETS = ["session", "overview", "series?range=60&step=2", "publishers", "groups", "routes", "dlq/groups",
   "dlq/entries", "operations", "dlq/archive", "audit", "about", "openapi.json"];
 const KEY = keyOf("order-events", "1763920000000-0");

@@ -41,6 +41,25 @@ const checkPattern = (entry) => [
   libevents.matchesPattern(entry.type, entry.pattern, { originPrefix: entry.originPrefix ?? '' }),
   entry.matches,
 ];
+function checkSchema({ schema: source, text, valid, errors }) {
+  const schema = new libevents.Schema(source);
+  const found = schema.validateText(text).map(({ instancePath, schemaPath }) => `${instancePath} ${schemaPath}`);
+  return [[schema.isValidText(text), found.sort()], [valid, [...errors].sort()]];
+}
+
+function checkSchemaCompat({ older, newer, mode, policy, verdict }) {
+  return [new libevents.Schema(older).compat(newer, { mode, policy }).verdict, verdict];
+}
+
+function checkSchemaFaults({ schema, paths }) {
+  try {
+    new libevents.Schema(schema);
+    return [[], paths];
+  } catch (error) {
+    if (!(error instanceof libevents.ValidationError)) throw error;
+    return [error.problems.map(({ path }) => path).sort(), [...paths].sort()];
+  }
+}
 
 /** Each gives [found, expected]. */
 const CHECKS = {
@@ -52,6 +71,9 @@ const CHECKS = {
   'partitions.json': (entry) => [libevents.partitionForKey(entry.key, entry.partitions), entry.partition],
   'pattern_syntax.json': checkPatternSyntax,
   'patterns.json': checkPattern,
+  'schema_compat.json': checkSchemaCompat,
+  'schema_faults.json': checkSchemaFaults,
+  'schemas.json': checkSchema,
   'slots.json': (entry) => [libevents.keySlot(entry.key), entry.slot],
   'topics.json': checkTopic,
   'types.json': (entry) => [libevents.validateEventType(entry.type), entry.valid],

@@ -76,6 +76,26 @@ def check_partition(entry):
     return libevents.partition_for_key(entry["key"], entry["partitions"]), entry["partition"]
 
 
+def check_schema(entry):
+    schema = libevents.Schema(entry["schema"])
+    errors = sorted(f"{problem.instance_path} {problem.schema_path}" for problem in schema.validate_text(entry["text"]))
+    return (schema.is_valid_text(entry["text"]), errors), (entry["valid"], sorted(entry["errors"]))
+
+
+def check_schema_compat(entry):
+    older = libevents.Schema(entry["older"])
+    found = older.compat(libevents.Schema(entry["newer"]), mode=entry["mode"], policy=entry["policy"])
+    return found["verdict"], entry["verdict"]
+
+
+def check_schema_faults(entry):
+    try:
+        libevents.Schema(entry["schema"])
+        return [], entry["paths"]
+    except libevents.ValidationError as error:
+        return sorted(problem.path for problem in error.problems), sorted(entry["paths"])
+
+
 def check_slot(entry):
     return libevents.key_slot(entry["key"]), entry["slot"]
 
@@ -89,6 +109,9 @@ CHECKS = {
     "partitions.json": check_partition,
     "pattern_syntax.json": check_pattern_syntax,
     "patterns.json": check_pattern,
+    "schema_compat.json": check_schema_compat,
+    "schema_faults.json": check_schema_faults,
+    "schemas.json": check_schema,
     "slots.json": check_slot,
     "topics.json": check_topic,
     "types.json": check_type,

@@ -203,6 +203,113 @@ static bool check_slot(const json_t *vector, char *why, size_t room) {
   return check_number(vector, "slot", evs_key_slot(member(vector, "key")), why, room);
 }
 
+static evs_schema *compiled(const json_t *vector, const char *name, char *why, size_t room) {
+  evs_schema *schema = NULL;
+  evs_error *error = NULL;
+  evs_bytes none = {NULL, 0};
+  if (evs_schema_compile(member(vector, name), none, &schema, &error) != EVS_OK)
+    failed(error, why, room);
+  return schema;
+}
+
+/* Is each of the texts that `expected` lists there, and no other one? */
+static bool check_list(const json_t *expected, json_t *found, char *why, size_t room) {
+  size_t missing = 0;
+  for (size_t i = 0; i < json_array_size(expected); i++) {
+    size_t at = 0;
+    while (at < json_array_size(found) && !json_equal(json_array_get(found, at), json_array_get(expected, i)))
+      at++;
+    missing += json_array_remove(found, at) != 0;
+  }
+  if (!missing && json_array_size(found) == 0)
+    return true;
+  char *rest = json_dumps(found, JSON_COMPACT);
+  differ(why, room, "%zu are missing, and beside it told: %s", missing, rest ? rest : "?");
+  free(rest);
+  return false;
+}
+
+/* "instancePath schemaPath" of each error of a report. */
+static json_t *paths_of(const char *report) {
+  json_t *told = json_loads(report, 0, NULL), *paths = json_array(), *error = NULL;
+  size_t i = 0;
+  json_array_foreach(json_object_get(told, "errors"), i, error) {
+    json_array_append_new(paths,
+                          json_sprintf("%s %s", json_string_value(json_object_get(error, "instancePath")),
+                                       json_string_value(json_object_get(error, "schemaPath"))));
+  }
+  json_decref(told);
+  return paths;
+}
+
+static bool check_schema(const json_t *vector, char *why, size_t room) {
+  int32_t valid = 0;
+  char *report = NULL;
+  evs_error *error = NULL;
+  evs_bytes none = {NULL, 0};
+  evs_schema *schema = compiled(vector, "schema", why, room);
+  if (!schema)
+    return false;
+  evs_status status = evs_schema_validate(schema, member(vector, "text"), &valid, &error);
+  if (status == EVS_OK)
+    status = evs_schema_report(schema, member(vector, "text"), none, &report, &error);
+  evs_schema_free(schema);
+  if (status != EVS_OK)
+    return failed(error, why, room);
+  json_t *paths = paths_of(report);
+  evs_string_free(report);
+  bool ok = check_flag(vector, "valid", valid == 1, why, room) &&
+            check_list(json_object_get(vector, "errors"), paths, why, room);
+  json_decref(paths);
+  return ok;
+}
+
+static bool check_compat(const json_t *vector, char *why, size_t room) {
+  char *answer = NULL;
+  evs_error *error = NULL;
+  evs_schema *older = compiled(vector, "older", why, room);
+  evs_schema *newer = older ? compiled(vector, "newer", why, room) : NULL;
+  if (!newer) {
+    evs_schema_free(older);
+    return false;
+  }
+  json_t *options = json_pack("{s:O, s:O}", "mode", json_object_get(vector, "mode"), "policy",
+                              json_object_get(vector, "policy"));
+  char *text = json_dumps(options, JSON_COMPACT);
+  evs_bytes bytes = {text, text ? strlen(text) : 0};
+  evs_status status = evs_schema_compat(older, newer, bytes, &answer, &error);
+  free(text);
+  json_decref(options);
+  evs_schema_free(older);
+  evs_schema_free(newer);
+  if (status != EVS_OK)
+    return failed(error, why, room);
+  json_t *told = json_loads(answer, 0, NULL);
+  evs_string_free(answer);
+  bool ok = check_text(vector, "verdict", json_string_value(json_object_get(told, "verdict")), why, room);
+  json_decref(told);
+  return ok;
+}
+
+static bool check_faults(const json_t *vector, char *why, size_t room) {
+  evs_schema *schema = NULL;
+  evs_error *error = NULL;
+  evs_bytes none = {NULL, 0};
+  json_t *paths = json_array(), *problem = NULL;
+  size_t i = 0;
+  evs_status status = evs_schema_compile(member(vector, "schema"), none, &schema, &error);
+  evs_schema_free(schema);
+  json_t *told = json_loads(status == EVS_VALIDATION ? evs_error_json(error) : "{}", 0, NULL);
+  json_array_foreach(json_object_get(told, "problems"), i, problem) {
+    json_array_append(paths, json_object_get(problem, "path"));
+  }
+  bool ok = check_list(json_object_get(vector, "paths"), paths, why, room);
+  json_decref(told);
+  json_decref(paths);
+  evs_error_free(error);
+  return ok;
+}
+
 static const struct {
   const char *file;
   check_fn check;
@@ -211,8 +318,9 @@ static const struct {
     {"hashes.json", check_hash},          {"origins.json", check_origin},
     {"partitions.json", check_partition}, {"pattern_syntax.json", check_syntax},
     {"expressions.json", check_pattern},  {"patterns.json", check_pattern},
-    {"slots.json", check_slot},           {"topics.json", check_topic},
-    {"types.json", check_type},
+    {"schema_compat.json", check_compat}, {"schema_faults.json", check_faults},
+    {"schemas.json", check_schema},       {"slots.json", check_slot},
+    {"topics.json", check_topic},         {"types.json", check_type},
 };
 enum { SUITE_COUNT = sizeof suites / sizeof *suites };
 

@@ -12,7 +12,7 @@ from support import CONTRACT, ROOT, Client, Host, until
 
 def walk_reads(client: Client, key: str, fingerprint: str, publisher: str) -> None:
     for path in ("/session", "/overview", "/series?range=60&step=4", "/publishers", f"/publishers/{publisher}", "/groups",
-                 "/groups/billing", "/routes", "/dlq/groups", f"/dlq/groups/{fingerprint}", "/dlq/entries?limit=2",
+                 "/groups/billing", "/routes", "/schemas", "/schemas/order.typed", "/schemas/order.typed/diff?from=1.0.0&to=1.1.0", "/dlq/groups", f"/dlq/groups/{fingerprint}", "/dlq/entries?limit=2",
                  f"/dlq/entries/{key}", f"/dlq/entries/{key}/body", "/dlq/archive", "/operations", "/audit", "/about",
                  "/openapi.json"):
         assert client.get(path).status == 200, path
@@ -25,6 +25,7 @@ def walk_changes(client: Client, keys: list[str]) -> None:
     assert client.get("/groups/billing").json()["paused"]["by"] == "local"
     assert client.post("/groups/billing:resume", {}).status == 200
     assert client.post("/routes:trace", {"type": "order.paid", "bodyText": "{}", "headers": {"a": "b"}}).status == 200
+    assert client.post("/schemas/order.typed:validate", {"bodyText": "{}"}).json()["valid"] is False
     assert client.post("/dlq:preview", {"kind": "requeue", "scope": {"filter": {}}, "rate": 10}).status == 200
     assert client.post("/dlq:preview", {"kind": "discard", "scope": {"keys": keys[:2]}}).json()["count"] == 2
     assert client.post(f"/dlq/entries/{keys[0]}:note", {"text": "known"}).status == 200

@@ -228,9 +228,14 @@ class Host:
         return list(reversed(rows[: len(bodies)]))
 
 
+TYPED = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+SCHEMAS = {"types": {"order.typed": {"1.0.0": TYPED, "1.1.0": {**TYPED, "title": "An order"}}}}
+
+
 def redis_config(url: str, service: str = "shop", **more: Any) -> dict[str, Any]:
     return {"service": service, "transports": {"main": {"type": "redis-streams", "url": url}},
-            "routing": {"routes": [{"name": "orders", "pattern": "order.*", "transports": ["main"]}]}, **more}
+            "routing": {"routes": [{"name": "orders", "pattern": "order.*", "transports": ["main"]}]},
+            "schemas": SCHEMAS, **more}
 
 
 MEMORY = {"service": "shop", "transports": {"main": {"type": "memory"}}}

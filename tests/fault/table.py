@@ -19,6 +19,7 @@ from rows import (
     order,
     processes,
     scarce,
+    schemas,
     server,
     slow,
     state,
@@ -82,6 +83,8 @@ ROWS = [
     Row(33, "the server's clock goes back while members wait", clocks.server_clock_while_idle, "none", variant="idle"),
     Row(34, "the clocks of members are an hour off", clocks.member_clocks, "none"),
     Row(35, "entries that are wrong in every way", input.malformed_entries, "none", in_every_run=True),
+    Row(35, "bodies that break their schema", schemas.bodies_that_break_a_schema, "none", variant="schema",
+        in_every_run=True),
     Row(36, "huge bodies", input.huge_bodies, "none"),
     Row(37, "bodies at the edges of JSON", input.edges_of_json, "none"),
     Row(37, "the same on the memory transport", memory.edges_of_json, "none", variant="memory"),
@@ -110,6 +113,7 @@ ROWS = [
     Row(48, "a rolling restart", leaving.rolling_restart, "none"),
     Row(49, "a right is taken away", access.right_taken_away, "none"),
     Row(49, "the password changes", access.password_rotated, "what the members held", variant="password"),
+    Row(50, "the registry of schemas is deleted, and filled by hand", schemas.registry_lost, "none"),
     Row(51, "poison in strict order, skipped", order.poison_is_skipped, "what the killed one held"),
     Row(51, "poison in strict order, which waits", order.poison_blocks, "what the killed one held", variant="block"),
     Row(51, "poison in the order of keys, its key waits", order.poison_parks_its_key, "what the killed one held",
@@ -122,7 +126,7 @@ ROWS = [
 ]
 
 # Rows whose faults come with a part of the library that is not there yet.
-COMES_WITH = {30: "cluster", 31: "cluster", 32: "cluster", 50: "schema registry"}
-CASES_COME_WITH = {35: "bodies that break a schema"}  # of rows that are played otherwise
+COMES_WITH = {30: "cluster", 31: "cluster", 32: "cluster"}
+CASES_COME_WITH: dict[int, str] = {}  # of rows that are played otherwise
 NUMBERS = range(1, 56)
 EVERY_RUN = {*range(1, 11), 14, 16, 17, 18, 19, 23, 27, 35, 38, 39, 40, 41, 44, 45}

@@ -44,6 +44,24 @@ static void validate(const evsi_schema *schema, evs_bytes text) {
   evsi_validation_free(validation);
 }
 
+/* As writers and readers have it: what is filled in makes the text longer, and leaves it UTF-8. */
+static void read_otherwise(const evsi_schema *schema, evs_bytes text) {
+  evsi_validation *validation = evsi_validation_create();
+  bool valid = false;
+  char *more = NULL;
+  require(validation != NULL);
+  evsi_validation_read(validation, EVSI_READ_CLOSED);
+  evsi_schema_validate(schema, validation, text, &valid, NULL);
+  evsi_validation_read(validation, EVSI_READ_FILLED);
+  bool is_known = evsi_schema_validate(schema, validation, text, &valid, NULL) == EVS_OK;
+  if (is_known && valid && evsi_schema_fill(validation, text, &more, NULL) == EVS_OK && more) {
+    require(strlen(more) > text.size);
+    require(evsi_utf8_valid(more, strlen(more)));
+  }
+  evsi_free(more);
+  evsi_validation_free(validation);
+}
+
 /* Where both are schemas: a strict refusal has a reason, and only that. */
 static void compare(evs_bytes left, evs_bytes right) {
   evsi_schema *schemas[2] = {NULL, NULL};
@@ -79,8 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     evs_status status = evsi_schema_compile(schema_text, &options, &schema, &error);
     require(status == EVS_OK || status == EVS_VALIDATION);
     require((status == EVS_OK) == (schema != NULL) && (status == EVS_OK) == (error == NULL));
-    if (schema)
+    if (schema) {
       validate(schema, body);
+      read_otherwise(schema, body);
+    }
     evs_error_free(error);
     evsi_schema_free(schema);
   }

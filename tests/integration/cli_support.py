@@ -18,7 +18,9 @@ EVENTS = os.environ.get("EVS_EVENTS", str(BUILD / "bin" / "events"))
 VERBS = ("publish", "delayed", "delayed cancel", "tail", "dlq list", "dlq groups", "dlq show", "dlq requeue",
          "dlq discard", "dlq archive", "dlq restore", "dlq log", "route explain", "route coverage", "pattern test", "stats", "groups",
          "groups pause", "groups resume", "replay start", "replay list", "replay show", "replay pause",
-         "replay resume", "replay abort", "retention", "audit", "fleet", "doctor", "config check")
+         "replay resume", "replay abort", "retention", "audit", "fleet", "doctor", "schema check", "schema compat",
+         "schema register", "schema list", "schema show", "schema set", "schema remove", "schema diff", "asyncapi",
+         "config check")
 SECRET = "s3cr3t-word"
 
 

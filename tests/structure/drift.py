@@ -90,7 +90,7 @@ def arguments_read(sources: str) -> dict[str, int]:
     counts = {}
     for name, body in re.findall(r"^napi_value (evsn_\w+)\(napi_env env, napi_callback_info info\) \{(.*?)^\}", sources,
                                  re.M | re.S):
-        found = re.search(r"(?:evsn_args\(env, info|read_texts\(env, info), (\w+)", body)
+        found = re.search(r"(?:evsn_args|read_texts|read_args)\(env, info, (\w+)", body)
         if found and not found.group(1).isdigit():  # an enumeration that ends in COUNT
             counts[name] = len(re.search(r"enum \{([^}]*)\};", body).group(1).split(",")) - 1
         else:

@@ -200,6 +200,8 @@ static void copy_message(const evs_message *from, host_message *out) {
   COPY(out->body, from->body);
   COPY(out->headers, from->headers);
   COPY(out->requeue, from->requeue);
+  COPY(out->version, from->version);
+  COPY(out->validation, from->validation);
 }
 
 bool host_take(evs_system *system, host_message *out, uint32_t timeout_ms) {

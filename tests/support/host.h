@@ -16,6 +16,7 @@ typedef struct host_message {
   uint32_t attempt, deliveries;
   char id[80], type[80], group[80], pattern[80], topic[80], offset[40], content_type[80], origin[80];
   char body[256], headers[512], requeue[256];
+  char version[40], validation[1024];
 } host_message;
 
 typedef struct host_report {

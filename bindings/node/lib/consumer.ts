@@ -7,9 +7,11 @@ import { Closed, ConfigurationError, ValidationError } from './errors.js';
 import { checkOptions, show } from './event.js';
 import { kindOf } from './json.js';
 import type { Owner } from './publisher.js';
+import { checkVersion, readerOf } from './reading.js';
 import { maxRetriesOf } from './retries.js';
 import type { EventRouter, OnDeadLetter, Ordering } from './router.js';
 import type { RequestOptions, Runtime } from './runtime.js';
+import type { StandardSchema } from './schema.js';
 import type { ConsumerStats } from './stats.js';
 import { MessageStream } from './stream.js';
 import type { Consumer, MessageHandler } from './turn.js';
@@ -29,7 +31,11 @@ export interface RetryOptions {
 }
 
 /** Options of a subscription; docs/configuration.md says what each does. Times in milliseconds. */
-export interface SubscribeOptions {
+export interface SubscribeOptions<Body = any> {
+  /** The version that the handler sees; what was published with another one goes through up-casters. */
+  readonly version?: string;
+  /** A Zod schema: bodies are parsed by it, and the handler gets what it makes of them. */
+  readonly schema?: StandardSchema<Body>;
   readonly group?: string;
   readonly groupId?: string;
   readonly consumer?: string;
@@ -160,7 +166,7 @@ export class EventConsumer {
   async subscribe<Body = any>(
     eventType: Pattern,
     handler: MessageHandler<Body>,
-    options: SubscribeOptions = {},
+    options: SubscribeOptions<Body> = {},
   ): Promise<Subscription> {
     const subscription = this.#subscribe(eventType, handler as MessageHandler, options);
     await this.#ready(options.signal);
@@ -171,7 +177,7 @@ export class EventConsumer {
   async subscribePattern<Body = any>(
     pattern: Pattern,
     handler: MessageHandler<Body>,
-    options: SubscribeOptions = {},
+    options: SubscribeOptions<Body> = {},
   ): Promise<Subscription> {
     if (this.#runtime.published?.refusesPatterns) {
       throw new ConfigurationError('pattern routing is not enabled: call enableConsumerPatternRouting()');
@@ -192,7 +198,7 @@ export class EventConsumer {
   }
 
   /** Messages for `for await (const [message, metadata] of consumer.messages('order.*'))`. */
-  messages<Body = any>(pattern: Pattern, options: SubscribeOptions = {}): MessageStream<Body> {
+  messages<Body = any>(pattern: Pattern, options: SubscribeOptions<Body> = {}): MessageStream<Body> {
     const stream = new MessageStream<Body>(this.#runtime.turn, options.signal);
     const subscription = this.#subscribe(pattern, () => undefined, options, (delivery) => stream.accept(delivery));
     stream.begin(subscription, this.#ready(options.signal));
@@ -251,7 +257,11 @@ export class EventConsumer {
     given: SubscribeOptions,
     accept?: Consumer['accept'],
   ): Subscription {
-    const { signal, ...options } = coreOptions(checkOptions(given, 'the options of subscribe'));
+    const { signal, version, schema, ...options } = coreOptions(checkOptions(given, 'the options of subscribe'));
+    const { casts } = this.#runtime;
+    const own = version !== undefined && casts.lead(checkVersion(version, 'version')) ? (version as string) : undefined;
+    const reader = readerOf(casts, own, schema);
+    if (own === undefined && version !== undefined) options['version'] = version;
     const { published, hasPoisonHandler } = this.#runtime;
     const document = {
       pattern: checkPattern(pattern),
@@ -272,6 +282,7 @@ export class EventConsumer {
       maxRetries: maxRetriesOf(normalized, options),
       isManual: options['ack'] === 'manual',
       handler: isBatch ? inBatches(handler as unknown as BatchHandler, batch, concurrency) : handler,
+      ...(reader && { reader }),
       ...(accept && { accept }),
       isActive: true,
       messageCount: 0,

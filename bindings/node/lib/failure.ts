@@ -5,6 +5,7 @@ import type { Failure } from './engine.js';
 import { Reject, RetryLater } from './errors.js';
 import { kindOf, textOf } from './json.js';
 import { native } from './native.js';
+import { Unreadable } from './reading.js';
 
 const STACK_CHARACTERS = 16 * 1024;
 
@@ -12,6 +13,10 @@ const STACK_CHARACTERS = 16 * 1024;
 export function failureOf(delivery: number, thrown: unknown): Failure {
   if (isA(thrown, RetryLater)) {
     return { delivery, kind: native.EVS_FAIL_LATER, delayMs: thrown.delayMs };
+  }
+  if (isA(thrown, Unreadable)) {
+    const { errorClass, message } = thrown;
+    return { delivery, kind: native.EVS_FAIL_REJECT, errorClass, message, stack: '' };
   }
   return {
     delivery,

@@ -51,7 +51,7 @@ export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
 export type { BatchHandler } from './batches.js';
 export { Message, Metadata } from './message.js';
-export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue } from './message.js';
+export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue, Validation } from './message.js';
 export type {
   ChangeOptions,
   Operation,
@@ -88,7 +88,30 @@ export type {
   RoutingValidationResult,
   ValidationMode,
 } from './router.js';
+export type { Upcaster } from './reading.js';
 export type { RequestOptions, SystemOptions } from './runtime.js';
+export { Schema } from './schema.js';
+export type {
+  BasicOutput,
+  CompatOptions,
+  CompatReason,
+  Compatibility,
+  SchemaDocument,
+  SchemaOptions,
+  SchemaProblem,
+  SchemaSource,
+  StandardSchema,
+} from './schema.js';
+export { Schemas } from './schemas.js';
+export type {
+  BodyVerdict,
+  CompatibilityMode,
+  RegisterOptions,
+  Registration,
+  SchemaVersion,
+  TypeRules,
+  ValidateOptions,
+} from './schemas.js';
 export { createConsumer, createPublisher } from './standalone.js';
 export type {
   ConsumerStats,

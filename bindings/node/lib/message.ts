@@ -6,6 +6,7 @@ import { makeError, withReceipt } from './errors.js';
 import type { EventsError } from './errors.js';
 import { native } from './native.js';
 import type { Batch } from './native.js';
+import type { SchemaProblem } from './schema.js';
 
 /** The texts of a message, in the order of message_texts() in ../src/bind_consume.c. */
 const enum Field {
@@ -25,10 +26,17 @@ const enum Field {
   Pattern,
   Requeue,
   ContentType,
+  Validation,
 }
 
 const MESSAGE_NUMBERS = 6;
 const REPORT_NUMBERS = 8;
+
+/** What a handler sees in place of what was published. */
+export interface Seen {
+  readonly body: unknown;
+  readonly version: string;
+}
 
 /** One delivery, shared by its Message and its Metadata. */
 export class Delivery {
@@ -38,6 +46,8 @@ export class Delivery {
   readonly deliveries: number;
   readonly handlerTimeoutMs: number;
   readonly partition: number;
+  /** Where the subscription asked for it. */
+  seen: Seen | undefined;
   #texts: string | string[];
   #headers: Readonly<Record<string, string>> | undefined;
 
@@ -61,6 +71,14 @@ export class Delivery {
     return this.#texts[field]!;
   }
 
+  get type(): string {
+    return this.text(Field.Type);
+  }
+
+  get version(): string {
+    return this.text(Field.Version);
+  }
+
   get headers(): Readonly<Record<string, string>> {
     this.#headers ??= JSON.parse(this.text(Field.Headers) || '{}') as Record<string, string>;
     return this.#headers;
@@ -79,7 +97,7 @@ export interface EventHeader {
   readonly timestamp: string;
   /** SHA-256 of the body's bytes. */
   readonly hash: string;
-  /** Schema version of the body. */
+  /** Schema version of the body; the one that the subscription asked for, where it did. */
   readonly version: string;
 }
 
@@ -114,20 +132,24 @@ export class Message<Body = any> implements EventEnvelope<Body> {
       ...(originPrefix && { originPrefix }),
       timestamp: delivery.text(Field.Timestamp),
       hash: delivery.text(Field.Hash),
-      version: delivery.text(Field.Version),
+      version: delivery.seen?.version ?? delivery.version,
     };
   }
 
-  /** The JSON value, parsed once; the bytes themselves where a content type other than JSON is set. */
+  /**
+   * The JSON value, parsed once; the bytes themselves where a content type other than JSON is set. In the version and
+   * form that the subscription asked for, where it did.
+   */
   get body(): Body {
     if (this.#body === UNPARSED) {
-      const { raw } = this.#delivery;
-      this.#body = typeof raw === 'string' ? JSON.parse(raw) : raw;
+      const { raw, seen } = this.#delivery;
+      if (seen) this.#body = seen.body;
+      else this.#body = typeof raw === 'string' ? JSON.parse(raw) : raw;
     }
     return this.#body as Body;
   }
 
-  /** The exact JSON text of the body, with all digits of its numbers; of other content, the bytes as UTF-8. */
+  /** The exact JSON text of the body as it was published, with all digits of its numbers; of other content, the bytes as UTF-8. */
   get bodyText(): string {
     const { raw } = this.#delivery;
     return typeof raw === 'string' ? raw : raw.toString();
@@ -159,6 +181,14 @@ export interface Requeue {
   readonly group?: string;
   readonly from: string;
   readonly count: number;
+}
+
+/** Why a body is not valid, where validationMode `warn` lets it through. */
+export interface Validation {
+  readonly type: string;
+  readonly version: string;
+  readonly errors: readonly SchemaProblem[];
+  readonly [member: string]: unknown;
 }
 
 /** How an event came here. */
@@ -245,6 +275,12 @@ export class Metadata {
   get replay(): { readonly id: string; readonly offset: string } | undefined {
     const came = this.#cameAgain();
     return came && 'replay' in came ? { id: came.replay, offset: came.offset } : undefined;
+  }
+
+  /** What is wrong with the body by its schema; undefined: nothing, or nothing was checked. */
+  get validation(): Validation | undefined {
+    const text = this.#delivery.text(Field.Validation);
+    return text ? (JSON.parse(text) as Validation) : undefined;
   }
 
   #cameAgain(): Requeue | { readonly replay: string; readonly offset: string } | undefined {

@@ -23,6 +23,9 @@ export interface StartedDashboard {
   readonly url: string;
 }
 
+/** A compiled schema, freed by the collector. */
+export type SchemaHandle = { readonly __schema: never };
+
 /** The functions of the addon; a system is its number. */
 export interface Native {
   install(onWake: (id: number) => void, makeError: (status: number, message: string, detail: string) => Error): void;
@@ -45,6 +48,11 @@ export interface Native {
   fail(id: number, count: number, numbers: Float64Array, texts: readonly string[]): number;
   dashboardStart(id: number, library: string, options: string): StartedDashboard;
   dashboardStop(id: number, dashboard: number, deadlineMs: number): Promise<void>;
+  schemaCompile(schema: string | Uint8Array, options: string): SchemaHandle;
+  schemaValidate(schema: SchemaHandle, text: string | Uint8Array): boolean;
+  schemaReport(schema: SchemaHandle, text: string | Uint8Array, options: string): string;
+  schemaFill(schema: SchemaHandle, text: string | Uint8Array): string | null;
+  schemaCompat(older: SchemaHandle, newer: SchemaHandle, options: string): string;
   version(): string;
   statusList(): string;
   configCheck(config: string | Uint8Array): string;

@@ -40,6 +40,7 @@ export class EventPublisher {
     const event = encodeEvent(eventType, data, options);
     options?.signal?.throwIfAborted();
     this.#runtime.use();
+    if (this.#runtime.validator.isWaiting) await this.#runtime.registerDeclared();
     const [receipt] = await this.#runtime.outbox.send([event], options?.signal);
     if (receipt!.error) throw receipt!.error;
     return receipt!;
@@ -62,6 +63,7 @@ export class EventPublisher {
         : [eventsOf(first, second as PublishOptions | undefined), second as PublishOptions | undefined];
     options?.signal?.throwIfAborted();
     this.#runtime.use();
+    await this.#runtime.registerDeclared();
     const receipts = await this.#runtime.outbox.send(events, options?.signal);
     const failed = this.#runtime.published && receipts.find((receipt) => receipt.error);
     if (failed) throw failed.error!;

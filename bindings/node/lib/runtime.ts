@@ -7,8 +7,11 @@ import { milliseconds } from './event.js';
 import { encodeJson } from './json.js';
 import { native } from './native.js';
 import { Outbox } from './outbox.js';
+import { Casts } from './reading.js';
 import { Turn } from './turn.js';
 import type { PoisonMessageHandler } from './turn.js';
+import { createEventValidator } from './validator.js';
+import type { EventValidator } from './validator.js';
 
 const CLOSE_GRACE_MS = 5000;
 const DEFAULT_CLOSE_MS = 10_000;
@@ -51,6 +54,8 @@ export class Runtime {
   readonly turn: Turn;
   readonly published: Published | undefined;
   readonly hasPoisonHandler: boolean;
+  readonly casts = new Casts();
+  readonly validator: EventValidator = createEventValidator();
   #closing: Promise<void> | undefined;
 
   constructor(config: object, options: SystemOptions = {}) {
@@ -86,6 +91,11 @@ export class Runtime {
       options.signal?.removeEventListener('abort', onAbort);
       this.turn.requests.delete(token);
     }
+  }
+
+  /** Registers the schemas that the program declared since the last time. */
+  registerDeclared(): Promise<void> {
+    return this.validator.register((declaration) => this.ask('schemas.register', declaration));
   }
 
   isConnected(): boolean {

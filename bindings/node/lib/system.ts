@@ -16,10 +16,10 @@ import { EventRouter } from './router.js';
 import type { RouteCoverage, RoutingConfig } from './router.js';
 import { Runtime } from './runtime.js';
 import type { Normalized, RequestOptions, SystemOptions } from './runtime.js';
+import { Schemas } from './schemas.js';
 import type { EventSystemStatus, SystemStats, TransportStatus } from './stats.js';
 import { Transport } from './transports.js';
 import type { TransportOptions } from './transports.js';
-import { createEventValidator } from './validator.js';
 import type { EventValidator } from './validator.js';
 
 const DRAIN_MS = 10_000;
@@ -95,7 +95,10 @@ export class EventSystem {
   readonly publisher: EventPublisher;
   readonly consumer: EventConsumer;
   readonly router: EventRouter;
-  readonly validator: EventValidator = createEventValidator();
+  /** The schemas that this program declares. */
+  readonly validator: EventValidator;
+  /** The registry of schemas. */
+  readonly schemas: Schemas;
   readonly transports: ReadonlyMap<string, Transport>;
   readonly dlq: DeadLetters;
   readonly replays: Replays;
@@ -115,6 +118,8 @@ export class EventSystem {
     this.consumer = new EventConsumer(runtime, this.router, this);
     this.dlq = new DeadLetters(runtime);
     this.replays = new Replays(runtime);
+    this.schemas = new Schemas(runtime);
+    this.validator = runtime.validator;
   }
 
   /**
@@ -123,6 +128,7 @@ export class EventSystem {
    */
   async connect(options: RequestOptions = {}): Promise<void> {
     await this.#runtime.ask('connect', {}, options);
+    await this.#runtime.registerDeclared();
     if (this.#runtime.turn.consumers.size > 0) await this.ready(options);
   }
 

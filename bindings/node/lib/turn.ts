@@ -16,6 +16,7 @@ import { Message, Metadata, deliveriesOf, reportsOf } from './message.js';
 import type { Delivery, Report, Settle } from './message.js';
 import { native } from './native.js';
 import type { Outbox } from './outbox.js';
+import type { Reader } from './reading.js';
 
 const RECORDS_PER_POLL = 512;
 const TURN_MS = 5;
@@ -36,6 +37,8 @@ export interface Consumer {
   /** The program settles, not the handler's end. */
   readonly isManual: boolean;
   readonly handler: MessageHandler;
+  /** Prepares each delivery, where the subscription asks for a version or a schema. */
+  readonly reader?: Reader;
   /** Takes deliveries instead of the handler (iteration). */
   accept?: (delivery: Delivery) => void;
   isActive: boolean;
@@ -239,8 +242,21 @@ export class Turn {
     }
     consumer.messageCount++;
     this.lastMessageTime = new Date().toISOString();
+    const run = new Run(this, consumer, delivery);
+    if (consumer.reader && !this.#canRead(consumer.reader, run)) return;
     if (consumer.accept) consumer.accept(delivery);
-    else this.#start(new Run(this, consumer, delivery));
+    else this.#start(run);
+  }
+
+  #canRead(read: Reader, run: Run): boolean {
+    try {
+      run.delivery.seen = read(run.delivery);
+      return true;
+    } catch (thrown) {
+      this.#runs.add(run);
+      this.#failed(run, thrown);
+      return false;
+    }
   }
 
   #start(run: Run): void {

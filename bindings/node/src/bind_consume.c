@@ -79,10 +79,11 @@ static napi_value body_of(napi_env env, const evs_message *message) {
 /* The texts in the order of `Field` in lib/message.ts. */
 static napi_value message_texts(napi_env env, evsn_arena *arena, const evs_message *message) {
   const evs_bytes texts[] = {
-      message->id,        message->type,    message->origin,  message->origin_prefix,
-      message->timestamp, message->version, message->hash,    message->headers,
-      message->transport, message->topic,   message->offset,  message->group,
-      message->consumer,  message->pattern, message->requeue, message->content_type,
+      message->id,         message->type,    message->origin,  message->origin_prefix,
+      message->timestamp,  message->version, message->hash,    message->headers,
+      message->transport,  message->topic,   message->offset,  message->group,
+      message->consumer,   message->pattern, message->requeue, message->content_type,
+      message->validation,
   };
   return join(env, arena, texts, sizeof texts / sizeof *texts);
 }

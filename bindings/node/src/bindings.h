@@ -31,6 +31,12 @@
   /* bind_dashboard.c */                                                                                     \
   BIND(dashboardStart, evsn_dashboard_start)                                                                 \
   BIND(dashboardStop, evsn_dashboard_stop)                                                                   \
+  /* bind_schema.c */                                                                                        \
+  BIND(schemaCompile, evsn_schema_compile)                                                                   \
+  BIND(schemaValidate, evsn_schema_validate)                                                                 \
+  BIND(schemaReport, evsn_schema_report)                                                                     \
+  BIND(schemaFill, evsn_schema_fill)                                                                         \
+  BIND(schemaCompat, evsn_schema_compat)                                                                     \
   /* bind_pure.c */                                                                                          \
   BIND(version, evsn_version)                                                                                \
   BIND(statusList, evsn_status_list)                                                                         \

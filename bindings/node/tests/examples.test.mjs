@@ -22,6 +22,7 @@ const SAID = {
     'requeued 1',
     'paid 5',
   ],
+  'validate.mjs': ['EVS_VALIDATION /body/number', '2.0.0 O-7 {"number":7}'],
   'explain.mjs': [/^eu\.de\.user\.deleted people-events/, /^people true/, /^gone true/],
 };
 let redis;

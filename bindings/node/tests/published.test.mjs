@@ -24,7 +24,7 @@ function makeProject() {
   folder = mkdtempSync(join(tmpdir(), 'libevents-published-'));
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(packageFolder, join(folder, 'node_modules/libevents'));
-  symlinkSync(join(binding, 'node_modules/@types'), join(folder, 'node_modules/@types'));
+  for (const name of ['@types', 'zod']) symlinkSync(join(binding, 'node_modules', name), join(folder, 'node_modules', name));
   const compilerOptions = {
     strict: true,
     exactOptionalPropertyTypes: true,
@@ -103,6 +103,12 @@ const SAID = {
     'Without a schema: true undefined undefined',
     'Validator: true',
   ],
+  'validator.mjs': [
+    'Validated: true false 2 true',
+    'User: ABC user@example.com',
+    'Order: 7.0 2026',
+    'Refused: ValidationError',
+  ],
   'regions.mjs': [
     'germany: eu.de 1',
     'america: us.ca 2',
@@ -121,9 +127,14 @@ for (const [program, lines] of Object.entries(SAID)) {
 }
 
 test('wrong types do not compile, with import and with require', () => {
+  const typed = `import { z } from 'zod';
+    import type { EventConsumer } from 'libevents';
+    export const read = (consumer: EventConsumer) =>
+      consumer.subscribe('a.b', ({ body }) => body.id.length, { schema: z.object({ id: z.int() }) });`;
   writeFileSync(join(folder, 'wrong.mts'), "import { EventSystem } from 'libevents';\nnew EventSystem(5);\n");
+  writeFileSync(join(folder, 'typed.mts'), typed);
   writeFileSync(join(folder, 'wrong.cts'), "import ev = require('libevents');\nev.version(5);\n");
   writeFileSync(join(folder, 'compat.mts'), "import { createEventSystemBuilder } from 'libevents/logistically';\ncreateEventSystemBuilder().service(5);\n");
   const { stdout } = compile();
-  for (const name of ['wrong.mts', 'wrong.cts', 'compat.mts']) assert.match(stdout, new RegExp(`^${name}`, 'm'));
+  for (const name of ['wrong.mts', 'wrong.cts', 'typed.mts', 'compat.mts']) assert.match(stdout, new RegExp(`^${name}`, 'm'));
 });

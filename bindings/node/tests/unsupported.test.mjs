@@ -30,8 +30,6 @@ const NOT_BUILT = {
   'a file transport': () => libevents.createEventSystem({ service: 'x', transports: { f: { type: 'file', path: '/x' } } }),
   // routes (EventRoute)
   // options of subscribe (SubscribeOptions)
-  // the validator (EventValidator with Zod)
-  'schemas': ({ validator }) => validator.registerSchema('a.b', {}),
   // transports used by themselves (Transport.publish, subscribe, …)
   'publishing through a transport itself': ({ transports }) => transports.get('main').publish('a', {}),
   'subscribing through a transport itself': ({ transports }) => transports.get('main').subscribe('a', () => 1),
@@ -40,7 +38,6 @@ const NOT_BUILT = {
   'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
   'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
-  'schemas of the transport': redis({ schema: { enabled: true } }),
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),
 };

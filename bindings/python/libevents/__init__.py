@@ -45,6 +45,7 @@ from .errors import (
     ValidationError,
 )
 from .message import Message, Metadata, Receipt
+from .schema import Schema, SchemaProblem
 from .sync import SyncEventSystem, SyncMessageStream, SyncSubscription
 
 __all__ = [
@@ -71,6 +72,8 @@ __all__ = [
     "Reject",
     "RetryLater",
     "RoutingError",
+    "Schema",
+    "SchemaProblem",
     "Subscription",
     "SyncDashboard",
     "SyncEventSystem",

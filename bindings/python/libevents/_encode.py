@@ -23,13 +23,21 @@ _NOTHING = (b"",) * 8
 _MAX_UINT32 = 0xFFFFFFFF
 
 
+def _plain(value: Any) -> Any:
+    """What JSON does not know: a Pydantic model is written as its fields."""
+    dump = getattr(value, "model_dump", None)
+    if callable(dump) and not isinstance(value, type):
+        return dump(mode="json", by_alias=True)
+    raise TypeError(f"{value.__class__.__name__} is not a JSON type; convert it first")
+
+
 def _json_encoder() -> Callable[[Any], str]:
     """A compact encoder that is made once: json.dumps() makes one for every call.
 
     Without a check for loops: they end as RecursionError, and the place is looked for afterwards.
     """
     encoder = json.JSONEncoder(
-        ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+        ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False, default=_plain
     )
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
@@ -257,6 +265,8 @@ def _fault_of(value: Any) -> str:
         return "" if _is_encodable(value) else "the text has a lone surrogate, which UTF-8 cannot carry"
     if isinstance(value, dict):
         return _key_fault(value)
+    if hasattr(value, "model_dump"):
+        return ""
     return f"{value.__class__.__name__} is not a JSON type; convert it first"
 
 

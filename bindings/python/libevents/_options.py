@@ -6,8 +6,8 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 from .errors import ValidationError
 
-#: A type, a pattern such as `order.*`, or a regular expression.
-Pattern = Union[str, "re.Pattern[str]"]
+#: A type, a pattern such as `order.*`, a regular expression, or a Pydantic model.
+Pattern = Union[str, "re.Pattern[str]", type]
 
 
 def camel_case(name: str) -> str:

@@ -18,6 +18,7 @@ from ._engine import Engine
 from ._log import tell
 from ._native import lib
 from ._outbox import refused
+from ._reading import Reader
 from ._workers import Worker, Workers
 from .errors import Closed, Error, PublishTimeout, QueueFull, Timeout
 from .message import DELIVERY, SUBSCRIPTION, Message, Metadata, Receipt, Record, Report
@@ -44,6 +45,8 @@ class SyncConsumer:
         self.token = 0
         self.is_active = True
         self.ended = threading.Event()
+        #: prepares each record, where the subscription asks for a version or a model
+        self.reader: Optional[Reader] = None
         #: takes records instead of a handler (iteration)
         self.accept: Optional[Callable[[Record], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
@@ -323,8 +326,11 @@ class Pump:
             self.settle(self._engine.fail, _settle.released(record))
             return
         context = consumer.context.copy()
+        metadata = self._metadata_of(consumer, record)
         try:
-            worker.call(context, consumer.handler, Message(record), self._metadata_of(consumer, record))
+            if consumer.reader is not None:
+                context.run(consumer.reader, record)
+            worker.call(context, consumer.handler, Message(record), metadata)
         except BaseException as error:
             self._failed(worker, consumer, record, error)
             if isinstance(error, KeyboardInterrupt):
@@ -372,10 +378,12 @@ class Pump:
 
     def _handle_batch(self, worker: Worker, consumer: SyncConsumer, records: List[Record]) -> None:
         outcomes: List[Optional[BaseException]] = []
-        messages = [Message(record) for record in records]
         metadata = [self._metadata_of(consumer, record) for record in records]
+        if consumer.reader is not None:
+            records, metadata = self._readable(worker, consumer, records, metadata)
+        messages = [Message(record) for record in records]
         try:
-            if consumer.is_active:
+            if consumer.is_active and records:
                 result = worker.call(consumer.context.copy(), consumer.handler, messages, metadata)
                 outcomes = outcomes_of(result, len(records))
         except BaseException as error:
@@ -392,6 +400,21 @@ class Pump:
         with self._lock:
             consumer.running -= 1
         self._begin_batches(consumer)
+
+    def _readable(
+        self, worker: Worker, consumer: SyncConsumer, records: List[Record], metadata: List[Metadata]
+    ) -> Tuple[List[Record], List[Metadata]]:
+        """Those that the handler can have in the form that it asked for; the others have failed."""
+        assert consumer.reader is not None
+        left: List[Tuple[Record, Metadata]] = []
+        for record, each in zip(records, metadata):
+            try:
+                consumer.context.copy().run(consumer.reader, record)
+            except Exception as error:
+                self._failed(worker, consumer, record, error)
+            else:
+                left.append((record, each))
+        return [record for record, _ in left], [each for _, each in left]
 
     def _failed(self, worker: Worker, consumer: SyncConsumer, record: Record, error: BaseException) -> None:
         if consumer.is_manual and not self._take_manual(record):

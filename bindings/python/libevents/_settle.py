@@ -10,6 +10,7 @@ from typing import Optional
 
 from ._engine import Failure
 from ._native import lib
+from ._reading import Unreadable
 from .errors import Reject, RetryLater
 from .message import ATTEMPT, DELIVERY, Record
 
@@ -26,6 +27,8 @@ def failure_of(record: Record, error: BaseException) -> Failure:
         return Failure(delivery, lib.EVS_FAIL_LATER, int(error.delay * 1000))
     if isinstance(error, asyncio.CancelledError):
         return released(record)
+    if isinstance(error, Unreadable):
+        return Failure(delivery, lib.EVS_FAIL_REJECT, 0, error.class_name, str(error))
     kind = lib.EVS_FAIL_REJECT if isinstance(error, Reject) else lib.EVS_FAIL_RETRY
     return Failure(delivery, kind, 0, _class_name(error), _message(error), _stack(error))
 

@@ -20,6 +20,7 @@ from ._engine import Engine, Failure
 from ._log import tell
 from ._native import lib
 from ._outbox import Outbox
+from ._reading import Reader, Unreadable
 from ._step import step
 from .errors import Closed, Error
 from .message import DELIVERY, HANDLER_TIMEOUT, SUBSCRIPTION, Message, Metadata, Record, Report
@@ -40,7 +41,10 @@ logger = logging.getLogger("libevents")
 class Consumer:
     """One subscription, as a turn needs it."""
 
-    __slots__ = ("token", "context", "max_retries", "is_active", "is_manual", "handler", "accept", "on_end", "ended")
+    __slots__ = (
+        *("token", "context", "max_retries", "is_active", "is_manual"),
+        *("handler", "reader", "accept", "on_end", "ended"),
+    )
 
     def __init__(self, context: Context, max_retries: int, is_manual: bool) -> None:
         self.token = 0
@@ -50,6 +54,8 @@ class Consumer:
         self.is_manual = is_manual
         self.is_active = True
         self.handler: Optional[Handler] = None
+        #: prepares each record, where the subscription asks for a version or a model
+        self.reader: Optional[Reader] = None
         #: takes records instead of a handler (async iteration)
         self.accept: Optional[Callable[[Record], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
@@ -251,12 +257,14 @@ class Turn:
         if consumer is None or not consumer.is_active:
             self._failures.append(_settle.released(record))
             return
+        if consumer.is_manual:
+            self._manual[record.columns[DELIVERY]] = record
+        if consumer.reader is not None and not self._can_read(consumer, consumer.reader, record):
+            return
         if consumer.accept is not None:
             consumer.accept(record)
             return
         context = consumer.context.copy()
-        if consumer.is_manual:
-            self._manual[record.columns[DELIVERY]] = record
         self._is_running_handler = True
         try:
             task = self._first_step(consumer, record, context)
@@ -272,6 +280,15 @@ class Turn:
                 self._watch(task, record, consumer)
         finally:
             self._is_running_handler = False
+
+    def _can_read(self, consumer: Consumer, read: Reader, record: Record) -> bool:
+        try:
+            consumer.context.copy().run(read, record)
+        except Unreadable as error:
+            self._failed(record, consumer, error)
+            self.settle_soon()
+            return False
+        return True
 
     def _first_step(self, consumer: Consumer, record: Record, context: Context) -> "Optional[asyncio.Task[Any]]":
         assert consumer.handler is not None

@@ -31,6 +31,7 @@ from ._batches import Batches
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._outbox import Batch, Outbox, Target
+from ._reading import Casts, taken_apart
 from ._turn import Consumer, Handler, PoisonHandler, Turn
 from .dashboard import Dashboard, server_options
 from .dlq import DeadLetters
@@ -38,6 +39,7 @@ from .replay import Replays
 from .errors import Closed, Error, Forked, ValidationError
 from .message import Message, Metadata, Receipt, Record
 from .router import Router
+from .schemas import Schemas, Validator
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
@@ -163,6 +165,9 @@ class EventSystem:
         self.router = Router(self._engine, self._normalized)
         self.dlq = DeadLetters(self._ask)
         self.replays = Replays(self._ask)
+        self._casts = Casts()
+        self.schemas = Schemas(self._ask, self._casts)
+        self.validator = Validator(self._casts)
 
     # ---- life ---------------------------------------------------------------------------------------
 
@@ -180,6 +185,7 @@ class EventSystem:
     async def connect(self, *, timeout: Optional[float] = None) -> None:
         """Connects the transports, and waits until they have the subscriptions made so far."""
         await self._ask("connect", {}, timeout)
+        await self._register_declared()
         if self._turn.consumers:
             await self.ready(timeout=timeout)
 
@@ -301,6 +307,8 @@ class EventSystem:
             batch_key=batch_key,
         )
         self._check_open()
+        if self.validator.waiting:
+            await self._register_declared()
         future: "asyncio.Future[Receipt]" = loop.create_future()
         self._outbox.put(future, event)
         receipt = await future
@@ -318,11 +326,19 @@ class EventSystem:
         self._check_open()
         if not outgoing:
             return []
+        await self._register_declared()
         batch = Batch(loop.create_future(), len(outgoing))
         for index, event in enumerate(outgoing):
             target: Target = (batch, index)
             self._outbox.put(target, event)
         return await batch.future
+
+    async def _register_declared(self) -> None:
+        waiting = self.validator.waiting
+        while waiting:
+            params = waiting[0]
+            await self._ask("schemas.register", params, None)
+            self.validator.registered(params)
 
     async def flush(self, *, timeout: Optional[float] = None) -> None:
         """Waits until everything published so far has its outcome."""
@@ -339,8 +355,7 @@ class EventSystem:
     async def reload(self, config: _pure.JsonSource, *, timeout: Optional[float] = None) -> List[str]:
         """Works by another configuration from now on, by all of it or by nothing of it.
 
-        Routes, rate limits, log level and concurrency may differ (docs/requests.md#reload); ConfigurationError
-        names everything else. Gives the paths of what changed.
+        ConfigurationError names what may not differ (docs/requests.md#reload). Gives the paths that changed.
         """
         document = _pure.document_of(config)
         changed: List[str] = json.loads(await self._ask("reload", {"config": document}, timeout))["changed"]
@@ -354,7 +369,7 @@ class EventSystem:
     # ---- consuming ----------------------------------------------------------------------------------
 
     def on(self, pattern: _options.Pattern, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
-        """Decorator: subscribes a handler, before or after `connect`.
+        """Decorator: subscribes a handler to a type, a pattern or a Pydantic model, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
         """
@@ -377,14 +392,19 @@ class EventSystem:
         """Messages for `async for message, metadata in …`; acknowledges when the loop asks for the next."""
         return MessageStream(self, pattern, options)
 
-    def _subscribe(self, pattern: _options.Pattern, handler: Optional[Handler], options: Mapping[str, Any]) -> Subscription:
+    def _subscribe(
+        self, pattern: _options.Pattern, handler: Optional[Handler], options: Mapping[str, Any]
+    ) -> Subscription:
         if handler is not None and not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
-        document = _options.subscription_options(pattern, options, self._turn.has_poison_handler)
+        name, rest, reader = taken_apart(self._casts, pattern, options)
+        document = _options.subscription_options(name, rest, self._turn.has_poison_handler)
         self._check_open()
         retries = _options.max_retries(self._normalized, document)
-        consumer = Consumer(contextvars.copy_context(), retries, document.get("ack") == "manual")
+        is_manual = handler is not None and document.get("ack") == "manual"
+        consumer = Consumer(contextvars.copy_context(), retries, is_manual)
         consumer.handler = self._in_batches(handler, document) if handler is not None else None
+        consumer.reader = reader
         consumer.token = self._engine.subscribe(document)
         self._turn.consumers[consumer.token] = consumer
         return Subscription(self, document["pattern"], consumer)

@@ -41,6 +41,7 @@ _GROUP: int = lib.EVSPY_MESSAGE_GROUP
 _CONSUMER: int = lib.EVSPY_MESSAGE_CONSUMER
 _PATTERN: int = lib.EVSPY_MESSAGE_PATTERN
 _REQUEUE: int = lib.EVSPY_MESSAGE_REQUEUE
+_VALIDATION: int = lib.EVSPY_MESSAGE_VALIDATION
 _LAST: int = lib.EVSPY_MESSAGE_COLUMNS - 1
 
 _UNSET: Any = object()
@@ -49,11 +50,13 @@ _UNSET: Any = object()
 class Record:
     """Columns and text of one delivery, shared by its Message and its Metadata."""
 
-    __slots__ = ("columns", "text", "_headers")
+    __slots__ = ("columns", "text", "seen", "_headers")
 
     def __init__(self, columns: Columns, text: bytes) -> None:
         self.columns = columns
         self.text = text
+        #: (body, version) in place of what was published, for a subscription that asked for it
+        self.seen: Optional[Tuple[Any, str]] = None
         self._headers: Optional[Dict[str, str]] = None
 
     def bytes_of(self, column: int) -> bytes:
@@ -62,6 +65,18 @@ class Record:
 
     def text_of(self, column: int) -> str:
         return self.bytes_of(column).decode("utf-8", "replace")
+
+    def type(self) -> str:
+        return self.text_of(_TYPE)
+
+    def version(self) -> str:
+        return self.text_of(_VERSION)
+
+    def body(self) -> bytes:
+        return self.bytes_of(_BODY)
+
+    def is_json(self) -> bool:
+        return not self.bytes_of(_CONTENT_TYPE)
 
     def headers(self) -> Dict[str, str]:
         if self._headers is None:
@@ -86,7 +101,7 @@ class Message:
     @property
     def type(self) -> str:
         """Without the origin prefix."""
-        return self._record.text_of(_TYPE)
+        return self._record.type()
 
     @property
     def origin(self) -> str:
@@ -104,8 +119,9 @@ class Message:
 
     @property
     def version(self) -> str:
-        """Schema version of the body."""
-        return self._record.text_of(_VERSION)
+        """Schema version of the body; the one that the subscription asked for, where it did."""
+        seen = self._record.seen
+        return self._record.version() if seen is None else seen[1]
 
     @property
     def hash(self) -> Optional[str]:
@@ -122,15 +138,18 @@ class Message:
     @property
     def raw(self) -> bytes:
         """The exact bytes of the body, as published."""
-        return self._record.bytes_of(_BODY)
+        return self._record.body()
 
     @property
     def body(self) -> Any:
-        """The JSON value, parsed once; the bytes themselves where a content type other than JSON is set."""
+        """The JSON value, parsed once; the bytes themselves where a content type other than JSON is set. For a
+        subscription to a model it is one."""
         if self._body is _UNSET:
-            raw = self.raw
-            is_json = not self._record.bytes_of(_CONTENT_TYPE)
-            self._body = json.loads(raw.decode()) if is_json else raw
+            record = self._record
+            if record.seen is not None:
+                self._body = record.seen[0]
+            else:
+                self._body = json.loads(record.body().decode()) if record.is_json() else record.body()
         return self._body
 
     def __repr__(self) -> str:
@@ -224,6 +243,14 @@ class Metadata:
         """{id, offset} when a replay brought it: which, and where the event is stored."""
         came = self._came_again()
         return {"id": came["replay"], "offset": came["offset"]} if came and "replay" in came else None
+
+    @property
+    def validation(self) -> Optional[Mapping[str, Any]]:
+        """{type, version, errors, …}: what is wrong with the body by its schema, where validationMode "warn" lets it
+        through; None: nothing, or nothing was checked."""
+        text = self._record.bytes_of(_VALIDATION)
+        found: Optional[Dict[str, Any]] = json.loads(text) if text else None
+        return found
 
     def _came_again(self) -> Optional[Dict[str, Any]]:
         text = self._record.bytes_of(_REQUEUE)

@@ -16,12 +16,14 @@ from . import _options, _pure, _settle
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
+from ._reading import Casts, Unreadable, taken_apart
 from .dashboard import SyncDashboard, server_options
 from .dlq import SyncDeadLetters
 from .replay import SyncReplays
 from .errors import Closed, Forked, ValidationError
 from .message import DELIVERY, Message, Metadata, Receipt, Record
 from .router import Router
+from .schemas import SyncSchemas, Validator
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
@@ -79,11 +81,23 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
     def __next__(self) -> Tuple[Message, Metadata]:
         self.acknowledge()
         record = None if self._is_closed else self._records.get()
+        while record is not None and not self._can_read(record):
+            record = self._records.get()
         if record is None:
             self._is_closed = True
             raise StopIteration
         self._current = record
         return Message(record), Metadata(record)
+
+    def _can_read(self, record: Record) -> bool:
+        reader = self._subscription._consumer.reader
+        try:
+            if reader is not None:
+                reader(record)
+        except Unreadable as error:
+            self._system._pump.settle(self._system._engine.fail, _settle.failure_of(record, error))
+            return False
+        return True
 
     def acknowledge(self) -> None:
         """Says that the newest message was handled."""
@@ -140,6 +154,9 @@ class SyncEventSystem:
         self.router = Router(self._engine, self._normalized)
         self.dlq = SyncDeadLetters(self._ask)
         self.replays = SyncReplays(self._ask)
+        self._casts = Casts()
+        self.schemas = SyncSchemas(self._ask, self._casts)
+        self.validator = Validator(self._casts)
 
     # ---- life ---------------------------------------------------------------------------------------
 
@@ -157,6 +174,7 @@ class SyncEventSystem:
     def connect(self, *, timeout: Optional[float] = None) -> None:
         """Connects the transports, and waits until they have the subscriptions made so far."""
         self._ask("connect", {}, timeout)
+        self._register_declared()
         if self._pump.has_consumers():
             self.ready(timeout=timeout)
 
@@ -242,6 +260,7 @@ class SyncEventSystem:
             batch_key=batch_key,
         )
         self._check_open()
+        self._register_declared()
         receipt = self._pump.publish([event], timeout or self._publish_timeout, _GRACE_SECONDS)[0]
         if receipt.error is not None:
             raise receipt.error
@@ -257,7 +276,15 @@ class SyncEventSystem:
         self._check_open()
         if not outgoing:
             return []
+        self._register_declared()
         return self._pump.publish(outgoing, timeout or self._publish_timeout, _GRACE_SECONDS)
+
+    def _register_declared(self) -> None:
+        waiting = self.validator.waiting
+        while waiting:
+            params = waiting[0]
+            self._ask("schemas.register", params, None)
+            self.validator.registered(params)
 
     def flush(self, *, timeout: Optional[float] = None) -> None:
         """Waits until everything published so far, by any thread, has its outcome."""
@@ -285,7 +312,7 @@ class SyncEventSystem:
     # ---- consuming ----------------------------------------------------------------------------------
 
     def on(self, pattern: _options.Pattern, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
-        """Decorator: subscribes a handler, before or after `connect`.
+        """Decorator: subscribes a handler to a type, a pattern or a Pydantic model, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
         """
@@ -319,11 +346,13 @@ class SyncEventSystem:
     ) -> SyncSubscription:
         if not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
-        document = _options.subscription_options(pattern, options, self._pump.has_poison_handler)
+        name, rest, reader = taken_apart(self._casts, pattern, options)
+        document = _options.subscription_options(name, rest, self._pump.has_poison_handler)
         self._check_open()
         context = contextvars.copy_context()
         consumer = SyncConsumer(handler, context, _options.max_retries(self._normalized, document))
-        consumer.is_manual = document.get("ack") == "manual"
+        consumer.reader = reader
+        consumer.is_manual = stream is None and document.get("ack") == "manual"
         if stream is None and isinstance(document.get("batch"), int):
             consumer.batch_size = document["batch"]
             consumer.concurrency = _options.concurrency(self._normalized, document)

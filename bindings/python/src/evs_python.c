@@ -87,7 +87,7 @@ static void message_texts(const evs_message *message, evs_bytes texts[MESSAGE_TE
       message->id,        message->type,    message->origin,       message->origin_prefix, message->timestamp,
       message->version,   message->hash,    message->content_type, message->headers,       message->body,
       message->transport, message->topic,   message->offset,       message->group,         message->consumer,
-      message->pattern,   message->requeue,
+      message->pattern,   message->requeue, message->validation,
   };
   memcpy(texts, ordered, sizeof ordered);
 }

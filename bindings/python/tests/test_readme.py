@@ -13,6 +13,7 @@ OUTPUTS = [
     "order.paid {'id': 7}\n",
     "user-events\n",
     "order.placed\n",
+    "the body is not valid by version 1.0.0 of order.placed: /id is too small\n",
     "0 open\nTrue\n",
 ]
 

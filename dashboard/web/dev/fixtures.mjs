@@ -210,6 +210,69 @@ export const trace = ({ type = '' }) => ({
   subscriptions: [{ name: 'order.*#1', group: 'shop' }],
 });
 
+const SCHEMA = (version, properties) => ({
+  version,
+  latest: version === '1.1.0',
+  title: 'An order was placed',
+  description: null,
+  hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  registeredAt: Date.now() - 30 * 3_600_000,
+  registeredBy: 'ana',
+  removedAt: null,
+  validated: 81_204,
+  invalid: 3,
+  schemaText: JSON.stringify({ type: 'object', required: ['id'], properties }),
+});
+
+export const schemas = (flags) => ({
+  ...list(
+    flags.empty
+      ? []
+      : ['order.placed', flags.hostile ? hostile : 'user.created'].map((type) => ({
+          type,
+          latest: '1.1.0',
+          versions: 2,
+          title: 'An order was placed',
+          compatibility: 'backward-transitive',
+          policy: 'pragmatic',
+          registeredAt: Date.now() - 30 * 3_600_000,
+          validated: 162_408,
+          invalid: 6,
+        })),
+  ),
+  registry: { kind: 'transport', alarm: null },
+});
+
+export const schema = (type) => ({
+  type,
+  compatibility: 'backward-transitive',
+  policy: 'pragmatic',
+  versions: [
+    SCHEMA('1.0.0', { id: { type: 'integer' } }),
+    SCHEMA('1.1.0', { id: { type: 'integer' }, note: { type: 'string' } }),
+  ],
+});
+
+export const schemaDiff = (from, to) => ({
+  from,
+  to,
+  changes: [{ path: '/properties/note', change: 'added', after: '{"type":"string"}' }],
+  compatibility: { backward: 'compatible', forward: 'compatible', reasons: [] },
+});
+
+export const bodyVerdict = (type, text) => {
+  const valid = !text.includes('-1');
+  const error = {
+    instancePath: '/amount',
+    schemaPath: '/properties/amount/minimum',
+    keyword: 'minimum',
+    expected: '0',
+    actual: '-1',
+    message: 'is below 0',
+  };
+  return { type, version: '1.1.0', valid, errors: valid ? [] : [error], more: false };
+};
+
 const ERRORS = [
   ['ETIMEDOUT', 'gateway timeout after <n> ms at payment-gateway', 'order.paid', 'billing', 2104],
   ['KeyError', "missing '<s>' in event", 'user.created', 'search-index', 311],

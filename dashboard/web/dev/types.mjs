@@ -18,6 +18,8 @@ const PRIMITIVES = {
   null: 'null',
 };
 
+const LINE_MAX = 80;
+
 const literal = (value) => (typeof value === 'string' ? `'${value}'` : JSON.stringify(value));
 
 function typeOf(schema, indent = '') {
@@ -48,6 +50,8 @@ function objectOf(schema, indent) {
     const key = /^\w+$/.test(name) ? name : literal(name);
     return `${inner}${key}${required.has(name) ? '' : '?'}: ${typeOf(value, inner)};`;
   });
+  const line = `{ ${members.map((member) => member.trim().replace(/;$/, '')).join('; ')} }`;
+  if (members.length > 0 && line.length <= LINE_MAX && !line.includes('\n')) return line;
   if (members.length > 0) return `{\n${members.join('\n')}\n${indent}}`;
   const rest = schema.additionalProperties;
   return `Record<string, ${rest && typeof rest === 'object' ? typeOf(rest, indent) : 'unknown'}>`;

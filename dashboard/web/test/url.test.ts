@@ -13,6 +13,8 @@ test('every page has its address, below any base path', () => {
     assert.deepEqual(u.routeOf(base, base), { page: 'overview' });
     assert.deepEqual(u.routeOf(`${base}routes/test`, base), { page: 'tester' });
     assert.deepEqual(u.routeOf(`${base}consumers/a%2Fb%20c`, base), { page: 'group', id: 'a/b c' });
+    assert.deepEqual(u.routeOf(`${base}schemas`, base), { page: 'schemas' });
+    assert.deepEqual(u.routeOf(`${base}schemas/order.placed`, base), { page: 'schema', id: 'order.placed' });
     assert.deepEqual(u.routeOf(`${base}dlq/entries/bWFpbg`, base), { page: 'entry', id: 'bWFpbg' });
     assert.deepEqual(u.routeOf(`${base}nowhere`, base), { page: 'unknown' });
   }

@@ -20,6 +20,17 @@ static json_t *subscriptions_of(evs_system *system, const json_t *decision) {
   return list ? list : json_array();
 }
 
+/* The version of a schema that a body published now would be held against. */
+static json_t *schema_of(evs_system *system, const json_t *decision) {
+  evs_bytes origin, type;
+  if (!evsi_explained_event(decision, &origin, &type))
+    return json_null();
+  const evsi_schema_version *version = evsi_registry_current(evsi_schemas_registry(system), type);
+  if (!version)
+    return json_null();
+  return json_pack("{s:s,s:s}", "type", evsi_schema_type_name(version->type), "version", version->name);
+}
+
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
                        evs_error **out_error) {
   char *text = NULL;
@@ -35,6 +46,7 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
     return status;
   json_t *decision = evsi_json_load(evsi_text(text), 0, NULL);
   evsi_free(text);
+  json_object_set_new(decision, "schema", schema_of(system, decision));
   json_object_set_new(decision, "subscriptions", subscriptions_of(system, decision));
   *out_json = decision ? evsi_json_text(decision) : NULL;
   json_decref(decision);

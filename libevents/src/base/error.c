@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/error_struct.h"
+#include "base/json_text.h"
 
 enum { ERROR_TEXT_MAX = 2048 };
 
@@ -143,4 +144,17 @@ evs_status evsi_error(evs_error **out_error, evs_status status, const char *path
 evs_status evsi_error_problems(evs_error **out_error, evs_status status, const char *message,
                                const char *problems_json) {
   return build(out_error, status, (const char *const[3]){message, "", problems_json});
+}
+
+evs_status evsi_error_again(evs_error **out_error, evs_status status, evs_bytes json) {
+  json_t *root = evsi_json_load(json, 0, NULL);
+  const char *message = json_string_value(json_object_get(root, "message"));
+  const char *path = json_string_value(json_object_get(root, "path"));
+  json_t *problems = json_object_get(root, "problems");
+  char *list = problems ? evsi_json_text(problems) : NULL;
+  const char *texts[3] = {message ? message : "it failed", path ? path : "", list ? list : "[]"};
+  build(out_error, status, texts);
+  evsi_free(list);
+  json_decref(root);
+  return status;
 }

@@ -14,6 +14,9 @@ evs_status evsi_error(evs_error **out_error, evs_status status, const char *path
 evs_status evsi_error_problems(evs_error **out_error, evs_status status, const char *message,
                                const char *problems_json);
 
+/* An error out of the document that another had as its JSON. */
+evs_status evsi_error_again(evs_error **out_error, evs_status status, evs_bytes json);
+
 evs_status evsi_error_nomem(evs_error **out_error);
 
 #endif

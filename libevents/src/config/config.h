@@ -10,6 +10,8 @@
 #include "base/backoff.h"
 #include "base/compress.h"
 #include "base/rate_limit.h"
+#include "schema/body.h"
+#include "schema/registry_load.h"
 #include "libevents.h"
 
 typedef enum { EVSI_VALIDATE_WARN, EVSI_VALIDATE_STRICT, EVSI_VALIDATE_IGNORE } evsi_validation_mode;
@@ -23,6 +25,8 @@ typedef enum {
 typedef enum { EVSI_DEAD_LETTER_SKIP, EVSI_DEAD_LETTER_BLOCK, EVSI_DEAD_LETTER_PARK_KEY } evsi_on_dead_letter;
 typedef enum { EVSI_PARTITION_BY_KEY, EVSI_PARTITION_ROUND_ROBIN } evsi_partitioning;
 typedef enum { EVSI_UNMATCHED_ACK, EVSI_UNMATCHED_DLQ } evsi_on_unmatched;
+
+typedef enum { EVSI_SCHEMAS_IN_MEMORY, EVSI_SCHEMAS_IN_FOLDER, EVSI_SCHEMAS_IN_TRANSPORT } evsi_schemas_where;
 
 typedef struct evsi_route {
   char *name;           /* NULL: none */
@@ -148,6 +152,18 @@ typedef struct evsi_config {
     evsi_validation_mode validation_mode; /* of unroutable events */
   } routing;
 
+  struct {
+    evsi_schemas_where where;
+    char *folder;
+    uint32_t transport; /* index, of EVSI_SCHEMAS_IN_TRANSPORT */
+    uint32_t refresh_ms;
+    evsi_compat_rule rule;
+    evsi_on_unknown_version on_unknown;
+    bool asserts_format;
+    bool required;
+    evsi_stored_set types;
+  } schemas;
+
   evsi_transport_config *transports; /* in declaration order */
   uint32_t transport_count;
 
@@ -198,6 +214,7 @@ typedef struct evsi_subscription_options {
   int32_t partition; /* the only one that it takes; EVS_PARTITION_NONE: all */
   uint32_t max_crashes;
   bool has_concurrency; /* it says one; else the configuration's, also when that changes */
+  char *version; /* of the schema that its handler reads by; NULL: the event's */
   uint32_t concurrency;
   uint32_t batch; /* events that a handler takes at once */
   uint32_t prefetch;

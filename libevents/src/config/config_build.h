@@ -29,6 +29,10 @@ void evsi_build_transports(evsi_build *build);
 void evsi_build_routing(evsi_build *build);
 /* Features that were asked for against what the transports can do. */
 void evsi_build_features(evsi_build *build);
+/* ---- config_schemas.c ---- */
+/* Behind the transports. */
+void evsi_build_schemas(evsi_build *build);
+
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport);
 
 /* What `publisher` says of rate limiting, batching and compression. */

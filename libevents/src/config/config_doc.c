@@ -66,6 +66,7 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
   case EVSI_KEY_WORDS:
   case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
+  case EVSI_KEY_SCHEMAS:
     evsi_buf_addf(out, "%" PRId64 " to %" PRId64 " entries", key->min, key->max);
     return;
   case EVSI_KEY_BOOL:
@@ -81,9 +82,9 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
 }
 
 static void add_built(evsi_buf *out, const evsi_key *key) {
-  static const char *const kinds[] = {"text",   "whole number",  "number", "boolean",
-                                      "choice", "list of texts", "object", "list of objects",
-                                      "object", "object",        "object", "any"};
+  static const char *const kinds[] = {"text",          "whole number", "number",          "boolean", "choice",
+                                      "list of texts", "object",       "list of objects", "object",  "object",
+                                      "object",        "any",          "object"};
   bool is_switch = key->flags & EVSI_KEY_SWITCH;
   const char *kind = is_switch                      ? "boolean or object"
                      : key->flags & EVSI_KEY_DIGITS ? "text or whole number"

@@ -134,6 +134,7 @@ static void run_stages(evsi_build *build) {
   evsi_build_transports(build);
   evsi_build_routing(build);
   evsi_build_features(build);
+  evsi_build_schemas(build);
   evsi_fill_mask(build->check, &evsi_section_system, build->full);
   build->config->normalized_json = evsi_json_text(build->full);
   build->config->routing_json = evsi_json_text(json_object_get(build->full, "routing"));
@@ -285,6 +286,8 @@ void evsi_config_free(evsi_config *config) {
     evsi_free(config->transports[i].consumer_id);
   }
   evsi_free(config->transports);
+  evsi_stored_free(&config->schemas.types);
+  evsi_free(config->schemas.folder);
   free_texts(config->origins, config->origin_count);
   evsi_free(config->normalized_json);
   evsi_free(config->routing_json);
@@ -303,5 +306,6 @@ void evsi_subscription_options_free(evsi_subscription_options *options) {
   evsi_free(options->group);
   evsi_free(options->name);
   evsi_free(options->consumer);
+  evsi_free(options->version);
   memset(options, 0, sizeof *options);
 }

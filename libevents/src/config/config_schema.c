@@ -136,10 +136,21 @@ static void add_kind(writer *w, const evsi_key *key) {
   case EVSI_KEY_TRANSPORTS:
     add_map(w, key, "{\"$ref\":\"#/$defs/transport\"}");
     return;
+  case EVSI_KEY_SCHEMAS:
+    add_map(w, key, "{\"type\":\"object\"}");
+    return;
   case EVSI_KEY_ANY:
     evsi_buf_add_text(out, "true");
     return;
   }
+}
+
+/* Must something be said that has no default, so that `true` alone says too little? */
+static bool needs_more(const evsi_section *section) {
+  bool any = false;
+  for (size_t i = 0; i < section->count && !any; i++)
+    any = section->keys[i].flags & EVSI_KEY_REQUIRED;
+  return any;
 }
 
 /* The rule of a key for one place of it; `null`: whether that may stand there. */
@@ -160,7 +171,7 @@ static void add_rule(writer *w, const evsi_key *key, uint32_t flags) {
   else
     add_kind(w, key);
   if (key->flags & EVSI_KEY_SWITCH)
-    evsi_buf_add_text(out, ",{\"type\":\"boolean\"}");
+    evsi_buf_add_text(out, needs_more(key->section) ? ",{\"const\":false}" : ",{\"type\":\"boolean\"}");
   if (key->section && key->kind != EVSI_KEY_OBJECT && key->kind != EVSI_KEY_LIST) {
     evsi_buf_add_text(out, ",");
     refer(w, key->section);

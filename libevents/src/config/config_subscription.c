@@ -181,6 +181,22 @@ static void take_from(evsi_check *check, const evsi_transport_config *transport,
     take_position(check, "from", from ? from : transport->starts_new ? "new" : "earliest", out);
 }
 
+static void take_version(evsi_check *check, const json_t *given, evsi_subscription_options *out) {
+  const char *version = evsi_get_text(given, "version");
+  evsi_number number;
+  if (!version)
+    return;
+  if (evsi_number_parse(evsi_text(version), &number)) {
+    out->version = evsi_build_text(check, version);
+    return;
+  }
+  size_t mark = evsi_check_push(check, "version");
+  evsi_check_problem(check, &(evsi_problem){.message = "is no version of a schema",
+                                            .found = version,
+                                            .expected = "<major>.<minor>.<patch>, such as 1.2.0"});
+  evsi_check_pop(check, mark);
+}
+
 static void take(evsi_check *check, const evsi_config *config, json_t *given,
                  evsi_subscription_options *out) {
   int32_t index = choose_transport(check, config, given);
@@ -200,6 +216,7 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   const json_t *partition = json_object_get(given, "partition");
   out->partition = json_is_integer(partition) ? (int32_t)json_integer_value(partition) : EVS_PARTITION_NONE;
   out->max_crashes = number_or(given, "maxCrashes", transport->max_crashes);
+  take_version(check, given, out);
   take_from(check, transport, given, out);
   out->has_concurrency = json_is_integer(json_object_get(given, "concurrency"));
   out->concurrency = number_or(given, "concurrency", config->consumer.concurrency);

@@ -155,7 +155,7 @@ static const evsi_key consumer_keys[] = {
     EVSI_ROW_CHOICE("validationMode", EVSI_KEY_NULLABLE, mode_choices, NULL, NULL,
                     "of received events; not given: the top level's"),
     EVSI_ROW_LATER("poisonMessageHandler", NULL, "set the handler in the program, not in the document"),
-    EVSI_ROW_LATER("requireSchema", "false", "leave it out and check bodies in the handler"),
+    EVSI_ROW_ALSO("requireSchema", "/schemas/required", NULL),
     EVSI_ROW_INT("maxCrashes", EVSI_KEY_NULLABLE, 1, 1000, NULL,
                  "how often the process may end while it handles an event, until that is a dead letter; not "
                  "given: the transport's"),
@@ -263,6 +263,7 @@ static const evsi_key system_keys[] = {
     EVSI_ROW_OBJECT("routing", 0, &routing_section, "topics and transports of events"),
     EVSI_ROW_OBJECT("publisher", 0, &publisher_section, "how events are published"),
     EVSI_ROW_OBJECT("consumer", 0, &consumer_section, "how events are received"),
+    EVSI_ROW_OBJECT("schemas", 0, &evsi_section_schemas, "schemas of event types"),
     EVSI_ROW_OBJECT("limits", 0, &limits_section, "bounds on what is accepted"),
     EVSI_ROW_OBJECT("statistics", 0, &statistics_section, "what is counted"),
     EVSI_ROW_OBJECT("fleet", 0, &fleet_section, "how other processes learn of this system"),

@@ -22,7 +22,8 @@ typedef enum {
   EVSI_KEY_WORDS,      /* object: any name to a text */
   EVSI_KEY_FILTER,     /* object: a header to a text, a list of texts, or null */
   EVSI_KEY_TRANSPORTS, /* object: any name to a transport; its `type` names the section */
-  EVSI_KEY_ANY         /* the value is not looked into, and goes nowhere */
+  EVSI_KEY_ANY,        /* the value is not looked into, and goes nowhere */
+  EVSI_KEY_SCHEMAS     /* object: type to version to schema */
 } evsi_key_kind;
 
 enum {
@@ -68,6 +69,7 @@ extern const evsi_section evsi_section_retry;          /* with defaults */
 extern const evsi_section evsi_section_retention;      /* of streams */
 extern const evsi_section evsi_section_retry_override; /* not given: the farther level's */
 extern const evsi_section evsi_section_acknowledgement;
+extern const evsi_section evsi_section_schemas;
 extern const evsi_section evsi_section_idempotent;
 
 /* Section of a transport type, or NULL. */

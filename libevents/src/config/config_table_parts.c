@@ -192,7 +192,7 @@ static const evsi_key redis_keys[] = {
     EVSI_ROW_IGNORED_OBJECT("connectionPool", &pool_section, "one pipelined connection publishes"),
     EVSI_ROW_IGNORED("partitioning", EVSI_KEY_ANY, 0, 0, "routes say what partitions a topic has"),
     EVSI_ROW_IGNORED("replay", EVSI_KEY_ANY, 0, 0, "any stream can be replayed"),
-    EVSI_ROW_LATER("schema", NULL, "leave it out"),
+    EVSI_ROW_IGNORED("schema", EVSI_KEY_ANY, 0, 0, "`schemas` of the document says where schemas are kept"),
     EVSI_ROW_LATER("sentinel", NULL, "use host and port of the primary"),
     EVSI_ROW_LATER("cluster", "false", "use a standalone server"),
     EVSI_ROW_LATER("nodes", NULL, "use host and port of a standalone server"),
@@ -209,6 +209,38 @@ const evsi_section *evsi_section_transport(const char *type) {
     return &redis_section;
   return NULL;
 }
+
+static const evsi_key schemas_keys[] = {
+    EVSI_ROW_CHOICE("registry", 0, "memory|folder|transport", NULL, "\"memory\"",
+                    "where they are kept: in this system alone, in `folder`, or in the store of `transport`, "
+                    "where all services share them"),
+    EVSI_ROW_TEXT("folder", EVSI_KEY_NULLABLE, 1, 1024, NULL, "of the registry `folder`"),
+    EVSI_ROW_TEXT("transport", EVSI_KEY_NULLABLE, 1, 64, NULL,
+                  "of the registry `transport`; not given: the first that keeps events"),
+    EVSI_ROW_INT("refresh", 0, 100, 3600000, "5000", "time between two looks for what others registered, ms"),
+    EVSI_ROW_CHOICE("compatibility", 0,
+                    "none|backward|forward|full|backward-transitive|forward-transitive|full-transitive", NULL,
+                    "\"backward-transitive\"",
+                    "what a new version of a type must be, unless the type says otherwise"),
+    EVSI_ROW_CHOICE(
+        "policy", 0, "pragmatic|strict", NULL, "\"pragmatic\"",
+        "pragmatic: who writes sends only members that its schema names, who reads fills in defaults; "
+        "strict: nothing is taken for granted"),
+    EVSI_ROW_CHOICE(
+        "onUnknownVersion", 0, "latest|dlq|fetch", NULL, "\"latest\"",
+        "an event whose version is not known: it is held against the latest, is not valid, or waits "
+        "until the registry was asked again"),
+    EVSI_ROW_CHOICE("format", 0, "annotation|assertion", NULL, "\"annotation\"",
+                    "whether the keyword `format` decides"),
+    EVSI_ROW_BOOL("required", 0, "false", "a body whose type has no schema is not valid"),
+    {.name = "types",
+     .kind = EVSI_KEY_SCHEMAS,
+     .max = 10000,
+     .fallback = "{}",
+     .doc = "type to version to schema (an object, or its text): those that this system writes and reads by"},
+};
+const evsi_section evsi_section_schemas = {
+    "schemas", "Schemas of event types, see [concepts](concepts/schemas.md).", EVSI_ROWS(schemas_keys)};
 
 static const evsi_key subscription_keys[] = {
     EVSI_ROW_TEXT("pattern", EVSI_KEY_REQUIRED, 1, 512, NULL,
@@ -259,6 +291,9 @@ static const evsi_key subscription_keys[] = {
         "of the topic; not given: the topic's"),
     EVSI_ROW_CHOICE("onDeadLetter", EVSI_KEY_NULLABLE, evsi_on_dead_letter_choices, NULL, NULL,
                     "of this handler, where the topic is ordered; not given: the route's"),
+    EVSI_ROW_TEXT("version", EVSI_KEY_NULLABLE, 5, 32, NULL,
+                  "of the schema that the handler reads by: what lacks there and has a default is filled in, and "
+                  "what is not valid is a dead letter; not given: the event's"),
     {.name = "filter",
      .kind = EVSI_KEY_FILTER,
      .flags = EVSI_KEY_NULLABLE,

@@ -318,6 +318,25 @@ static void walk_container(walk *at, const evsi_key *key, const json_t *input) {
     walk_transports(at, input, out);
 }
 
+/* What is in a schema is for the compiler; no ${…} in it is replaced. */
+static void walk_schemas(walk *at, const evsi_key *key, const json_t *input) {
+  const char *type;
+  json_t *versions;
+  if (!json_is_object(input)) {
+    evsi_value_check(at->check, key, input);
+    return;
+  }
+  if (!size_fits(at, key, json_object_size(input)))
+    return;
+  json_object_foreach((json_t *)input, type, versions) {
+    size_t mark = evsi_check_push(at->check, type);
+    if (!json_is_object(versions))
+      evsi_value_check(at->check, key, versions);
+    evsi_check_pop(at->check, mark);
+  }
+  evsi_walk_put(at->check, at->given, key, json_deep_copy(input));
+}
+
 static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
   if (key->target) {
     put_synonym(at, key, input);
@@ -337,6 +356,9 @@ static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
   case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
     walk_container(at, key, input);
+    return;
+  case EVSI_KEY_SCHEMAS:
+    walk_schemas(at, key, input);
     return;
   default:
     break;

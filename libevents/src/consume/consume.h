@@ -30,6 +30,9 @@ typedef struct evsi_consume_setup {
   bool (*ordering_of)(void *data, const char *type, uint32_t transport, evsi_ordering *out);
   void (*log)(void *data, int32_t level, const char *component, const char *message);
   void *data;
+  evsi_registry *schemas;                   /* NULL: bodies are not looked at */
+  uint64_t (*schemas_known_at)(void *data); /* wall clock: when the registry was last known to be whole */
+  void (*look_for_schemas)(void *data);     /* soon; any thread */
 } evsi_consume_setup;
 
 evsi_consume *evsi_consume_new(const evsi_consume_setup *setup);

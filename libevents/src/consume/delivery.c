@@ -67,6 +67,11 @@ void evsi_delivery_forget(evsi_delivery *delivery) {
   evsi_subscription_close_if_done(delivery->subscription);
 }
 
+static evs_bytes body_of(const evsi_delivery *delivery) {
+  bool is_filled_in = delivery->view && delivery->view->body;
+  return is_filled_in ? evsi_text(delivery->view->body) : evsi_body_of(delivery->entry);
+}
+
 static void fill(evs_message *message, const evsi_delivery *delivery) {
   const evsi_entry *entry = delivery->entry;
   const evsi_subscription *subscription = delivery->subscription;
@@ -88,7 +93,7 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
       .hash = envelope->hash,
       .content_type = envelope->content_type,
       .headers = envelope->headers,
-      .body = evsi_body_of(entry),
+      .body = body_of(delivery),
       .transport = evsi_text(subscription->group->link->config->name),
       .topic = entry->stored.topic,
       .offset = entry->stored.offset,
@@ -96,6 +101,7 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
       .consumer = evsi_text(subscription->group->consumer),
       .pattern = evsi_text(subscription->pattern),
       .requeue = entry->stored.requeue,
+      .validation = evsi_text(delivery->view ? delivery->view->validation : NULL),
   };
 }
 

@@ -77,8 +77,12 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
       continue;
     evsi_delivery *delivery = &entry->deliveries[entry->delivery_count++];
     *delivery = (evsi_delivery){.entry = entry, .subscription = subscription, .state = EVSI_DELIVERY_QUEUED};
-    entry->open++;
     subscription->references++;
+    if (!evsi_view_delivery(delivery)) {
+      delivery->state = EVSI_DELIVERY_EXHAUSTED;
+      continue;
+    }
+    entry->open++;
     evsi_delivery_queue(delivery);
   }
 }
@@ -166,6 +170,8 @@ static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing
     evsi_settle_dead(entry, "HashMismatch", "the body does not have the SHA-256 of header.hash", outgoing);
     return;
   }
+  if (!evsi_view_entry(entry, outgoing))
+    return;
   entry->deliveries = evsi_calloc(count, sizeof *entry->deliveries);
   if (!entry->deliveries) /* handed back: memory may be there when it comes again */
     evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);

@@ -31,6 +31,14 @@ typedef enum {
   EVSI_DELIVERY_RELEASED   /* handed back unhandled */
 } evsi_delivery_state;
 
+/* A body as handlers see it that read by one version of its schema. */
+typedef struct evsi_view {
+  struct evsi_view *next;
+  char version[EVSI_NUMBER_TEXT]; /* of a subscription; "": the event's own */
+  char *body;                     /* with what it lacked, or NULL: as it is stored */
+  char *validation;               /* JSON: why it is not valid, or NULL */
+} evsi_view;
+
 struct evsi_delivery {
   evsi_delivery *next; /* in the subscription's queue, or its list of handed ones */
   evsi_delivery *prev;
@@ -38,6 +46,7 @@ struct evsi_delivery {
   evsi_subscription *subscription;
   uint64_t id; /* 0 once the host can name it no more */
   uint64_t handed_us;
+  const evsi_view *view; /* of the body; NULL: as it is stored */
   evsi_delivery_state state;
   evsi_delivery_state late_state; /* how it ended for the entry when is_late */
   bool is_late;                   /* its time limit passed; the host has not answered yet */
@@ -57,15 +66,15 @@ typedef struct evsi_entry_state {
   uint32_t deferrals;
   uint64_t first_failure_ms; /* wall clock */
   uint64_t last_failure_ms;
-  uint64_t unmatched_since_ms;
-  uint32_t crashes;  /* deliveries that ended without an outcome, up to the last that had one */
-  uint32_t counted;  /* deliveries until then, as the store counts */
-  uint32_t alone;    /* which delivery, by that count, is handled alone; 0: none */
-  uint32_t letter;   /* evsi_letter_state of an entry that stayed behind its dead letter */
-  json_t *done;      /* names of subscriptions that are through */
-  json_t *exhausted; /* names of subscriptions that failed for good */
-  json_t *history;   /* newest 16 failures, oldest first */
-  json_t *error;     /* {class, message, stack} of the newest failure */
+  uint64_t unmatched_since_ms; /* or since when the version of its schema is missed */
+  uint32_t crashes;            /* deliveries that ended without an outcome, up to the last that had one */
+  uint32_t counted;            /* deliveries until then, as the store counts */
+  uint32_t alone;              /* which delivery, by that count, is handled alone; 0: none */
+  uint32_t letter;             /* evsi_letter_state of an entry that stayed behind its dead letter */
+  json_t *done;                /* names of subscriptions that are through */
+  json_t *exhausted;           /* names of subscriptions that failed for good */
+  json_t *history;             /* newest 16 failures, oldest first */
+  json_t *error;               /* {class, message, stack} of the newest failure */
 } evsi_entry_state;
 
 typedef enum {
@@ -114,6 +123,7 @@ struct evsi_entry {
   uint32_t delivery_count;
   uint32_t open; /* deliveries queued or handed */
   evsi_delivery *deliveries;
+  evsi_view *views;
   char *bytes;
 };
 
@@ -259,6 +269,14 @@ void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
 /* Makes deliveries for the subscriptions of the group, or decides at once. */
 void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing);
+
+/* ---- view.c ---- @locks consume */
+/* Holds the body against the schema of its version. False: it was settled. */
+bool evsi_view_entry(evsi_entry *entry, evsi_outgoing *outgoing);
+/* Chooses how the delivery's handler sees the body. False: it is not valid for this handler, which is noted.
+ */
+bool evsi_view_delivery(evsi_delivery *delivery);
+void evsi_views_free(evsi_view *view);
 
 /* ---- order.c ---- @locks consume */
 bool evsi_order_applies(const evsi_entry *entry);

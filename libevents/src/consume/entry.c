@@ -92,6 +92,7 @@ static void free_entry(evsi_entry *entry) {
   evsi_free(entry->record);
   evsi_free(entry->member);
   evsi_free(entry->deliveries);
+  evsi_views_free(entry->views);
   evsi_free(entry->bytes);
   evsi_free(entry);
 }

@@ -227,6 +227,7 @@ static void add_note(evsi_buf *out, const evsi_dead_letter *letter) {
 static void leave_out_details(json_t *record) {
   json_object_del(record, "history");
   json_object_del(json_object_get(record, "error"), "stack");
+  json_object_del(json_object_get(record, "error"), "validation");
 }
 
 void evsi_dead_letter_json(const evsi_dead_letter *letter, const evsi_dead_view *view, evsi_buf *out) {

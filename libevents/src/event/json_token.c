@@ -19,7 +19,9 @@ static bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* Steps over eight bytes at a time while none of them is a quote, a backslash, a control or not ASCII. */
+/* Steps over bytes that are no quote, no backslash, no control, and ASCII, eight at a time. Of a word with
+ * another byte the lowest mark is right (a borrow goes upwards only), so the plain ones before it are stepped
+ * over, too. */
 static void skip_plain(evsi_token_scan *s) {
   const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
   while (s->end - s->at >= 8) {
@@ -27,8 +29,12 @@ static void skip_plain(evsi_token_scan *s) {
     memcpy(&word, s->at, 8);
     uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
     uint64_t stop = (quote - ones) | (slash - ones) | (word - ones * 0x20) | word;
-    if (stop & high)
+    if (stop & high) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      s->at += __builtin_ctzll(stop & high) / 8;
+#endif
       return;
+    }
     s->at += 8;
   }
 }
@@ -55,6 +61,7 @@ static bool scan_escape(evsi_token_scan *s) {
 /* At the opening quote; leaves behind the closing one. */
 bool evsi_token_string(evsi_token_scan *s) {
   s->at++;
+  s->has_escape = false;
   for (;;) {
     skip_plain(s);
     if (s->at == s->end)
@@ -65,13 +72,14 @@ bool evsi_token_string(evsi_token_scan *s) {
       return true;
     }
     if (c == '\\') {
+      s->has_escape = true;
       if (!scan_escape(s))
         return false;
       continue;
     }
     if (c < 0x20)
       return evsi_token_fail(s, "a control character in a string must be escaped");
-    size_t length = evsi_utf8_sequence(s->at, (size_t)(s->end - s->at));
+    size_t length = c < 0x80 ? 1 : evsi_utf8_sequence(s->at, (size_t)(s->end - s->at));
     if (!length)
       return evsi_token_fail(s, "not UTF-8");
     s->at += length;

@@ -14,6 +14,7 @@ typedef struct evsi_token_scan {
   const char *at;
   const char *end;
   const char *error;
+  bool has_escape; /* the string that was stepped over last has one */
 } evsi_token_scan;
 
 /* Always false, so that a refusal is one statement. */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "event/envelope.h"
 #include "event/identity.h"
+#include "validate/body_check.h"
 #include "validate/event_check.h"
 
 typedef struct event_draft {
@@ -16,6 +17,7 @@ typedef struct event_draft {
   char id[37];
   char timestamp[25];
   char hash[65];
+  evs_bytes version; /* of the schema that the body is written by */
   evsi_decision decision;
   evsi_buf envelopes[EVSI_FORMS]; /* in the forms that its transports want; else empty */
   evsi_buf packed;                /* the body, compressed; empty: it is stored as it is */
@@ -73,7 +75,10 @@ static void count_unrouted(evsi_publisher *publisher, const char *type) {
 static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
+  const evsi_body_check check = {config, publisher->setup.schemas, publisher->setup.stats};
   evs_status status = evsi_event_check(config, event, draft->type, out_error);
+  if (status == EVS_OK)
+    status = evsi_body_check_event(&check, draft->type, event, &draft->version, out_error);
   if (status != EVS_OK)
     return status;
   evsi_route_query query = {.type = evsi_text(draft->type),
@@ -154,7 +159,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
       .origin = evsi_text(config->service),
       .origin_prefix = evsi_text(config->origin_prefix),
       .timestamp = event->timestamp.size > 0 ? event->timestamp : evsi_text(draft->timestamp),
-      .version = event->version.size > 0 ? event->version : evsi_text("1.0.0"),
+      .version = draft->version,
       .hash = evsi_text(config->publisher.hash ? draft->hash : NULL),
       .content_type = event->content_type,
       .key = is_ordered(publisher, &draft->decision) ? event->key : evsi_bytes(NULL, 0),

@@ -25,6 +25,7 @@ typedef struct evsi_publisher_setup {
   evsi_stats *stats;
   evsi_records *records;
   evsi_link *links;
+  evsi_registry *schemas;
 } evsi_publisher_setup;
 
 evsi_publisher *evsi_publisher_new(const evsi_publisher_setup *setup);

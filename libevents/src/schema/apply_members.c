@@ -31,11 +31,13 @@ static uint32_t take_key(evaluation *e, evsi_frame *f) {
 
 evsi_step evsi_step_properties(evaluation *e, evsi_frame *f, const evsi_op *op) {
   evsi_step step;
+  f->names = true;
   if (!goes_on(e, f, &step))
     return step;
   while (f->cursor < evsi_value(e, f)->end) {
     uint32_t key = take_key(e, f);
-    uint32_t schema = evsi_document_find(evsi_tree(e, f), op->value, evsi_node_bytes(&e->document, key));
+    evs_bytes name = evsi_node_bytes(&e->document, key);
+    uint32_t schema = evsi_document_find_next(evsi_tree(e, f), op->value, name, &f->count);
     if (schema != EVSI_NODE_NONE)
       return apply_to_member(e, f, key, evsi_record_of(e, f, schema));
   }
@@ -65,10 +67,10 @@ evsi_step evsi_step_pattern_properties(evaluation *e, evsi_frame *f, const evsi_
 }
 
 /* Is the member one of properties, or of patternProperties? False: no verdict. */
-static bool find_name(evaluation *e, const evsi_frame *f, const evsi_op *op, uint32_t key,
-                      bool *out_is_named) {
+static bool find_name(evaluation *e, evsi_frame *f, const evsi_op *op, uint32_t key, bool *out_is_named) {
   evs_bytes name = evsi_node_bytes(&e->document, key);
-  *out_is_named = op->beside && evsi_document_find(evsi_tree(e, f), op->beside, name) != EVSI_NODE_NONE;
+  *out_is_named =
+      op->beside && evsi_document_find_next(evsi_tree(e, f), op->beside, name, &f->count) != EVSI_NODE_NONE;
   for (uint32_t i = 0; !*out_is_named && i < op->entries; i++)
     if (!evsi_match(e, op->table + i, key, out_is_named))
       return false;

@@ -39,10 +39,12 @@ evsi_step evsi_check_required(evaluation *e, const evsi_frame *f, uint32_t names
   enum { LISTED_SIZE_MAX = 200 };
   const evsi_document *doc = evsi_tree(e, f);
   evsi_buf missing = {0};
+  uint32_t place = 0;
   for (uint32_t at = evsi_node_first(names); at < doc->nodes[names].end; at = evsi_node_next(doc, at)) {
     evs_bytes name = evsi_node_bytes(doc, at);
     e->work++;
-    if (evsi_document_find(&e->document, f->node, name) != EVSI_NODE_NONE)
+    if (evsi_document_find_next(&e->document, f->node, name, &place) != EVSI_NODE_NONE ||
+        evsi_fill_note(e, f, name))
       continue;
     if (f->is_quiet)
       return EVSI_STEP_INVALID;

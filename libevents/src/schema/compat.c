@@ -8,10 +8,14 @@
 #include "base/error.h"
 #include "schema/compat_inner.h"
 
-enum { REASONS_MAX = 100 };
+enum { REASONS_MAX = 100, EXAMPLES_MAX = 3 };
 
 verdict evsi_worse(verdict a, verdict b) {
   return a > b ? a : b;
+}
+
+static const char *verdict_word(verdict v) {
+  return v == EVSI_COMPAT_YES ? "compatible" : v == EVSI_COMPAT_NO ? "incompatible" : "unknown";
 }
 
 static void add_text(evsi_buf *out, const char *name, const char *data, size_t size) {
@@ -29,11 +33,12 @@ verdict evsi_reason(evsi_comparison *c, verdict v, const evsi_op *op, const char
   va_end(args);
   const char *keyword = op ? evsi_keyword_text(op->keyword) : "";
   evsi_buf *out = &c->reasons;
-  evsi_buf_addf(out, "%s{\"against\":%u", c->reason_count++ ? "," : "", c->against);
-  add_text(out, "direction", c->direction, strlen(c->direction));
+  evsi_buf_addf(out, "%s{\"direction\":\"%s\"", c->reason_count++ ? "," : "", c->direction);
+  if (c->label)
+    add_text(out, "version", c->label, strlen(c->label));
   add_text(out, "path", c->path.data, c->path.size);
   add_text(out, "keyword", keyword, strlen(keyword));
-  evsi_buf_addf(out, ",\"verdict\":\"%s\"", v == EVSI_COMPAT_NO ? "incompatible" : "unknown");
+  evsi_buf_addf(out, ",\"verdict\":\"%s\"", verdict_word(v));
   add_text(out, "message", message, strlen(message));
   evsi_buf_add_text(out, "}");
   c->no_memory |= out->failed;
@@ -51,6 +56,22 @@ static bool is_same(evsi_comparison *c) {
   return same;
 }
 
+/* The reason that was told last gets it. */
+static void add_example(evsi_comparison *c) {
+  if (c->examples++ >= EXAMPLES_MAX)
+    return;
+  bool was_uncertain = c->is_uncertain;
+  char *example = evsi_compat_example(c);
+  c->is_uncertain = was_uncertain; /* that is about the verdict */
+  if (!example)
+    return;
+  c->reasons.size--; /* the closing brace */
+  add_text(&c->reasons, "example", example, strlen(example));
+  evsi_buf_add_text(&c->reasons, "}");
+  c->no_memory |= c->reasons.failed;
+  evsi_free(example);
+}
+
 static verdict compare(evsi_comparison *c, const evsi_schema *narrow, const evsi_schema *wide,
                        const char *direction) {
   evsi_set all;
@@ -63,7 +84,10 @@ static verdict compare(evsi_comparison *c, const evsi_schema *narrow, const evsi
     return EVSI_COMPAT_YES;
   evsi_set_clear(&all);
   evsi_set_add(c, &all, 0);
+  uint32_t before = c->reason_count;
   verdict v = evsi_subset(c, &all, 0);
+  if (v == EVSI_COMPAT_NO && c->reason_count > before)
+    add_example(c);
   if (c->is_uncertain)
     v = evsi_worse(v, evsi_reason(c, EVSI_COMPAT_UNKNOWN, NULL,
                                   "too much work to hold names against regular expressions"));
@@ -72,7 +96,7 @@ static verdict compare(evsi_comparison *c, const evsi_schema *narrow, const evsi
 
 static verdict compare_with(evsi_comparison *c, const evsi_compat_question *q, uint32_t index) {
   verdict v = EVSI_COMPAT_YES;
-  c->against = index;
+  c->label = q->labels ? q->labels[index] : NULL;
   if (q->mode == EVSI_COMPAT_BACKWARD || q->mode == EVSI_COMPAT_FULL)
     v = evsi_worse(v, compare(c, q->earlier[index], q->candidate, "backward"));
   if (q->mode == EVSI_COMPAT_FORWARD || q->mode == EVSI_COMPAT_FULL)
@@ -90,7 +114,8 @@ evs_status evsi_compat_check(const evsi_compat_question *q, bool *out_allowed, c
   for (uint32_t i = first; i < q->earlier_count && q->mode != EVSI_COMPAT_NONE && !c.no_memory; i++)
     v = evsi_worse(v, compare_with(&c, q, i));
   *out_allowed = v == EVSI_COMPAT_YES || (v == EVSI_COMPAT_UNKNOWN && q->policy == EVSI_COMPAT_PRAGMATIC);
-  evsi_buf_addf(&out, "{\"allowed\":%s,\"reasons\":[", *out_allowed ? "true" : "false");
+  evsi_buf_addf(&out, "{\"verdict\":\"%s\",\"allowed\":%s,\"reasons\":[", verdict_word(v),
+                *out_allowed ? "true" : "false");
   evsi_buf_add(&out, c.reasons.data, c.reasons.size);
   evsi_buf_add_text(&out, "]}");
   char *json = c.no_memory ? NULL : evsi_buf_take(&out);

@@ -26,6 +26,7 @@ typedef enum evsi_compat_verdict {
 
 typedef struct evsi_compat_question {
   const evsi_schema *const *earlier; /* the oldest first */
+  const char *const *labels;         /* what each is called in the reasons, or NULL */
   uint32_t earlier_count;
   const evsi_schema *candidate;
   evsi_compat_mode mode;
@@ -34,9 +35,10 @@ typedef struct evsi_compat_question {
 } evsi_compat_question;
 
 /* May the candidate be registered? Under the strict policy only what is shown may, under the pragmatic one
- * also what is unknown. *out_json: {"allowed", "reasons": [{"against": index, "direction", "path", "keyword",
- * "verdict", "message"}]}, freed with evsi_free(); `path` is a place in the texts, * for any item or member.
- * errors: EVS_NOMEM */
+ * also what is unknown. *out_json: {"verdict", "allowed", "reasons": [{"version"?, "direction", "path",
+ * "keyword", "verdict", "message", "example"?}]}, freed with evsi_free(); `version` is the label, `path` a
+ * place in the texts, * for any item or member, `example` a text that only one of the two accepts. errors:
+ * EVS_NOMEM */
 evs_status evsi_compat_check(const evsi_compat_question *question, bool *out_allowed, char **out_json,
                              evs_error **out_error);
 

@@ -34,9 +34,10 @@ typedef struct evsi_comparison {
   evsi_buf reasons;            /* items of a JSON array */
   evsi_buf path;
   const char *direction;
-  uint32_t against;
+  const char *label; /* of the earlier one, or NULL */
   uint32_t reason_count;
-  uint32_t quiet; /* above 0: reasons are not told */
+  uint32_t examples; /* that were looked for */
+  uint32_t quiet;    /* above 0: reasons are not told */
   uint32_t depth;
   uint64_t work;
   evsi_pair *assumed; /* pairs that are being compared further out, or were found fine */
@@ -75,6 +76,11 @@ verdict evsi_worse(verdict a, verdict b);
 /* Tells a reason, unless quiet; returns the verdict. `op` is of the wider side, and may be NULL. */
 verdict evsi_reason(evsi_comparison *c, verdict v, const evsi_op *op, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* ---- compat_example.c ---- */
+/* A text that the narrower schema accepts and the wider one does not; NULL: none was found. From evsi_alloc.
+ */
+char *evsi_compat_example(evsi_comparison *c);
 
 /* ---- compat_subset.c ---- */
 /* Does the schema of the wider side accept the whole set? */

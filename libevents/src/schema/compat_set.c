@@ -147,9 +147,11 @@ static bool add_unevaluated(evsi_comparison *c, const evsi_set *set, evsi_set *o
   return is_bound;
 }
 
-/* Under the pragmatic policy nobody sends members that a schema with named ones leaves free. */
+/* Under the pragmatic policy nobody sends members of which a schema with named ones says nothing. */
 static void assume_closed(const evsi_comparison *c, const evsi_set *set, bool is_bound, evsi_set *out) {
-  if (c->policy == EVSI_COMPAT_PRAGMATIC && !is_bound && has(c, set, EVSI_KEY_PROPERTIES))
+  bool says_something =
+      is_bound || has(c, set, EVSI_KEY_ADDITIONAL_PROPERTIES) || has(c, set, EVSI_KEY_UNEVALUATED_PROPERTIES);
+  if (c->policy == EVSI_COMPAT_PRAGMATIC && !says_something && has(c, set, EVSI_KEY_PROPERTIES))
     out->is_empty = true;
 }
 

@@ -227,6 +227,15 @@ static void find_keywords(const evsi_compiler *c, uint32_t record, present *out)
   }
 }
 
+static bool is_flat(const evsi_schema *s, const evsi_schema_record *record) {
+  for (uint32_t i = record->first_op; i < record->first_op + record->op_count; i++) {
+    evsi_keyword keyword = (evsi_keyword)s->ops[i].keyword;
+    if (keyword < EVSI_KEY_TYPE || keyword > EVSI_KEY_DEPENDENT_REQUIRED)
+      return false;
+  }
+  return true;
+}
+
 bool evsi_compile_record(evsi_compiler *c, uint32_t record) {
   evsi_schema *s = c->schema;
   uint32_t node = s->records[record].node;
@@ -246,5 +255,6 @@ bool evsi_compile_record(evsi_compiler *c, uint32_t record) {
   }
   s->records[record].tracks =
       p.values[EVSI_KEY_UNEVALUATED_ITEMS] || p.values[EVSI_KEY_UNEVALUATED_PROPERTIES];
+  s->records[record].is_flat = is_flat(s, &s->records[record]);
   return true;
 }

@@ -72,7 +72,7 @@ static bool string(parser *p) {
   evs_bytes raw = evsi_bytes(quote + 1, (uint64_t)(p->scan.at - quote - 2));
   node->text = raw.data;
   node->size = (uint32_t)raw.size;
-  return !memchr(raw.data, '\\', raw.size) || unescape(p, node, raw);
+  return !p->scan.has_escape || unescape(p, node, raw);
 }
 
 static bool key(parser *p) {
@@ -105,6 +105,12 @@ static bool scalar(parser *p) {
   return true;
 }
 
+/* The first byte decides nearly always, and costs no call. */
+static bool is_key(const evsi_node *node, const char *data, size_t size) {
+  return node->size == size &&
+         (size == 0 || (node->text[0] == data[0] && memcmp(node->text, data, size) == 0));
+}
+
 static int compare_keys(const char *a, uint32_t a_size, const char *b, uint32_t b_size) {
   int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
   return order ? order : (a_size > b_size) - (a_size < b_size);
@@ -123,8 +129,7 @@ static bool few_are_distinct(const evsi_document *doc, uint32_t object) {
   uint32_t end = doc->nodes[object].end;
   for (uint32_t a = evsi_node_first(object); a < end; a = evsi_node_next(doc, a + 1))
     for (uint32_t b = evsi_node_next(doc, a + 1); b < end; b = evsi_node_next(doc, b + 1))
-      if (doc->nodes[a].size == doc->nodes[b].size &&
-          memcmp(doc->nodes[a].text, doc->nodes[b].text, doc->nodes[a].size) == 0)
+      if (is_key(&doc->nodes[a], doc->nodes[b].text, doc->nodes[b].size))
         return false;
   return true;
 }
@@ -250,7 +255,7 @@ uint32_t evsi_document_find(const evsi_document *doc, uint32_t object, evs_bytes
   const evsi_node *node = &doc->nodes[object];
   if (node->count <= FEW_MEMBERS) {
     for (uint32_t at = evsi_node_first(object); at < node->end; at = evsi_node_next(doc, at + 1))
-      if (doc->nodes[at].size == key.size && memcmp(doc->nodes[at].text, key.data, key.size) == 0)
+      if (is_key(&doc->nodes[at], key.data, key.size))
         return at + 1;
     return EVSI_NODE_NONE;
   }
@@ -267,6 +272,15 @@ uint32_t evsi_document_find(const evsi_document *doc, uint32_t object, evs_bytes
       low = middle + 1;
   }
   return EVSI_NODE_NONE;
+}
+
+uint32_t evsi_document_find_next(const evsi_document *doc, uint32_t object, evs_bytes key, uint32_t *place) {
+  uint32_t at = *place ? *place : evsi_node_first(object);
+  bool is_there = at < doc->nodes[object].end && is_key(&doc->nodes[at], key.data, key.size);
+  uint32_t value = is_there ? at + 1 : evsi_document_find(doc, object, key);
+  if (value != EVSI_NODE_NONE)
+    *place = evsi_node_next(doc, value);
+  return value;
 }
 
 bool evsi_node_is(const evsi_document *doc, uint32_t node, const char *string) {

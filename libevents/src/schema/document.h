@@ -64,6 +64,9 @@ void evsi_document_free(evsi_document *doc); /* leaves an empty one */
 
 /* The value of a member, or EVSI_NODE_NONE; `object` has to be an object. */
 uint32_t evsi_document_find(const evsi_document *doc, uint32_t object, evs_bytes key);
+/* The same for many keys one after the other: members mostly stand in the order in which they are asked for,
+ * so *place (at first 0) is looked at before all others. */
+uint32_t evsi_document_find_next(const evsi_document *doc, uint32_t object, evs_bytes key, uint32_t *place);
 
 /* First child of an array or object, and the sibling behind a node; the end is doc->nodes[parent].end. */
 static inline uint32_t evsi_node_first(uint32_t node) {

@@ -122,9 +122,10 @@ static bool push(evaluation *e, const evsi_request *request, bool is_quiet, bool
                       .scopes = e->scope_count,
                       .remarks = e->remark_count,
                       .findings = e->finding_count,
+                      .fills = e->fill_count,
                       .is_quiet = is_quiet,
                       .is_in_place = request->is_in_place,
-                      .tracks = tracks || record->tracks};
+                      .tracks = tracks || record->tracks || e->is_closed};
   if (!evsi_grow(e->frames, e->frame_capacity, (uint64_t)e->frame_count + 1) ||
       !enter_scope(e, record->resource)) {
     evsi_short_of_memory(e);
@@ -143,6 +144,9 @@ static void pop(evaluation *e, bool *out_valid) {
   e->frame_count--;
   if (!is_valid || !f->is_in_place)
     e->mark_count = f->marks;
+  if (!is_valid)
+    e->fill_count = f->fills;
+  bool names = f->names && f->is_in_place && is_valid;
   e->scope_count = f->scopes;
   if (!e->frame_count) {
     *out_valid = is_valid;
@@ -151,6 +155,7 @@ static void pop(evaluation *e, bool *out_valid) {
   evsi_frame *below = &e->frames[e->frame_count - 1];
   below->is_resumed = true;
   below->was_valid = is_valid;
+  below->names |= names;
 }
 
 /* The frame goes on with its next operation, or, where only the verdict counts, ends. */
@@ -162,15 +167,35 @@ static void finish_op(evaluation *e, evsi_frame *f, bool is_valid) {
   f->findings = e->finding_count;
 }
 
+/* A schema that applies no other one needs no place on the stack where only the verdict counts: most are of
+ * that kind, such as those of plain members. False: it is to be pushed. */
+static bool apply_flat(evaluation *e, evsi_frame *below) {
+  const evsi_schema_record *record = &e->schema->records[e->request.record];
+  if (!record->is_flat || e->is_closed || e->fills_in)
+    return false;
+  evsi_frame frame = {.record = e->request.record, .node = e->request.node, .is_quiet = true};
+  evsi_step step = EVSI_STEP_VALID;
+  for (uint32_t i = 0; i < record->op_count && step == EVSI_STEP_VALID; i++) {
+    const evsi_op *op = &e->schema->ops[record->first_op + i];
+    e->work++;
+    step = steps[op->keyword](e, &frame, op);
+  }
+  below->is_resumed = true;
+  below->was_valid = step == EVSI_STEP_VALID;
+  return true;
+}
+
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
   evsi_request root = {.record = e->root, .node = 0};
-  e->frame_count = e->mark_count = e->scope_count = e->finding_count = e->remark_count = 0;
+  e->frame_count = e->mark_count = e->scope_count = e->finding_count = e->remark_count = e->fill_count = 0;
   e->gave_up = NULL;
   e->work = e->equality.work = 0;
   push(e, &root, is_quiet, false);
   while (e->frame_count && !e->gave_up && !e->no_memory && !e->equality.no_memory) {
     evsi_frame *f = &e->frames[e->frame_count - 1];
     if (f->op == f->last_op) {
+      if (e->is_closed && evsi_check_closed(e, f) == EVSI_STEP_INVALID)
+        f->is_invalid = true;
       pop(e, out_valid);
       continue;
     }
@@ -178,11 +203,11 @@ bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
       evsi_give_up(e, "too much work for the size of the text");
     const evsi_op *op = &e->schema->ops[f->op];
     evsi_step step = steps[op->keyword](e, f, op);
+    bool below_is_quiet = !e->collects && (f->is_quiet || e->request.is_quiet);
     if (step != EVSI_STEP_APPLY)
       finish_op(e, f, step == EVSI_STEP_VALID);
-    else
-      push(e, &e->request, !e->collects && (f->is_quiet || e->request.is_quiet),
-           f->tracks && e->request.is_in_place);
+    else if (!below_is_quiet || !apply_flat(e, f))
+      push(e, &e->request, below_is_quiet, f->tracks && e->request.is_in_place);
   }
   e->no_memory |= e->equality.no_memory;
   return !e->gave_up && !e->no_memory;

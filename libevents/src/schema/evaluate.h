@@ -29,7 +29,18 @@ typedef struct evsi_frame {
   bool is_quiet;    /* only the verdict counts */
   bool is_in_place; /* the value is the one of the frame below */
   bool tracks;      /* which items and members were looked at is noted */
+  bool names;       /* it, or a schema for the same value, names members */
+  uint32_t fills;   /* how many there were when it began */
 } evsi_frame;
+
+/* A member that is required and lacking, and that has a default. */
+typedef struct evsi_fill {
+  uint32_t node;   /* the object that lacks it */
+  uint32_t record; /* the schema that requires it */
+  uint32_t key;    /* in that schema's document: its name in properties */
+  uint32_t value;  /* the default */
+  uint32_t order;  /* in which they were noted */
+} evsi_fill;
 
 /* Something that is wrong; texts are offsets into `texts`. */
 typedef struct evsi_finding {
@@ -85,6 +96,10 @@ struct evsi_validation {
   uint32_t stamp_capacity, hash_capacity;
   uint32_t finding_count, finding_capacity;
   uint32_t remark_count, remark_capacity;
+  evsi_fill *fills;
+  uint32_t fill_count, fill_capacity;
+  bool fills_in;  /* what is lacking and has a default counts as there, and is noted */
+  bool is_closed; /* where a schema names members, there are no others */
   bool has_hashes;
   bool collects; /* remarks; then no schema is applied quietly, and findings mean nothing */
   bool is_cut;   /* there were more findings or remarks */
@@ -146,6 +161,13 @@ evsi_step_fn evsi_step_prefix_items, evsi_step_items, evsi_step_additional_items
 /* apply_members.c */
 evsi_step_fn evsi_step_properties, evsi_step_pattern_properties, evsi_step_additional_properties,
     evsi_step_property_names, evsi_step_unevaluated_properties;
+
+/* closed.c: members of the frame's object that no schema looked at are refused, where one names members. */
+evsi_step evsi_check_closed(evaluation *e, evsi_frame *f);
+/* fill.c: counts the lacking member as there when it has a default. */
+bool evsi_fill_note(evaluation *e, const evsi_frame *f, evs_bytes name);
+/* The text that was evaluated, with what was noted filled in. */
+void evsi_fill_text(evaluation *e, evs_bytes text, evsi_buf *out);
 
 /* apply_items.c: notes with a new stamp what was marked since the frame began, once; the node's own stamp
  * then tells. False when memory is short. */

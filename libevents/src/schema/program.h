@@ -59,7 +59,8 @@ typedef struct evsi_schema_record {
   uint32_t resource;
   uint32_t first_op;
   uint32_t op_count;
-  bool tracks; /* has unevaluated… */
+  bool tracks;  /* has unevaluated… */
+  bool is_flat; /* applies no other schema */
 } evsi_schema_record;
 
 /* A schema with a URI of its own. */

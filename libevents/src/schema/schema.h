@@ -38,11 +38,24 @@ typedef struct evsi_validation evsi_validation;
 evsi_validation *evsi_validation_create(void); /* NULL: no memory */
 void evsi_validation_free(evsi_validation *validation);
 
+/* How the texts of a validation are read from now on. */
+typedef enum evsi_reading {
+  EVSI_READ_PLAIN,  /* as the schema says; at first */
+  EVSI_READ_CLOSED, /* where a schema names members, others are refused: for who writes */
+  EVSI_READ_FILLED, /* what is required, lacking, and has a default counts as there: for who reads */
+} evsi_reading;
+void evsi_validation_read(evsi_validation *validation, evsi_reading how);
+
 /* Parses `text` and says whether it is valid. It has to stay until the next validation or report.
  * errors: EVS_VALIDATION when it is no JSON, or when it cannot be decided within the bounds on work, depth
  * and memory of a pattern; EVS_NOMEM */
 evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *validation, evs_bytes text,
                                 bool *out_valid, evs_error **out_error);
+
+/* The text of the last validation, which was valid and EVSI_READ_FILLED, with what it lacked behind the other
+ * members; *out_text stays NULL when nothing was lacking. Freed with evsi_free(). errors: EVS_NOMEM */
+evs_status evsi_schema_fill(evsi_validation *validation, evs_bytes text, char **out_text,
+                            evs_error **out_error);
 
 typedef enum evsi_report_form {
   EVSI_REPORT_OWN, /* {valid, errors: [{instancePath, schemaPath, keyword, expected, actual, message}], more}

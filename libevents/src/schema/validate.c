@@ -11,6 +11,11 @@ evsi_validation *evsi_validation_create(void) {
   return evsi_calloc(1, sizeof(evsi_validation));
 }
 
+void evsi_validation_read(evsi_validation *v, evsi_reading how) {
+  v->is_closed = how == EVSI_READ_CLOSED;
+  v->fills_in = how == EVSI_READ_FILLED;
+}
+
 static void drop_memory(evsi_validation *v) {
   evsi_document_free(&v->document);
   evsi_equality_free(&v->equality);
@@ -24,7 +29,8 @@ static void drop_memory(evsi_validation *v) {
   evsi_free(v->hashes);
   evsi_free(v->findings);
   evsi_free(v->remarks);
-  *v = (evsi_validation){.schema = NULL};
+  evsi_free(v->fills);
+  *v = (evsi_validation){.is_closed = v->is_closed, .fills_in = v->fills_in};
 }
 
 void evsi_validation_free(evsi_validation *v) {
@@ -60,6 +66,15 @@ evs_status evsi_schema_validate_by(const evsi_schema *schema, uint32_t record, e
 evs_status evsi_schema_validate(const evsi_schema *schema, evsi_validation *v, evs_bytes text,
                                 bool *out_valid, evs_error **out_error) {
   return evsi_schema_validate_by(schema, 0, v, text, out_valid, out_error);
+}
+
+evs_status evsi_schema_fill(evsi_validation *v, evs_bytes text, char **out_text, evs_error **out_error) {
+  evsi_buf out = {0};
+  if (!v->fill_count)
+    return EVS_OK;
+  evsi_fill_text(v, text, &out);
+  *out_text = evsi_buf_take(&out);
+  return *out_text ? EVS_OK : evsi_error_nomem(out_error);
 }
 
 evs_status evsi_schema_report(const evsi_schema *schema, evsi_validation *v, evsi_report_form form,

@@ -28,6 +28,8 @@ static void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes
     evsi_system_log(system, 1, system->links[host->index].config->name, "connected");
   if (is_connected && changed)
     evsi_tasks_post(&system->tasks, &system->fleet_task);
+  if (is_connected && changed)
+    evsi_schemas_look(system);
   evsi_publisher_connected(system->publisher, host->index, is_connected, text);
 }
 

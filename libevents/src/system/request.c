@@ -12,6 +12,8 @@
 #include "system/system.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32 };
+/* Who answers, where that is no transport. */
+enum { BY_SYSTEM = -1, BY_SCHEMAS = -2 };
 
 struct evsi_request_waiter {
   pthread_mutex_t lock;
@@ -29,7 +31,7 @@ struct evsi_request {
   uint64_t deadline_ms;
   evsi_request_then then; /* takes the answer of a question that no host made, or NULL */
   void *then_data;
-  int32_t link; /* the transport that answers, -1: the system itself */
+  int32_t link; /* the transport that answers, or BY_… */
   char method[METHOD_MAX];
   char *params;
   evsi_config *config; /* of a reload */
@@ -46,8 +48,9 @@ static const char *const transport_methods[] = {
 
 /* They note who asked. */
 static const char *const changing_methods[] = {
-    "delayed.cancel", "groups.pause", "groups.resume",    "dlq.requeue",    "dlq.discard",  "dlq.restore",
-    "dlq.note",       "dlq.import",   "operations.start", "operations.set", "replay.start", "replay.set"};
+    "delayed.cancel", "groups.pause", "groups.resume",    "dlq.requeue",      "dlq.discard",
+    "dlq.restore",    "dlq.note",     "dlq.import",       "operations.start", "operations.set",
+    "replay.start",   "replay.set",   "schemas.register", "schemas.set",      "schemas.remove"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -75,19 +78,11 @@ static void free_request(evsi_request *request) {
   evsi_free(request);
 }
 
-/* The only end of a request: whoever took it out of the slots calls this. */
-static void finish(evsi_request *request, evs_status status, const char *path, evs_bytes json_or_message) {
-  evs_error *error = NULL;
-  if (request->then) {
-    request->then(request->then_data, status, json_or_message);
-    free_request(request);
-    return;
-  }
-  evs_report report = {
-      .kind = EVS_REPORT_REQUEST, .token = request->token, .status = status, .detail = json_or_message};
-  if (status != EVS_OK) {
-    evsi_error(&error, status, path, "%s: %.*s", request->method, (int)json_or_message.size,
-               json_or_message.size ? json_or_message.data : "");
+/* Tells whoever asked, and ends the request. `error` is NULL for an answer. */
+static void tell(evsi_request *request, const evs_error *error, evs_bytes json) {
+  evs_report report = {.kind = EVS_REPORT_REQUEST, .token = request->token, .detail = json};
+  if (error) {
+    report.status = evs_error_status(error);
     report.message = evsi_text(evs_error_message(error));
     report.detail = evsi_text(evs_error_json(error));
   }
@@ -102,17 +97,43 @@ static void finish(evsi_request *request, evs_status status, const char *path, e
   } else if (copy) {
     evsi_records_add(&request->system->records, copy);
   }
-  evs_error_free(error);
   free_request(request);
+}
+
+/* The only end of a request: whoever took it out of the slots calls this. */
+static void finish(evsi_request *request, evs_status status, const char *path, evs_bytes json_or_message) {
+  evs_error *error = NULL;
+  if (request->then) {
+    request->then(request->then_data, status, json_or_message);
+    free_request(request);
+    return;
+  }
+  if (status != EVS_OK)
+    evsi_error(&error, status, path, "%s: %.*s", request->method, (int)json_or_message.size,
+               json_or_message.size ? json_or_message.data : "");
+  tell(request, error, json_or_message);
+  evs_error_free(error);
+}
+
+static evsi_request *take_out(evs_system *system, uint64_t id) {
+  pthread_mutex_lock(&system->lock);
+  evsi_request *request = evsi_slots_remove(&system->requests, id);
+  pthread_mutex_unlock(&system->lock);
+  return request;
 }
 
 void evsi_requests_refuse(evs_system *system, uint64_t id, evs_status status, const char *path,
                           evs_bytes json_or_message) {
-  pthread_mutex_lock(&system->lock);
-  evsi_request *request = evsi_slots_remove(&system->requests, id);
-  pthread_mutex_unlock(&system->lock);
+  evsi_request *request = take_out(system, id);
   if (request)
     finish(request, status, path, json_or_message);
+}
+
+void evsi_requests_fail(evs_system *system, uint64_t id, evs_error *error) {
+  evsi_request *request = take_out(system, id);
+  if (request)
+    tell(request, error, evsi_bytes(NULL, 0));
+  evs_error_free(error);
 }
 
 void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message) {
@@ -137,6 +158,10 @@ static bool why_not_connected(evs_system *system, char *text, size_t size, bool 
   return missing;
 }
 
+static bool is_ready(evs_system *system) {
+  return evsi_schemas_ready(system) && evsi_consume_ready(system->consume);
+}
+
 /* Has the condition that an own request waits for come true? Then says so, or why it never will. */
 static bool is_due(evs_system *system, const evsi_request *request, evs_status *out_status, char *text,
                    size_t size) {
@@ -148,22 +173,23 @@ static bool is_due(evs_system *system, const evsi_request *request, evs_status *
       *out_status = EVS_TRANSPORT;
       return fatal;
     }
-    return evsi_consume_ready(system->consume);
+    return is_ready(system);
   }
   if (strcmp(request->method, "ready") == 0)
-    return evsi_consume_ready(system->consume);
+    return is_ready(system);
   bool is_flushed = evsi_publisher_in_flight(system->publisher) == 0;
   return strcmp(request->method, "flush") == 0 ? is_flushed
                                                : is_flushed && evsi_consume_idle(system->consume);
 }
 
 /* What an own request waits for in vain. */
-static const char *what_is_missing(const char *method) {
+static const char *what_is_missing(const evs_system *system, const char *method) {
   if (strcmp(method, "flush") == 0)
     return "events still wait for the store";
   if (strcmp(method, "drain") == 0)
     return "messages are still being handled";
-  return "the store has not taken every subscription";
+  return evsi_schemas_ready(system) ? "the store has not taken every subscription"
+                                    : "the registry of schemas could not be read";
 }
 
 static void time_out(evs_system *system, const evsi_request *request) {
@@ -174,8 +200,8 @@ static void time_out(evs_system *system, const evsi_request *request) {
     return;
   }
   snprintf(text, sizeof text,
-           request->link >= 0 ? "no answer from the store in time" : "not done in time: %s",
-           what_is_missing(request->method));
+           request->link != BY_SYSTEM ? "no answer from the store in time" : "not done in time: %s",
+           what_is_missing(system, request->method));
   evsi_requests_answer(system, request->id, EVS_TIMEOUT, evsi_text(text));
 }
 
@@ -190,7 +216,7 @@ bool evsi_requests_check(evs_system *system) {
     pthread_mutex_unlock(&system->lock);
     if (!request)
       break;
-    if (request->link < 0 && is_due(system, request, &status, text, sizeof text))
+    if (request->link == BY_SYSTEM && is_due(system, request, &status, text, sizeof text))
       evsi_requests_answer(system, request->id, status, evsi_text(text));
     else if (now >= request->deadline_ms)
       time_out(system, request);
@@ -233,8 +259,10 @@ static void connect_all(evs_system *system) {
     return;
   for (uint32_t i = 0; i < system->link_count; i++) {
     system->links[i].ops->connect(system->links[i].transport);
-    evsi_consume_start(system->consume, i);
+    if (evsi_schemas_ready(system))
+      evsi_consume_start(system->consume, i);
   }
+  evsi_schemas_look(system);
 }
 
 /* To whom it goes. Nothing follows a call of this: the answer may come, and free the request, within it. */
@@ -244,6 +272,8 @@ static void pass_on(evs_system *system, const evsi_request *request) {
     evsi_operations_begin(system, link->index, request->method, request->params, request->id);
   else if (strcmp(request->method, "fleet") == 0 && !evsi_link_announces(link))
     evsi_fleet_answer_self(system, request->id);
+  else if (evsi_is_edit(system, request->method, request->params))
+    evsi_edit_begin(system, link->index, request->params, request->id);
   else
     link->ops->request(link->transport, request->method, request->params, strlen(request->params),
                        request->id);
@@ -294,7 +324,9 @@ static void run_request(evsi_task *task) {
   else if (strcmp(request->method, "flush") == 0 || strcmp(request->method, "drain") == 0)
     evsi_publisher_flush(system->publisher);
   evsi_system_tick(system);
-  if (request->link >= 0)
+  if (request->link == BY_SCHEMAS)
+    evsi_schemas_begin(system, request->method, request->params, request->id);
+  else if (request->link >= 0)
     pass_on(system, request);
   else
     answer_at_once(system, request);
@@ -360,7 +392,8 @@ static evs_status take_params(evs_system *system, evsi_request *request, evs_byt
 static evs_status prepare(evs_system *system, const char *method, evs_bytes params, evsi_request *request,
                           evs_error **out_error) {
   bool is_own = is_one_of(method, own_methods, sizeof own_methods / sizeof own_methods[0]);
-  if (!is_own &&
+  bool is_schemas = evsi_is_schemas_method(method);
+  if (!is_own && !is_schemas &&
       !is_one_of(method, transport_methods, sizeof transport_methods / sizeof transport_methods[0]))
     return evsi_error(out_error, EVS_NOT_FOUND, NULL,
                       "there is no request named %.64s (docs/requests.md lists them)", method);
@@ -372,9 +405,9 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
     json_decref(root);
     return evsi_error(out_error, EVS_VALIDATION, NULL, "the arguments of %s must be a JSON object", method);
   }
-  request->link = -1;
+  request->link = is_schemas ? BY_SCHEMAS : BY_SYSTEM;
   snprintf(request->method, sizeof request->method, "%s", method);
-  evs_status status = is_own ? EVS_OK : choose_link(system, root, &request->link, out_error);
+  evs_status status = is_own || is_schemas ? EVS_OK : choose_link(system, root, &request->link, out_error);
   if (status == EVS_OK && strcmp(method, "reload") == 0)
     status = evsi_reload_check(system, root, &request->config, out_error);
   if (status == EVS_OK)
@@ -431,7 +464,7 @@ static evs_status take_answer(evsi_request_waiter *waiter, char **out_json, evs_
   if (!report)
     return evsi_error_nomem(out_error);
   if (report->public.status != EVS_OK)
-    return evsi_error(out_error, report->public.status, NULL, "%s", report->public.message.data);
+    return evsi_error_again(out_error, report->public.status, report->public.detail);
   *out_json = evsi_strndup(report->public.detail.data, report->public.detail.size);
   return *out_json ? EVS_OK : evsi_error_nomem(out_error);
 }

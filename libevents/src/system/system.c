@@ -103,6 +103,14 @@ static void log_from_consume(void *data, int32_t level, const char *component, c
   evsi_system_log(data, level, component, message);
 }
 
+static uint64_t schemas_known_at(void *data) {
+  return evsi_schemas_known_at(data);
+}
+
+static void look_for_schemas(void *data) {
+  evsi_schemas_look(data);
+}
+
 static bool build_base(evs_system *system) {
   system->fork_generation = evsi_fork_generation();
   pthread_mutex_init(&system->lock, NULL);
@@ -182,7 +190,8 @@ static evs_status build_stages(evs_system *system, evs_error **out_error) {
                                     .router = system->router,
                                     .stats = &system->stats,
                                     .records = &system->records,
-                                    .links = system->links};
+                                    .links = system->links,
+                                    .schemas = evsi_schemas_registry(system)};
   evsi_consume_setup consume = {.config = system->config,
                                 .env = system->env,
                                 .loop = system->loop,
@@ -194,7 +203,10 @@ static evs_status build_stages(evs_system *system, evs_error **out_error) {
                                 .topic_of = topic_of,
                                 .ordering_of = ordering_of,
                                 .log = log_from_consume,
-                                .data = system};
+                                .data = system,
+                                .schemas = evsi_schemas_registry(system),
+                                .schemas_known_at = schemas_known_at,
+                                .look_for_schemas = look_for_schemas};
   system->publisher = evsi_publisher_new(&publisher);
   system->consume = evsi_consume_new(&consume);
   return system->publisher && system->consume ? EVS_OK : evsi_error_nomem(out_error);
@@ -207,6 +219,7 @@ static void free_system(evs_system *system) {
   evsi_consume_free(system->consume);
   evsi_publisher_free(system->publisher);
   evsi_reload_free(system);
+  evsi_schemas_free(system);
   system->env->io->timer_free(system->tick);
   system->env->io->timer_free(system->fleet_timer);
   if (system->loop)
@@ -245,6 +258,8 @@ evs_status evsi_system_open(const char *json, size_t size, evs_system **out_syst
                         "the event loop could not be made: no memory or no descriptors left");
   if (status == EVS_OK)
     status = build_transports(system, out_error);
+  if (status == EVS_OK)
+    status = evsi_schemas_open(system, out_error);
   if (status == EVS_OK)
     status = build_stages(system, out_error);
   if (status == EVS_OK && !start_thread(system))

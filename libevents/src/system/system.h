@@ -40,6 +40,7 @@ typedef struct evsi_identity {
 } evsi_identity;
 
 typedef struct evsi_request evsi_request;
+typedef struct evsi_schemas evsi_schemas;
 typedef struct evsi_operations_link evsi_operations_link;
 
 enum { EVSI_LOG_MEMORY = 64 };
@@ -59,6 +60,7 @@ struct evs_system {
   evsi_wake wake;
   evsi_records records;
   evsi_stats stats;
+  evsi_schemas *schemas;
   _Atomic(evsi_router *) router; /* as config */
   pthread_rwlock_t reload_lock;
   evsi_retired *retired; /* @thread io */
@@ -119,6 +121,8 @@ void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, ev
 /* The same for a failure that one of the arguments caused: path is a JSON pointer to it, or NULL. */
 void evsi_requests_refuse(evs_system *system, uint64_t id, evs_status status, const char *path,
                           evs_bytes json_or_message);
+/* The same for a failure with all that it tells; frees the error. */
+void evsi_requests_fail(evs_system *system, uint64_t id, evs_error *error);
 void evsi_requests_abort(evs_system *system);
 
 /* A question to a transport that no host made; params (from evsi_alloc) is taken. fn is called exactly once,
@@ -144,6 +148,28 @@ void evsi_fleet_run(evsi_task *task);
 void evsi_fleet_withdraw(evs_system *system);
 /* The answer to the request `fleet` where nobody else can be seen. */
 void evsi_fleet_answer_self(evs_system *system, uint64_t request);
+
+/* ---- schemas.c ---- @thread io */
+/* Any thread: behind the transports, before what uses it. errors: EVS_CONFIG for a folder */
+evs_status evsi_schemas_open(evs_system *system, evs_error **out_error);
+void evsi_schemas_free(evs_system *system);
+evsi_registry *evsi_schemas_registry(const evs_system *system); /* any thread */
+/* Looks soon whether others changed something; any thread. */
+void evsi_schemas_look(evs_system *system);
+/* Any thread: when all that is kept was known last (wall clock, ms). */
+uint64_t evsi_schemas_known_at(const evs_system *system);
+/* What is kept was read, and what is declared is in: only then consuming begins. */
+bool evsi_schemas_ready(const evs_system *system);
+void evsi_schemas_whole(evsi_schemas *schemas);
+
+/* ---- schema_requests.c ---- @thread io */
+bool evsi_is_schemas_method(const char *method); /* any thread */
+void evsi_schemas_begin(evs_system *system, const char *method, const char *params, uint64_t request);
+
+/* ---- edit_check.c ---- @thread io */
+bool evsi_is_edit(const evs_system *system, const char *method, const char *params);
+/* Passes the request on to the transport when the new body is valid. */
+void evsi_edit_begin(evs_system *system, uint32_t link, const char *params, uint64_t request);
 
 /* ---- operations_link.c ---- @thread io */
 bool evsi_is_operations_method(const char *method); /* any thread */

@@ -3,7 +3,7 @@
 import { keyOf } from "./api.js";
 
 /** Addresses below the base. Those of `dead` need that fixture. */
-export const PAGES = ["", "publishers", "consumers", "routes", "routes/test", "dlq", "dlq/entries", "operations", "about"];
+export const PAGES = ["", "publishers", "consumers", "routes", "routes/test", "schemas", "dlq", "dlq/entries", "operations", "about"];
 export const DETAILS = ["consumers/billing", `dlq/entries/${keyOf("order-events", "1763920000000-0")}`,
   "dlq/entries?fingerprint=00000000000000a1"];
 export const NOT_FOUND = "no/such/page";

@@ -211,6 +211,7 @@ CASE_FILE(environment_variables_are_replaced, "environment.json")
 CASE_FILE(redis_urls_are_taken_apart_and_hidden, "redis.json")
 CASE_FILE(routing_and_features_are_checked, "routing.json")
 CASE_FILE(subscription_options_are_checked, "subscription.json")
+CASE_FILE(schemas_are_compiled_and_compared, "schemas.json")
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -222,6 +223,7 @@ int main(void) {
       cmocka_unit_test(redis_urls_are_taken_apart_and_hidden),
       cmocka_unit_test(routing_and_features_are_checked),
       cmocka_unit_test(subscription_options_are_checked),
+      cmocka_unit_test(schemas_are_compiled_and_compared),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,6 +44,7 @@ static struct {
   evsi_records records;
   evsi_wake wake;
   evsi_router *router;
+  evsi_registry *schemas;
   evsi_publisher *publisher;
   sent sent[SENT_MAX];
   size_t sent_count, calls;
@@ -135,13 +136,16 @@ static inline void open_world(const char *publisher, const char *routing) {
   evsi_wake_init(&world.wake);
   evsi_records_init(&world.records, &world.wake);
   assert_int_equal(evsi_router_new(world.config, &world.router, NULL), EVS_OK);
+  world.schemas = evsi_registry_new(&(evsi_registry_setup){.env = &env});
+  assert_non_null(world.schemas);
   const evsi_publisher_setup parts = {.config = world.config,
                                       .env = &env,
                                       .tasks = &world.tasks,
                                       .router = world.router,
                                       .stats = &world.stats,
                                       .records = &world.records,
-                                      .links = &world.link};
+                                      .links = &world.link,
+                                      .schemas = world.schemas};
   world.publisher = evsi_publisher_new(&parts);
   assert_non_null(world.publisher);
   evsi_publisher_connected(world.publisher, 0, true, "");
@@ -172,6 +176,7 @@ static inline void close_world(void) {
   answer_rest(); /* a transport answers all before it is closed */
   evsi_publisher_free(world.publisher);
   evsi_router_free(world.router);
+  evsi_registry_free(world.schemas);
   evsi_records_destroy(&world.records);
   evsi_wake_destroy(&world.wake);
   evsi_stats_destroy(&world.stats);

@@ -3,7 +3,8 @@
  */
 #include "schema_fixture.h"
 
-#include "schema/compat.h"
+#include "base/env.h"
+#include "schema/body.h"
 
 static const char schema_text[] =
     "{\"$id\":\"http://x/"
@@ -59,6 +60,52 @@ static evs_status whole_way(void) {
   return status;
 }
 
+/* As writers and readers have it. */
+static evs_status whole_reading(void) {
+  static const char text[] = "{\"properties\":{\"a\":{\"default\":[1]},\"b\":{}},\"required\":[\"a\",\"b\"]}";
+  evs_schema *schema = NULL;
+  evsi_verdict verdict = {.is_valid = false};
+  evs_status status = evsi_validator_new(evsi_text(text), NULL, &schema, NULL);
+  if (status == EVS_OK)
+    status = evsi_validator_judge(schema, EVSI_READ_FILLED, evsi_text("{\"b\":1}"), &verdict, NULL);
+  if (status == EVS_OK)
+    assert_string_equal(verdict.filled, "{\"b\":1,\"a\":[1]}");
+  evsi_free(verdict.filled);
+  if (status == EVS_OK)
+    status = evsi_validator_judge(schema, EVSI_READ_CLOSED, evsi_text("{\"c\":1}"), &verdict, NULL);
+  if (status == EVS_OK)
+    evsi_free(verdict.report);
+  evsi_validator_free(schema);
+  return status;
+}
+
+/* Two versions get into a registry, the second with reasons; a body is judged. */
+static evs_status whole_registry(void) {
+  static const char *const texts[] = {"{\"type\":\"integer\"}", "{\"type\":\"string\"}"};
+  evsi_registry_setup setup = {.env = evsi_env_default()};
+  evsi_registry *registry = evsi_registry_new(&setup);
+  evs_status status = registry ? EVS_OK : EVS_NOMEM;
+  for (int i = 0; i < 2 && status == EVS_OK; i++) {
+    evsi_registration in = {.type = evsi_text("a.b"), .text = evsi_text(texts[i]), .registered_by = "ann"};
+    evsi_plan plan;
+    status = evsi_registry_plan(registry, &in, &plan, NULL);
+    if (status == EVS_OK)
+      status = evsi_registry_commit(registry, &plan, NULL);
+    evsi_plan_free(&plan);
+  }
+  evsi_body_rules rules = {.registry = registry};
+  evsi_judgement judgement;
+  if (status == EVS_OK) {
+    evsi_body_state state =
+        evsi_body_judge(&rules, evsi_text("a.b"), evsi_text("2.0.0"), evsi_text("7"), &judgement);
+    assert_true(state == EVSI_BODY_INVALID || state == EVSI_BODY_NO_MEMORY);
+    status = state == EVSI_BODY_NO_MEMORY ? EVS_NOMEM : EVS_OK;
+    evsi_judgement_free(&judgement);
+  }
+  evsi_registry_free(registry);
+  return status;
+}
+
 /* Compares a schema with itself, and with one that it is not compatible with. */
 static evs_status whole_comparison(void) {
   evsi_schema *schemas[2] = {NULL, NULL};
@@ -108,10 +155,22 @@ static void each_failed_allocation_of_a_comparison_is_reported(void **state) {
   fail_each_in_turn(whole_comparison);
 }
 
+static void each_failed_allocation_of_a_reading_is_reported(void **state) {
+  (void)state;
+  fail_each_in_turn(whole_reading);
+}
+
+static void each_failed_allocation_of_a_registry_is_reported(void **state) {
+  (void)state;
+  fail_each_in_turn(whole_registry);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_failed_allocation_of_a_validation_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_comparison_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_reading_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_registry_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

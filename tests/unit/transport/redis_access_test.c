@@ -56,12 +56,24 @@ static void show_and_take_back(evs_host *host) {
   evsi_redis_transport.announce(host->transport, bytes("shop"), bytes("i1"), bytes("{}"), 0);
 }
 
+static void keep_a_schema(evs_host *host) {
+  const char *state = "{\"known\":\"\"}";
+  json_t *read = ask(host, "schemas.read", "%s", state);
+  json_t *written = ask(host, "schemas.write",
+                        "{\"expected\":\"%s\",\"set\":{\"a.b@1.0.0\":\"{}\"},\"action\":\"a\",\"scope\":{}}",
+                        json_string_value(json_object_get(read, "state")));
+  assert_true(json_is_true(json_object_get(written, "written")));
+  json_decref(read);
+  json_decref(written);
+}
+
 static void a_publisher_publishes_and_does_no_more(void **state) {
   (void)state;
   begin_as("publisher");
   evs_host *host = host_as("publisher");
   publish_and_wait(host, "t", "a.b", 10);
   show_and_take_back(host);
+  keep_a_schema(host);
   run_for(500); /* looks at the registry and beats meanwhile */
   host_close(host);
   assert_int_equal(redis_length(&server, "t"), 10);
@@ -92,6 +104,7 @@ static void a_consumer_settles_takes_over_and_leaves_and_does_no_more(void **sta
   wait_count(&first->entry_count, 20);
   settle_in_all_ways(first);
   show_and_take_back(first);
+  keep_a_schema(first);
   host_free(first); /* like a process that was killed: it does not leave */
   evs_host *second = host_as("consumer");
   join_as(second, "g", "two", "t", "[{\"pattern\":\"*\"}]");
@@ -122,7 +135,8 @@ static void look_at_everything(evs_host *host) {
       {"dlq.list", "{}"},        {"dlq.groups", "{}"},
       {"dlq.count", "{}"},       {"dlq.count", "{\"filter\":{\"type\":\"a.b\"}}"},
       {"dlq.archive", "{}"},     {"audit", "{}"},
-      {"tail", "{\"limit\":4}"}, {"job.list", "{}"}};
+      {"tail", "{\"limit\":4}"}, {"job.list", "{}"},
+      {"schemas.read", "{}"}};
   for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++)
     json_decref(ask(host, questions[i][0], "%s", questions[i][1]));
   char id[128];

@@ -24,16 +24,9 @@ export type Transport = {
   nextTry: number | null;
 };
 
-export type Environment = {
-  name: string;
-  color: string | null;
-};
+export type Environment = { name: string; color: string | null };
 
-export type Paused = {
-  by: string;
-  at: number;
-  reason: string | null;
-};
+export type Paused = { by: string; at: number; reason: string | null };
 
 export type Session = {
   actor: string;
@@ -54,34 +47,15 @@ export type Session = {
 
 export type Permission = 'view' | 'payload.view' | 'dlq.requeue' | 'dlq.edit' | 'dlq.archive' | 'consumer.pause' | 'audit.view';
 
-export type Unavailable = {
-  part: string;
-  code: string;
-  detail: string;
-};
+export type Unavailable = { part: string; code: string; detail: string };
 
-export type Latency = {
-  p50: number;
-  p95: number;
-  p99: number;
-};
+export type Latency = { p50: number; p95: number; p99: number };
 
 export type Overview = {
   at: number;
-  rates: {
-    published: number;
-    consumed: number;
-    failed: number;
-  };
-  totals: {
-    published: number;
-    consumed: number;
-    failed: number;
-    deadLettered: number;
-  };
-  deadLetters: {
-    total: number | null;
-  };
+  rates: { published: number; consumed: number; failed: number };
+  totals: { published: number; consumed: number; failed: number; deadLettered: number };
+  deadLetters: { total: number | null };
   latency: Latency | null;
   groups: Array<Group>;
   fingerprints: Array<Fingerprint>;
@@ -102,11 +76,7 @@ export type Point = {
   p99: number | null;
 };
 
-export type Series = {
-  at: number;
-  step: number;
-  points: Array<Point>;
-};
+export type Series = { at: number; step: number; points: Array<Point> };
 
 export type Publisher = {
   id: string;
@@ -127,11 +97,7 @@ export type Publisher = {
   typeCount: number;
 };
 
-export type TypeCount = {
-  type: string;
-  sent: number;
-  lastPublishAt: number | null;
-};
+export type TypeCount = { type: string; sent: number; lastPublishAt: number | null };
 
 export type GroupTopic = {
   topic: string;
@@ -180,10 +146,7 @@ export type Group = {
   subscriptions: Array<GroupSubscription>;
 };
 
-export type PauseState = {
-  group: string;
-  paused: Paused | null;
-};
+export type PauseState = { group: string; paused: Paused | null };
 
 export type Route = {
   order: number;
@@ -220,12 +183,7 @@ export type TraceRequest = {
   key?: string;
 };
 
-export type TraceRoute = {
-  name: string;
-  pattern: string;
-  matched: boolean;
-  reason: string;
-};
+export type TraceRoute = { name: string; pattern: string; matched: boolean; reason: string };
 
 export type Trace = {
   type: string;
@@ -238,6 +196,97 @@ export type Trace = {
   schema?: unknown;
   routes: Array<TraceRoute>;
   subscriptions: Array<unknown>;
+};
+
+export type SchemaSummary = {
+  type: string;
+  latest: string | null;
+  versions: number;
+  title: string | null;
+  compatibility: 'none' | 'backward' | 'forward' | 'full' | 'backward-transitive' | 'forward-transitive' | 'full-transitive';
+  policy: 'pragmatic' | 'strict';
+  registeredAt: number | null;
+  validated: number;
+  invalid: number;
+};
+
+export type SchemaList = {
+  items: Array<SchemaSummary>;
+  next: null;
+  scanned: number;
+  exhausted: boolean;
+  total: number;
+  totalExact: boolean;
+  registry: SchemaRegistry;
+};
+
+export type SchemaRegistry = { kind: 'memory' | 'folder' | 'transport'; alarm: string | null };
+
+export type SchemaVersion = {
+  version: string;
+  latest: boolean;
+  title: string | null;
+  description: string | null;
+  hash: string;
+  registeredAt: number | null;
+  registeredBy: string | null;
+  removedAt: number | null;
+  validated: number;
+  invalid: number;
+  schemaText: string;
+};
+
+export type SchemaType = {
+  type: string;
+  compatibility: 'none' | 'backward' | 'forward' | 'full' | 'backward-transitive' | 'forward-transitive' | 'full-transitive';
+  policy: 'pragmatic' | 'strict';
+  versions: Array<SchemaVersion>;
+};
+
+export type SchemaChange = {
+  path: string;
+  change: 'added' | 'removed' | 'changed';
+  before?: string;
+  after?: string;
+};
+
+export type SchemaReason = {
+  direction: 'backward' | 'forward';
+  path: string;
+  keyword?: string;
+  verdict?: 'compatible' | 'incompatible' | 'unknown';
+  message: string;
+  example?: string;
+};
+
+export type SchemaDiff = {
+  from: string;
+  to: string;
+  changes: Array<SchemaChange>;
+  compatibility: {
+    backward: 'compatible' | 'incompatible' | 'unknown';
+    forward: 'compatible' | 'incompatible' | 'unknown';
+    reasons: Array<SchemaReason>;
+  };
+};
+
+export type ValidateRequest = { bodyText: string; version?: string };
+
+export type BodyError = {
+  instancePath: string;
+  schemaPath: string;
+  keyword: string;
+  expected?: unknown;
+  actual?: unknown;
+  message: string;
+};
+
+export type BodyVerdict = {
+  type: string;
+  version: string;
+  valid: boolean;
+  errors: Array<BodyError>;
+  more: boolean;
 };
 
 export type Fingerprint = {
@@ -256,10 +305,7 @@ export type Fingerprint = {
   lastKey: string | null;
 };
 
-export type ErrorSummary = {
-  class: string | null;
-  message: string | null;
-};
+export type ErrorSummary = { class: string | null; message: string | null };
 
 export type EntrySummary = {
   id: string;
@@ -279,11 +325,7 @@ export type EntrySummary = {
   note: EntryNote | null;
 };
 
-export type ErrorDetail = {
-  class: string | null;
-  message: string | null;
-  stack: string | null;
-};
+export type ErrorDetail = { class: string | null; message: string | null; stack: string | null };
 
 export type Attempt = {
   at: number | null;
@@ -353,52 +395,23 @@ export type ArchivedEntry = {
   archived: Archived;
 };
 
-export type RequeueRequest = {
-  edit?: {
-    bodyText?: string;
-    raw?: string;
-  };
-  to?: string;
-  force?: boolean;
-};
+export type RequeueRequest = { edit?: { bodyText?: string; raw?: string }; to?: string; force?: boolean };
 
-export type NoteRequest = {
-  text: string | null;
-};
+export type NoteRequest = { text: string | null };
 
-export type Noted = {
-  outcome: 'noted';
-};
+export type Noted = { outcome: 'noted' };
 
-export type EntryNote = {
-  text: string;
-  by: string;
-  at: number;
-};
+export type EntryNote = { text: string; by: string; at: number };
 
-export type DryRun = {
-  count: number | null;
-  refused: number | null;
-};
+export type DryRun = { count: number | null; refused: number | null };
 
-export type ReasonRequest = {
-  reason?: string;
-};
+export type ReasonRequest = { reason?: string };
 
-export type Requeued = {
-  outcome: 'requeued';
-  offset: string | null;
-  operation: null;
-};
+export type Requeued = { outcome: 'requeued'; offset: string | null; operation: null };
 
-export type Discarded = {
-  outcome: 'discarded';
-};
+export type Discarded = { outcome: 'discarded' };
 
-export type Restored = {
-  outcome: 'restored';
-  key: string;
-};
+export type Restored = { outcome: 'restored'; key: string };
 
 export type Filter = {
   topic?: string;
@@ -413,10 +426,7 @@ export type Filter = {
   requeued?: boolean;
 };
 
-export type Scope = {
-  filter?: Filter;
-  keys?: Array<string>;
-};
+export type Scope = { filter?: Filter; keys?: Array<string> };
 
 export type PreviewRequest = {
   scope: Scope;
@@ -451,15 +461,9 @@ export type Preview = {
   dryRun: DryRun | null;
 };
 
-export type CanaryRule = {
-  count: number;
-  outcomeTimeout?: number;
-};
+export type CanaryRule = { count: number; outcomeTimeout?: number };
 
-export type StopRule = {
-  share: number;
-  least?: number;
-};
+export type StopRule = { share: number; least?: number };
 
 export type OperationRequest = {
   kind: 'requeue' | 'discard' | 'restore';
@@ -472,10 +476,7 @@ export type OperationRequest = {
   stop?: StopRule;
 };
 
-export type OperationError = {
-  id: string | null;
-  message: string;
-};
+export type OperationError = { id: string | null; message: string };
 
 export type OperationResult = {
   id: string;
@@ -491,28 +492,14 @@ export type Operation = {
   id: string | null;
   kind: 'requeue' | 'discard' | 'restore';
   filter: Filter | null;
-  snapshot: {
-    count: number | null;
-    takenAt: number;
-    bounds: Record<string, string>;
-  } | null;
+  snapshot: { count: number | null; takenAt: number; bounds: Record<string, string> } | null;
   rate: number | null;
   actor: string;
   state: 'running' | 'paused' | 'done' | 'aborted' | 'stopped';
   to: string | null;
-  canary: {
-    count: number;
-    outcomeTimeout: number;
-    passedAt: number | null;
-  } | null;
-  stop: {
-    share: number;
-    least: number;
-  } | null;
-  stopped: {
-    rule: 'canary' | 'outcomeTimeout' | 'share';
-    message: string;
-  } | null;
+  canary: { count: number; outcomeTimeout: number; passedAt: number | null } | null;
+  stop: { share: number; least: number } | null;
+  stopped: { rule: 'canary' | 'outcomeTimeout' | 'share'; message: string } | null;
   again: number | null;
   done: number;
   skipped: number;
@@ -527,10 +514,7 @@ export type Operation = {
   results: Array<OperationResult> | null;
 };
 
-export type OperationPatch = {
-  state?: 'paused' | 'running' | 'aborted';
-  rate?: number;
-};
+export type OperationPatch = { state?: 'paused' | 'running' | 'aborted'; rate?: number };
 
 export type AuditRow = {
   id: string;
@@ -545,11 +529,7 @@ export type AuditRow = {
   operation: string | null;
 };
 
-export type Asset = {
-  path: string;
-  hash: string;
-  size: number;
-};
+export type Asset = { path: string; hash: string; size: number };
 
 export type About = {
   version: string;
@@ -572,12 +552,8 @@ export type About = {
   assets: Array<Asset>;
 };
 
-export type Health = {
-  status: 'ok';
-};
+export type Health = { status: 'ok' };
 
-export type Ready = {
-  status: 'ok' | 'unavailable';
-};
+export type Ready = { status: 'ok' | 'unavailable' };
 
 export type Empty = Record<string, unknown>;

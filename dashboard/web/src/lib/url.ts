@@ -2,9 +2,9 @@
 // What the address says: which page, and its state. Pure, so that every view can be tested as a link.
 
 export type Route =
-  | { page: 'overview' | 'publishers' | 'consumers' | 'routes' | 'tester' | 'dlq' | 'entries' }
+  | { page: 'overview' | 'publishers' | 'consumers' | 'routes' | 'tester' | 'schemas' | 'dlq' | 'entries' }
   | { page: 'operations' | 'about' | 'unknown' }
-  | { page: 'group' | 'entry' | 'operation'; id: string };
+  | { page: 'group' | 'schema' | 'entry' | 'operation'; id: string };
 
 const FIXED: Record<string, Route['page']> = {
   '': 'overview',
@@ -12,14 +12,16 @@ const FIXED: Record<string, Route['page']> = {
   consumers: 'consumers',
   routes: 'routes',
   'routes/test': 'tester',
+  schemas: 'schemas',
   dlq: 'dlq',
   'dlq/entries': 'entries',
   operations: 'operations',
   about: 'about',
 };
 
-const WITH_ID: [string, 'group' | 'entry' | 'operation'][] = [
+const WITH_ID: [string, 'group' | 'schema' | 'entry' | 'operation'][] = [
   ['consumers/', 'group'],
+  ['schemas/', 'schema'],
   ['dlq/entries/', 'entry'],
   ['operations/', 'operation'],
 ];

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Edit the body as text, look at what changed, then requeue the edited copy.
+// Edit the body as text, with what its schema says of it, look at what changed, then requeue the edited copy.
 import { useState } from 'preact/hooks';
 import type { Requeued } from '../api/schema.ts';
-import { diffLines, hunks } from '../lib/diff.ts';
 import { formatJson, formatText, JsonError, parseJson } from '../lib/json.ts';
 import { say } from '../state/toasts.ts';
+import { useVerdict, type Verdict } from '../state/verdict.ts';
 import { CopyCurl, DialogActions, useChange } from '../ui/action.tsx';
+import { BodyErrors } from '../ui/body-errors.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { Diff } from '../ui/diff.tsx';
 import { GoneNote, Target, type EntryDialogProps } from './entry-dialogs.tsx';
 
 function faultOf(text: string): string | null {
@@ -15,6 +17,24 @@ function faultOf(text: string): string | null {
     return null;
   } catch (error) {
     return (error as JsonError).message;
+  }
+}
+
+/** What stands between the text and its requeue, or that nothing does. */
+function describe(fault: string | null, unchanged: boolean, verdict: Verdict): string {
+  if (fault) return `Not JSON: ${fault}.`;
+  if (unchanged) return 'Nothing changed yet.';
+  switch (verdict.state) {
+    case 'asking':
+      return 'Valid JSON. Asking the schema\u2026';
+    case 'none':
+      return 'Valid JSON. The type has no schema. Numbers are sent exactly as written.';
+    case 'valid':
+      return 'Valid by its schema. Numbers are sent exactly as written.';
+    case 'invalid':
+      return 'Not valid by its schema.';
+    case 'unknown':
+      return `The schema could not be asked: ${verdict.reason}`;
   }
 }
 
@@ -38,6 +58,9 @@ type EditorProps = EntryDialogProps & { text: string; onText: (text: string) => 
 function Editor({ entry, text, onText, onReview, onClose }: EditorProps) {
   const fault = faultOf(text);
   const unchanged = text === entry.bodyText;
+  const { version } = entry.header;
+  const verdict = useVerdict(entry.type, fault ? null : text, typeof version === 'string' ? version : null);
+  const isRefused = fault !== null || verdict.state === 'invalid' || verdict.state === 'asking';
   return (
     <>
       <label class="field">
@@ -47,18 +70,15 @@ function Editor({ entry, text, onText, onReview, onClose }: EditorProps) {
           rows={16}
           spellcheck={false}
           value={text}
-          aria-invalid={fault !== null}
+          aria-invalid={fault !== null || verdict.state === 'invalid'}
           aria-describedby="edit-state"
           onInput={(event) => onText(event.currentTarget.value)}
         />
       </label>
       <p id="edit-state" role="status" class={fault ? 'fault' : 'meta'}>
-        {fault
-          ? `Not JSON: ${fault}.`
-          : unchanged
-            ? 'Nothing changed yet.'
-            : 'Valid JSON. Numbers are sent exactly as written.'}
+        {describe(fault, unchanged, verdict)}
       </p>
+      {!fault && verdict.state === 'invalid' && <BodyErrors verdict={verdict.verdict} />}
       <DialogActions>
         <button type="button" class="button" onClick={() => onClose(false)}>
           Cancel
@@ -74,7 +94,7 @@ function Editor({ entry, text, onText, onReview, onClose }: EditorProps) {
         <button
           type="button"
           class="button primary"
-          disabled={fault !== null || unchanged}
+          disabled={isRefused || unchanged}
           onClick={onReview}
         >
           Review changes
@@ -99,7 +119,7 @@ function Review({ entry, path, text, onBack, onClose }: ReviewProps) {
     <form onSubmit={submit}>
       <p>Only the edited copy is sent, to the group that failed. The original moves to the archive.</p>
       <Target entry={entry} />
-      <Diff before={entry.bodyText ?? ''} after={text} />
+      <Diff before={formatText(entry.bodyText ?? '')} after={formatText(text)} name="Changes" />
       <GoneNote error={error} />
       <DialogActions>
         <button type="button" class="button" onClick={onBack}>
@@ -111,39 +131,5 @@ function Review({ entry, path, text, onBack, onClose }: ReviewProps) {
         </button>
       </DialogActions>
     </form>
-  );
-}
-
-const SIGNS = { same: ' ', added: '+', removed: '\u2212' };
-const WORDS = { same: '', added: 'added: ', removed: 'removed: ' };
-
-function Diff({ before, after }: { before: string; after: string }) {
-  const lines = hunks(diffLines(formatText(before), formatText(after)));
-  const changed = lines.some((line) => line && line.kind !== 'same');
-  return (
-    <section aria-label="Changes">
-      <p class="meta">
-        {changed ? 'Changes, line by line, of the formatted texts.' : 'Only white space changed.'}
-      </p>
-      <div class="code diff" tabIndex={0} role="group" aria-label="Changed lines">
-        <table>
-          <tbody>
-            {lines.map((line, index) => (
-              <tr key={index} class={line?.kind ?? 'left-out'}>
-                <td class="line-number">{line ? line.before : ''}</td>
-                <td class="line-number">{line ? line.after : ''}</td>
-                <td class="sign" aria-hidden="true">
-                  {line ? SIGNS[line.kind] : ''}
-                </td>
-                <td>
-                  {line && <span class="offscreen">{WORDS[line.kind]}</span>}
-                  {line ? line.text : '\u2026'}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
   );
 }

@@ -15,6 +15,8 @@ import { OperationsPage } from '../pages/operations.tsx';
 import { OverviewPage } from '../pages/overview.tsx';
 import { PublishersPage } from '../pages/publishers.tsx';
 import { RoutesPage } from '../pages/routes.tsx';
+import { SchemaPage } from '../pages/schema.tsx';
+import { SchemasPage } from '../pages/schemas.tsx';
 import { TesterPage } from '../pages/tester.tsx';
 import { arrivals, base, link, usePlace } from '../state/location.ts';
 import { usePoll } from '../state/poll.ts';
@@ -73,6 +75,10 @@ function RoutedPage({ route }: { route: Route }) {
       return <RoutesPage />;
     case 'tester':
       return <TesterPage />;
+    case 'schemas':
+      return <SchemasPage />;
+    case 'schema':
+      return <SchemaPage type={route.id} />;
     case 'dlq':
       return (
         <NeedsDeadLetters>

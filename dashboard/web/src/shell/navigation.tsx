@@ -17,6 +17,7 @@ export const DESTINATIONS: readonly Destination[] = [
     pages: ['consumers', 'group'],
   },
   { path: 'routes', icon: 'routes', label: 'Routes', short: 'Routes', pages: ['routes', 'tester'] },
+  { path: 'schemas', icon: 'schemas', label: 'Schemas', short: 'Schemas', pages: ['schemas', 'schema'] },
   { path: 'dlq', icon: 'dlq', label: 'Dead letters', short: 'Dead', pages: ['dlq', 'entries', 'entry'] },
   {
     path: 'operations',

@@ -6,6 +6,7 @@ const PATHS = {
   publishers: 'M8 14V3M4 7l4-4 4 4M2 14h12',
   consumers: 'M8 2v11M4 9l4 4 4-4M2 2h12',
   routes: 'M2 4h4l4 8h4M2 12h4l1-2M9 6l1-2h4',
+  schemas: 'M5 2H3v4L2 8l1 2v4h2M11 2h2v4l1 2-1 2v4h-2M7 6h2M7 10h2',
   dlq: 'M2 3h12v4H2zM3 7v6h10V7M6 10h4',
   operations: 'M2 4h8M2 8h12M2 12h5M12 2v4M9 10v4',
   about: 'M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M8 7v4M8 4.5v.5',

@@ -58,7 +58,7 @@ const evsi_redis_need evsi_redis_needs[] = {
     {"+xinfo|stream", "cov", "XINFO STREAM {s}"},
     {"+zcount", "cov", "ZCOUNT {e} 0 1"},
     {"+zscore", "co", "ZSCORE {e} m"},
-    {"+hlen", "cov", "HLEN {e}"},
+    {"+hlen", ALL, "HLEN {e}"},
     {"+xrevrange", "ov", "XREVRANGE {d} + -"},
     {"+zrank", "ov", "ZRANK {e} m"},
     {"+zrevrange", "ov", "ZREVRANGE {e} 0 1"},

@@ -116,6 +116,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
              {"dlq.archive", evsi_redis_request_dlq_archive},
              {"dlq.restore", evsi_redis_request_dlq_restore},
              {"audit", evsi_redis_request_audit},
+             {"schemas.read", evsi_redis_request_schemas_read},
+             {"schemas.write", evsi_redis_request_schemas_write},
              {"job.list", evsi_redis_request_job_list},
              {"job.create", evsi_redis_request_job_create},
              {"job.write", evsi_redis_request_job_write},

@@ -120,5 +120,8 @@ void evsi_redis_request_dlq_count(evsi_redis_request *request);
 void evsi_redis_request_dlq_requeue(evsi_redis_request *request);
 void evsi_redis_request_dlq_discard(evsi_redis_request *request);
 void evsi_redis_request_dlq_restore(evsi_redis_request *request);
+/* ---- redis_schemas.c ---- */
+void evsi_redis_request_schemas_read(evsi_redis_request *request);
+void evsi_redis_request_schemas_write(evsi_redis_request *request);
 
 #endif

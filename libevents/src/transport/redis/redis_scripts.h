@@ -42,6 +42,7 @@
   X(REPLAY)                                                                                                  \
   X(RESTORE)                                                                                                 \
   X(RIPEN)                                                                                                   \
+  X(SCHEMAS)                                                                                                 \
   X(SEND)                                                                                                    \
   X(SENT)                                                                                                    \
   X(STORE)                                                                                                   \
