@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 
-/* Requests that pass at one time, or nearly, are kept together; so a window of any number of requests takes at
- * most this many places. Up to so many requests nothing is rounded. */
+/* Requests that pass at one time, or nearly, are kept together; so a window of any number of requests takes
+ * at most this many places. Up to so many requests nothing is rounded. */
 enum { RUNS_MAX = 4096, RUNS_FIRST = 16 };
 
 typedef struct run {

@@ -19,8 +19,8 @@ evsi_publisher *evsi_publisher_new(const evsi_publisher_setup *setup) {
   evsi_slots_init(&publisher->sends);
   publisher->lanes = evsi_calloc(count, sizeof *publisher->lanes);
   publisher->gate = evsi_gate_new(publisher, &setup->config->publisher.rate_limiting);
-  atomic_init(&publisher->via_lanes, setup->config->publisher.rate_limiting.enabled ||
-                                         setup->config->publisher.batching.enabled);
+  atomic_init(&publisher->via_lanes,
+              setup->config->publisher.rate_limiting.enabled || setup->config->publisher.batching.enabled);
   bool ok = publisher->lanes && publisher->gate;
   for (uint32_t i = 0; ok && i < count; i++)
     ok = evsi_lane_init(&publisher->lanes[i], publisher, &setup->links[i]);

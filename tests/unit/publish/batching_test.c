@@ -336,8 +336,8 @@ static void one_step(void) {
       break;
     int place = (int)roll(PLACES);
     run.events[run.published] = (known){.place = place, .at_us = world.now_us};
-    publish_at(place == PLACES - 1 ? "order.paid" : "split.it", run.published++, place == PLACES - 1 ? -1 : place,
-               NULL);
+    publish_at(place == PLACES - 1 ? "order.paid" : "split.it", run.published++,
+               place == PLACES - 1 ? -1 : place, NULL);
   }
   judge_calls();
   judge_reports();
@@ -375,10 +375,11 @@ static void interleave(uint64_t seed) {
 
 static void interleave_many(const char *strategy, uint64_t from) {
   char publisher[256];
-  snprintf(publisher, sizeof publisher,
-           "\"retry\":{\"baseDelay\":1,\"maxDelay\":2,\"jitter\":0,\"maxRetries\":3},\"batching\":{\"strategy\":"
-           "\"%s\",\"maxSize\":%d,\"maxWaitMs\":%d,\"maxConcurrentBatches\":%d}",
-           strategy, MAX_SIZE, MAX_WAIT_MS, MAX_BATCHES);
+  snprintf(
+      publisher, sizeof publisher,
+      "\"retry\":{\"baseDelay\":1,\"maxDelay\":2,\"jitter\":0,\"maxRetries\":3},\"batching\":{\"strategy\":"
+      "\"%s\",\"maxSize\":%d,\"maxWaitMs\":%d,\"maxConcurrentBatches\":%d}",
+      strategy, MAX_SIZE, MAX_WAIT_MS, MAX_BATCHES);
   open_world(publisher, SPLIT);
   int count = test_count("batch_interleavings") / 3 + 1;
   for (int i = 0; i < count; i++)

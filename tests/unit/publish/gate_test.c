@@ -153,7 +153,9 @@ static void another_limit_holds_at_once_and_keeps_the_order(void **state) {
 /* Types beyond the bound share a limiter, and those at rest make room. */
 static void any_number_of_types_takes_bounded_memory(void **state) {
   (void)state;
-  open_world("\"maxInFlight\":100000,\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":1000,\"scope\":\"type\"}", "");
+  open_world(
+      "\"maxInFlight\":100000,\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":1000,\"scope\":\"type\"}",
+      "");
   for (int i = 0; i < 10010; i++) {
     char type[32];
     snprintf(type, sizeof type, "order.n%d", i);
