@@ -155,7 +155,7 @@ typedef struct evs_event {
   uint64_t delay_ms;        /* delivered so long after the store took it, by the store's clock; 0: at once */
   uint32_t replicas;        /* of EVS_ACKNOWLEDGE_REPLICATED: how many; 0: one */
   uint32_t acknowledge_timeout_ms; /* how long replicas or the disk are waited for; 0: as configured */
-  evs_bytes batch_key;             /* with batching: those of different keys are in no batch together; or empty */
+  evs_bytes batch_key; /* with batching: those of different keys are in no batch together; or empty */
 } evs_event;
 
 /* What happened when an outcome is `stored`. Beyond STORED needs EVS_CAP_DURABILITY of the transport. */

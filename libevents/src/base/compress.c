@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * compress.c - see compress.h. What a frame says of its size is a hint: the content is counted as it comes. */
+ * compress.c - see compress.h. What a frame says of its size is a hint: the content is counted as it comes.
+ */
 #include "base/compress.h"
 
 #include <lz4frame.h>

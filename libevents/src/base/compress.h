@@ -20,8 +20,8 @@ const char *evsi_encoding_word(evsi_encoding encoding); /* static */
 /* Appends a frame to `out`. level 0: the algorithm's own. False when memory is short. */
 bool evsi_compress(evsi_encoding encoding, int32_t level, evs_bytes plain, evsi_buf *out);
 
-/* Fills `out`, which is empty, with the one frame's content, `most` bytes at the most. NULL, or why not (static
- * text); `evsi_decompress_no_memory` when memory is short: then the frame may well be proper. */
+/* Fills `out`, which is empty, with the one frame's content, `most` bytes at the most. NULL, or why not
+ * (static text); `evsi_decompress_no_memory` when memory is short: then the frame may well be proper. */
 const char *evsi_decompress(evsi_encoding encoding, evs_bytes packed, uint64_t most, evsi_buf *out);
 extern const char evsi_decompress_no_memory[];
 

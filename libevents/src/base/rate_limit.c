@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 
-/* Requests that pass at one time, or nearly, are kept together; so a window of any number of requests takes at
- * most this many places. Up to so many requests nothing is rounded. */
+/* Requests that pass at one time, or nearly, are kept together; so a window of any number of requests takes
+ * at most this many places. Up to so many requests nothing is rounded. */
 enum { RUNS_MAX = 4096, RUNS_FIRST = 16 };
 
 typedef struct run {
@@ -37,9 +37,9 @@ evsi_limiter *evsi_limiter_new(const evsi_rate *rate, uint64_t now_us) {
   limiter->rate = *rate;
   limiter->level = full_level(rate);
   limiter->level_us = now_us;
-  limiter->capacity = rate->strategy == EVSI_RATE_SLIDING_WINDOW ? RUNS_FIRST : 0;
-  limiter->runs = limiter->capacity ? evsi_calloc(limiter->capacity, sizeof *limiter->runs) : NULL;
-  if (limiter->runs || limiter->capacity == 0)
+  limiter->capacity = RUNS_FIRST;
+  limiter->runs = evsi_calloc(limiter->capacity, sizeof *limiter->runs);
+  if (limiter->runs)
     return limiter;
   evsi_free(limiter);
   return NULL;

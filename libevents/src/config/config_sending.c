@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * config_sending.c - parts of `publisher` that say how events go out: rate limiting, batching, compression. */
+ * config_sending.c - parts of `publisher` that say how events go out: rate limiting, batching, compression.
+ */
 #include "config/config_build.h"
 
 #include <stdio.h>

@@ -61,9 +61,10 @@ const evsi_section evsi_section_retention = {
 
 static const evsi_key batching_keys[] = {
     EVSI_ROW_BOOL("enabled", 0, "true", "false: no batching"),
-    EVSI_ROW_CHOICE("strategy", 0, "time|size|partition", NULL, "\"size\"",
-                    "when events go: time: maxWaitMs after the first that waits; size: when maxSize or maxBytes "
-                    "wait, at the latest after maxWaitMs; partition: the same, each topic and partition by itself"),
+    EVSI_ROW_CHOICE(
+        "strategy", 0, "time|size|partition", NULL, "\"size\"",
+        "when events go: time: maxWaitMs after the first that waits; size: when maxSize or maxBytes "
+        "wait, at the latest after maxWaitMs; partition: the same, each topic and partition by itself"),
     EVSI_ROW_INT("maxSize", 0, 1, EVSI_BATCH_SIZE_MAX, "100", "most events in a batch"),
     EVSI_ROW_INT("maxBytes", 0, 1, 1073741824, "1048576", "most bytes in a batch, unless one event has more"),
     EVSI_ROW_INT("maxWaitMs", 0, 0, DAY_MS, "10", "longest time that an event waits for others, ms"),
@@ -81,19 +82,21 @@ static const evsi_key rate_keys[] = {
     EVSI_ROW_BOOL("enabled", 0, "true", "false: no limit"),
     EVSI_ROW_INT("maxRequests", EVSI_KEY_REQUIRED, 1, EVSI_RATE_REQUESTS_MAX, NULL, "events in a window"),
     EVSI_ROW_INT("timeWindow", 0, 1, DAY_MS, "1000", "the window, ms"),
-    EVSI_ROW_CHOICE("strategy", 0, "sliding-window|token-bucket", NULL, "\"sliding-window\"",
-                    "sliding-window: never more than maxRequests in any window; token-bucket: so many at once "
-                    "after a rest, and as many in each window besides, evenly spread"),
+    EVSI_ROW_CHOICE(
+        "strategy", 0, "sliding-window|token-bucket", NULL, "\"sliding-window\"",
+        "sliding-window: never more than maxRequests in any window; token-bucket: so many at once "
+        "after a rest, and as many in each window besides, evenly spread"),
     EVSI_ROW_CHOICE("onLimit", 0, "wait|reject", NULL, "\"wait\"",
                     "an event past it waits its turn until its timeout, or is refused with EVS_RATE_LIMITED"),
-    EVSI_ROW_CHOICE("scope", 0, "system|type|topic", NULL, "\"system\"",
-                    "what is counted together: all that this system publishes, or each type or topic by itself"),
+    EVSI_ROW_CHOICE(
+        "scope", 0, "system|type|topic", NULL, "\"system\"",
+        "what is counted together: all that this system publishes, or each type or topic by itself"),
 };
-static const evsi_section rate_section = {
-    "publisher.rateLimiting",
-    "How many events this system publishes in a time. An event counts once, to however many transports it goes, "
-    "and retries do not count.",
-    EVSI_ROWS(rate_keys)};
+static const evsi_section rate_section = {"publisher.rateLimiting",
+                                          "How many events this system publishes in a time. An event counts "
+                                          "once, to however many transports it goes, "
+                                          "and retries do not count.",
+                                          EVSI_ROWS(rate_keys)};
 
 static const evsi_key compression_keys[] = {
     EVSI_ROW_CHOICE("algorithm", 0, "none|zstd|lz4", NULL, "\"none\"", "zstd packs tighter, lz4 is faster"),
@@ -101,11 +104,11 @@ static const evsi_key compression_keys[] = {
     EVSI_ROW_INT("level", EVSI_KEY_NULLABLE, 1, 19, NULL,
                  "how hard it tries; not given: 3 with zstd; lz4 takes up to 12, and is fastest without"),
 };
-static const evsi_section compression_section = {
-    "publisher.compression",
-    "Bodies are compressed before they are stored, where that makes them smaller, and consumers undo it. In the "
-    "plain layout, which others read, they stay as they are.",
-    EVSI_ROWS(compression_keys)};
+static const evsi_section compression_section = {"publisher.compression",
+                                                 "Bodies are compressed before they are stored, where that "
+                                                 "makes them smaller, and consumers undo it. In the "
+                                                 "plain layout, which others read, they stay as they are.",
+                                                 EVSI_ROWS(compression_keys)};
 
 static const char mode_choices[] = "strict|warn|ignore";
 
@@ -118,7 +121,8 @@ static const evsi_key publisher_keys[] = {
     EVSI_ROW_BOOL("hash", 0, "true", "put the SHA-256 of the body into the header"),
     EVSI_ROW_CHOICE("validationMode", EVSI_KEY_NULLABLE, mode_choices, NULL, NULL,
                     "of published events; not given: the top level's"),
-    EVSI_ROW_SWITCH("batching", &batching_section, "events wait for others to go with; not given: they go at once"),
+    EVSI_ROW_SWITCH("batching", &batching_section,
+                    "events wait for others to go with; not given: they go at once"),
     EVSI_ROW_SWITCH("rateLimiting", &rate_section, "how many events are published in a time; not given: any"),
     EVSI_ROW_OBJECT("compression", EVSI_KEY_NULLABLE, &compression_section, "how bodies are stored"),
     EVSI_ROW_LATER("encryption", NULL, "leave it out, or encrypt the body and set a content type"),

@@ -19,8 +19,8 @@ static const char *decompress(evsi_entry *entry, const char **out_class) {
   *out_class = is_known ? "DecompressionFailed" : "UnknownEncoding";
   if (entry->carrier)
     return "one of several events of an entry cannot be compressed";
-  const char *why = evsi_decompress(
-      encoding, entry->stored.raw, entry->group->consume->setup.config->limits.body_bytes, &entry->plain);
+  const char *why = evsi_decompress(encoding, entry->stored.raw,
+                                    entry->group->consume->setup.config->limits.body_bytes, &entry->plain);
   if (why || entry->envelope.content_type.size > 0)
     return why;
   why = evsi_json_check(evsi_body_of(entry), &offset);

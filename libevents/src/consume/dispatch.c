@@ -34,7 +34,8 @@ static bool hash_fits(const evsi_entry *entry) {
   char hex[65];
   if (!entry->group->consume->setup.config->consumer.verify_hash || entry->envelope.hash.size == 0)
     return true;
-  return evsi_sha256_hex(evsi_body_of(entry), hex) == 0 && evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
+  return evsi_sha256_hex(evsi_body_of(entry), hex) == 0 &&
+         evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
 }
 
 /* A requeued entry is for one group, and within it for the subscriptions that failed. */

@@ -22,9 +22,9 @@ typedef enum evsi_form {
 typedef struct evsi_envelope {
   evs_bytes id, type, origin, origin_prefix, timestamp, version, hash, content_type;
   evs_bytes encoding; /* how the body is compressed, which then travels beside the envelope, too */
-  evs_bytes key;     /* only of events of an ordered topic */
-  evs_bytes headers; /* JSON object text */
-  evs_bytes body;    /* JSON text; or empty when it travels beside (content_type or encoding set) */
+  evs_bytes key;      /* only of events of an ordered topic */
+  evs_bytes headers;  /* JSON object text */
+  evs_bytes body;     /* JSON text; or empty when it travels beside (content_type or encoding set) */
 } evsi_envelope;
 
 /* Appends the envelope. Texts of the header are escaped; headers and body go in as they are. */

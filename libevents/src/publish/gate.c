@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * gate.c - see gate.h. One limiter and one queue for each type, each topic, or for all. A job that waits holds
- * up those of its key only; the I/O thread lets it go on, or ends it at its deadline. */
+ * gate.c - see gate.h. One limiter and one queue for each type, each topic, or for all. A job that waits
+ * holds up those of its key only; the I/O thread lets it go on, or ends it at its deadline. */
 #include "publish/gate.h"
 
 #include <inttypes.h>
@@ -22,8 +22,8 @@ typedef struct gate_key {
 struct evsi_gate {
   evsi_task task;
   evsi_publisher *publisher;
-  evsi_timer *timer;       /* @thread io */
-  _Atomic bool is_closed;  /* events have to ask */
+  evsi_timer *timer;      /* @thread io */
+  _Atomic bool is_closed; /* events have to ask */
   pthread_mutex_t lock;
   /* @locks lock from here on */
   evsi_rate_limiting policy;
@@ -124,7 +124,8 @@ static void end_all(const evsi_gate *gate, evsi_job *jobs, evs_status status, co
 static void refuse(const evsi_gate *gate, evsi_job *job, const evsi_rate *rate, uint64_t wait_us) {
   char why[256];
   snprintf(why, sizeof why,
-           "the limit of %u events in %" PRIu64 " ms (publisher.rateLimiting) is reached: the next one passes in "
+           "the limit of %u events in %" PRIu64
+           " ms (publisher.rateLimiting) is reached: the next one passes in "
            "%" PRIu64 " ms; or let events wait with onLimit: wait",
            rate->max_requests, rate->window_us / 1000, (wait_us + 999) / 1000);
   job->next = NULL;

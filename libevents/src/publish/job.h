@@ -25,7 +25,7 @@ typedef struct evsi_send {
   bool is_duplicate;
   bool is_due;                    /* waits no longer for others to go with it */
   struct evsi_batch_queue *batch; /* with batching: its topic and partition */
-  uint32_t held; /* attempts that were held back: they do not count as retries */
+  uint32_t held;                  /* attempts that were held back: they do not count as retries */
   evs_status status;
   uint32_t outcome;
   uint32_t acknowledgement; /* that was reached */

@@ -40,7 +40,8 @@ static bool give_roll(void *bytes, size_t size) {
   return true;
 }
 
-uint64_t probe_pause(int strategy, uint64_t base_ms, uint64_t max_ms, double jitter, uint32_t roll, uint32_t retry);
+uint64_t probe_pause(int strategy, uint64_t base_ms, uint64_t max_ms, double jitter, uint32_t roll,
+                     uint32_t retry);
 
 /* As evsi_backoff_delay() with this random number. */
 uint64_t probe_pause(int strategy, uint64_t base_ms, uint64_t max_ms, double jitter, uint32_t roll,
@@ -83,7 +84,8 @@ void probe_batcher_flush(probe_batcher *probe);
 
 void *probe_batcher_new(int strategy, uint32_t max_size, uint64_t max_bytes, uint32_t max_wait_ms,
                         uint32_t max_concurrent) {
-  const evsi_batching policy = {true, (evsi_batch_strategy)strategy, max_size, max_bytes, max_wait_ms, max_concurrent};
+  const evsi_batching policy = {
+      true, (evsi_batch_strategy)strategy, max_size, max_bytes, max_wait_ms, max_concurrent};
   probe_batcher *probe = calloc(1, sizeof *probe);
   if (probe)
     probe->batcher = evsi_batcher_new(&policy);

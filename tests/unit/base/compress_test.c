@@ -21,7 +21,8 @@ static evsi_buf packed_of(evsi_encoding encoding, const char *bytes, size_t size
   return packed;
 }
 
-static const char *unpack(evsi_encoding encoding, const char *bytes, size_t size, uint64_t most, evsi_buf *out) {
+static const char *unpack(evsi_encoding encoding, const char *bytes, size_t size, uint64_t most,
+                          evsi_buf *out) {
   *out = (evsi_buf){0};
   return evsi_decompress(encoding, evsi_bytes(bytes, size), most, out);
 }
@@ -80,7 +81,8 @@ static void a_bomb_goes_off_at_the_bound(void **state) {
 static void a_frame_that_keeps_its_size_to_itself_is_bounded_too(void **state) {
   (void)state;
   enum { SIZE = 26624 };
-  static const char frame[] = "\x28\xb5\x2f\xfd\x00\x58\x03\x40\x03" "a";
+  static const char frame[] = "\x28\xb5\x2f\xfd\x00\x58\x03\x40\x03"
+                              "a";
   evsi_buf plain;
   assert_null(unpack(EVSI_ENCODING_ZSTD, frame, sizeof frame - 1, SIZE, &plain));
   assert_int_equal(plain.size, SIZE);
@@ -92,7 +94,8 @@ static void a_frame_that_keeps_its_size_to_itself_is_bounded_too(void **state) {
 
 static void what_is_cut_off_is_refused_wherever_it_is_cut(void **state) {
   (void)state;
-  static const char text[] = "to be, or not to be, or to be, or not to be, that is the question, is the question";
+  static const char text[] =
+      "to be, or not to be, or to be, or not to be, that is the question, is the question";
   for (int e = 0; e < ENCODINGS; e++) {
     evsi_buf plain, packed = packed_of(encodings[e], text, sizeof text);
     for (size_t size = 0; size < packed.size; size++) {

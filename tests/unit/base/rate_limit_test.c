@@ -118,7 +118,8 @@ static void try_schedule(evsi_rate_strategy strategy, uint64_t seed) {
                                                        : window_model(passed, count, &rate, now);
     bool got = evsi_limiter_take(limiter, now, &wait);
     if (got != expected)
-      fail_msg("seed %llu: request %d at %llu: %d", (unsigned long long)seed, i, (unsigned long long)now, got);
+      fail_msg("seed %llu: request %d at %llu: %d", (unsigned long long)seed, i, (unsigned long long)now,
+               got);
     if (got)
       passed[count++] = now;
     /* often just when it said, or a moment before */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * compressed_test.c - bodies that are stored compressed: they are handled as they were published, judged in the
- * order pattern, origin, compression, hash, and what cannot be read is a dead letter that says why. */
+ * compressed_test.c - bodies that are stored compressed: they are handled as they were published, judged in
+ * the order pattern, origin, compression, hash, and what cannot be read is a dead letter that says why. */
 #include "scripted.h"
 
 #include "base/compress.h"
@@ -90,7 +90,8 @@ static void one_of_several_events_cannot_be_compressed(void **state) {
 static void an_event_of_another_origin_is_filtered_without_a_look_at_its_body(void **state) {
   (void)state;
   subscribe("{\"pattern\":\"*.order.*\",\"origins\":[\"eu.de\"]}");
-  deliver_with("\"type\":\"order.paid\",\"originPrefix\":\"us\",\"contentEncoding\":\"br\"", evsi_text("xyz"), 0);
+  deliver_with("\"type\":\"order.paid\",\"originPrefix\":\"us\",\"contentEncoding\":\"br\"", evsi_text("xyz"),
+               0);
   assert_int_equal(last(1)->kind, EVS_SETTLE_ACK);
   assert_int_equal(counted(EVSI_COUNT_FILTERED), 1);
 }
@@ -101,8 +102,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(an_unknown_algorithm_is_a_dead_letter, setup, teardown),
       cmocka_unit_test_setup_teardown(what_cannot_be_read_is_a_dead_letter, setup, teardown),
       cmocka_unit_test_setup_teardown(one_of_several_events_cannot_be_compressed, setup, teardown),
-      cmocka_unit_test_setup_teardown(an_event_of_another_origin_is_filtered_without_a_look_at_its_body, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(an_event_of_another_origin_is_filtered_without_a_look_at_its_body,
+                                      setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,7 +146,7 @@ static void no_more_batches_are_under_way_than_allowed(void **state) {
 
 static void what_failed_goes_before_what_came_later(void **state) {
   (void)state;
-  ended reports[8];
+  ended reports[8] = {{0}};
   open_world("\"retry\":{\"baseDelay\":10,\"jitter\":0},\"batching\":{\"maxSize\":2}", "");
   publish_range("order.paid", 0, 4);
   assert_int_equal(world.calls, 1);
@@ -171,7 +171,7 @@ static void what_failed_goes_before_what_came_later(void **state) {
 
 static void what_waits_past_its_timeout_is_refused_and_makes_room(void **state) {
   (void)state;
-  ended reports[8];
+  ended reports[8] = {{0}};
   open_world("\"timeout\":50,\"batching\":{\"maxSize\":2,\"maxWaitMs\":1000}", "");
   publish_range("order.paid", 0, 1);
   advance(50);
@@ -186,7 +186,7 @@ static void what_waits_past_its_timeout_is_refused_and_makes_room(void **state) 
 
 static void what_waits_when_the_system_closes_is_refused(void **state) {
   (void)state;
-  ended reports[8];
+  ended reports[8] = {{0}};
   open_world("\"batching\":{\"maxWaitMs\":1000}", SPLIT);
   publish_at("split.it", 0, 0, NULL);
   publish_at("split.it", 1, 1, NULL);
@@ -305,7 +305,7 @@ static void answer_some(void) {
 
 /* Nobody is told before the store answered, and everybody once. */
 static void judge_reports(void) {
-  ended reports[EVENTS];
+  ended reports[EVENTS] = {{0}};
   size_t count = take_reports(reports, EVENTS);
   for (size_t i = 0; i < count; i++) {
     known *event = &run.events[reports[i].token - 1];
@@ -336,8 +336,8 @@ static void one_step(void) {
       break;
     int place = (int)roll(PLACES);
     run.events[run.published] = (known){.place = place, .at_us = world.now_us};
-    publish_at(place == PLACES - 1 ? "order.paid" : "split.it", run.published++, place == PLACES - 1 ? -1 : place,
-               NULL);
+    publish_at(place == PLACES - 1 ? "order.paid" : "split.it", run.published++,
+               place == PLACES - 1 ? -1 : place, NULL);
   }
   judge_calls();
   judge_reports();
@@ -375,10 +375,11 @@ static void interleave(uint64_t seed) {
 
 static void interleave_many(const char *strategy, uint64_t from) {
   char publisher[256];
-  snprintf(publisher, sizeof publisher,
-           "\"retry\":{\"baseDelay\":1,\"maxDelay\":2,\"jitter\":0,\"maxRetries\":3},\"batching\":{\"strategy\":"
-           "\"%s\",\"maxSize\":%d,\"maxWaitMs\":%d,\"maxConcurrentBatches\":%d}",
-           strategy, MAX_SIZE, MAX_WAIT_MS, MAX_BATCHES);
+  snprintf(
+      publisher, sizeof publisher,
+      "\"retry\":{\"baseDelay\":1,\"maxDelay\":2,\"jitter\":0,\"maxRetries\":3},\"batching\":{\"strategy\":"
+      "\"%s\",\"maxSize\":%d,\"maxWaitMs\":%d,\"maxConcurrentBatches\":%d}",
+      strategy, MAX_SIZE, MAX_WAIT_MS, MAX_BATCHES);
   open_world(publisher, SPLIT);
   int count = test_count("batch_interleavings") / 3 + 1;
   for (int i = 0; i < count; i++)

@@ -33,15 +33,20 @@ static void events_past_the_limit_wait_and_go_on_in_their_order(void **state) {
   close_world();
 }
 
+static unsigned roll(unsigned *seed) {
+  *seed = *seed * 1103515245 + 12345;
+  return *seed >> 8;
+}
+
 static void never_more_pass_than_a_window_allows_however_they_come(void **state) {
   (void)state;
   enum { REQUESTS = 7, WINDOW_US = 50000 };
-  srand(7);
+  unsigned seed = 7;
   for (int round = 0; round < 200; round++) {
     open_world("\"rateLimiting\":{\"maxRequests\":7,\"timeWindow\":50}", "");
     for (int i = 0; i < 60; i++) {
       publish_some("order.paid", i, 1);
-      advance_to(world.now_us + (uint64_t)(rand() % 3 ? rand() % 500 : rand() % 40000));
+      advance_to(world.now_us + (uint64_t)(roll(&seed) % 3 ? roll(&seed) % 500 : roll(&seed) % 40000));
     }
     advance(2000);
     assert_int_equal(world.sent_count, 60);
@@ -53,7 +58,7 @@ static void never_more_pass_than_a_window_allows_however_they_come(void **state)
 
 static void with_reject_an_event_past_the_limit_is_refused_and_says_when_the_next_passes(void **state) {
   (void)state;
-  ended reports[4];
+  ended reports[4] = {{0}};
   open_world("\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":100,\"onLimit\":\"reject\"}", "");
   publish_some("order.paid", 0, 1);
   advance(40);
@@ -95,7 +100,7 @@ static void with_scope_topic_types_of_a_topic_share_one(void **state) {
 
 static void an_event_that_waits_past_its_timeout_is_refused_and_others_go_on(void **state) {
   (void)state;
-  ended reports[4];
+  ended reports[4] = {{0}};
   open_world("\"timeout\":1000,\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":200}", "");
   publish_some("order.paid", 0, 1);
   evs_event hasty = event_of("order.paid", "hasty", 7);
@@ -115,7 +120,7 @@ static void an_event_that_waits_past_its_timeout_is_refused_and_others_go_on(voi
 
 static void what_waits_when_the_system_closes_is_refused(void **state) {
   (void)state;
-  ended reports[4];
+  ended reports[4] = {{0}};
   open_world("\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":200}", "");
   publish_some("order.paid", 0, 2);
   evsi_publisher_abort(world.publisher, "closed");
@@ -153,7 +158,9 @@ static void another_limit_holds_at_once_and_keeps_the_order(void **state) {
 /* Types beyond the bound share a limiter, and those at rest make room. */
 static void any_number_of_types_takes_bounded_memory(void **state) {
   (void)state;
-  open_world("\"maxInFlight\":100000,\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":1000,\"scope\":\"type\"}", "");
+  open_world(
+      "\"maxInFlight\":100000,\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":1000,\"scope\":\"type\"}",
+      "");
   for (int i = 0; i < 10010; i++) {
     char type[32];
     snprintf(type, sizeof type, "order.n%d", i);

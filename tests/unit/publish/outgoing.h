@@ -109,8 +109,10 @@ static inline void take_events(evs_transport *transport, const evs_tp_event *eve
   for (size_t i = 0; i < count; i++) {
     assert_true(world.sent_count < SENT_MAX);
     sent *to = &world.sent[world.sent_count++];
-    *to = (sent){
-        .token = events[i].token, .at_us = world.now_us, .call = world.calls, .partition = events[i].partition};
+    *to = (sent){.token = events[i].token,
+                 .at_us = world.now_us,
+                 .call = world.calls,
+                 .partition = events[i].partition};
     copy(to->topic, sizeof to->topic, events[i].topic);
     copy(to->id, sizeof to->id, events[i].id);
   }
@@ -123,10 +125,11 @@ static const evs_transport_ops store = {
 /* publisher: members of `publisher` in the configuration; routing: of `routing`. Connected from the start. */
 static inline void open_world(const char *publisher, const char *routing) {
   char config[1024];
-  int size = snprintf(config, sizeof config,
-                      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\"}},\"publisher\":{"
-                      "%s},\"routing\":{%s}}",
-                      publisher, routing);
+  int size =
+      snprintf(config, sizeof config,
+               "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\"}},\"publisher\":{"
+               "%s},\"routing\":{%s}}",
+               publisher, routing);
   memset(&world, 0, sizeof world);
   world.now_us = 1000000;
   assert_int_equal(evsi_config_load(config, (size_t)size, &world.config, NULL), EVS_OK);
