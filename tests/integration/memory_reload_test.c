@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * memory_reload_test.c - another configuration while events are published and handled on several threads: none is
- * lost, each goes where a configuration said, and what was replaced is given back. */
+ * memory_reload_test.c - another configuration while events are published and handled on several threads:
+ * none is lost, each goes where a configuration said, and what was replaced is given back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <pthread.h>
@@ -16,7 +16,8 @@
 
 #define CONFIG                                                                                               \
   "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}},\"consumer\":{\"concurrency\":%d}," \
-  "\"routing\":{\"routes\":[{\"name\":\"r\",\"pattern\":\"order.*\",\"transport\":\"main\",\"topic\":\"%s\"}]}}"
+  "\"routing\":{\"routes\":[{\"name\":\"r\",\"pattern\":\"order.*\",\"transport\":\"main\",\"topic\":\"%"    \
+  "s\"}]}}"
 
 enum { THREADS = 3, EVENTS = 2000, RELOADS = 60 };
 
@@ -47,7 +48,8 @@ static void *look_around(void *unused) {
   while (atomic_load(&stopped) < THREADS) {
     char *text = NULL;
     uint64_t token;
-    static const char query[] = "{\"type\":\"order.placed\"}", options[] = "{\"pattern\":\"order.*\",\"group\":\"g\"}";
+    static const char query[] = "{\"type\":\"order.placed\"}",
+                      options[] = "{\"pattern\":\"order.*\",\"group\":\"g\"}";
     if (evs_explain(system_of_test, query, sizeof query - 1, &text, NULL) == EVS_OK)
       evs_string_free(text);
     if (evs_system_stats(system_of_test, &text, NULL) == EVS_OK)
@@ -71,10 +73,12 @@ static void a_reload_amid_traffic_loses_nothing(void **state) {
   for (int i = 1; handled < THREADS * EVENTS; i++) {
     host_message message;
     if (i <= RELOADS)
-      json_decref(host_call(system_of_test, "reload", "{\"config\":" CONFIG "}", 10 + i % 7, i % 2 ? "two" : "one"));
+      json_decref(
+          host_call(system_of_test, "reload", "{\"config\":" CONFIG "}", 10 + i % 7, i % 2 ? "two" : "one"));
     for (int n = 0; n < 50 && host_take(system_of_test, &message, n ? 0 : 20); n++)
       handled += strcmp(message.group, "shop") == 0 && host_ack(system_of_test, message.delivery);
-    if (atomic_load(&stopped) == THREADS && host_stat(system_of_test, "publisher", "totalMessagesSent") <= handled)
+    if (atomic_load(&stopped) == THREADS &&
+        host_stat(system_of_test, "publisher", "totalMessagesSent") <= handled)
       break;
   }
   for (int i = 0; i <= THREADS; i++)
@@ -113,8 +117,9 @@ static json_t *refusal_of(evs_system *system, const char *config) {
 
 static void a_secret_that_differs_is_told_and_not_shown(void **state) {
   (void)state;
-  static const char format[] = "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"},\"r\":{\"type\":"
-                               "\"redis-streams\",\"password\":\"%s\"}}}";
+  static const char format[] =
+      "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"},\"r\":{\"type\":"
+      "\"redis-streams\",\"password\":\"%s\"}}}";
   char other[512];
   evs_system *system = host_open(format, "hunter2");
   snprintf(other, sizeof other, format, "hunter3");
@@ -129,13 +134,15 @@ static void a_secret_that_differs_is_told_and_not_shown(void **state) {
 
 static void transports_cannot_come_go_or_change_places(void **state) {
   (void)state;
-  evs_system *system = host_open("{\"service\":\"shop\",\"transports\":{\"a\":{\"type\":\"memory\"},\"b\":{\"type\":"
-                                 "\"memory\"}},\"routing\":{\"defaultTransport\":\"a\"}}");
+  evs_system *system =
+      host_open("{\"service\":\"shop\",\"transports\":{\"a\":{\"type\":\"memory\"},\"b\":{\"type\":"
+                "\"memory\"}},\"routing\":{\"defaultTransport\":\"a\"}}");
   json_t *error = refusal_of(system, "{\"service\":\"shop\",\"transports\":{\"a\":{\"type\":\"memory\"}}}");
   assert_true(host_has_problem(error, "/transports/b", "cannot change"));
   json_decref(error);
-  error = refusal_of(system, "{\"service\":\"shop\",\"transports\":{\"b\":{\"type\":\"memory\"},\"a\":{\"type\":"
-                             "\"memory\"}},\"routing\":{\"defaultTransport\":\"a\"}}");
+  error =
+      refusal_of(system, "{\"service\":\"shop\",\"transports\":{\"b\":{\"type\":\"memory\"},\"a\":{\"type\":"
+                         "\"memory\"}},\"routing\":{\"defaultTransport\":\"a\"}}");
   assert_true(host_has_problem(error, "/transports/b", "order of transports"));
   json_decref(error);
   host_close(system, 1000);
@@ -149,9 +156,9 @@ static void what_is_below_the_log_level_is_not_logged(void **state) {
   while (host_report_of(system, EVS_REPORT_LOG, &log, 5000) && !strstr(log.message, "another configuration"))
     ;
   assert_non_null(strstr(log.message, "another configuration"));
-  json_decref(host_call(
-      system, "reload",
-      "{\"config\":{\"service\":\"shop\",\"logLevel\":\"error\",\"transports\":{\"main\":{\"type\":\"memory\"}}}}"));
+  json_decref(host_call(system, "reload",
+                        "{\"config\":{\"service\":\"shop\",\"logLevel\":\"error\",\"transports\":{\"main\":{"
+                        "\"type\":\"memory\"}}}}"));
   assert_false(host_report_of(system, EVS_REPORT_LOG, &log, 50));
   host_close(system, 1000);
 }

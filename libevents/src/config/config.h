@@ -214,7 +214,7 @@ typedef struct evsi_subscription_options {
   int32_t partition; /* the only one that it takes; EVS_PARTITION_NONE: all */
   uint32_t max_crashes;
   bool has_concurrency; /* it says one; else the configuration's, also when that changes */
-  char *version; /* of the schema that its handler reads by; NULL: the event's */
+  char *version;        /* of the schema that its handler reads by; NULL: the event's */
   uint32_t concurrency;
   uint32_t batch; /* events that a handler takes at once */
   uint32_t prefetch;

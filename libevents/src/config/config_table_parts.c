@@ -291,9 +291,10 @@ static const evsi_key subscription_keys[] = {
         "of the topic; not given: the topic's"),
     EVSI_ROW_CHOICE("onDeadLetter", EVSI_KEY_NULLABLE, evsi_on_dead_letter_choices, NULL, NULL,
                     "of this handler, where the topic is ordered; not given: the route's"),
-    EVSI_ROW_TEXT("version", EVSI_KEY_NULLABLE, 5, 32, NULL,
-                  "of the schema that the handler reads by: what lacks there and has a default is filled in, and "
-                  "what is not valid is a dead letter; not given: the event's"),
+    EVSI_ROW_TEXT(
+        "version", EVSI_KEY_NULLABLE, 5, 32, NULL,
+        "of the schema that the handler reads by: what lacks there and has a default is filled in, and "
+        "what is not valid is a dead letter; not given: the event's"),
     {.name = "filter",
      .kind = EVSI_KEY_FILTER,
      .flags = EVSI_KEY_NULLABLE,

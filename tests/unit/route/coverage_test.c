@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * coverage_test.c - what is said of a route table: never taken, can never be taken, meets another; and that each
- * of it is what matching types shows. */
+ * coverage_test.c - what is said of a route table: never taken, can never be taken, meets another; and that
+ * each of it is what matching types shows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,7 +57,7 @@ static char relation(const char *first, const char *second, char *prefix) {
   json_t *told = coverage_of(&config);
   char found = json_array_size(json_object_get(told, "shadowed"))      ? 's'
                : json_array_size(json_object_get(told, "overlapping")) ? 'o'
-                                                                      : '-';
+                                                                       : '-';
   json_decref(told);
   return found;
 }
@@ -68,13 +68,27 @@ static void pairs_are_told_for_what_they_are(void **state) {
     const char *first, *second;
     char found;
   } cases[] = {
-      {"order.*", "order.placed", 's'},     {"order.placed", "order.*", '-'},  {"*", "order.*", 's'},
-      {"*.placed", "order.placed", 's'},    {"*.placed", "order.*", 'o'},      {"order.*", "user.*", '-'},
-      {"order.*.paid", "order.card.*", 'o'}, {"order.*", "order.*.paid", 's'},  {"*.order.*", "order.*", 's'},
-      {"order.*", "*.order.*", '-'},        {"order.*", "order", '-'},         {"*.a.*", "*.a", 'o'},
-      {"a.*.b", "a.b.*", 'o'},              {"a.*", "a.*", 's'},               {"*", "*", 's'},
-      {"*.b", "*.a.b", 's'},                {"*.a.b", "*.b", '-'},             {"a.*.*", "a.*.b", 's'},
-      {"*.a.*", "*.b.*", 'o'},              {"a.*.c", "a.b.d", '-'},           {"*.a", "*.b", '-'},
+      {"order.*", "order.placed", 's'},
+      {"order.placed", "order.*", '-'},
+      {"*", "order.*", 's'},
+      {"*.placed", "order.placed", 's'},
+      {"*.placed", "order.*", 'o'},
+      {"order.*", "user.*", '-'},
+      {"order.*.paid", "order.card.*", 'o'},
+      {"order.*", "order.*.paid", 's'},
+      {"*.order.*", "order.*", 's'},
+      {"order.*", "*.order.*", '-'},
+      {"order.*", "order", '-'},
+      {"*.a.*", "*.a", 'o'},
+      {"a.*.b", "a.b.*", 'o'},
+      {"a.*", "a.*", 's'},
+      {"*", "*", 's'},
+      {"*.b", "*.a.b", 's'},
+      {"*.a.b", "*.b", '-'},
+      {"a.*.*", "a.*.b", 's'},
+      {"*.a.*", "*.b.*", 'o'},
+      {"a.*.c", "a.b.d", '-'},
+      {"*.a", "*.b", '-'},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char found = relation(cases[i].first, cases[i].second, "");
@@ -103,11 +117,8 @@ static bool next_type(uint32_t *state, char out[64]) {
   }
   if (length > LONGEST)
     return false;
-  out[0] = '\0';
-  for (uint32_t i = 0; i < length; i++, number /= 3) {
-    strcat(out, i ? "." : "");
-    strcat(out, segments[number % 3]);
-  }
+  for (uint32_t i = 0, used = 0; i < length; i++, number /= 3)
+    used += (uint32_t)snprintf(out + used, 64 - used, "%s%s", i ? "." : "", segments[number % 3]);
   return true;
 }
 
@@ -116,11 +127,12 @@ static bool matches(const char *pattern, const char *type) {
   return evsi_pattern_matches_text(pattern, evsi_text(type), "", &failed);
 }
 
-/* A shadowed route takes nothing that the other does not; of two that meet each takes something of its own. */
+/* A shadowed route takes nothing that the other does not; of two that meet each takes something of its own.
+ */
 static void what_is_told_is_what_types_show(void **state) {
   (void)state;
-  static const char *const patterns[] = {"*",     "a",     "a.*",   "*.a",     "*.a.*",   "a.b",   "a.*.b",
-                                         "a.*.*", "*.a.b", "b.*.c", "*.b.c.*", "a.b.*",   "*.c",   "b.*",
+  static const char *const patterns[] = {"*",     "a",     "a.*",   "*.a",     "*.a.*",   "a.b",    "a.*.b",
+                                         "a.*.*", "*.a.b", "b.*.c", "*.b.c.*", "a.b.*",   "*.c",    "b.*",
                                          "a.*.c", "c.*",   "*.b.*", "a.b.c",   "a.*.b.*", "*.a.*.b"};
   enum { COUNT = sizeof patterns / sizeof patterns[0] };
   static bool takes[COUNT][TYPES];
