@@ -143,6 +143,7 @@ int cmd_dlq_archive(cli_call *cli);
 int cmd_dlq_restore(cli_call *cli);
 int cmd_dlq_log(cli_call *cli);
 int cmd_route_explain(cli_call *cli);
+int cmd_route_coverage(cli_call *cli);
 int cmd_pattern_test(cli_call *cli);
 int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);

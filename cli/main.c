@@ -115,6 +115,14 @@ static const cli_verb verbs[] = {
      "Touches no store. Ends with 1 when no transport takes the event.\v"
      "Example:\n  events --config shop.json route explain order.placed --key 7",
      CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX) | CLI_BIT(KEY), 1, 1, cmd_route_explain},
+    {"route coverage", "", "say which routes can never be taken, and which meet",
+     "Compare the routes of a configuration with each other: which can never be taken since another one "
+     "takes "
+     "all of theirs, and which match some types of each other. Touches no store. Ends with 1 when one can "
+     "never "
+     "be taken.\v"
+     "Example:\n  events --config shop.json route coverage",
+     CLI_SOURCE | CLI_BIT(JSON), 0, 0, cmd_route_coverage},
     {"pattern test", "PATTERN TYPE", "say whether a pattern matches a type",
      "Test a pattern against a full type (with its origin prefix, where it has one), for a system whose own "
      "prefix is --origin-prefix. Ends with 1 when it does not match. Touches no store.\v"

@@ -50,7 +50,8 @@ enum {
   EVS_AGAIN = -12,       /* nothing to take yet */
   EVS_FORKED = -13,      /* this process inherited the system by fork; open a new one */
   EVS_NOMEM = -14,       /* out of memory */
-  EVS_ARGUMENT = -15     /* a NULL or impossible argument */
+  EVS_ARGUMENT = -15,    /* a NULL or impossible argument */
+  EVS_RATE_LIMITED = -16 /* publisher.rateLimiting lets no more events pass now */
 };
 
 typedef struct evs_error evs_error;
@@ -154,6 +155,7 @@ typedef struct evs_event {
   uint64_t delay_ms;        /* delivered so long after the store took it, by the store's clock; 0: at once */
   uint32_t replicas;        /* of EVS_ACKNOWLEDGE_REPLICATED: how many; 0: one */
   uint32_t acknowledge_timeout_ms; /* how long replicas or the disk are waited for; 0: as configured */
+  evs_bytes batch_key; /* with batching: those of different keys are in no batch together; or empty */
 } evs_event;
 
 /* What happened when an outcome is `stored`. Beyond STORED needs EVS_CAP_DURABILITY of the transport. */
@@ -210,11 +212,11 @@ evs_status evs_publish_wait(evs_system *system, const evs_event *events, size_t 
 /* ---- consuming ------------------------------------------------------------------------------- */
 
 /* evs_subscribe - registers a subscription; before or after "connect". Options, a JSON object:
- * pattern (required: a type, or a pattern with `*`), group, name, transport, topics, from
- * ("earliest" | "new"), concurrency, prefetch, handlerTimeout, maxRetries, retry, ordering, onDeadLetter,
- * origins, onUnmatched. The request "ready" tells when the store has it. out_subscription: its token, unique
- * in this system errors: EVS_VALIDATION names the pattern and the position, EVS_CONFIG the option,
- * EVS_UNSUPPORTED */
+ * pattern (required: a type, a pattern with `*`, or a regular expression `/…/`), group, name, transport,
+ * topics, from ("earliest" | "new"), concurrency, batch, prefetch, handlerTimeout, maxRetries, retry,
+ * ordering, onDeadLetter, origins, filter, onUnmatched (docs/configuration.md has all). The request "ready"
+ * tells when the store has it. out_subscription: its token, unique in this system errors: EVS_VALIDATION
+ * names the pattern and the position, EVS_CONFIG the option, EVS_UNSUPPORTED */
 evs_status evs_subscribe(evs_system *system, const char *options_json, size_t options_size,
                          uint64_t *out_subscription, evs_error **out_error);
 
@@ -299,7 +301,7 @@ evs_status evs_fail(evs_system *system, const evs_failure *failures, size_t coun
 
 /* Everything rare that may touch a store is a request by name with JSON arguments and a JSON answer, so
  * that it grows without new symbols. docs/requests.md lists them all:
- *   connect, ready, flush, drain, groups, groups.pause, groups.resume, fleet, topics,
+ *   connect, ready, flush, drain, reload, coverage, groups, groups.pause, groups.resume, fleet, topics,
  *   dlq.list, dlq.get, dlq.requeue, dlq.discard, tail, schemas.register, schemas.list, … */
 
 /* evs_request - starts a request; its answer is the EVS_REPORT_REQUEST with this token.
@@ -334,7 +336,8 @@ evs_status evs_explain_config(const char *config_json, size_t config_size, const
 evs_status evs_config_check(const char *config_json, size_t config_size, char **out_json,
                             evs_error **out_error);
 
-/* evs_pattern_normalize - checks a pattern and folds it to lower case. origin_prefix may be empty.
+/* evs_pattern_normalize - checks a pattern and folds it to lower case, or checks a regular expression between
+ * slashes and leaves out its flags. origin_prefix may be empty.
  * extended_types: also allow `_` and `-`. gives: *out_text. errors: EVS_VALIDATION with the position */
 evs_status evs_pattern_normalize(evs_bytes pattern, evs_bytes origin_prefix, int32_t extended_types,
                                  char **out_text, evs_error **out_error);

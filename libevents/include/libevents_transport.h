@@ -72,7 +72,7 @@ typedef struct evs_tp_event {
   evs_bytes topic;
   evs_bytes full_type;
   evs_bytes data; /* the envelope as docs/wire-format.md has it */
-  evs_bytes raw;  /* bytes of a body that is not JSON, else empty */
+  evs_bytes raw;  /* bytes of a body that is not JSON, or is compressed; else empty */
   evs_bytes id;   /* of the event: the same when it is sent again */
   uint64_t delay_ms;
   uint32_t replicas; /* as in evs_event */

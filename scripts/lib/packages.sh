@@ -4,9 +4,10 @@
 # packages than the system's own.
 
 EVS_PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libuv1-dev libjansson-dev libhiredis-dev
-  libpcre2-dev libsqlite3-dev libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
+  libpcre2-dev libsqlite3-dev libzstd-dev liblz4-dev libssl-dev libcivetweb-dev uthash-dev python3 python3-dev python3-cffi"
 EVS_PACKAGES_DEMO="redis-server"
-EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyncio python3-pip mypy"
+EVS_PACKAGES_TEST="redis-server libcmocka-dev python3-pytest python3-pytest-asyncio python3-hypothesis
+  python3-pip mypy"
 EVS_PACKAGES_DASHBOARD="python3-jsonschema python3-prometheus-client"
 # Node and npm often come from elsewhere, and then must not be installed a second time.
 EVS_PACKAGES_NODE=$(command -v npm >/dev/null || echo "nodejs npm")
@@ -87,12 +88,15 @@ evs_require_tools() {
     libcmocka-dev) found=$(pkg-config --exists cmocka 2>/dev/null && echo yes) ;;
     libhiredis-dev) found=$(evs_has_header hiredis/hiredis.h) ;;
     libpcre2-dev) found=$(evs_has_header pcre2.h) ;;
+    libzstd-dev) found=$(evs_has_header zstd.h) ;;
+    liblz4-dev) found=$(evs_has_header lz4frame.h) ;;
     libcivetweb-dev) found=$(evs_has_header civetweb.h) ;;
     uthash-dev) found=$(evs_has_header uthash.h) ;;
     python3-dev) found=$(python3 -c 'import os, sysconfig
 print("yes" if os.path.exists(sysconfig.get_path("include") + "/Python.h") else "")' 2>/dev/null) ;;
     python3-cffi) found=$(python3 -c 'import cffi; print("yes")' 2>/dev/null) ;;
     python3-pytest) found=$(python3 -c 'import pytest; print("yes")' 2>/dev/null) ;;
+    python3-hypothesis) found=$(python3 -c 'import hypothesis; print("yes")' 2>/dev/null) ;;
     python3-pip) found=$(python3 -c 'import pip; print("yes")' 2>/dev/null) ;;
     python3-jsonschema) found=$(python3 -c 'import jsonschema; print("yes")' 2>/dev/null) ;;
     python3-prometheus-client) found=$(python3 -c 'import prometheus_client; print("yes")' 2>/dev/null) ;;

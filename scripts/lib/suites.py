@@ -143,6 +143,7 @@ def table(long: bool) -> list[Suite]:
         Suite("valkey", "scenarios and pairs of languages over Valkey in place of Redis, where that can be had",
               (build(), valkey(pytest("tests/conformance", "-k", "every_scenario_and_as_many or over_redis"))),
               packages=("TEST", "NODE")),
+        Suite("properties", "Hypothesis finds no schedule that breaks a promise", (build(), pytest("tests/properties"))),
         Suite("abi", "the binary interface is the one of the baseline",
               (build(), sh("scripts/abi-check"), ctest("abi")), packages=("TEST", "ABI")),
         Suite("python", "the Python binding: behaviour and types",

@@ -32,7 +32,8 @@ AT(evs_event, acknowledgement, 164);
 AT(evs_event, delay_ms, 168);
 AT(evs_event, replicas, 176);
 AT(evs_event, acknowledge_timeout_ms, 180);
-SIZE(evs_event, 184);
+AT(evs_event, batch_key, 184);
+SIZE(evs_event, 200);
 
 AT(evs_report, struct_size, 0);
 AT(evs_report, kind, 4);

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { Browser, leave } from "./support/browser.js";
 import { Host } from "./support/dashboard.js";
 import { button, main, open } from "./support/pages.js";
-import { freePort, until } from "./support/process.js";
+import { until } from "./support/process.js";
 import { Store } from "./support/store.js";
 
 const ROUTES = ["order.paid", "order.*", "invoice.sent", "*.audit"].map((pattern, n) =>
@@ -19,20 +19,20 @@ before(async () => {
 });
 after(() => Promise.all([store?.stop(), browser?.stop()]));
 
-const start = (routes, port = 0) => Host.start({ store, config: { routing: { routes } }, dashboard: { port } });
+const start = (routes) => Host.start({ store, config: { routing: { routes } } });
 
 test("the route table has the routes of the configuration in its order, and says when that has changed", async (t) => {
-  const port = await freePort();
-  let host = await start(ROUTES, port);
+  const host = await start(ROUTES);
   t.after(() => host.stop());
   const page = await browser.visit(`${host.url}routes`, { refusals: true });
   const names = async () => (await main(page).getByRole("row").allInnerTexts())
     .map((row) => /route-\d/.exec(row)?.[0]).filter(Boolean);
   await until("the table is there", async () => (await names()).length === ROUTES.length);
   assert.deepEqual(await names(), ROUTES.map((route) => route.name));
-  await host.stop();
-  host = await start(ROUTES.slice(0, 2), port);
+  const changed = await host.reload({ routing: { routes: ROUTES.slice(0, 2).reverse() } });
+  assert.deepEqual(changed, { changed: ["/routing/routes"] });
   await page.getByText("The configuration has changed").waitFor();
+  await until("the table has the new routes", async () => (await names()).join() === "route-2,route-1");
   await leave(page);
 });
 

@@ -27,6 +27,7 @@ RUNNERS = {
 # What a file's entries expect.
 EXPECTATION = {
     "backoff.json": "delay_ms_before_retry_1_to_8",
+    "expressions.json": "matches",
     "full_types.json": "full",
     "hashes.json": "sha256",
     "origins.json": "delivered",

@@ -4,6 +4,7 @@ byte, with headers, hash and partition; a dead letter of the one is requeued by 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import subprocess
@@ -71,9 +72,13 @@ def steps_of(act):
     return json.loads((MATRIX / act).read_text())[0]["steps"]
 
 
-def system_on(bus, service):
-    config = {"service": service, "transports": {"main": bus}, **steps_of("1-publish/values.json")[0]["config"]}
-    return libevents.SyncEventSystem(config)
+def openings(act):
+    """Configurations of the systems that an act opens, by name."""
+    return {step["at"]: step["config"] for step in steps_of(act) if step["do"] == "open"}
+
+
+def system_on(bus, service, config):
+    return libevents.SyncEventSystem({"service": service, "transports": {"main": bus}, **config})
 
 
 def wait_until(condition):
@@ -86,7 +91,7 @@ def test_what_c_publishes_python_handles_over_a_memory_bus(tmp_path):
     bus = {"type": "memory", "name": "from c"}
     expected = next(step["gives"] for step in steps_of("2-consume/values.json") if step["do"] == "handled")
     runs = []
-    with system_on(bus, "reader") as system:
+    with system_on(bus, "reader", openings("2-consume/values.json")["reader"]) as system:
         system.subscribe("*", lambda message, metadata: runs.append(run_of(message, metadata)))
         assert play_c(MATRIX / "1-publish", transports_file(tmp_path / "transports.json", bus))
         wait_until(lambda: len(runs) >= len(expected))
@@ -97,12 +102,18 @@ def test_what_python_publishes_c_handles_over_a_memory_bus(tmp_path):
     bus = {"type": "memory", "name": "from python"}
     transports = transports_file(tmp_path / "transports.json", bus)
     holds = []
-    with system_on(bus, "writer") as system:
+    with contextlib.ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(system_on(bus, name, config))
+            for name, config in openings("1-publish/values.json").items()
+        }
         runner = threading.Thread(target=lambda: holds.append(play_c(MATRIX / "2-consume", transports)))
         runner.start()
-        wait_until(lambda: system.groups() or not runner.is_alive())  # the C side has subscribed
-        for step in steps_of("1-publish/values.json")[1:]:
-            system.publish(**event_of({name: step[name] for name in step.keys() - {"do", "at", "gives"}}))
+        wait_until(lambda: writers["writer"].groups() or not runner.is_alive())  # the C side has subscribed
+        for step in steps_of("1-publish/values.json"):
+            if step["do"] == "publish":
+                event = {name: step[name] for name in step.keys() - {"do", "at", "gives"}}
+                writers[step["at"]].publish(**event_of(event))
         runner.join()
     assert holds == [True]
 

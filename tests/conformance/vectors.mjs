@@ -37,6 +37,10 @@ function checkBackoff({ backoffStrategy, baseDelay, maxDelay, delay_ms_before_re
   return [retries.map((retry) => libevents.retryDelay(backoffStrategy, baseDelay, maxDelay, retry)), expected];
 }
 
+const checkPattern = (entry) => [
+  libevents.matchesPattern(entry.type, entry.pattern, { originPrefix: entry.originPrefix ?? '' }),
+  entry.matches,
+];
 function checkSchema({ schema: source, text, valid, errors }) {
   const schema = new libevents.Schema(source);
   const found = schema.validateText(text).map(({ instancePath, schemaPath }) => `${instancePath} ${schemaPath}`);
@@ -60,15 +64,13 @@ function checkSchemaFaults({ schema, paths }) {
 /** Each gives [found, expected]. */
 const CHECKS = {
   'backoff.json': checkBackoff,
+  'expressions.json': checkPattern,
   'full_types.json': (entry) => [libevents.getFullEventType(entry.type, entry.originPrefix ?? ''), entry.full],
   'hashes.json': (entry) => [libevents.bodyHash(entry.body_text ?? JSON.stringify(entry.body)), entry.sha256],
   'origins.json': (entry) => [libevents.originDelivered({ ...entry, eventPrefix: entry.event_prefix }), entry.delivered],
   'partitions.json': (entry) => [libevents.partitionForKey(entry.key, entry.partitions), entry.partition],
   'pattern_syntax.json': checkPatternSyntax,
-  'patterns.json': (entry) => [
-    libevents.matchesPattern(entry.type, entry.pattern, { originPrefix: entry.originPrefix ?? '' }),
-    entry.matches,
-  ],
+  'patterns.json': checkPattern,
   'schema_compat.json': checkSchemaCompat,
   'schema_faults.json': checkSchemaFaults,
   'schemas.json': checkSchema,

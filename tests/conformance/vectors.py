@@ -102,6 +102,7 @@ def check_slot(entry):
 
 CHECKS = {
     "backoff.json": check_backoff,
+    "expressions.json": check_pattern,
     "full_types.json": check_full_type,
     "hashes.json": check_hash,
     "origins.json": check_origin,

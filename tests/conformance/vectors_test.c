@@ -317,10 +317,10 @@ static const struct {
     {"backoff.json", check_backoff},      {"full_types.json", check_full_type},
     {"hashes.json", check_hash},          {"origins.json", check_origin},
     {"partitions.json", check_partition}, {"pattern_syntax.json", check_syntax},
-    {"patterns.json", check_pattern},     {"schema_compat.json", check_compat},
-    {"schema_faults.json", check_faults}, {"schemas.json", check_schema},
-    {"slots.json", check_slot},           {"topics.json", check_topic},
-    {"types.json", check_type},
+    {"expressions.json", check_pattern},  {"patterns.json", check_pattern},
+    {"schema_compat.json", check_compat}, {"schema_faults.json", check_faults},
+    {"schemas.json", check_schema},       {"slots.json", check_slot},
+    {"topics.json", check_topic},         {"types.json", check_type},
 };
 enum { SUITE_COUNT = sizeof suites / sizeof *suites };
 

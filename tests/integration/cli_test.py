@@ -105,6 +105,18 @@ def test_route_explain_says_which_route_won_and_why_others_lost(routes_file):
     assert re.search(r"^deletions +\*\.deleted +no +\S", text, re.M)
 
 
+def test_route_coverage_says_which_routes_are_never_taken_and_ends_with_1(tmp_path):
+    path = tmp_path / "shadow.json"
+    routes = [{"name": "all", "pattern": "order.*", "transport": "main", "priority": 1},
+              {"name": "cards", "pattern": "order.card.*", "transport": "main"}]
+    path.write_text(json.dumps({**ROUTES, "routing": {"routes": routes}}))
+    done = events("--config", path, "route", "coverage")
+    assert done.returncode == 1
+    assert re.search(r"^cards +never taken, all goes to +all +priority$", done.stdout, re.M)
+    done = events("--config", path, "route", "coverage", "--json")
+    assert json.loads(done.stdout)["shadowed"] == [{"route": 1, "by": 0, "because": "priority"}]
+
+
 def test_route_explain_works_without_a_configuration_and_without_a_store():
     document = json.loads(ok("--json", "route", "explain", "user.created", "--redis", "redis://127.0.0.1:1"))
     assert (document["topic"], document["transports"]) == ("user-events", ["main"])

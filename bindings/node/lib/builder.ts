@@ -21,7 +21,14 @@ export interface BatchingConfig {
   readonly maxWaitMs?: number;
   readonly maxConcurrentBatches?: number;
   readonly strategy?: 'time' | 'size' | 'partition';
-  readonly compression?: boolean | string;
+  /** The same as `compression.algorithm` of the publisher. */
+  readonly compression?: 'none' | 'zstd' | 'lz4';
+}
+
+export interface CompressionConfig {
+  readonly algorithm?: 'none' | 'zstd' | 'lz4';
+  readonly minBytes?: number;
+  readonly level?: number;
 }
 
 export interface RetryConfig {
@@ -37,6 +44,8 @@ export interface RateLimitingConfig {
   readonly maxRequests?: number;
   readonly timeWindow?: number;
   readonly strategy?: 'sliding-window' | 'token-bucket';
+  readonly onLimit?: 'wait' | 'reject';
+  readonly scope?: 'system' | 'type' | 'topic';
 }
 
 /** A whole configuration: the document, with the published forms of transports and poison handler. */
@@ -48,6 +57,7 @@ export interface EventSystemConfig {
     readonly batching?: BatchingConfig;
     readonly retry?: RetryConfig;
     readonly rateLimiting?: RateLimitingConfig;
+    readonly compression?: CompressionConfig;
     readonly validationMode?: ValidationMode;
     readonly [key: string]: unknown;
   };
@@ -140,6 +150,11 @@ export class EventSystemBuilder {
   /** Bounds how many events are published in a time. */
   enablePublisherRateLimiting(config: RateLimitingConfig = {}): this {
     return this.#merge('publisher', 'rateLimiting', { enabled: true, ...checkOptions(config, 'rateLimiting') });
+  }
+
+  /** Stores bodies compressed, by `algorithm`: 'zstd' (the default here) or 'lz4'. */
+  enablePublisherCompression(config: CompressionConfig = {}): this {
+    return this.#merge('publisher', 'compression', { algorithm: 'zstd', ...checkOptions(config, 'compression') });
   }
 
   /** Kept for programs that move over: patterns always work. */

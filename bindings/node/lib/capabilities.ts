@@ -40,7 +40,7 @@ const MEMORY: TransportCapabilities = {
   supportsConsumerGroups: true,
   supportsDeadLetterQueues: false,
   supportsMessageRetention: false,
-  supportsMessageCompression: false,
+  supportsMessageCompression: true,
   maxMessageSize: MAX_BODY,
   maxBatchSize: Infinity,
   maxTopics: Infinity,

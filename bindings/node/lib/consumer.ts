@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // system.consumer: handlers on types and patterns.
 
-import { Closed, ConfigurationError, Unsupported, ValidationError } from './errors.js';
+import { inBatches } from './batches.js';
+import type { BatchHandler } from './batches.js';
+import { Closed, ConfigurationError, ValidationError } from './errors.js';
 import { checkOptions, show } from './event.js';
 import { kindOf } from './json.js';
 import type { Owner } from './publisher.js';
@@ -13,6 +15,12 @@ import type { StandardSchema } from './schema.js';
 import type { ConsumerStats } from './stats.js';
 import { MessageStream } from './stream.js';
 import type { Consumer, MessageHandler } from './turn.js';
+
+/** A type, a pattern such as `order.*`, or a regular expression that is searched for in the type. */
+export type Pattern = string | RegExp;
+
+/** Names of headers; `header.origin` and so on are members of the envelope's header. */
+export type HeaderFilter = Readonly<Record<string, string | readonly string[] | null>>;
 
 export interface RetryOptions {
   readonly maxRetries?: number;
@@ -52,6 +60,10 @@ export interface SubscribeOptions<Body = any> {
   readonly onDeadLetter?: OnDeadLetter;
   readonly origins?: readonly string[];
   readonly onUnmatched?: 'ack' | 'dlq';
+  /** Headers that an event must have: the text, one of several texts, or null where it must not be there. */
+  readonly filter?: HeaderFilter;
+  /** The handler gets a list of up to so many events, see subscribeBatch(). `concurrency` counts lists. */
+  readonly batch?: number;
   /** Unsubscribes when it aborts. */
   readonly signal?: AbortSignal;
   /** Only this partition, of topics that have partitions. */
@@ -100,7 +112,7 @@ export class Subscription {
   }
 
   get isPattern(): boolean {
-    return this.pattern.includes('*');
+    return this.pattern.includes('*') || this.pattern.startsWith('/');
   }
 
   get handler(): MessageHandler {
@@ -148,11 +160,11 @@ export class EventConsumer {
   }
 
   /**
-   * Subscribes a handler to a type, or to a pattern with `*`. Before connect() it is remembered; after it, this
+   * Subscribes a handler to a type, a pattern with `*`, or a regular expression. Before connect() it is remembered; after it, this
    * waits until the store has the subscription. The handler may be async; when it ends, the event was handled.
    */
   async subscribe<Body = any>(
-    eventType: string,
+    eventType: Pattern,
     handler: MessageHandler<Body>,
     options: SubscribeOptions<Body> = {},
   ): Promise<Subscription> {
@@ -163,7 +175,7 @@ export class EventConsumer {
 
   /** The same with the published name; the handler gets the matched pattern as its third argument. */
   async subscribePattern<Body = any>(
-    pattern: string,
+    pattern: Pattern,
     handler: MessageHandler<Body>,
     options: SubscribeOptions<Body> = {},
   ): Promise<Subscription> {
@@ -173,8 +185,20 @@ export class EventConsumer {
     return this.subscribe(pattern, handler, options);
   }
 
+  /**
+   * Subscribes a handler that gets a list of what is there, at most `batch` events, and may give an outcome for each.
+   * The same as subscribe() with the option `batch`.
+   */
+  subscribeBatch<Body = any>(
+    pattern: Pattern,
+    handler: BatchHandler<Body>,
+    options: SubscribeOptions & { readonly batch: number },
+  ): Promise<Subscription> {
+    return this.subscribe(pattern, handler as unknown as MessageHandler<Body>, options);
+  }
+
   /** Messages for `for await (const [message, metadata] of consumer.messages('order.*'))`. */
-  messages<Body = any>(pattern: string, options: SubscribeOptions<Body> = {}): MessageStream<Body> {
+  messages<Body = any>(pattern: Pattern, options: SubscribeOptions<Body> = {}): MessageStream<Body> {
     const stream = new MessageStream<Body>(this.#runtime.turn, options.signal);
     const subscription = this.#subscribe(pattern, () => undefined, options, (delivery) => stream.accept(delivery));
     stream.begin(subscription, this.#ready(options.signal));
@@ -182,7 +206,7 @@ export class EventConsumer {
   }
 
   /** Ends all subscriptions of a type; a name without any is fine. */
-  async unsubscribe(eventType: string): Promise<void> {
+  async unsubscribe(eventType: Pattern): Promise<void> {
     const name = String(eventType).toLowerCase();
     for (const subscription of this.#active()) {
       if (subscription.pattern.toLowerCase() === name) subscription.unsubscribe();
@@ -190,7 +214,7 @@ export class EventConsumer {
   }
 
   /** The same for a pattern. */
-  unsubscribePattern(pattern: string): Promise<void> {
+  unsubscribePattern(pattern: Pattern): Promise<void> {
     return this.unsubscribe(pattern);
   }
 
@@ -251,11 +275,13 @@ export class EventConsumer {
     given.signal?.throwIfAborted();
     const { engine, turn, normalized } = this.#runtime;
     this.#runtime.use();
+    const { batch, concurrency = normalized.consumer?.concurrency ?? 1 } = given;
+    const isBatch = typeof batch === 'number' && !accept;
     const consumer: Consumer = {
       token: engine.subscribe(document),
       maxRetries: maxRetriesOf(normalized, options),
       isManual: options['ack'] === 'manual',
-      handler,
+      handler: isBatch ? inBatches(handler as unknown as BatchHandler, batch, concurrency) : handler,
       ...(reader && { reader }),
       ...(accept && { accept }),
       isActive: true,
@@ -271,11 +297,7 @@ export class EventConsumer {
 }
 
 function checkPattern(pattern: unknown): string {
-  if (pattern instanceof RegExp) {
-    throw new Unsupported('subscriptions by regular expression are not built yet: subscribe to a pattern', {
-      path: '/pattern',
-    });
-  }
+  if (pattern instanceof RegExp) return String(pattern);
   if (typeof pattern !== 'string') {
     throw new ValidationError(`pattern is ${show(pattern)}, expected a string such as 'order.*'`, { path: '/pattern' });
   }
@@ -284,7 +306,6 @@ function checkPattern(pattern: unknown): string {
 
 /**
  * Options in the spelling of the core, where published names would meet the defaults of `libevents/logistically`.
- * What it does not do yet it refuses itself, by name.
  */
 function coreOptions(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { autoOffsetReset, startOffset, enableAutoCommit, ...rest } = given;

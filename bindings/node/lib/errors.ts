@@ -94,6 +94,12 @@ export class QueueFull extends EventsError {
   static override readonly retriable = true;
 }
 
+/** `publisher.rateLimiting` lets no more events pass now; later it does. */
+export class RateLimited extends EventsError {
+  static override readonly code = 'EVS_RATE_LIMITED';
+  static override readonly retriable = true;
+}
+
 /** No such subscription, delivery, dead letter, method or transport. */
 export class NotFound extends EventsError {
   static override readonly code = 'EVS_NOT_FOUND';
@@ -152,6 +158,7 @@ const CLASSES: readonly (typeof EventsError)[] = [
   Forked,
   OutOfMemory,
   ArgumentError,
+  RateLimited,
 ];
 
 /** Thrown by a handler: this event can never be handled, so move it to the dead letters at once. */

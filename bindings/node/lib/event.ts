@@ -2,7 +2,7 @@
 // What the caller gives to publish() becomes the numbers and texts that the C side takes. Checks only what JSON
 // and the border need; everything that is a rule of events is left to the core.
 
-import { Unsupported, ValidationError } from './errors.js';
+import { ValidationError } from './errors.js';
 import { encodeJson, kindOf, loneSurrogate } from './json.js';
 import { native } from './native.js';
 import type { Ordering } from './router.js';
@@ -47,7 +47,7 @@ export interface PublishOptions {
   /** Accepted for programs that come from the published library, where these have no effect either. */
   readonly priority?: number;
   readonly ttl?: number;
-  /** Known from the published library, not built yet: refused as unsupported. */
+  /** Where batching is on: events of different batch keys are in no batch together. */
   readonly batchKey?: string;
 }
 
@@ -64,7 +64,7 @@ export interface OutgoingEvent {
   readonly level: Level;
   readonly type: string;
   readonly body: string | Uint8Array;
-  /** contentType, headers, key, id, timestamp, version, transport. */
+  /** contentType, headers, key, id, timestamp, version, transport, batchKey. */
   readonly rest: readonly string[] | undefined;
 }
 
@@ -88,14 +88,10 @@ const KNOWN = new Set([
   'signal',
   'priority',
   'ttl',
+  'batchKey',
 ]);
 
 const ORDERINGS = new Set(['none', 'per-key', 'per-partition', 'strict']);
-
-/** Options that the published library has and this one does not do yet: name and the value that asks for nothing. */
-const NOT_BUILT: Readonly<Record<string, unknown>> = {
-  batchKey: '',
-};
 
 /** A mapping of options, or a ValidationError. */
 export function checkOptions(options: unknown, what: string): Readonly<Record<string, unknown>> {
@@ -138,6 +134,7 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
       timestampText(options['timestamp']),
       optional(options, 'version'),
       optional(options, 'transport'),
+      optional(options, 'batchKey'),
     ],
   };
 }
@@ -191,14 +188,9 @@ export function show(value: unknown): string {
 function refuseUnknown(options: Readonly<Record<string, unknown>>): void {
   for (const name of Object.keys(options)) {
     if (KNOWN.has(name) || options[name] === undefined) continue;
-    if (!(name in NOT_BUILT)) {
-      throw new ValidationError(`publish knows no option '${name}'; it has ${[...KNOWN].join(', ')}`, {
-        path: `/options/${name}`,
-      });
-    }
-    if (options[name] !== NOT_BUILT[name]) {
-      throw new Unsupported(`the option '${name}' is not built yet: leave it out`, { path: `/options/${name}` });
-    }
+    throw new ValidationError(`publish knows no option '${name}'; it has ${[...KNOWN].join(', ')}`, {
+      path: `/options/${name}`,
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 // libevents: publish, route, consume, retry, dead-letter and requeue events.
 
 export { EventSystemBuilder, createEventSystem, createEventSystemBuilder } from './builder.js';
-export type { BatchingConfig, EventSystemConfig, RateLimitingConfig, RetryConfig } from './builder.js';
+export type { BatchingConfig, CompressionConfig, EventSystemConfig, RateLimitingConfig, RetryConfig } from './builder.js';
 export type { TransportCapabilities } from './capabilities.js';
 export { EventConsumer, Subscription } from './consumer.js';
 export type { RetryOptions, SubscribeOptions, SubscriptionInfo } from './consumer.js';
@@ -37,6 +37,7 @@ export {
   OutOfMemory,
   PublishTimeout,
   QueueFull,
+  RateLimited,
   Reject,
   RetryLater,
   RoutingError,
@@ -48,6 +49,7 @@ export {
 export type { ErrorDetails, Problem } from './errors.js';
 export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
+export type { BatchHandler } from './batches.js';
 export { Message, Metadata } from './message.js';
 export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue, Validation } from './message.js';
 export type {

@@ -83,9 +83,20 @@ export interface RoutingValidationResult {
   readonly unsupportedFeatures: readonly string[];
 }
 
+/** What the routes are worth, by their places in the configuration (docs/requests.md#coverage). */
+export interface RouteCoverage {
+  readonly neverHit: readonly number[];
+  readonly shadowed: readonly { readonly route: number; readonly by: number; readonly because: string }[];
+  readonly overlapping: readonly { readonly route: number; readonly with: number; readonly decidedBy: string }[];
+  /** Type → how many events of it no route took. */
+  readonly unmatched: Readonly<Record<string, number>>;
+  readonly examined: number;
+  readonly routes: readonly Record<string, unknown>[];
+}
+
 export class EventRouter {
   readonly #engine: Engine;
-  readonly #config: RoutingConfig;
+  #config: RoutingConfig;
   readonly #originPrefix: string;
   readonly #capabilities: Map<string, TransportCapabilities>;
 
@@ -100,6 +111,11 @@ export class EventRouter {
     this.#config = config;
     this.#originPrefix = originPrefix;
     this.#capabilities = new Map(capabilities);
+  }
+
+  /** Called by the system when it works by another configuration. */
+  follow(config: RoutingConfig): void {
+    this.#config = config;
   }
 
   /**

@@ -23,7 +23,7 @@ export interface Normalized {
   readonly originPrefix?: string;
   readonly routing?: { readonly extendedTypes?: boolean };
   readonly publisher?: { readonly timeout?: number };
-  readonly consumer?: { readonly closeDeadline?: number };
+  readonly consumer?: { readonly closeDeadline?: number; readonly concurrency?: number };
   readonly transports?: Readonly<Record<string, { readonly type: string }>>;
 }
 

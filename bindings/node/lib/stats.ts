@@ -22,6 +22,7 @@ export interface PublisherStats {
   readonly failedMessages: number;
   readonly retriedMessages: number;
   readonly invalidMessages: number;
+  readonly rateLimitedMessages: number;
   readonly averageLatency: number;
   readonly latency: Latency;
   readonly lastError?: string;

@@ -11,10 +11,11 @@ import { EventPublisher } from './publisher.js';
 import { milliseconds } from './event.js';
 import { split } from './operations.js';
 import type { ChangeOptions, StoreOptions } from './operations.js';
+import { checkConfig } from './pure.js';
 import { EventRouter } from './router.js';
-import type { RoutingConfig } from './router.js';
+import type { RouteCoverage, RoutingConfig } from './router.js';
 import { Runtime } from './runtime.js';
-import type { RequestOptions, SystemOptions } from './runtime.js';
+import type { Normalized, RequestOptions, SystemOptions } from './runtime.js';
 import { Schemas } from './schemas.js';
 import type { EventSystemStatus, SystemStats, TransportStatus } from './stats.js';
 import { Transport } from './transports.js';
@@ -160,6 +161,22 @@ export class EventSystem {
     await this.#runtime.outbox.emptied();
     const wait = { timeout: limit + REQUEST_GRACE_MS, ...(signal && { signal }) };
     await this.#runtime.ask('drain', { timeout: limit }, wait);
+  }
+
+  /**
+   * Works by another configuration from now on, by all of it or by nothing of it. Routes, rate limits, log level and
+   * concurrency may differ (docs/requests.md#reload); ConfigurationError names everything else. Gives the paths of
+   * what changed.
+   */
+  async reload(config: object, options: RequestOptions = {}): Promise<readonly string[]> {
+    const { changed } = await this.#runtime.ask<{ changed: string[] }>('reload', { config }, options);
+    this.router.follow(((checkConfig(config).normalized as Normalized).routing ?? {}) as RoutingConfig);
+    return changed;
+  }
+
+  /** Routes that no event took, that can take none, and that meet; types that no route took. */
+  coverage(options: RequestOptions = {}): Promise<RouteCoverage> {
+    return this.#runtime.ask<RouteCoverage>('coverage', {}, options);
   }
 
   /** Are all transports connected? */

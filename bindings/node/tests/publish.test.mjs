@@ -4,7 +4,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Closed, PublishTimeout, QueueFull, TransportError, ValidationError, createEventSystem } from 'libevents';
+import {
+  Closed,
+  PublishTimeout,
+  QueueFull,
+  RateLimited,
+  TransportError,
+  ValidationError,
+  createEventSystem,
+  createEventSystemBuilder,
+} from 'libevents';
 
 import { openSystem, recorder } from './support/systems.mjs';
 import { until } from './support/until.mjs';
@@ -148,6 +157,55 @@ test('flush waits until everything has its outcome', async (t) => {
   await system.flush();
   await system.publisher.forceFlush();
   assert.equal(ended.length, 50);
+});
+
+test('flush sends what waits for a batch', async (t) => {
+  const system = await openSystem(t, { publisher: { batching: { maxWaitMs: 60_000 } } });
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('a.*', handler);
+  const published = [system.publisher.publish('a.b', 1, { batchKey: 'x' }), system.publisher.publish('a.b', 2)];
+  await system.publisher.forceFlush();
+  assert.deepEqual((await Promise.all(published)).map(({ outcome }) => outcome), ['stored', 'stored']);
+  await until(() => seen.length === 2, 'both came');
+  assert.equal((await system.publisher.getStats()).totalBatchesSent, 2);
+});
+
+test('closing sends what waits for a batch, and refuses what a limit holds up', async (t) => {
+  const publisher = { batching: { maxWaitMs: 60_000 }, rateLimiting: { maxRequests: 1, timeWindow: 86_400_000 } };
+  const system = await openSystem(t, { publisher });
+  const [first, second] = [system.publisher.publish('a.b', 1), system.publisher.publish('a.b', 2)];
+  const refused = assert.rejects(second, Closed);
+  await system.close(50);
+  assert.equal((await first).outcome, 'stored');
+  await refused;
+});
+
+test('an event past a rate limit rejects with RateLimited', async (t) => {
+  const rateLimiting = { maxRequests: 1, timeWindow: 86_400_000, onLimit: 'reject' };
+  const system = await openSystem(t, { publisher: { rateLimiting } });
+  await system.publisher.publish('a.b', 1);
+  const error = await system.publisher.publish('a.b', 2).catch((caught) => caught);
+  assert.ok(error instanceof RateLimited && error.retriable, String(error));
+  assert.equal(error.receipt.outcome, 'refused');
+  assert.equal((await system.publisher.getStats()).rateLimitedMessages, 1);
+});
+
+test('the builder switches batching, limits and compression on', async (t) => {
+  const system = createEventSystemBuilder()
+    .service('shop')
+    .withMemoryTransport()
+    .enablePublisherBatching({ maxSize: 2, strategy: 'partition', compression: 'zstd' })
+    .enablePublisherRateLimiting({ maxRequests: 10, timeWindow: 10, strategy: 'token-bucket', scope: 'topic' })
+    .enablePublisherCompression({ minBytes: 10 })
+    .build();
+  t.after(() => system.close(0));
+  await system.connect();
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('a.b', handler);
+  const text = 'a zebra, '.repeat(100);
+  await system.publisher.publishBatch('a.b', [text, text, text]);
+  await until(() => seen.length === 3, 'all came');
+  assert.deepEqual(seen.map(({ body }) => body), [text, text, text]);
 });
 
 test('statistics have the published names', async (t) => {

@@ -2,6 +2,7 @@
 // Routers, with a system and without; the functions that need none; factory, plugins, validator, envelope.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import {
@@ -12,6 +13,7 @@ import {
   RedisStreamsPlugin,
   ValidationError,
   bodyHash,
+  checkConfig,
   createBasicRoutingConfig,
   createEventEnvelope,
   createEventRouter,
@@ -146,6 +148,13 @@ test('factory and plugins describe the built-in transports', () => {
   assert.throws(() => factory.createTransport({ type: 'memory' }), ConfigurationError);
   factory.registerPlugin(new MemoryTransportPlugin());
   assert.equal(factory.getAllPlugins().length, 3);
+});
+
+test('each wrong value of a configuration is told word for word', () => {
+  const path = new URL('../../../tests/unit/config/problems.json', import.meta.url);
+  const cases = Object.entries(JSON.parse(readFileSync(path, 'utf8'))).filter(([, { config }]) => config);
+  assert.ok(cases.length > 500);
+  for (const [name, { config, problems }] of cases) assert.deepEqual(checkConfig(config).problems, problems, name);
 });
 
 test('the validator takes everything until it has a schema', () => {

@@ -13,13 +13,13 @@ from .errors import ValidationError
 
 #: how an event is acknowledged: number of the level, replicas, how long they are waited for in ms
 Level = Tuple[int, int, int]
-Texts = Tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+Texts = Tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 
 _JSON_TYPE = "application/json"
 _AS_CONFIGURED: Level = (0, 0, 0)
 _LEVELS = {"none": 1, "stored": 2, "fsynced": 4}
 _REPLICATED = 3
-_NOTHING = (b"",) * 7
+_NOTHING = (b"",) * 8
 _MAX_UINT32 = 0xFFFFFFFF
 
 
@@ -85,6 +85,7 @@ def encode_event(
     timeout: Optional[float] = None,
     delay: Optional[float] = None,
     acknowledgement: Union[str, Mapping[str, Any], None] = None,
+    batch_key: Optional[str] = None,
 ) -> Outgoing:
     """Checks and encodes one event; everything that only the core can judge is left to it."""
     if timeout is not None and milliseconds(timeout, "timeout") == 0:
@@ -104,6 +105,7 @@ def encode_event(
             _timestamp(timestamp),
             _text(version, "version"),
             _text(transport, "transport"),
+            _text(batch_key, "batch_key"),
         ),
     )
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Spelling of options: snake_case in Python, camelCase in the documents that the core reads."""
 
-from typing import Any, Dict, Mapping, Optional
+import re
+from typing import Any, Dict, Mapping, Optional, Union
 
 from .errors import ValidationError
+
+#: A type, a pattern such as `order.*`, a regular expression, or a Pydantic model.
+Pattern = Union[str, "re.Pattern[str]", type]
 
 
 def camel_case(name: str) -> str:
@@ -27,10 +31,31 @@ def merged(config: Optional[Mapping[str, Any]], options: Mapping[str, Any]) -> D
     return {**camel_keys(config or {}), **camel_keys(options)}
 
 
-def subscription_options(pattern: str, options: Mapping[str, Any], has_poison_handler: bool) -> Dict[str, Any]:
+def pattern_text(pattern: Pattern) -> str:
+    """As the core reads it. A regular expression is searched for in the type, and does not know upper case."""
+    if isinstance(pattern, str):
+        return pattern
+    if not isinstance(pattern, re.Pattern) or not isinstance(pattern.pattern, str):
+        raise ValidationError(
+            f"pattern is {type(pattern).__name__}, expected str such as 'order.*', or a regular expression of str",
+            path="/pattern",
+        )
+    if pattern.flags & re.VERBOSE:
+        raise ValidationError("the regular expression has the flag re.VERBOSE: write it without", path="/pattern")
+    return f"/{pattern.pattern}/"
+
+
+def _header_filter(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: list(wanted) if isinstance(wanted, (tuple, set, frozenset)) else wanted for name, wanted in value.items()
+    }
+
+
+def subscription_options(pattern: Pattern, options: Mapping[str, Any], has_poison_handler: bool) -> Dict[str, Any]:
     """The JSON document of evs_subscribe."""
-    if not isinstance(pattern, str):
-        raise ValidationError(f"pattern is {type(pattern).__name__}, expected str such as 'order.*'")
+    text = pattern_text(pattern)
     document = camel_keys(options)
     if "pattern" in document:
         raise ValidationError("the pattern is given twice", path="/pattern")
@@ -39,9 +64,17 @@ def subscription_options(pattern: str, options: Mapping[str, Any], has_poison_ha
     for name in ("topics", "origins"):
         if isinstance(document.get(name), (tuple, set, frozenset)):
             document[name] = list(document[name])
+    if "filter" in document:
+        document["filter"] = _header_filter(document["filter"])
     if has_poison_handler:
         document.setdefault("poisonHandler", True)
-    return {"pattern": pattern, **document}
+    return {"pattern": text, **document}
+
+
+def concurrency(normalized: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+    """Handlers of a subscription at a time."""
+    own = options.get("concurrency") or (normalized.get("consumer") or {}).get("concurrency")
+    return own if isinstance(own, int) else 1
 
 
 def max_retries(normalized: Mapping[str, Any], options: Mapping[str, Any]) -> int:

@@ -9,9 +9,10 @@ import logging
 import threading
 import time
 from _thread import interrupt_main
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from . import _settle
+from ._batches import outcomes_of
 from ._encode import Outgoing
 from ._engine import Engine
 from ._log import tell
@@ -22,7 +23,8 @@ from ._workers import Worker, Workers
 from .errors import Closed, Error, PublishTimeout, QueueFull, Timeout
 from .message import DELIVERY, SUBSCRIPTION, Message, Metadata, Receipt, Record, Report
 
-SyncHandler = Callable[[Message, Metadata], Any]
+#: Gets a message and its metadata; with the option `batch` a list of each.
+SyncHandler = Callable[[Any, Any], Any]
 SyncPoisonHandler = Callable[[Message, BaseException, Metadata], Any]
 
 _POLL_LIMIT = 256
@@ -48,6 +50,13 @@ class SyncConsumer:
         #: takes records instead of a handler (iteration)
         self.accept: Optional[Callable[[Record], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
+        #: a handler of lists: how many events it takes, and how many of it run at a time
+        #: the program settles, not the handler's end
+        self.is_manual = False
+        self.batch_size = 0
+        self.concurrency = 1
+        self.waiting: List[Record] = []
+        self.running = 0
 
 
 class Waiter:
@@ -88,6 +97,7 @@ class Pump:
         self._publishes: Dict[int, Tuple[Waiter, int]] = {}
         self._requests: Dict[int, Waiter] = {}
         self._consumers: Dict[int, SyncConsumer] = {}
+        self._manual: Set[int] = set()  #: deliveries that only the program settles
         self._next_token = 1
         self._in_flight = 0  #: events that the core has, or is being offered
         self._ended = 0  #: events whose outcome was reported
@@ -236,6 +246,8 @@ class Pump:
                     return
                 for record in records:
                     self._deliver(record)
+                for consumer in {self._consumers.get(record.columns[SUBSCRIPTION]) for record in records}:
+                    self._begin_batches(consumer)
         finally:
             self._end()
 
@@ -302,6 +314,10 @@ class Pump:
         if consumer.accept is not None:
             consumer.accept(record)
             return
+        if consumer.batch_size:
+            with self._lock:
+                consumer.waiting.append(record)
+            return
         handled_by = consumer
         self.workers.submit(lambda worker: self._handle(worker, handled_by, record))
 
@@ -310,18 +326,99 @@ class Pump:
             self.settle(self._engine.fail, _settle.released(record))
             return
         context = consumer.context.copy()
+        metadata = self._metadata_of(consumer, record)
         try:
             if consumer.reader is not None:
                 context.run(consumer.reader, record)
-            worker.call(context, consumer.handler, Message(record), Metadata(record))
+            worker.call(context, consumer.handler, Message(record), metadata)
         except BaseException as error:
             self._failed(worker, consumer, record, error)
             if isinstance(error, KeyboardInterrupt):
                 interrupt_main()
         else:
+            self._handled(consumer, record)
+
+    def _metadata_of(self, consumer: SyncConsumer, record: Record) -> Metadata:
+        if not consumer.is_manual:
+            return Metadata(record)
+        with self._lock:
+            self._manual.add(record.columns[DELIVERY])
+        return Metadata(record, self._acknowledge_manual)
+
+    def _handled(self, consumer: SyncConsumer, record: Record) -> None:
+        if not consumer.is_manual:
             self.settle(self._engine.ack, record.columns[DELIVERY])
 
+    def _acknowledge_manual(self, record: Record) -> None:
+        """Any thread; twice is fine."""
+        if self._take_manual(record):
+            self.settle(self._engine.ack, record.columns[DELIVERY])
+
+    def _take_manual(self, record: Record) -> bool:
+        """True for whoever comes first: only they may settle it."""
+        delivery = record.columns[DELIVERY]
+        with self._lock:
+            is_first = delivery in self._manual
+            self._manual.discard(delivery)
+        return is_first
+
+    def _begin_batches(self, consumer: Optional[SyncConsumer]) -> None:
+        """Hands what has come to the handler of lists, as far as it may run."""
+        while consumer is not None and consumer.batch_size:
+            with self._lock:
+                if not consumer.waiting or consumer.running >= consumer.concurrency:
+                    return
+                consumer.running += 1
+                records = consumer.waiting[: consumer.batch_size]
+                del consumer.waiting[: consumer.batch_size]
+            self._submit_batch(consumer, records)
+
+    def _submit_batch(self, consumer: SyncConsumer, records: List[Record]) -> None:
+        self.workers.submit(lambda worker: self._handle_batch(worker, consumer, records))
+
+    def _handle_batch(self, worker: Worker, consumer: SyncConsumer, records: List[Record]) -> None:
+        outcomes: List[Optional[BaseException]] = []
+        metadata = [self._metadata_of(consumer, record) for record in records]
+        if consumer.reader is not None:
+            records, metadata = self._readable(worker, consumer, records, metadata)
+        messages = [Message(record) for record in records]
+        try:
+            if consumer.is_active and records:
+                result = worker.call(consumer.context.copy(), consumer.handler, messages, metadata)
+                outcomes = outcomes_of(result, len(records))
+        except BaseException as error:
+            outcomes = [error] * len(records)
+            if isinstance(error, KeyboardInterrupt):
+                interrupt_main()
+        for record, outcome in zip(records, outcomes):
+            if outcome is None:
+                self._handled(consumer, record)
+            else:
+                self._failed(worker, consumer, record, outcome)
+        for record in records[len(outcomes) :]:  # the subscription has ended
+            self.settle(self._engine.fail, _settle.released(record))
+        with self._lock:
+            consumer.running -= 1
+        self._begin_batches(consumer)
+
+    def _readable(
+        self, worker: Worker, consumer: SyncConsumer, records: List[Record], metadata: List[Metadata]
+    ) -> Tuple[List[Record], List[Metadata]]:
+        """Those that the handler can have in the form that it asked for; the others have failed."""
+        assert consumer.reader is not None
+        left: List[Tuple[Record, Metadata]] = []
+        for record, each in zip(records, metadata):
+            try:
+                consumer.context.copy().run(consumer.reader, record)
+            except Exception as error:
+                self._failed(worker, consumer, record, error)
+            else:
+                left.append((record, each))
+        return [record for record, _ in left], [each for _, each in left]
+
     def _failed(self, worker: Worker, consumer: SyncConsumer, record: Record, error: BaseException) -> None:
+        if consumer.is_manual and not self._take_manual(record):
+            return  # it was acknowledged before
         failure = _settle.failure_of(record, error)
         self.settle(self._engine.fail, failure)
         if not _settle.is_last_attempt(record, failure, consumer.max_retries):

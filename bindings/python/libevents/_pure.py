@@ -41,6 +41,14 @@ def json_text(source: JsonSource, what: str) -> bytes:
         ) from None
 
 
+def document_of(source: JsonSource) -> Any:
+    """The value of a document that is given as a mapping or as text."""
+    try:
+        return json.loads(json_text(source, "the configuration"))
+    except ValueError as problem:
+        raise errors.ConfigurationError(f"the configuration is malformed JSON: {problem}") from None
+
+
 def version() -> str:
     """The version of the loaded C library."""
     return text_of(lib.evs_version())

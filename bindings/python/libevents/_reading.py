@@ -7,8 +7,9 @@ Up-casters are functions of the program, so this is done here and not in the cor
 import json
 import re
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
+from ._options import Pattern
 from .errors import ValidationError
 from .message import Record
 from .schema import is_model
@@ -89,8 +90,8 @@ class Casts:
 
 
 def taken_apart(
-    casts: Casts, pattern: Union[str, type], options: Mapping[str, Any]
-) -> Tuple[str, Mapping[str, Any], Optional[Reader]]:
+    casts: Casts, pattern: Pattern, options: Mapping[str, Any]
+) -> Tuple[Pattern, Mapping[str, Any], Optional[Reader]]:
     """Pattern, options of the core, and the reader of a subscription to a pattern or a model."""
     model, version = options.get("model"), options.get("version")
     if isinstance(pattern, type):

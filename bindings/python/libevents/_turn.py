@@ -25,7 +25,8 @@ from ._step import step
 from .errors import Closed, Error
 from .message import DELIVERY, HANDLER_TIMEOUT, SUBSCRIPTION, Message, Metadata, Record, Report
 
-Handler = Callable[[Message, Metadata], Any]
+#: Gets a message and its metadata; with the option `batch` a list of each.
+Handler = Callable[[Any, Any], Any]
 PoisonHandler = Callable[[Message, BaseException, Metadata], Any]
 
 RECORDS_PER_TURN = 512
@@ -40,12 +41,17 @@ logger = logging.getLogger("libevents")
 class Consumer:
     """One subscription, as a turn needs it."""
 
-    __slots__ = ("token", "context", "max_retries", "is_active", "handler", "reader", "accept", "on_end", "ended")
+    __slots__ = (
+        *("token", "context", "max_retries", "is_active", "is_manual"),
+        *("handler", "reader", "accept", "on_end", "ended"),
+    )
 
-    def __init__(self, context: Context, max_retries: int) -> None:
+    def __init__(self, context: Context, max_retries: int, is_manual: bool) -> None:
         self.token = 0
         self.context = context
         self.max_retries = max_retries
+        #: the program settles, not the handler's end
+        self.is_manual = is_manual
         self.is_active = True
         self.handler: Optional[Handler] = None
         #: prepares each record, where the subscription asks for a version or a model
@@ -82,7 +88,11 @@ class Turn:
         self._failures: List[Failure] = []
         self._poisoned: List[Tuple[Record, Failure, BaseException, Context]] = []
         self._runs: "Dict[asyncio.Task[Any], _Run]" = {}
+        #: what only the program settles, by delivery
+        self._manual: Dict[int, Record] = {}
         self._background: "Set[asyncio.Task[Any]]" = set()
+        #: handlers that take lists of events
+        self.batches: "Set[asyncio.Task[Any]]" = set()
         self._is_settling = False
         self._is_running_handler = False
         self.consumers: Dict[int, Consumer] = {}
@@ -110,6 +120,7 @@ class Turn:
         self._loop = loop
         self._failures += self.held()
         self._runs.clear()
+        self._manual.clear()
         self._inbox.clear()
         self._background.clear()
         self.requests.clear()
@@ -127,12 +138,14 @@ class Turn:
 
     def held(self) -> List[Failure]:
         """What hands back all that handlers hold; for the end of the process, when none will finish."""
-        records = [run.record for run in self._runs.values()]
-        return [_settle.released(record) for record in (*records, *self._inbox)]
+        records = {run.record.columns[DELIVERY]: run.record for run in self._runs.values()}
+        records.update(self._manual)
+        return [_settle.released(record) for record in (*records.values(), *self._inbox)]
 
     def is_in_handler(self) -> bool:
         """Is the caller a handler of this system?"""
-        return self._is_running_handler or asyncio.current_task() in self._runs
+        task = asyncio.current_task()
+        return self._is_running_handler or task in self._runs or task in self.batches
 
     def on_wake(self) -> None:
         """One turn."""
@@ -244,6 +257,8 @@ class Turn:
         if consumer is None or not consumer.is_active:
             self._failures.append(_settle.released(record))
             return
+        if consumer.is_manual:
+            self._manual[record.columns[DELIVERY]] = record
         if consumer.reader is not None and not self._can_read(consumer, consumer.reader, record):
             return
         if consumer.accept is not None:
@@ -260,7 +275,7 @@ class Turn:
             self._failed(record, consumer, error)
         else:
             if task is None:
-                self._acks.append(record.columns[DELIVERY])
+                self._handled(record, consumer)
             else:
                 self._watch(task, record, consumer)
         finally:
@@ -277,7 +292,8 @@ class Turn:
 
     def _first_step(self, consumer: Consumer, record: Record, context: Context) -> "Optional[asyncio.Task[Any]]":
         assert consumer.handler is not None
-        result = context.run(consumer.handler, Message(record), Metadata(record))
+        metadata = Metadata(record, self._acknowledge_manual if consumer.is_manual else None)
+        result = context.run(consumer.handler, Message(record), metadata)
         if result is None:
             return None
         if inspect.iscoroutine(result):
@@ -313,14 +329,24 @@ class Turn:
             failure = _settle.timed_out(run.record, timeout_ms)
             self._failed(run.record, run.consumer, TimeoutError(failure.message), failure)
         elif error is None:
-            self._acks.append(run.record.columns[DELIVERY])
+            self._handled(run.record, run.consumer)
         else:
             self._failed(run.record, run.consumer, error)
         self.settle_soon()
 
+    def _handled(self, record: Record, consumer: Consumer) -> None:
+        if not consumer.is_manual:
+            self._acks.append(record.columns[DELIVERY])
+
+    def _acknowledge_manual(self, record: Record) -> None:
+        if self._manual.pop(record.columns[DELIVERY], None) is not None:
+            self.acknowledge(record)
+
     def _failed(
         self, record: Record, consumer: Consumer, error: BaseException, failure: Optional[Failure] = None
     ) -> None:
+        if consumer.is_manual and self._manual.pop(record.columns[DELIVERY], None) is None:
+            return  # it was acknowledged before
         if failure is None:
             failure = _settle.failure_of(record, error)
         if isinstance(error, asyncio.CancelledError) and not self._engine.is_closing:
@@ -335,13 +361,13 @@ class Turn:
 
     def cancel_handlers(self) -> None:
         """The deadline of closing has come."""
-        for task in list(self._runs):
+        for task in (*self._runs, *self.batches):
             task.cancel()
 
     async def finish_handlers(self) -> None:
         """After the last record: cancels what still runs, and waits a moment for its end."""
         self.cancel_handlers()
-        tasks = {*self._runs, *self._background}
+        tasks = {*self._runs, *self.batches, *self._background}
         tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
         if not tasks:
             return

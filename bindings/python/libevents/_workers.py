@@ -36,21 +36,22 @@ class Worker(threading.Thread):
             if self._loop is not None:
                 self._loop.close()
 
-    def call(self, context: contextvars.Context, function: Callable[..., Any], *arguments: Any) -> None:
+    def call(self, context: contextvars.Context, function: Callable[..., Any], *arguments: Any) -> Any:
         """Calls a handler in its context, and waits for it where it is a coroutine."""
         result = context.run(function, *arguments)
-        if inspect.isawaitable(result):
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-            context.run(_run_until_complete, self._loop, result)
+        if not inspect.isawaitable(result):
+            return result
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return context.run(_run_until_complete, self._loop, result)
 
 
-def _run_until_complete(loop: asyncio.AbstractEventLoop, result: Awaitable[Any]) -> None:
-    loop.run_until_complete(_finish(result))
+def _run_until_complete(loop: asyncio.AbstractEventLoop, result: Awaitable[Any]) -> Any:
+    return loop.run_until_complete(_finish(result))
 
 
-async def _finish(result: Awaitable[Any]) -> None:
-    await result
+async def _finish(result: Awaitable[Any]) -> Any:
+    return await result
 
 
 class Workers:

@@ -27,6 +27,7 @@ from typing import (
 )
 
 from . import _options, _pure
+from ._batches import Batches
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._outbox import Batch, Outbox, Target
@@ -40,7 +41,7 @@ from .message import Message, Metadata, Receipt, Record
 from .router import Router
 from .schemas import Schemas, Validator
 
-AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
+AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
 _CLOSE_GRACE_SECONDS = 5.0
 _REQUEST_GRACE_SECONDS = 2.0
@@ -78,7 +79,7 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
     `acknowledge()` before `break` where it was handled.
     """
 
-    def __init__(self, system: "EventSystem", pattern: Union[str, type], options: Mapping[str, Any]) -> None:
+    def __init__(self, system: "EventSystem", pattern: _options.Pattern, options: Mapping[str, Any]) -> None:
         self._system = system
         self._pattern = pattern
         self._options = options
@@ -281,6 +282,7 @@ class EventSystem:
         timeout: Optional[float] = None,
         delay: Optional[float] = None,
         acknowledgement: Union[str, Mapping[str, Any], None] = None,
+        batch_key: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be.
 
@@ -302,6 +304,7 @@ class EventSystem:
             timeout=timeout,
             delay=delay,
             acknowledgement=acknowledgement,
+            batch_key=batch_key,
         )
         self._check_open()
         if self.validator.waiting:
@@ -349,9 +352,23 @@ class EventSystem:
         await self._outbox.emptied()
         await self._ask("drain", {"timeout": milliseconds(timeout, "timeout")}, timeout + _REQUEST_GRACE_SECONDS)
 
+    async def reload(self, config: _pure.JsonSource, *, timeout: Optional[float] = None) -> List[str]:
+        """Works by another configuration from now on, by all of it or by nothing of it.
+
+        ConfigurationError names what may not differ (docs/requests.md#reload). Gives the paths that changed.
+        """
+        document = _pure.document_of(config)
+        changed: List[str] = json.loads(await self._ask("reload", {"config": document}, timeout))["changed"]
+        return changed
+
+    async def coverage(self, *, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """Routes that no event took, that can take none, and that meet; types that no route took."""
+        coverage: Dict[str, Any] = json.loads(await self._ask("coverage", {}, timeout))
+        return coverage
+
     # ---- consuming ----------------------------------------------------------------------------------
 
-    def on(self, pattern: Union[str, type], **options: Any) -> Callable[[AnyHandler], AnyHandler]:
+    def on(self, pattern: _options.Pattern, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
         """Decorator: subscribes a handler to a type, a pattern or a Pydantic model, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
@@ -363,7 +380,7 @@ class EventSystem:
 
         return subscribe
 
-    async def subscribe(self, pattern: Union[str, type], handler: Handler, **options: Any) -> Subscription:
+    async def subscribe(self, pattern: _options.Pattern, handler: Handler, **options: Any) -> Subscription:
         """Subscribes a handler; when the system is connected, waits until the store has it."""
         self._attach()
         subscription = self._subscribe(pattern, handler, options)
@@ -371,27 +388,35 @@ class EventSystem:
             await self.ready()
         return subscription
 
-    def messages(self, pattern: Union[str, type], **options: Any) -> MessageStream:
+    def messages(self, pattern: _options.Pattern, **options: Any) -> MessageStream:
         """Messages for `async for message, metadata in …`; acknowledges when the loop asks for the next."""
         return MessageStream(self, pattern, options)
 
     def _subscribe(
-        self, pattern: Union[str, type], handler: Optional[Handler], options: Mapping[str, Any]
+        self, pattern: _options.Pattern, handler: Optional[Handler], options: Mapping[str, Any]
     ) -> Subscription:
         if handler is not None and not callable(handler):
             raise ValidationError(f"the handler is {type(handler).__name__}, expected a function")
         name, rest, reader = taken_apart(self._casts, pattern, options)
         document = _options.subscription_options(name, rest, self._turn.has_poison_handler)
         self._check_open()
-        consumer = Consumer(contextvars.copy_context(), _options.max_retries(self._normalized, document))
-        consumer.handler = handler
+        retries = _options.max_retries(self._normalized, document)
+        is_manual = handler is not None and document.get("ack") == "manual"
+        consumer = Consumer(contextvars.copy_context(), retries, is_manual)
+        consumer.handler = self._in_batches(handler, document) if handler is not None else None
         consumer.reader = reader
         consumer.token = self._engine.subscribe(document)
         self._turn.consumers[consumer.token] = consumer
-        return Subscription(self, name, consumer)
+        return Subscription(self, document["pattern"], consumer)
+
+    def _in_batches(self, handler: Handler, document: Mapping[str, Any]) -> Handler:
+        size = document.get("batch")
+        if not isinstance(size, int):
+            return handler
+        return Batches(handler, size, _options.concurrency(self._normalized, document), self._turn.batches)
 
     async def _subscribe_stream(
-        self, pattern: Union[str, type], stream: MessageStream, options: Mapping[str, Any]
+        self, pattern: _options.Pattern, stream: MessageStream, options: Mapping[str, Any]
     ) -> Subscription:
         self._attach()
         subscription = self._subscribe(pattern, None, options)

@@ -102,6 +102,10 @@ class EventSystemBuilder:
         """Bounds how many events are published in a time."""
         return self._section("publisher", "rateLimiting", merged(config, options))
 
+    def enable_publisher_compression(self, config: Options = None, **options: Any) -> "EventSystemBuilder":
+        """Stores bodies compressed, by `algorithm`: "zstd" (the default here) or "lz4"."""
+        return self._section("publisher", "compression", {"algorithm": "zstd", **merged(config, options)})
+
     def enable_consumer_pattern_routing(self) -> "EventSystemBuilder":
         """Kept for programs that move over: patterns always work."""
         return self._section("consumer", "enablePatternRouting", True)

@@ -105,6 +105,13 @@ class QueueFull(Error):
     retriable = True
 
 
+class RateLimited(Error):
+    """`publisher.rateLimiting` lets no more events pass now; later it does."""
+
+    code = "EVS_RATE_LIMITED"
+    retriable = True
+
+
 class NotFound(Error):
     """No such subscription, delivery, dead letter, method or transport."""
 
@@ -191,6 +198,7 @@ _CLASSES: Dict[str, Type[Error]] = {
         Forked,
         OutOfMemory,
         ArgumentError,
+        RateLimited,
     )
 }
 _NAMES: Dict[int, str] = {}

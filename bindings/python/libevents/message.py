@@ -7,10 +7,10 @@ Nothing here refers to memory of the C library.
 
 import json
 from struct import Struct
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from ._native import lib
-from .errors import Error, make_error
+from .errors import Error, ValidationError, make_error
 
 Columns = Tuple[int, ...]
 
@@ -159,10 +159,17 @@ class Message:
 class Metadata:
     """How this event came here."""
 
-    __slots__ = ("_record",)
+    __slots__ = ("_record", "_settle")
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, settle: Optional[Callable[[Record], None]] = None) -> None:
         self._record = record
+        self._settle = settle
+
+    def acknowledge(self) -> None:
+        """Says that the event was handled, where the subscription has the option ack="manual". Twice is fine."""
+        if self._settle is None:
+            raise ValidationError("the end of the handler acknowledges: subscribe with ack='manual'", path="/ack")
+        self._settle(self._record)
 
     @property
     def transport(self) -> str:

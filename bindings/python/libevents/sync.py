@@ -25,7 +25,7 @@ from .message import DELIVERY, Message, Metadata, Receipt, Record
 from .router import Router
 from .schemas import SyncSchemas, Validator
 
-AnyHandler = TypeVar("AnyHandler", bound=Callable[[Message, Metadata], Any])
+AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
 _REQUEST_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
@@ -65,7 +65,7 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
     `acknowledge()` before `break` where it was handled.
     """
 
-    def __init__(self, system: "SyncEventSystem", pattern: Union[str, type], options: Mapping[str, Any]) -> None:
+    def __init__(self, system: "SyncEventSystem", pattern: _options.Pattern, options: Mapping[str, Any]) -> None:
         self._system = system
         self._records: "queue.SimpleQueue[Optional[Record]]" = queue.SimpleQueue()
         self._current: Optional[Record] = None
@@ -240,6 +240,7 @@ class SyncEventSystem:
         timeout: Optional[float] = None,
         delay: Optional[float] = None,
         acknowledgement: Union[str, Mapping[str, Any], None] = None,
+        batch_key: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be."""
         event = encode_event(
@@ -256,6 +257,7 @@ class SyncEventSystem:
             timeout=timeout,
             delay=delay,
             acknowledgement=acknowledgement,
+            batch_key=batch_key,
         )
         self._check_open()
         self._register_declared()
@@ -292,9 +294,24 @@ class SyncEventSystem:
         """Waits until nothing is being published or handled; consuming goes on. Timeout where it does not."""
         self._ask("drain", {"timeout": milliseconds(timeout, "timeout")}, timeout + _GRACE_SECONDS)
 
+    def reload(self, config: _pure.JsonSource, *, timeout: Optional[float] = None) -> List[str]:
+        """Works by another configuration from now on, by all of it or by nothing of it.
+
+        Routes, rate limits, log level and concurrency may differ (docs/requests.md#reload); ConfigurationError
+        names everything else. Gives the paths of what changed.
+        """
+        document = _pure.document_of(config)
+        changed: List[str] = json.loads(self._ask("reload", {"config": document}, timeout))["changed"]
+        return changed
+
+    def coverage(self, *, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """Routes that no event took, that can take none, and that meet; types that no route took."""
+        coverage: Dict[str, Any] = json.loads(self._ask("coverage", {}, timeout))
+        return coverage
+
     # ---- consuming ----------------------------------------------------------------------------------
 
-    def on(self, pattern: Union[str, type], **options: Any) -> Callable[[AnyHandler], AnyHandler]:
+    def on(self, pattern: _options.Pattern, **options: Any) -> Callable[[AnyHandler], AnyHandler]:
         """Decorator: subscribes a handler to a type, a pattern or a Pydantic model, before or after `connect`.
 
         Does not wait for the store; `connect` or `ready` do.
@@ -306,14 +323,14 @@ class SyncEventSystem:
 
         return subscribe
 
-    def subscribe(self, pattern: Union[str, type], handler: SyncHandler, **options: Any) -> SyncSubscription:
+    def subscribe(self, pattern: _options.Pattern, handler: SyncHandler, **options: Any) -> SyncSubscription:
         """Subscribes a handler; when the system is connected, waits until the store has it."""
         subscription = self._subscribe(pattern, handler, options)
         if self.is_connected():
             self.ready()
         return subscription
 
-    def messages(self, pattern: Union[str, type], **options: Any) -> SyncMessageStream:
+    def messages(self, pattern: _options.Pattern, **options: Any) -> SyncMessageStream:
         """Messages for `for message, metadata in …`; acknowledges when the loop asks for the next."""
         stream = SyncMessageStream(self, pattern, options)
         if self.is_connected():
@@ -322,7 +339,7 @@ class SyncEventSystem:
 
     def _subscribe(
         self,
-        pattern: Union[str, type],
+        pattern: _options.Pattern,
         handler: SyncHandler,
         options: Mapping[str, Any],
         stream: Optional[SyncMessageStream] = None,
@@ -335,11 +352,15 @@ class SyncEventSystem:
         context = contextvars.copy_context()
         consumer = SyncConsumer(handler, context, _options.max_retries(self._normalized, document))
         consumer.reader = reader
+        consumer.is_manual = stream is None and document.get("ack") == "manual"
+        if stream is None and isinstance(document.get("batch"), int):
+            consumer.batch_size = document["batch"]
+            consumer.concurrency = _options.concurrency(self._normalized, document)
         if stream is not None:
             consumer.accept = stream.accept
             consumer.on_end = stream.end
         self._pump.subscribe(consumer, document)
-        return SyncSubscription(self, name, consumer)
+        return SyncSubscription(self, document["pattern"], consumer)
 
     def _unsubscribe(self, consumer: SyncConsumer) -> None:
         if not consumer.is_active:

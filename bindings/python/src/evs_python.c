@@ -38,6 +38,7 @@ static void read_event(evs_event *event, const uint64_t *numbers, text_cursor *c
   event->timestamp = next_text(cursor);
   event->version = next_text(cursor);
   event->transport = next_text(cursor);
+  event->batch_key = next_text(cursor);
 }
 
 evs_status evspy_publish(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,

@@ -11,7 +11,7 @@
  * these are waited for in ms. */
 enum { EVSPY_EVENT_NUMBERS = 7 };
 /* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport. */
-enum { EVSPY_EVENT_TEXTS = 9 };
+enum { EVSPY_EVENT_TEXTS = 10 };
 
 /* evspy_publish - evs_publish() of `count` events. `numbers` has EVSPY_EVENT_NUMBERS for each, `ends` the
  * end of each of its EVSPY_EVENT_TEXTS in `text`. */

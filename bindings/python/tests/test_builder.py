@@ -54,6 +54,33 @@ def test_batching_and_rate_limits_are_passed_on():
     )
     assert document["publisher"]["batching"] == {"enabled": True, "maxSize": 100, "maxWaitMs": 10, "strategy": "size"}
     assert document["publisher"]["rateLimiting"]["timeWindow"] == 1000
+    assert libevents.check_config(document)["valid"]
+
+
+def test_batching_limits_and_compression_work():
+    text = "a zebra, " * 100
+    seen = []
+    made = (
+        builder()
+        .enable_publisher_batching(max_size=2, max_wait_ms=5)
+        .enable_publisher_rate_limiting(max_requests=10, time_window=10)
+        .enable_publisher_compression(min_bytes=10)
+    )
+    with made.build_sync() as system:
+        system.subscribe("order.*", lambda message, metadata: seen.append(message.body))
+        receipts = system.publish_batch([("order.placed", text, {"batch_key": "x"}), ("order.placed", text)])
+        assert [receipt.outcome for receipt in receipts] == ["stored", "stored"]
+        system.drain(timeout=30)
+        assert seen == [text, text]
+        assert system.stats()["publisher"]["totalBatchesSent"] == 2
+
+
+def test_an_event_past_a_rate_limit_raises():
+    limited = builder().enable_publisher_rate_limiting(max_requests=1, time_window=86_400_000, on_limit="reject")
+    with limited.build_sync() as system:
+        system.publish("order.placed", 1)
+        with pytest.raises(libevents.RateLimited, match="1 events in 86400000 ms"):
+            system.publish("order.placed", 2)
 
 
 def test_build_gives_a_system_that_works():

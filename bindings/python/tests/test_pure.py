@@ -41,6 +41,14 @@ def test_a_wrong_vector_fails_the_runner(tmp_path):
     assert f"ran {len(entries)} of {len(entries)}, 1 wrong" in done.stdout
 
 
+def test_each_wrong_value_of_a_configuration_is_told_word_for_word():
+    cases = json.loads((ROOT / "tests/unit/config/problems.json").read_text())
+    documents = {name: case for name, case in cases.items() if "config" in case}
+    assert len(documents) > 500
+    for name, case in documents.items():
+        assert libevents.check_config(case["config"])["problems"] == case["problems"], name
+
+
 def test_invalid_pattern_raises_validation_error():
     with pytest.raises(libevents.ValidationError) as caught:
         libevents.matches_pattern("user..created", "user.created")

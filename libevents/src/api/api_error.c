@@ -21,7 +21,7 @@ const char *evs_error_json(const evs_error *error) {
 }
 
 evs_status evs_error_create(evs_status status, const char *path, const char *message, evs_error **out_error) {
-  bool is_failure = status < EVS_OK && status >= EVS_ARGUMENT;
+  bool is_failure = status < EVS_OK && status >= EVS_RATE_LIMITED;
   return evsi_error(out_error, is_failure ? status : EVS_INTERNAL, path, "%s", message ? message : "");
 }
 

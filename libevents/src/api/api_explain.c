@@ -39,7 +39,9 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
     return status;
   if (!query_json || !out_json)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "query_json or out_json is NULL");
+  evsi_reload_hold(system);
   status = evsi_router_explain(system->router, query_json, query_size, &text, out_error);
+  evsi_reload_let(system);
   if (status != EVS_OK)
     return status;
   json_t *decision = evsi_json_load(evsi_text(text), 0, NULL);

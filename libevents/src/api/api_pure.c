@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "config/config.h"
+#include "consume/expression.h"
 #include "consume/matcher.h"
 #include "event/pattern.h"
 #include "event/pattern_trie.h"
@@ -57,8 +58,17 @@ evs_status evs_pattern_normalize(evs_bytes pattern, evs_bytes origin_prefix, int
   if (status != EVS_OK)
     return status;
   evsi_origin_rule rule = {.origin_prefix = prefix, .extended_types = extended_types != 0};
-  status = evsi_pattern_normalize(pattern, &rule, text, out_error);
+  status = evsi_matcher_normalize(pattern, &rule, text, out_error);
   return status == EVS_OK ? give_text(text, out_text, out_error) : status;
+}
+
+static evs_status matches_one(const char *pattern, evs_bytes full_type, const char *prefix, bool *out_matches,
+                              evs_error **out_error) {
+  bool failed;
+  if (evsi_pattern_is_expression(evsi_text(pattern)))
+    return evsi_expression_matches(pattern, full_type, prefix, out_matches, out_error);
+  *out_matches = evsi_pattern_matches_text(pattern, full_type, prefix, &failed);
+  return failed ? evsi_error_nomem(out_error) : EVS_OK;
 }
 
 evs_status evs_pattern_matches(evs_bytes pattern, evs_bytes full_type, evs_bytes origin_prefix,
@@ -74,7 +84,7 @@ evs_status evs_pattern_matches(evs_bytes pattern, evs_bytes full_type, evs_bytes
   if (status != EVS_OK)
     return status;
   evsi_origin_rule rule = {.origin_prefix = prefix};
-  status = evsi_pattern_normalize(pattern, &rule, text, out_error);
+  status = evsi_matcher_normalize(pattern, &rule, text, out_error);
   if (status != EVS_OK)
     return status;
   if (full_type.size > sizeof type)
@@ -83,12 +93,11 @@ evs_status evs_pattern_matches(evs_bytes pattern, evs_bytes full_type, evs_bytes
                       (unsigned long long)full_type.size, sizeof type);
   for (uint64_t i = 0; i < full_type.size; i++)
     type[i] = evsi_fold(full_type.data[i]);
-  bool failed;
-  bool matches = evsi_pattern_matches_text(text, evsi_bytes(type, full_type.size), prefix, &failed);
-  if (failed)
-    return evsi_error_nomem(out_error);
-  *out_matches = matches;
-  return EVS_OK;
+  bool matches;
+  status = matches_one(text, evsi_bytes(type, full_type.size), prefix, &matches, out_error);
+  if (status == EVS_OK)
+    *out_matches = matches;
+  return status;
 }
 
 evs_status evs_type_check(evs_bytes type, int32_t extended_types, evs_error **out_error) {

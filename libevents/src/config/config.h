@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "base/backoff.h"
+#include "base/compress.h"
+#include "base/rate_limit.h"
 #include "schema/body.h"
 #include "schema/registry_load.h"
 #include "libevents.h"
@@ -47,6 +49,35 @@ typedef struct evsi_topic_mapping {
   char *topic;   /* with suffix */
 } evsi_topic_mapping;
 
+typedef struct evsi_compression {
+  evsi_encoding algorithm;
+  uint64_t min_bytes; /* smaller bodies stay as they are */
+  int32_t level;      /* 0: the algorithm's own */
+} evsi_compression;
+
+typedef enum { EVSI_RATE_WAIT, EVSI_RATE_REJECT } evsi_on_limit;
+typedef enum { EVSI_RATE_PER_SYSTEM, EVSI_RATE_PER_TYPE, EVSI_RATE_PER_TOPIC } evsi_rate_scope;
+
+typedef struct evsi_rate_limiting {
+  bool enabled;
+  evsi_rate rate;
+  evsi_on_limit on_limit;
+  evsi_rate_scope scope;
+} evsi_rate_limiting;
+
+typedef enum { EVSI_BATCH_BY_SIZE, EVSI_BATCH_BY_TIME, EVSI_BATCH_BY_PARTITION } evsi_batch_strategy;
+
+typedef struct evsi_batching {
+  bool enabled;
+  evsi_batch_strategy strategy;
+  uint32_t max_size;
+  uint64_t max_bytes;
+  uint32_t max_wait_ms;
+  uint32_t max_concurrent;
+} evsi_batching;
+
+enum { EVSI_TRANSPORTS_MAX = 64, EVSI_BATCH_SIZE_MAX = 10000 };
+
 typedef struct evsi_transport_config {
   char *name;
   char *type;
@@ -71,6 +102,7 @@ typedef struct evsi_config {
   uint32_t origin_count;
   bool origins_set;
   evsi_validation_mode validation_mode;
+  int32_t log_level; /* 0 debug to 3 error: what is below it is not logged */
 
   struct {
     uint64_t body_bytes;
@@ -86,6 +118,9 @@ typedef struct evsi_config {
     uint64_t max_in_flight_bytes;
     evsi_validation_mode validation_mode;
     bool hash;
+    evsi_rate_limiting rate_limiting;
+    evsi_batching batching;
+    evsi_compression compression;
   } publisher;
 
   struct {
@@ -178,12 +213,15 @@ typedef struct evsi_subscription_options {
   char *from; /* offset, or milliseconds since 1970, where a new group begins; NULL: as from_new says */
   int32_t partition; /* the only one that it takes; EVS_PARTITION_NONE: all */
   uint32_t max_crashes;
-  char *version; /* of the schema that its handler reads by; NULL: the event's */
+  bool has_concurrency; /* it says one; else the configuration's, also when that changes */
+  char *version;        /* of the schema that its handler reads by; NULL: the event's */
   uint32_t concurrency;
+  uint32_t batch; /* events that a handler takes at once */
   uint32_t prefetch;
   uint32_t handler_timeout_ms;
   evsi_retry_policy retry;
   evsi_on_unmatched on_unmatched;
+  char *filter_json;      /* which headers an event must have (event/header_filter.h); NULL: any */
   bool has_ordering;      /* it says one; else that of each topic holds */
   evsi_ordering ordering; /* of the topic, or none: does without */
   bool has_on_dead_letter;

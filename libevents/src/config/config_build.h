@@ -35,6 +35,9 @@ void evsi_build_schemas(evsi_build *build);
 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport);
 
+/* What `publisher` says of rate limiting, batching and compression. */
+void evsi_build_sending(evsi_build *build);
+
 /* ---- config_ordering.c ---- */
 void evsi_build_ordering(evsi_build *build, evsi_route *out, const json_t *route);
 evsi_ordering evsi_transport_ordering(const json_t *transport);

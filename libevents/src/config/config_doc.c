@@ -26,7 +26,12 @@ static const char intro[] =
     "- Warnings about routing and transports are errors where `validationMode` (of `routing`, else the top "
     "level's) is\n"
     "  `strict`.\n"
-    "- Passwords are never shown: not in errors, nor in what `events config check` prints.\n\n"
+    "- Passwords are never shown: not in errors, nor in what `events config check` prints.\n"
+    "- [configuration.schema.json](configuration.schema.json) says the same as a JSON Schema, for editors: "
+    "name it in "
+    "the key\n"
+    "  `$schema`. What concerns several keys at once only the library checks.\n"
+    "- What may change while a system runs says [reload](requests.md#reload).\n\n"
     "```json\n"
     "{\n"
     "  \"service\": \"shop\",\n"
@@ -59,6 +64,7 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
   case EVSI_KEY_TEXTS:
   case EVSI_KEY_LIST:
   case EVSI_KEY_WORDS:
+  case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
   case EVSI_KEY_SCHEMAS:
     evsi_buf_addf(out, "%" PRId64 " to %" PRId64 " entries", key->min, key->max);
@@ -76,9 +82,9 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
 }
 
 static void add_built(evsi_buf *out, const evsi_key *key) {
-  static const char *const kinds[] = {"text",   "whole number",  "number", "boolean",
-                                      "choice", "list of texts", "object", "list of objects",
-                                      "object", "object",        "any",    "object"};
+  static const char *const kinds[] = {"text",          "whole number", "number",          "boolean", "choice",
+                                      "list of texts", "object",       "list of objects", "object",  "object",
+                                      "object",        "any",          "object"};
   bool is_switch = key->flags & EVSI_KEY_SWITCH;
   const char *kind = is_switch                      ? "boolean or object"
                      : key->flags & EVSI_KEY_DIGITS ? "text or whole number"

@@ -33,6 +33,14 @@ static void build_prefix(evsi_build *build) {
     check->nomem = true;
 }
 
+static int32_t log_level_of(const char *word) {
+  static const char *const words[] = {"debug", "info", "warn", "error"};
+  int32_t level = 0;
+  while (word && level < 3 && strcmp(words[level], word) != 0)
+    level++;
+  return level;
+}
+
 static void build_identity(evsi_build *build) {
   evsi_config *config = build->config;
   const char *service = evsi_get_text(build->full, "service");
@@ -45,6 +53,7 @@ static void build_identity(evsi_build *build) {
   }
   config->service = evsi_build_text(build->check, service);
   config->validation_mode = evsi_get_mode(build->full, EVSI_VALIDATE_WARN);
+  config->log_level = log_level_of(evsi_get_text(build->full, "logLevel"));
   build_prefix(build);
   json_t *origins = json_object_get(build->full, "origins");
   if (!json_is_array(origins))
@@ -120,6 +129,7 @@ static void build_consumer(evsi_build *build) {
 static void run_stages(evsi_build *build) {
   build_identity(build);
   build_publisher(build);
+  evsi_build_sending(build);
   build_consumer(build);
   evsi_build_transports(build);
   evsi_build_routing(build);
@@ -292,6 +302,7 @@ void evsi_subscription_options_free(evsi_subscription_options *options) {
   evsi_free(options->pattern);
   evsi_free(options->replay);
   evsi_free(options->from);
+  evsi_free(options->filter_json);
   evsi_free(options->group);
   evsi_free(options->name);
   evsi_free(options->consumer);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "libevents_transport.h"
 
 static uint32_t number_or(const json_t *given, const char *key, uint32_t otherwise) {
@@ -78,6 +79,14 @@ static void take_origins(evsi_check *check, const evsi_config *config, json_t *g
   for (uint32_t i = 0; out->origins && i < config->origin_count; i++)
     if ((out->origins[out->origin_count] = evsi_build_text(check, config->origins[i])))
       out->origin_count++;
+}
+
+static void take_filter(evsi_check *check, const json_t *given, evsi_subscription_options *out) {
+  const json_t *filter = json_object_get(given, "filter");
+  if (!json_is_object(filter) || json_object_size(filter) == 0)
+    return;
+  out->filter_json = evsi_json_text(filter);
+  check->nomem |= !out->filter_json;
 }
 
 static void take_unmatched(evsi_check *check, const evsi_config *config, const json_t *given,
@@ -209,11 +218,16 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   out->max_crashes = number_or(given, "maxCrashes", transport->max_crashes);
   take_version(check, given, out);
   take_from(check, transport, given, out);
+  out->has_concurrency = json_is_integer(json_object_get(given, "concurrency"));
   out->concurrency = number_or(given, "concurrency", config->consumer.concurrency);
+  out->batch = number_or(given, "batch", 1);
   out->prefetch = number_or(given, "prefetch", config->consumer.prefetch);
+  if (out->prefetch < out->batch)
+    out->prefetch = out->batch;
   out->handler_timeout_ms = number_or(given, "handlerTimeout", config->consumer.handler_timeout_ms);
   out->retry = transport->retry;
   evsi_retry_override(&out->retry, json_object_get(given, "retry"));
+  take_filter(check, given, out);
   take_unmatched(check, config, given, out);
   check_replay(check, transport, replay);
   evsi_subscription_ordering(check, config, given, out);

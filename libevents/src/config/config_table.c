@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "config/config.h"
+
 #define DAY_MS 86400000
 
 static const evsi_key limits_keys[] = {
@@ -58,27 +60,55 @@ const evsi_section evsi_section_retention = {
     EVSI_ROWS(retention_keys)};
 
 static const evsi_key batching_keys[] = {
-    EVSI_ROW_BOOL("enabled", 0, "false", "batching on"),
-    EVSI_ROW_CHOICE("strategy", 0, "time|size|partition", NULL, NULL, "what fills a batch"),
-    EVSI_ROW_INT("maxSize", 0, 1, 100000, NULL, "events in a batch"),
-    EVSI_ROW_INT("maxBytes", 0, 1, 1073741824, NULL, "bytes in a batch"),
-    EVSI_ROW_INT("maxWaitMs", 0, 0, DAY_MS, NULL, "longest wait of an event, ms"),
-    EVSI_ROW_INT("maxConcurrentBatches", 0, 1, 1000, NULL, "batches in flight"),
-    EVSI_ROW_LATER("compression", "\"none\"", "leave it out"),
+    EVSI_ROW_BOOL("enabled", 0, "true", "false: no batching"),
+    EVSI_ROW_CHOICE(
+        "strategy", 0, "time|size|partition", NULL, "\"size\"",
+        "when events go: time: maxWaitMs after the first that waits; size: when maxSize or maxBytes "
+        "wait, at the latest after maxWaitMs; partition: the same, each topic and partition by itself"),
+    EVSI_ROW_INT("maxSize", 0, 1, EVSI_BATCH_SIZE_MAX, "100", "most events in a batch"),
+    EVSI_ROW_INT("maxBytes", 0, 1, 1073741824, "1048576", "most bytes in a batch, unless one event has more"),
+    EVSI_ROW_INT("maxWaitMs", 0, 0, DAY_MS, "10", "longest time that an event waits for others, ms"),
+    EVSI_ROW_INT("maxConcurrentBatches", 0, 1, 1000, "4",
+                 "batches of a transport without an answer; of a topic and partition one"),
+    EVSI_ROW_ALSO("compression", "/publisher/compression/algorithm", "the same"),
 };
-static const evsi_section batching_section = {"publisher.batching", "Publisher batching.",
-                                              EVSI_ROWS(batching_keys)};
+static const evsi_section batching_section = {
+    "publisher.batching",
+    "Events wait a moment for others, and go to the transport together. A batch holds events of one topic, "
+    "partition and batch key; each is stored and reported by itself.",
+    EVSI_ROWS(batching_keys)};
 
 static const evsi_key rate_keys[] = {
-    EVSI_ROW_BOOL("enabled", 0, NULL, "rate limit on"),
-    EVSI_ROW_INT("maxRequests", 0, 1, 1000000000, NULL, "events in a window"),
-    EVSI_ROW_INT("timeWindow", 0, 1, DAY_MS, NULL, "the window, ms"),
-    EVSI_ROW_CHOICE("strategy", 0, "sliding-window|token-bucket", NULL, NULL, "how it is measured"),
-    EVSI_ROW_CHOICE("onLimit", 0, "wait|reject", NULL, NULL, "what happens past it"),
-    EVSI_ROW_CHOICE("scope", 0, "system|type|topic", NULL, NULL, "what is counted together"),
+    EVSI_ROW_BOOL("enabled", 0, "true", "false: no limit"),
+    EVSI_ROW_INT("maxRequests", EVSI_KEY_REQUIRED, 1, EVSI_RATE_REQUESTS_MAX, NULL, "events in a window"),
+    EVSI_ROW_INT("timeWindow", 0, 1, DAY_MS, "1000", "the window, ms"),
+    EVSI_ROW_CHOICE(
+        "strategy", 0, "sliding-window|token-bucket", NULL, "\"sliding-window\"",
+        "sliding-window: never more than maxRequests in any window; token-bucket: so many at once "
+        "after a rest, and as many in each window besides, evenly spread"),
+    EVSI_ROW_CHOICE("onLimit", 0, "wait|reject", NULL, "\"wait\"",
+                    "an event past it waits its turn until its timeout, or is refused with EVS_RATE_LIMITED"),
+    EVSI_ROW_CHOICE(
+        "scope", 0, "system|type|topic", NULL, "\"system\"",
+        "what is counted together: all that this system publishes, or each type or topic by itself"),
 };
-static const evsi_section rate_section = {"publisher.rateLimiting", "Publisher rate limits.",
+static const evsi_section rate_section = {"publisher.rateLimiting",
+                                          "How many events this system publishes in a time. An event counts "
+                                          "once, to however many transports it goes, "
+                                          "and retries do not count.",
                                           EVSI_ROWS(rate_keys)};
+
+static const evsi_key compression_keys[] = {
+    EVSI_ROW_CHOICE("algorithm", 0, "none|zstd|lz4", NULL, "\"none\"", "zstd packs tighter, lz4 is faster"),
+    EVSI_ROW_INT("minBytes", 0, 0, 67108864, "1024", "smaller bodies stay as they are"),
+    EVSI_ROW_INT("level", EVSI_KEY_NULLABLE, 1, 19, NULL,
+                 "how hard it tries; not given: 3 with zstd; lz4 takes up to 12, and is fastest without"),
+};
+static const evsi_section compression_section = {"publisher.compression",
+                                                 "Bodies are compressed before they are stored, where that "
+                                                 "makes them smaller, and consumers undo it. In the "
+                                                 "plain layout, which others read, they stay as they are.",
+                                                 EVSI_ROWS(compression_keys)};
 
 static const char mode_choices[] = "strict|warn|ignore";
 
@@ -91,10 +121,10 @@ static const evsi_key publisher_keys[] = {
     EVSI_ROW_BOOL("hash", 0, "true", "put the SHA-256 of the body into the header"),
     EVSI_ROW_CHOICE("validationMode", EVSI_KEY_NULLABLE, mode_choices, NULL, NULL,
                     "of published events; not given: the top level's"),
-    EVSI_ROW_LATER_OBJECT("batching", &batching_section,
-                          "leave it out: events that are published together are already sent together"),
-    EVSI_ROW_LATER_OBJECT("rateLimiting", &rate_section, "leave it out and bound publisher.maxInFlight"),
-    EVSI_ROW_LATER("compression", "\"none\"", "leave it out, or compress the body and set a content type"),
+    EVSI_ROW_SWITCH("batching", &batching_section,
+                    "events wait for others to go with; not given: they go at once"),
+    EVSI_ROW_SWITCH("rateLimiting", &rate_section, "how many events are published in a time; not given: any"),
+    EVSI_ROW_OBJECT("compression", EVSI_KEY_NULLABLE, &compression_section, "how bodies are stored"),
     EVSI_ROW_LATER("encryption", NULL, "leave it out, or encrypt the body and set a content type"),
     EVSI_ROW_CHOICE_OR("acknowledgement", "none|stored|fsynced", &evsi_section_acknowledgement, NULL,
                        "of transports that can tell, and give none of their own"),
@@ -219,6 +249,7 @@ static const evsi_section fleet_section = {"fleet", "How other processes learn o
                                            EVSI_ROWS(fleet_keys)};
 
 static const evsi_key system_keys[] = {
+    EVSI_ROW_IGNORED("$schema", EVSI_KEY_TEXT, 0, 2048, "names `docs/configuration.schema.json` to editors"),
     EVSI_ROW_TEXT("service", EVSI_KEY_REQUIRED, 1, 200, NULL, "name of the service: origin of its events"),
     EVSI_ROW_ALSO("withService", "service", NULL),
     EVSI_ROW_TEXT("originPrefix", EVSI_KEY_NULLABLE, 0, 255, NULL, "region or organisation, e.g. `eu.de`"),
@@ -231,7 +262,7 @@ static const evsi_key system_keys[] = {
      .kind = EVSI_KEY_TRANSPORTS,
      .flags = EVSI_KEY_REQUIRED,
      .min = 1,
-     .max = 64,
+     .max = EVSI_TRANSPORTS_MAX,
      .doc = "name to transport, in order: the first is the default"},
     EVSI_ROW_OBJECT("routing", 0, &routing_section, "topics and transports of events"),
     EVSI_ROW_OBJECT("publisher", 0, &publisher_section, "how events are published"),
@@ -240,6 +271,8 @@ static const evsi_key system_keys[] = {
     EVSI_ROW_OBJECT("limits", 0, &limits_section, "bounds on what is accepted"),
     EVSI_ROW_OBJECT("statistics", 0, &statistics_section, "what is counted"),
     EVSI_ROW_OBJECT("fleet", 0, &fleet_section, "how other processes learn of this system"),
+    EVSI_ROW_CHOICE("logLevel", 0, "debug|info|warn|error", NULL, "\"info\"",
+                    "log records below it are not made"),
     EVSI_ROW_LATER("transportCapabilities", NULL, "leave it out: they come from the types of the transports"),
 };
 const evsi_section evsi_section_system = {"The document", "The top level.", EVSI_ROWS(system_keys)};

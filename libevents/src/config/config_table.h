@@ -20,6 +20,7 @@ typedef enum {
   EVSI_KEY_OBJECT,     /* members as in `section` */
   EVSI_KEY_LIST,       /* list of objects as in `section` */
   EVSI_KEY_WORDS,      /* object: any name to a text */
+  EVSI_KEY_FILTER,     /* object: a header to a text, a list of texts, or null */
   EVSI_KEY_TRANSPORTS, /* object: any name to a transport; its `type` names the section */
   EVSI_KEY_ANY,        /* the value is not looked into, and goes nowhere */
   EVSI_KEY_SCHEMAS     /* object: type to version to schema */
@@ -87,6 +88,8 @@ bool evsi_choices_hold(const char *choices, const char *word);
 
 /* docs/configuration.md. */
 void evsi_config_table_markdown(evsi_buf *out);
+/* docs/configuration.schema.json, without line breaks. */
+void evsi_config_table_schema(evsi_buf *out);
 
 /* Rows of the table: used by the files that hold it. */
 #define EVSI_ROW_TEXT(n, f, lo, hi, dflt, text)                                                              \

@@ -281,7 +281,8 @@ const evsi_section evsi_section_schemas = {
     "schemas", "Schemas of event types, see [concepts](concepts/schemas.md).", EVSI_ROWS(schemas_keys)};
 
 static const evsi_key subscription_keys[] = {
-    EVSI_ROW_TEXT("pattern", EVSI_KEY_REQUIRED, 1, 512, NULL, "a type, or a pattern with `*`"),
+    EVSI_ROW_TEXT("pattern", EVSI_KEY_REQUIRED, 1, 512, NULL,
+                  "a type, a pattern with `*`, or a regular expression `/…/`"),
     EVSI_ROW_TEXT("group", EVSI_KEY_NULLABLE, 1, 200, NULL,
                   "consumer group; not given: the transport's groupId, else the service"),
     EVSI_ROW_ALSO("groupId", "group", NULL),
@@ -332,8 +333,19 @@ static const evsi_key subscription_keys[] = {
         "version", EVSI_KEY_NULLABLE, 5, 32, NULL,
         "of the schema that the handler reads by: what lacks there and has a default is filled in, and "
         "what is not valid is a dead letter; not given: the event's"),
-    EVSI_ROW_LATER("filter", NULL, "test the header in the handler"),
-    EVSI_ROW_LATER("batch", "false", "leave it out: the handler gets one event at a time"),
+    {.name = "filter",
+     .kind = EVSI_KEY_FILTER,
+     .flags = EVSI_KEY_NULLABLE,
+     .min = 0,
+     .max = 32,
+     .doc =
+         "headers that an event must have: each name with its text, a list of texts of which it has one, or "
+         "null where it must not be there; `header.origin` and so on mean members of the envelope's header. "
+         "Other events are acknowledged and counted as filtered"},
+    EVSI_ROW_INT(
+        "batch", EVSI_KEY_NULLABLE, 1, 10000, NULL,
+        "the handler gets a list of the events that are there, at most so many, and may give an outcome "
+        "for each; `concurrency` counts lists; not given: one event at a time"),
     EVSI_ROW_ALSO("maxPollRecords", "prefetch", NULL),
     EVSI_ROW_IGNORED("enableAutoCommit", EVSI_KEY_BOOL, 0, 0, "`ack` says who settles"),
     EVSI_ROW_IGNORED("autoCommitInterval", EVSI_KEY_INT, 0, DAY_MS, "events are acknowledged when handled"),

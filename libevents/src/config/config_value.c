@@ -153,12 +153,13 @@ static bool choice_check(evsi_check *check, const evsi_key *key, const json_t *r
 
 static json_t *wrong_type(evsi_check *check, const evsi_key *key, const json_t *value) {
   static const char *const names[] = {
-      [EVSI_KEY_TEXT] = "a text",      [EVSI_KEY_INT] = "a whole number",
-      [EVSI_KEY_NUMBER] = "a number",  [EVSI_KEY_BOOL] = "true or false",
-      [EVSI_KEY_CHOICE] = "a text",    [EVSI_KEY_TEXTS] = "a list of texts",
-      [EVSI_KEY_OBJECT] = "an object", [EVSI_KEY_LIST] = "a list of objects",
-      [EVSI_KEY_WORDS] = "an object",  [EVSI_KEY_TRANSPORTS] = "an object",
-      [EVSI_KEY_ANY] = "anything",     [EVSI_KEY_SCHEMAS] = "an object",
+      [EVSI_KEY_TEXT] = "a text",       [EVSI_KEY_INT] = "a whole number",
+      [EVSI_KEY_NUMBER] = "a number",   [EVSI_KEY_BOOL] = "true or false",
+      [EVSI_KEY_CHOICE] = "a text",     [EVSI_KEY_TEXTS] = "a list of texts",
+      [EVSI_KEY_OBJECT] = "an object",  [EVSI_KEY_LIST] = "a list of objects",
+      [EVSI_KEY_WORDS] = "an object",   [EVSI_KEY_TRANSPORTS] = "an object",
+      [EVSI_KEY_FILTER] = "an object",  [EVSI_KEY_ANY] = "anything",
+      [EVSI_KEY_SCHEMAS] = "an object",
   };
   char message[80];
   const char *name = key->flags & EVSI_KEY_SWITCH ? "true, false or an object" : names[key->kind];
@@ -288,6 +289,7 @@ json_t *evsi_value_check(evsi_check *check, const evsi_key *key, const json_t *v
   case EVSI_KEY_OBJECT:
   case EVSI_KEY_LIST:
   case EVSI_KEY_WORDS:
+  case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
   case EVSI_KEY_SCHEMAS:
     return wrong_type(check, key, value);

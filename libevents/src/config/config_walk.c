@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config/config_suggest.h"
+#include "event/header_filter.h"
 
 typedef struct walk {
   evsi_check *check;
@@ -190,6 +191,35 @@ static void walk_words(walk *at, const json_t *input, json_t *out) {
   }
 }
 
+/* What each value of a filter must be: json_t of it as it was checked, or NULL. */
+static json_t *filter_value(walk *at, const json_t *value) {
+  static const evsi_key one = {.name = "", .kind = EVSI_KEY_TEXT, .min = 0, .max = 1024};
+  static const evsi_key many = {.name = "", .kind = EVSI_KEY_TEXTS, .min = 1, .max = 100};
+  if (json_is_null(value))
+    return json_null();
+  return evsi_value_check(at->check, json_is_array(value) ? &many : &one, value);
+}
+
+static void walk_filter(walk *at, const json_t *input, json_t *out) {
+  const char *name;
+  json_t *value;
+  char expected[MESSAGE_SIZE];
+  json_object_foreach((json_t *)input, name, value) {
+    size_t mark = evsi_check_push(at->check, name);
+    json_t *checked = NULL;
+    if (evsi_header_filter_knows(name)) {
+      checked = filter_value(at, value);
+    } else {
+      snprintf(expected, sizeof expected, "header. and one of: %s", evsi_header_filter_names);
+      evsi_check_problem(at->check, &(evsi_problem){.message = "is no member of the envelope's header",
+                                                    .expected = expected});
+    }
+    if (checked && json_object_set_new(out, name, checked) != 0)
+      at->check->nomem = true;
+    evsi_check_pop(at->check, mark);
+  }
+}
+
 /* The section that the member `type` names, or NULL and a problem. */
 static const evsi_section *transport_section(walk *at, const json_t *input) {
   static const evsi_key type_key = {.name = "type", .kind = EVSI_KEY_CHOICE, .choices = evsi_transport_types};
@@ -250,6 +280,8 @@ static void walk_switch(walk *at, const evsi_key *key, const json_t *input) {
   json_t *value = json_is_true(input) ? json_object() : json_false();
   if (!value || json_object_set_new(at->given, key->name, value) != 0)
     at->check->nomem = true;
+  else if (json_is_true(input))
+    evsi_walk(at->check, key->section, value, value, at->root); /* some may be required */
 }
 
 static void walk_container(walk *at, const evsi_key *key, const json_t *input) {
@@ -277,6 +309,8 @@ static void walk_container(walk *at, const evsi_key *key, const json_t *input) {
     walk_list(at, key, input, out);
   else if (key->kind == EVSI_KEY_WORDS)
     walk_words(at, input, out);
+  else if (key->kind == EVSI_KEY_FILTER)
+    walk_filter(at, input, out);
   else
     walk_transports(at, input, out);
 }
@@ -316,6 +350,7 @@ static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
   case EVSI_KEY_OBJECT:
   case EVSI_KEY_LIST:
   case EVSI_KEY_WORDS:
+  case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
     walk_container(at, key, input);
     return;

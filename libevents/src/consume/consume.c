@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "consume/engine.h"
 
 static void on_timer_task(evsi_task *task) {
@@ -66,6 +67,7 @@ void evsi_consume_free(evsi_consume *consume) {
 
 void evsi_subscription_free(evsi_subscription *subscription) {
   evsi_subscription_options_free(&subscription->options);
+  json_decref(subscription->filter);
   evsi_free(subscription);
 }
 
@@ -95,6 +97,20 @@ static evsi_origin_rule rule_of(const evsi_consume *consume, const evsi_subscrip
                             .extended_types = config->routing.extended_types};
 }
 
+/* @locks consume. Is there room for one more pattern? */
+static evs_status check_count(const evsi_consume *consume, evs_error **out_error) {
+  const evsi_config *config = consume->setup.config;
+  uint64_t count = (uint64_t)config->routing.route_count + config->routing.mapping_count + 1;
+  for (uint32_t i = 0; i < consume->number_count; i++)
+    count += consume->by_number[i] != NULL;
+  if (count <= config->limits.patterns)
+    return EVS_OK;
+  return evsi_error(out_error, EVS_CONFIG, "/pattern",
+                    "there are %u patterns already, those of routes and mappings among them, as many as "
+                    "limits.patterns allows: raise it, or end other subscriptions first",
+                    config->limits.patterns);
+}
+
 /* @locks consume */
 static evs_status attach(evsi_consume *consume, evsi_subscription *subscription, evs_error **out_error) {
   evsi_origin_rule rule = rule_of(consume, &subscription->options);
@@ -102,7 +118,9 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
   if (!group)
     return EVS_NOMEM;
   subscription->group = group;
-  evs_status allowed = evsi_relax_check(group, subscription, out_error);
+  evs_status allowed = check_count(consume, out_error);
+  if (allowed == EVS_OK)
+    allowed = evsi_relax_check(group, subscription, out_error);
   if (allowed != EVS_OK)
     return allowed;
   if (!give_number(consume, subscription))
@@ -140,8 +158,11 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
     return status;
   }
   evsi_origin_rule rule = rule_of(consume, &subscription->options);
-  status = evsi_pattern_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern,
+  status = evsi_matcher_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern,
                                   out_error);
+  const char *filter = subscription->options.filter_json;
+  if (status == EVS_OK && filter && !(subscription->filter = evsi_json_load(evsi_text(filter), 0, NULL)))
+    status = evsi_error_nomem(out_error);
   if (status == EVS_OK) {
     pthread_mutex_lock(&consume->lock);
     status = attach(consume, subscription, out_error);
@@ -156,6 +177,22 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   if (status != EVS_OK)
     evsi_subscription_free(subscription);
   return status;
+}
+
+void evsi_consume_reload(evsi_consume *consume, const evsi_config *config) {
+  pthread_mutex_lock(&consume->lock);
+  consume->setup.config = config;
+  for (uint32_t i = 0; i < consume->number_count; i++) {
+    evsi_subscription *each = consume->by_number[i];
+    if (each && !each->options.has_concurrency)
+      each->options.concurrency = config->consumer.concurrency;
+  }
+  for (evsi_group *group = consume->groups; group; group = group->next) {
+    if (!group->is_leaving)
+      evsi_group_changed(group);
+  }
+  pthread_mutex_unlock(&consume->lock);
+  evsi_wake_signal(consume->setup.wake);
 }
 
 /* @locks consume. Hands back what waits in the subscription. */
@@ -323,6 +360,7 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
     evsi_buf_add_text(out, ",\"transport\":");
     evsi_buf_add_json(out, each->group->link->config->name, strlen(each->group->link->config->name));
     add_origins(&each->options, out);
+    evsi_buf_addf(out, ",\"filter\":%s", each->options.filter_json ? each->options.filter_json : "null");
     evsi_buf_addf(out, ",\"paused\":%s", each->group->is_paused ? "true" : "false");
     evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}",
                   each->queued, each->handed,

@@ -18,7 +18,7 @@ typedef struct evsi_consume evsi_consume;
  * an empty text; ordering_of: that of the topic, false where no route leads there. They belong to the router,
  * which stands before consuming. */
 typedef struct evsi_consume_setup {
-  const evsi_config *config;
+  _Atomic(const evsi_config *) config; /* replaced by evsi_consume_reload() */
   const evsi_env *env;
   evsi_loop *loop;
   evsi_tasks *tasks;
@@ -67,6 +67,9 @@ void evsi_consume_joined(evsi_consume *consume, uint64_t token);
 void evsi_consume_left(evsi_consume *consume, uint64_t token);
 
 /* ---- for the system, @thread io ---- */
+/* Another configuration of the same transports: groups read where its routes lead, subscriptions that say
+ * nothing of their own have its concurrency. */
+void evsi_consume_reload(evsi_consume *consume, const evsi_config *config);
 /* Joins all groups of a transport; later subscriptions join by themselves. */
 void evsi_consume_start(evsi_consume *consume, uint32_t link);
 bool evsi_consume_ready(evsi_consume *consume); /* every group is established */

@@ -50,8 +50,8 @@ void evsi_delivery_unlink(evsi_delivery *delivery) {
 
 bool evsi_subscription_can_take(const evsi_subscription *subscription) {
   const evsi_delivery *next = subscription->queue_first;
-  return next && subscription->handed < subscription->options.concurrency &&
-         (!next->entry->order || evsi_order_may_hand(next->entry)) &&
+  uint64_t most = (uint64_t)subscription->options.concurrency * subscription->options.batch;
+  return next && subscription->handed < most && (!next->entry->order || evsi_order_may_hand(next->entry)) &&
          evsi_suspect_lets(subscription->group->consume, next->entry);
 }
 
@@ -68,10 +68,8 @@ void evsi_delivery_forget(evsi_delivery *delivery) {
 }
 
 static evs_bytes body_of(const evsi_delivery *delivery) {
-  const evsi_entry *entry = delivery->entry;
-  if (delivery->view && delivery->view->body)
-    return evsi_text(delivery->view->body);
-  return entry->envelope.content_type.size ? entry->stored.raw : entry->envelope.body;
+  bool is_filled_in = delivery->view && delivery->view->body;
+  return is_filled_in ? evsi_text(delivery->view->body) : evsi_body_of(delivery->entry);
 }
 
 static void fill(evs_message *message, const evsi_delivery *delivery) {

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/json_text.h"
 #include "consume/engine.h"
+#include "event/header_filter.h"
 #include "event/identity.h"
 
 enum { MATCHES_MAX = 1024 };
@@ -29,15 +30,12 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
   return why;
 }
 
-static evs_bytes body_of(const evsi_entry *entry) {
-  return entry->envelope.content_type.size > 0 ? entry->stored.raw : entry->envelope.body;
-}
-
 static bool hash_fits(const evsi_entry *entry) {
   char hex[65];
   if (!entry->group->consume->setup.config->consumer.verify_hash || entry->envelope.hash.size == 0)
     return true;
-  return evsi_sha256_hex(body_of(entry), hex) == 0 && evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
+  return evsi_sha256_hex(evsi_body_of(entry), hex) == 0 &&
+         evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
 }
 
 /* A requeued entry is for one group, and within it for the subscriptions that failed. */
@@ -101,22 +99,74 @@ static uint32_t keep_fitting(const evsi_entry *entry, uint32_t *numbers, uint32_
   return kept;
 }
 
+/* Leaves out the subscriptions that ask for other headers. False when memory is too short to tell. */
+static bool keep_taking(evsi_entry *entry, uint32_t *numbers, uint32_t *count) {
+  uint32_t kept = 0;
+  evsi_headers headers = {NULL, false};
+  for (uint32_t i = 0; i < *count; i++) {
+    const evsi_subscription *subscription = entry->group->consume->by_number[numbers[i]];
+    if (evsi_header_filter_takes(subscription->filter, &entry->envelope, &headers))
+      numbers[kept++] = numbers[i];
+  }
+  json_decref(headers.tree);
+  entry->is_filtered = kept == 0 && *count > 0;
+  *count = kept;
+  return !headers.no_memory;
+}
+
+/* Whose regular expression is too much work for this type may be meant: the event is neither kept from them
+ * nor given to them, it is a dead letter of theirs. */
+static void refuse_undecided(evsi_entry *entry) {
+  uint32_t numbers[MATCHES_MAX];
+  evsi_consume *consume = entry->group->consume;
+  uint32_t count = evsi_matcher_undecided(entry->group->matcher, entry->envelope.origin_prefix,
+                                          entry->envelope.type, numbers, MATCHES_MAX);
+  for (uint32_t i = 0; i < count && i < MATCHES_MAX; i++) {
+    const evsi_subscription *subscription = consume->by_number[numbers[i]];
+    char text[256];
+    if (evsi_names_have(entry->state.exhausted, subscription->name) ||
+        evsi_names_have(entry->state.done, subscription->name))
+      continue;
+    snprintf(text, sizeof text,
+             "the regular expression of subscription %.180s is too much work for this type",
+             subscription->name);
+    consume->setup.log(consume->setup.data, 3, "consume", text);
+    evsi_names_add(&entry->state.exhausted, subscription->name);
+    evsi_entry_state_failed(
+        entry, &(evs_failure){.error_class = evsi_text("PatternTooExpensive"), .message = evsi_text(text)},
+        0);
+  }
+}
+
+/* None of the subscriptions here gets it. */
+static void settle_untaken(evsi_entry *entry, bool is_elsewhere, evsi_outgoing *outgoing) {
+  if (json_array_size(entry->state.exhausted) > 0) {
+    evsi_settle_dead(entry, NULL, NULL, outgoing);
+  } else if (is_elsewhere) {
+    evsi_count(entry->group->consume->setup.stats, EVSI_COUNT_FILTERED, 1);
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+  } else {
+    evsi_settle_unmatched(entry, outgoing);
+  }
+}
+
 static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered = false;
-  evsi_consume *consume = entry->group->consume;
   uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix,
                                       entry->envelope.type, numbers, MATCHES_MAX, &filtered);
   count = keep_fitting(entry, numbers, count < MATCHES_MAX ? count : MATCHES_MAX);
-  if (count == 0 && filtered) {
-    evsi_count(consume->setup.stats, EVSI_COUNT_FILTERED, 1);
-    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+  if (!keep_taking(entry, numbers, &count)) {
+    evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
     return;
   }
+  refuse_undecided(entry);
   if (count == 0) {
-    evsi_settle_unmatched(entry, outgoing);
+    settle_untaken(entry, filtered, outgoing);
     return;
   }
+  if (!evsi_body_open(entry, outgoing))
+    return;
   if (!hash_fits(entry)) {
     evsi_settle_dead(entry, "HashMismatch", "the body does not have the SHA-256 of header.hash", outgoing);
     return;
@@ -132,6 +182,17 @@ static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing
     evsi_settle_entry(entry, outgoing); /* all its subscriptions were through before */
 }
 
+/* Could its header be read, and is it of an origin that no subscription takes? */
+static bool is_of_other_origin(const evsi_entry *entry) {
+  evsi_envelope envelope;
+  evsi_buf scratch = {0};
+  bool filtered = false;
+  if (evsi_envelope_header(entry->stored.data, &envelope, &scratch))
+    evsi_matcher_match(entry->group->matcher, envelope.origin_prefix, envelope.type, NULL, 0, &filtered);
+  evsi_buf_free(&scratch);
+  return filtered;
+}
+
 /* An entry of this group; only: the subscriptions that it is for, NULL: all. */
 static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   const char *error_class = NULL;
@@ -140,6 +201,10 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
     return;
   }
   const char *why = decode(entry, &error_class);
+  if (why && is_of_other_origin(entry)) {
+    settle_untaken(entry, true, outgoing);
+    return;
+  }
   if (why) {
     evsi_settle_dead(entry, error_class, why, outgoing);
     return;

@@ -99,6 +99,7 @@ struct evsi_entry {
   evs_tp_entry stored; /* bytes point into `bytes` */
   evsi_envelope envelope;
   evsi_buf scratch;
+  evsi_buf plain; /* its body, where that is stored compressed */
   uint64_t cost;
   uint64_t received_us;
   evsi_entry_state state;
@@ -108,6 +109,7 @@ struct evsi_entry {
   json_t *kept; /* of a bundle: index -> state of the events that are not through; NULL: all of them */
   bool had_state;
   bool is_unmatched; /* no subscription here takes it */
+  bool is_filtered;  /* and that since its headers are not those that they ask for */
   evsi_order *order; /* NULL: it begins when it comes */
   evsi_order_lane *lane, *gate;
   evsi_order_place *place;
@@ -153,6 +155,7 @@ struct evsi_subscription {
   char name[192];
   evsi_subscription_options options;
   char pattern[EVSI_PATTERN_MAX + 1];
+  json_t *filter; /* of options.filter_json; NULL: takes all headers */
   evsi_label *label;
   evsi_delivery *queue_first, *queue_last;
   evsi_delivery *handed_first, *handed_last; /* oldest first */
@@ -168,6 +171,7 @@ typedef struct evsi_member {
   char *consumer;
   evsi_matcher *matcher;
   int32_t *partitions; /* of each of its subscriptions the only one that it takes, or EVS_PARTITION_NONE */
+  json_t *subscriptions;
 } evsi_member;
 
 typedef struct evsi_membership {
@@ -247,6 +251,11 @@ evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kep
 void evsi_entry_hold(evsi_entry *entry);
 void evsi_entry_drop(void *held);
 
+/* ---- body.c ---- */
+evs_bytes evsi_body_of(const evsi_entry *entry); /* as it was published, once it is open */
+/* Undoes its compression. False: it cannot be handled, and its end was decided. @locks consume */
+bool evsi_body_open(evsi_entry *entry, evsi_outgoing *outgoing);
+
 /* ---- entry_state.c ---- */
 void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept);
 json_t *evsi_entry_state_json(const evsi_entry_state *state); /* NULL when memory is short */
@@ -325,7 +334,7 @@ void evsi_settle_keep(evsi_entry *entry, evsi_outgoing *outgoing);
 /* An entry that nobody may handle goes to the dead letters, or where these are off, as configured. */
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
                       evsi_outgoing *outgoing);
-/* No subscription here takes it: another member, or acknowledge and count. */
+/* No subscription here takes it: another member, or acknowledge and count (as filtered: is_filtered). */
 void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing);
 /* Tells the transports; without the lock. */
 void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing);

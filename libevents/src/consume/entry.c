@@ -86,6 +86,7 @@ static void free_entry(evsi_entry *entry) {
   json_decref(entry->kept);
   evsi_entry_state_free(&entry->state);
   evsi_buf_free(&entry->scratch);
+  evsi_buf_free(&entry->plain);
   evsi_free(entry->place);
   evsi_free(entry->settlement_state);
   evsi_free(entry->record);

@@ -123,6 +123,8 @@ static json_t *subscriptions_json(const evsi_group *group) {
     json_t *item = json_pack("{s:s,s:s}", "pattern", each->pattern, "originPrefix", config->origin_prefix);
     if (each->options.partition != EVS_PARTITION_NONE)
       json_object_set_new(item, "partition", json_integer(each->options.partition));
+    if (each->filter)
+      json_object_set(item, "filter", each->filter);
     if (each->options.origins_set) {
       json_t *origins = json_array();
       for (uint32_t i = 0; i < each->options.origin_count; i++)

@@ -4,14 +4,18 @@
  *
  * An anchored pattern is tried on the type without its origin prefix, so that one entry serves all origins.
  * Where it begins with one of its origins (`eu.de.user.*` at `eu.de`) it may also be meant as written: then
- * what follows that origin is one more entry, good at that origin only. */
+ * what follows that origin is one more entry, good at that origin only.
+ *
+ * Regular expressions are tried one after the other behind the tries. */
 #include "consume/matcher.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "consume/expression.h"
 #include "event/pattern_trie.h"
 #include "event/segment.h"
 
@@ -37,6 +41,9 @@ typedef struct subscriber {
   uint32_t origin_count;
   uint32_t *slots;
   uint32_t slot_count;
+  evsi_regex *regex; /* of a regular expression, which has no slots */
+  struct subscriber *next_regex;
+  _Atomic bool gave_up; /* it was too much work at least once */
 } subscriber;
 
 struct evsi_matcher {
@@ -48,6 +55,7 @@ struct evsi_matcher {
   evsi_pattern_trie *on_type; /* anchored patterns */
   evsi_pattern_trie *on_full; /* floating ones */
   evsi_pattern_trie *any;     /* all of them, as if with a leading `*.` */
+  subscriber *regexes;
 };
 
 evsi_matcher *evsi_matcher_new(void) {
@@ -69,6 +77,7 @@ static void subscriber_free(subscriber *s) {
     evsi_free(s->origins[i]);
   evsi_free(s->origins);
   evsi_free(s->slots);
+  evsi_regex_free(s->regex);
   evsi_free(s->pattern);
   evsi_free(s);
 }
@@ -144,7 +153,18 @@ static bool slot_link(evsi_matcher *matcher, uint32_t number) {
          evsi_pattern_trie_add(matcher->any, floated, number);
 }
 
+static void regex_unlink(evsi_matcher *matcher, const subscriber *s) {
+  for (subscriber **link = &matcher->regexes; *link; link = &(*link)->next_regex) {
+    if (*link == s) {
+      *link = s->next_regex;
+      return;
+    }
+  }
+}
+
 static void subscriber_unlink(evsi_matcher *matcher, subscriber *s) {
+  if (s->regex)
+    regex_unlink(matcher, s);
   for (uint32_t i = 0; i < s->slot_count; i++) {
     slot_unlink(matcher, s->slots[i]);
     slot_give_back(matcher, s->slots[i]);
@@ -162,6 +182,11 @@ static bool add_slot(evsi_matcher *matcher, subscriber *s, const char *origin, s
 }
 
 static bool subscriber_link(evsi_matcher *matcher, subscriber *s) {
+  if (s->regex) {
+    s->next_regex = matcher->regexes;
+    matcher->regexes = s;
+    return true;
+  }
   s->slots = evsi_calloc(1 + s->origin_count, sizeof *s->slots);
   bool ok = s->slots && add_slot(matcher, s, NULL, 0);
   for (uint32_t i = 0; ok && !s->is_floating && i < s->origin_count; i++) {
@@ -209,20 +234,14 @@ static subscriber *subscriber_new(const char *pattern, const evsi_origin_rule *r
   return NULL;
 }
 
-evs_status evsi_matcher_add(evsi_matcher *matcher, const char *pattern, const evsi_origin_rule *rule,
-                            uint32_t id, evs_error **out_error) {
-  char normal[EVSI_PATTERN_MAX + 1];
-  evs_status status = evsi_pattern_normalize(evsi_text(pattern), rule, normal, out_error);
-  if (status != EVS_OK)
-    return status;
-  subscriber *s = NULL;
-  HASH_FIND(hh, matcher->by_id, &id, sizeof id, s);
-  if (s)
-    return evsi_error(out_error, EVS_ARGUMENT, NULL, "number %u already has the pattern %s; remove it first",
-                      id, s->pattern);
-  s = subscriber_new(normal, rule, id);
-  if (!s)
-    return evsi_error_nomem(out_error);
+evs_status evsi_matcher_normalize(evs_bytes pattern, const evsi_origin_rule *rule, char *out,
+                                  evs_error **out_error) {
+  return evsi_pattern_is_expression(pattern) ? evsi_expression_normalize(pattern, out, out_error)
+                                             : evsi_pattern_normalize(pattern, rule, out, out_error);
+}
+
+/* Takes `s`. */
+static evs_status subscriber_add(evsi_matcher *matcher, subscriber *s, evs_error **out_error) {
   if (!subscriber_link(matcher, s)) {
     subscriber_free(s);
     return evsi_error_nomem(out_error);
@@ -233,6 +252,28 @@ evs_status evsi_matcher_add(evsi_matcher *matcher, const char *pattern, const ev
   subscriber_unlink(matcher, s);
   subscriber_free(s);
   return evsi_error_nomem(out_error);
+}
+
+evs_status evsi_matcher_add(evsi_matcher *matcher, const char *pattern, const evsi_origin_rule *rule,
+                            uint32_t id, evs_error **out_error) {
+  char normal[EVSI_PATTERN_MAX + 1];
+  evs_status status = evsi_matcher_normalize(evsi_text(pattern), rule, normal, out_error);
+  if (status != EVS_OK)
+    return status;
+  subscriber *s = NULL;
+  HASH_FIND(hh, matcher->by_id, &id, sizeof id, s);
+  if (s)
+    return evsi_error(out_error, EVS_ARGUMENT, NULL, "number %u already has the pattern %s; remove it first",
+                      id, s->pattern);
+  s = subscriber_new(normal, rule, id);
+  if (!s)
+    return evsi_error_nomem(out_error);
+  if (evsi_pattern_is_expression(evsi_text(normal)))
+    status = evsi_expression_compile(normal, &s->regex, out_error);
+  if (status == EVS_OK)
+    return subscriber_add(matcher, s, out_error);
+  subscriber_free(s);
+  return status;
 }
 
 void evsi_matcher_remove(evsi_matcher *matcher, uint32_t id) {
@@ -291,6 +332,22 @@ static bool note_slot(void *data, uint32_t number) {
   return true;
 }
 
+/* Tries all of them also at origins that they do not take: the event is filtered then, and not unmatched. */
+static void match_regexes(match *m, evs_bytes type) {
+  evsi_regex_memory *memory = NULL;
+  for (subscriber *s = m->matcher->regexes; s; s = s->next_regex) {
+    evsi_regex_verdict verdict = evsi_expression_try(s->regex, &memory, type);
+    bool is_taken = s->takes_all || has_origin(s, m->origin);
+    if (verdict == EVSI_REGEX_YES && is_taken)
+      match_add(m, s->id);
+    else if (verdict != EVSI_REGEX_NO && !is_taken)
+      m->is_elsewhere = true;
+    else if (verdict != EVSI_REGEX_NO)
+      atomic_store_explicit(&s->gave_up, true, memory_order_relaxed);
+  }
+  evsi_regex_memory_free(memory);
+}
+
 static void fold_to(char *out, evs_bytes text) {
   for (uint64_t i = 0; i < text.size; i++)
     out[i] = evsi_fold(text.data[i]);
@@ -315,7 +372,29 @@ uint32_t evsi_matcher_match(const evsi_matcher *matcher, evs_bytes origin_prefix
       .matcher = matcher, .origin = evsi_bytes(origin, origin_prefix.size), .ids = out_ids, .max = max};
   evsi_pattern_trie_match(matcher->on_type, evsi_bytes(full + cut, type.size), note_slot, &m);
   evsi_pattern_trie_match(matcher->on_full, evsi_bytes(full, cut + type.size), note_slot, &m);
+  match_regexes(&m, evsi_bytes(full + cut, type.size));
   *out_filtered = m.count == 0 && m.is_elsewhere;
+  return m.count;
+}
+
+uint32_t evsi_matcher_undecided(const evsi_matcher *matcher, evs_bytes origin_prefix, evs_bytes type,
+                                uint32_t *out_ids, uint32_t max) {
+  char origin[EVSI_MATCH_TEXT_MAX + 1], folded[EVSI_MATCH_TEXT_MAX + 1];
+  evsi_regex_memory *memory = NULL;
+  if (!matcher->regexes || type.size > EVSI_MATCH_TEXT_MAX || origin_prefix.size > EVSI_MATCH_TEXT_MAX)
+    return 0;
+  fold_to(origin, origin_prefix);
+  fold_to(folded, type);
+  match m = {.origin = evsi_bytes(origin, origin_prefix.size), .ids = out_ids, .max = max};
+  for (subscriber *s = matcher->regexes; s; s = s->next_regex) {
+    if (!atomic_load_explicit(&s->gave_up, memory_order_relaxed) ||
+        !(s->takes_all || has_origin(s, m.origin)))
+      continue;
+    evsi_regex_verdict verdict = evsi_expression_try(s->regex, &memory, evsi_bytes(folded, type.size));
+    if (verdict != EVSI_REGEX_YES && verdict != EVSI_REGEX_NO)
+      match_add(&m, s->id);
+  }
+  evsi_regex_memory_free(memory);
   return m.count;
 }
 
@@ -332,5 +411,9 @@ bool evsi_matcher_can_match(const evsi_matcher *matcher, evs_bytes full_type) {
     return false;
   fold_to(folded, full_type);
   evsi_pattern_trie_match(matcher->any, evsi_bytes(folded, full_type.size), note_any, &can);
+  evsi_regex_memory *memory = NULL;
+  for (const subscriber *s = matcher->regexes; s && !can; s = s->next_regex)
+    can = evsi_expression_can_match(s->regex, &memory, evsi_bytes(folded, full_type.size));
+  evsi_regex_memory_free(memory);
   return can;
 }

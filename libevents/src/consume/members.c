@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/json_text.h"
 #include "consume/engine.h"
+#include "event/header_filter.h"
 
 enum { STREAM_NAME_MAX = 256, ORIGINS_MAX = 64, MATCHES_MAX = 256 };
 
@@ -29,17 +30,29 @@ bool evsi_partition_fits(int32_t only, int32_t stored) {
   return only == EVS_PARTITION_NONE || stored == EVS_PARTITION_NONE || only == stored;
 }
 
+static bool takes(const evsi_member *member, uint32_t number, const evsi_entry *entry,
+                  evsi_headers *headers) {
+  const json_t *filter = json_object_get(json_array_get(member->subscriptions, number), "filter");
+  return evsi_partition_fits(member->partitions[number], entry->stored.partition) &&
+         evsi_header_filter_takes(filter, &entry->envelope, headers);
+}
+
+static bool any_takes(const evsi_member *member, const evsi_entry *entry) {
+  uint32_t numbers[MATCHES_MAX];
+  bool filtered, any = false;
+  evsi_headers headers = {NULL, false};
+  uint32_t count = evsi_matcher_match(member->matcher, entry->envelope.origin_prefix, entry->envelope.type,
+                                      numbers, MATCHES_MAX, &filtered);
+  for (uint32_t i = 0; i < count && i < MATCHES_MAX && !any; i++)
+    any = takes(member, numbers[i], entry, &headers);
+  json_decref(headers.tree);
+  return any && !headers.no_memory;
+}
+
 const evsi_member *evsi_membership_match(const evsi_membership *membership, const evsi_entry *entry) {
   for (size_t i = 0; i < membership->member_count; i++) {
-    const evsi_member *member = &membership->members[i];
-    uint32_t numbers[MATCHES_MAX];
-    bool filtered;
-    uint32_t count = evsi_matcher_match(member->matcher, entry->envelope.origin_prefix, entry->envelope.type,
-                                        numbers, MATCHES_MAX, &filtered);
-    for (uint32_t k = 0; k < count && k < MATCHES_MAX; k++) {
-      if (evsi_partition_fits(member->partitions[numbers[k]], entry->stored.partition))
-        return member;
-    }
+    if (any_takes(&membership->members[i], entry))
+      return &membership->members[i];
   }
   return NULL;
 }
@@ -49,6 +62,7 @@ static void forget_members(evsi_membership *membership) {
     evsi_free(membership->members[i].consumer);
     evsi_matcher_free(membership->members[i].matcher);
     evsi_free(membership->members[i].partitions);
+    json_decref(membership->members[i].subscriptions);
   }
   evsi_free(membership->members);
   membership->members = NULL;
@@ -106,7 +120,7 @@ static void add_subscription(evsi_matcher *matcher, const json_t *subscription, 
 
 static bool add_member(evsi_membership *membership, const json_t *json) {
   const char *consumer = json_string_value(json_object_get(json, "consumer"));
-  const json_t *subscriptions = json_object_get(json, "subscriptions");
+  json_t *subscriptions = json_object_get(json, "subscriptions");
   evsi_member *grown =
       consumer ? evsi_realloc(membership->members, (membership->member_count + 1) * sizeof *grown) : NULL;
   if (!grown)
@@ -127,6 +141,7 @@ static bool add_member(evsi_membership *membership, const json_t *json) {
     member->partitions[i] = json_is_integer(only) ? (int32_t)json_integer_value(only) : EVS_PARTITION_NONE;
     add_subscription(member->matcher, each, (uint32_t)i);
   }
+  member->subscriptions = json_incref(subscriptions);
   membership->member_count++;
   return true;
 }

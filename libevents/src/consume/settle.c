@@ -249,6 +249,10 @@ static bool keeps_unmatched(const evsi_group *group) {
 static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
   char text[256];
+  if (entry->is_filtered) {
+    evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
+    return;
+  }
   if (keeps_unmatched(entry->group)) {
     evsi_settle_dead(entry, "Unmatched", "no live member of the group handles this type", outgoing);
     return;
@@ -284,7 +288,7 @@ void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_as(entry, EVS_SETTLE_HAND_OVER, 0, outgoing);
     return;
   }
-  if (!membership || membership->all_same) {
+  if (!membership || membership->all_same || entry->is_filtered) {
     acknowledge_unmatched(entry, outgoing);
     return;
   }
@@ -360,7 +364,7 @@ static void count_settled(evsi_consume *consume, const evsi_entry *event, uint32
   if (kind == EVS_SETTLE_ACK) {
     evsi_count(stats, EVSI_COUNT_ACKED, 1);
     if (event->is_unmatched)
-      evsi_count(stats, EVSI_COUNT_UNMATCHED, 1);
+      evsi_count(stats, event->is_filtered ? EVSI_COUNT_FILTERED : EVSI_COUNT_UNMATCHED, 1);
   } else if (kind == EVS_SETTLE_DEAD_LETTER) {
     evsi_count(stats, EVSI_COUNT_DEAD, 1);
   } else if (kind == EVS_SETTLE_HAND_OVER && whole == EVS_SETTLE_HAND_OVER) {

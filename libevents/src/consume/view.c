@@ -11,7 +11,8 @@
 enum { WAIT_MS = 500 /* for the registry to be asked again */ };
 
 static evs_bytes body_of(const evsi_entry *entry) {
-  return entry->envelope.body.size ? entry->envelope.body : evsi_text("null");
+  evs_bytes body = evsi_body_of(entry);
+  return body.size ? body : evsi_text("null");
 }
 
 static evsi_body_rules rules_of(const evsi_consume *consume) {

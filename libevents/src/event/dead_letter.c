@@ -9,7 +9,10 @@
 #include "base/json_text.h"
 #include "event/base64.h"
 #include "event/envelope.h"
+#include "event/envelope_open.h"
 #include "event/json_scan.h"
+
+enum { SHOWN_MAX = 1024 * 1024 }; /* of a compressed body; a larger one is shown as it is stored */
 
 /* ---- the stored entry ------------------------------------------------------------------------- */
 
@@ -53,7 +56,7 @@ static void add_unreadable(evsi_buf *out, evs_bytes data, bool is_malformed) {
   }
 }
 
-void evsi_stored_json(evsi_buf *out, evs_bytes data, evs_bytes raw, bool is_malformed) {
+static void add_stored(evsi_buf *out, evs_bytes data, evs_bytes raw, bool is_malformed) {
   evsi_buf scratch = {0};
   evsi_envelope envelope;
   size_t offset;
@@ -71,6 +74,17 @@ void evsi_stored_json(evsi_buf *out, evs_bytes data, evs_bytes raw, bool is_malf
   if (raw.size > 0)
     add_base64_member(out, "raw", raw);
   evsi_buf_free(&scratch);
+}
+
+void evsi_stored_json(evsi_buf *out, evs_bytes data, evs_bytes raw, bool is_malformed) {
+  evsi_buf open_data = {0}, open_raw = {0};
+  if (!is_malformed && evsi_envelope_open(data, raw, SHOWN_MAX, &open_data, &open_raw)) {
+    data = evsi_bytes(open_data.data, open_data.size);
+    raw = evsi_bytes(open_raw.data, open_raw.size);
+  }
+  add_stored(out, data, raw, is_malformed);
+  evsi_buf_free(&open_data);
+  evsi_buf_free(&open_raw);
 }
 
 /* ---- its event ---------------------------------------------------------------------------------- */
@@ -143,7 +157,7 @@ static evs_bytes begin_of(evs_bytes text, uint64_t most) {
   return evsi_bytes(text.data, size);
 }
 
-static void add_event(evsi_buf *out, const evsi_dead_letter *letter, const evsi_dead_view *view) {
+static void add_shown(evsi_buf *out, const evsi_dead_letter *letter, const evsi_dead_view *view) {
   evsi_dead_event event;
   bool is_readable = evsi_dead_letter_event(letter, &event);
   uint64_t size = is_readable ? event.body_size : letter->data_size;
@@ -168,6 +182,22 @@ static void add_event(evsi_buf *out, const evsi_dead_letter *letter, const evsi_
   evsi_buf_add_text(out, ",\"bodyPreview\":");
   evs_bytes begin = begin_of(body, view->max_body);
   evsi_buf_add_json(out, begin.data, begin.size);
+}
+
+/* A compressed body as it was published, where it is whole and not too large. */
+static void add_event(evsi_buf *out, const evsi_dead_letter *letter, const evsi_dead_view *view) {
+  evsi_dead_letter shown = *letter;
+  evsi_buf data = {0}, raw = {0};
+  if (!view->is_row && !letter->is_malformed &&
+      evsi_envelope_open(letter->data, letter->raw, SHOWN_MAX, &data, &raw)) {
+    shown.data = evsi_bytes(data.data, data.size);
+    shown.raw = evsi_bytes(raw.data, raw.size);
+    shown.data_size = data.size;
+    shown.raw_size = raw.size;
+  }
+  add_shown(out, &shown, view);
+  evsi_buf_free(&data);
+  evsi_buf_free(&raw);
 }
 
 static void add_archive(evsi_buf *out, evs_bytes archive) {

@@ -31,6 +31,7 @@ static const field fields[] = {
     FIELD("hash", hash, false),
     FIELD("version", version, false),
     FIELD("contentType", content_type, false),
+    FIELD("contentEncoding", encoding, false),
     FIELD("key", key, false),
 };
 #undef FIELD
@@ -62,7 +63,8 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
     evsi_buf_add_text(out, ",\"headers\":");
     evsi_buf_add_bytes(out, envelope->headers);
   }
-  if (envelope->body.size || envelope->content_type.size == 0) {
+  bool is_beside = envelope->content_type.size > 0 || envelope->encoding.size > 0;
+  if (envelope->body.size || !is_beside) {
     evsi_buf_add_text(out, ",\"body\":");
     evsi_buf_add_bytes(out, envelope->body.size ? envelope->body : evsi_text("null"));
   }
@@ -161,6 +163,17 @@ static const char *find_parts(evs_bytes data, evs_bytes parts[PART_COUNT]) {
   return why;
 }
 
+bool evsi_envelope_header(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
+  evs_bytes parts[PART_COUNT];
+  memset(parts, 0, sizeof parts);
+  memset(out_envelope, 0, sizeof *out_envelope);
+  find_parts(data, parts);
+  if (parts[PART_HEADER].size == 0 || parts[PART_HEADER].data[0] != '{')
+    return false;
+  texts t = {scratch, parts[PART_HEADER].size};
+  return read_header(parts[PART_HEADER], out_envelope, &t) == NULL;
+}
+
 const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
   evs_bytes parts[PART_COUNT];
   memset(parts, 0, sizeof parts);
@@ -182,7 +195,7 @@ const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, ev
   if (why)
     return why;
   out_envelope->body = parts[PART_BODY];
-  if (parts[PART_BODY].size || out_envelope->content_type.size)
+  if (parts[PART_BODY].size || out_envelope->content_type.size || out_envelope->encoding.size)
     return NULL;
   /* The published library leaves `body` out where it was undefined. */
   if (!is_published_form)

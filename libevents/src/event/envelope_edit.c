@@ -2,6 +2,7 @@
  * envelope_edit.c - see envelope_edit.h. */
 #include "event/envelope_edit.h"
 
+#include "base/compress.h"
 #include "event/envelope.h"
 #include "event/identity.h"
 #include "event/json_scan.h"
@@ -38,7 +39,7 @@ typedef struct hashes {
 } hashes;
 
 static void add_header(evsi_buf *out, evs_bytes header, const evsi_edit *edit, const hashes *made) {
-  static const char *const renewed[] = {"hash", "editedFrom", "editedBy", "contentType"};
+  static const char *const renewed[] = {"hash", "editedFrom", "editedBy", "contentType", "contentEncoding"};
   evs_bytes key, value, content_type = {NULL, 0};
   const char *error;
   size_t cursor = 0;
@@ -60,6 +61,17 @@ static void add_header(evsi_buf *out, evs_bytes header, const evsi_edit *edit, c
   evsi_buf_add(out, "}", 1);
 }
 
+/* Of the body as it was published; of a compressed one that cannot be read, of what is there. */
+static void hash_before(const evsi_envelope *envelope, evs_bytes raw, char out_hex[HASH_TEXT]) {
+  evsi_buf plain = {0};
+  evs_bytes body = raw.size > 0 ? raw : envelope->body;
+  evsi_encoding encoding = evsi_encoding_of(envelope->encoding);
+  if (encoding != EVSI_ENCODING_NONE && !evsi_decompress(encoding, raw, EVSI_BODY_MAX, &plain))
+    body = evsi_bytes(plain.data, plain.size);
+  evsi_sha256_hex(body, out_hex);
+  evsi_buf_free(&plain);
+}
+
 const char *evsi_envelope_edit(evs_bytes data, evs_bytes raw, const evsi_edit *edit, evsi_buf *out) {
   evsi_envelope envelope;
   evsi_buf scratch = {0};
@@ -67,12 +79,13 @@ const char *evsi_envelope_edit(evs_bytes data, evs_bytes raw, const evsi_edit *e
   evs_bytes key, value;
   const char *error = evsi_envelope_decode(data, &envelope, &scratch);
   size_t cursor = 0;
+  if (!error)
+    hash_before(&envelope, raw, made.before);
   evsi_buf_free(&scratch); /* only spans of data are used from here on */
   if (error)
     return error;
   if (!edit->is_raw && evsi_json_check(edit->body, &cursor) != NULL)
     return "the edited body is not valid JSON";
-  evsi_sha256_hex(raw.size > 0 ? raw : envelope.body, made.before);
   evsi_sha256_hex(edit->body, made.after);
   cursor = 0;
   evsi_buf_add(out, "{", 1);

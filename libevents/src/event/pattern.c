@@ -69,6 +69,11 @@ evs_status evsi_pattern_normalize(evs_bytes pattern, const evsi_origin_rule *rul
   return EVS_OK;
 }
 
+bool evsi_pattern_is_expression(evs_bytes pattern) {
+  bool floats = pattern.size > 2 && memcmp(pattern.data, "*.", 2) == 0;
+  return pattern.size > 0 && pattern.data[floats ? 2 : 0] == '/';
+}
+
 bool evsi_pattern_is_floating(const char *pattern) {
   return pattern[0] == '*' && (pattern[1] == '.' || pattern[1] == '\0');
 }
@@ -77,6 +82,8 @@ bool evsi_pattern_sample(const char *pattern, char *out) {
   static const char any[] = "any";
   bool floats = evsi_pattern_is_floating(pattern);
   const char *rest = !floats ? pattern : pattern[1] == '.' ? pattern + 2 : "*";
+  if (evsi_pattern_is_expression(evsi_text(pattern)))
+    return false;
   /* What follows a leading `*.` names the beginning of a type only if more comes after it. */
   if (rest[0] == '*' || (floats && !strchr(rest, '.')))
     return false;

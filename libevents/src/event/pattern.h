@@ -25,11 +25,15 @@ typedef struct evsi_origin_rule {
 evs_status evsi_pattern_normalize(evs_bytes pattern, const evsi_origin_rule *rule, char *out,
                                   evs_error **out_error);
 
+/* A regular expression stands in the place of a pattern: `/…/`, or `*./…/` for every origin. */
+bool evsi_pattern_is_expression(evs_bytes pattern);
+
 /* `*` or a leading `*.`: matches at any origin. */
 bool evsi_pattern_is_floating(const char *pattern);
 
 /* Writes a type that a normalised pattern matches, at no origin, to ask where such types go. False when the
- * pattern leaves the first segment of the type open. out: EVSI_PATTERN_MAX * 2 bytes. */
+ * pattern leaves the first segment of the type open, as regular expressions do. out: EVSI_PATTERN_MAX * 2
+ * bytes. */
 bool evsi_pattern_sample(const char *pattern, char *out);
 
 /* Does a normalised pattern match a folded full type, by the texts alone? An anchored pattern is joined with

@@ -28,8 +28,10 @@ static void add_label_value(evsi_buf *out, const char *text) {
 
 /* @locks stats->lock, for reading */
 static void add_by_label(evsi_stats *stats, evsi_buf *out, evsi_dimension dimension, const char *label_name) {
-  static const char *const names[EVSI_LABELED_COUNTS] = {"published", "received", "failed"};
+  static const char *const names[EVSI_LABELED_COUNTS] = {"published", "received", "failed", "unrouted"};
   for (int what = 0; what < EVSI_LABELED_COUNTS; what++) {
+    if (what == EVSI_LABELED_UNROUTED && dimension != EVSI_LABEL_TYPE)
+      continue;
     evsi_buf_addf(out,
                   "# HELP libevents_%s_by_%s_total Events by %s\n# TYPE libevents_%s_by_%s_total counter\n",
                   names[what], label_name, label_name, names[what], label_name);

@@ -118,10 +118,9 @@ static void add_latency(evsi_buf *out, const char *name, const char *mean_name,
 }
 
 /* @locks stats->lock, for reading */
-static void add_labels(evsi_stats *stats, evsi_buf *out, const char *name, evsi_dimension dimension,
-                       evsi_labeled what) {
-  evsi_buf_addf(out, ",\"%s\":{", name);
+static void add_counts(evsi_stats *stats, evsi_buf *out, evsi_dimension dimension, evsi_labeled what) {
   const char *comma = "";
+  evsi_buf_add_text(out, "{");
   for (evsi_label *label = stats->labels[dimension]; label; label = label->hh.next) {
     uint64_t count = atomic_load_explicit(&label->counts[what], memory_order_relaxed);
     if (count == 0)
@@ -132,6 +131,19 @@ static void add_labels(evsi_stats *stats, evsi_buf *out, const char *name, evsi_
     comma = ",";
   }
   evsi_buf_add_text(out, "}");
+}
+
+/* @locks stats->lock, for reading */
+static void add_labels(evsi_stats *stats, evsi_buf *out, const char *name, evsi_dimension dimension,
+                       evsi_labeled what) {
+  evsi_buf_addf(out, ",\"%s\":", name);
+  add_counts(stats, out, dimension, what);
+}
+
+void evsi_stats_labels_json(evsi_stats *stats, evsi_dimension dimension, evsi_labeled what, evsi_buf *out) {
+  pthread_rwlock_rdlock(&stats->lock);
+  add_counts(stats, out, dimension, what);
+  pthread_rwlock_unlock(&stats->lock);
 }
 
 /* @locks stats->lock, for reading */

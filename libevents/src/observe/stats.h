@@ -32,6 +32,7 @@ typedef enum {
   EVSI_LABELED_SENT,
   EVSI_LABELED_RECEIVED,
   EVSI_LABELED_FAILED,
+  EVSI_LABELED_UNROUTED, /* published, and no route took it */
   EVSI_LABELED_COUNTS
 } evsi_labeled;
 
@@ -82,6 +83,8 @@ evsi_label *evsi_stats_label(evsi_stats *stats, evsi_dimension dimension, evs_by
 void evsi_stats_count_name(evsi_stats *stats, const char *json_name, uint64_t amount);
 void evsi_stats_error(evsi_stats *stats, int is_publisher, const char *text);
 
+/* Appends an object of the names of a dimension that were counted, each with its count. */
+void evsi_stats_labels_json(evsi_stats *stats, evsi_dimension dimension, evsi_labeled what, evsi_buf *out);
 /* Appends the members `"publisher":{…},"consumer":{…},"transport":{…},"uptime":…,"version":…`. */
 void evsi_stats_json(evsi_stats *stats, evsi_buf *out);
 /* Appends everything as Prometheus text. */

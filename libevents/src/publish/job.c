@@ -20,6 +20,8 @@ typedef struct event_draft {
   evs_bytes version; /* of the schema that the body is written by */
   evsi_decision decision;
   evsi_buf envelopes[EVSI_FORMS]; /* in the forms that its transports want; else empty */
+  evsi_buf packed;                /* the body, compressed; empty: it is stored as it is */
+  evsi_encoding encoding;         /* of packed */
   evs_bytes body;
   evs_bytes event_id;
 } event_draft;
@@ -61,6 +63,15 @@ static evs_status check_capabilities(evsi_publisher *publisher, const evs_event 
   return EVS_OK;
 }
 
+/* With routes there is a reason to ask which types they forget. */
+static void count_unrouted(evsi_publisher *publisher, const char *type) {
+  const char *prefix = publisher->setup.config->origin_prefix;
+  char full[2 * (EVSI_TYPE_MAX + 1)];
+  snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "." : "", type);
+  evsi_count_label(evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, evsi_text(full)),
+                   EVSI_LABELED_UNROUTED);
+}
+
 static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
@@ -83,7 +94,19 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
     return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
                       (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
   status = evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
+  if (config->routing.route_count > 0 && !draft->decision.route)
+    count_unrouted(publisher, draft->type);
   return status == EVS_OK ? check_capabilities(publisher, event, &draft->decision, out_error) : status;
+}
+
+/* In the own form a compressed body travels beside the envelope. */
+static void write_form(const evsi_envelope *envelope, evsi_form form, event_draft *draft) {
+  evsi_envelope written = *envelope;
+  if (form == EVSI_FORM_OWN && draft->packed.size > 0) {
+    written.body = evsi_bytes(NULL, 0);
+    written.encoding = evsi_text(evsi_encoding_word(draft->encoding));
+  }
+  evsi_envelope_encode(&draft->envelopes[form], &written, form);
 }
 
 static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *envelope, event_draft *draft) {
@@ -91,15 +114,29 @@ static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *en
   for (uint32_t i = 0; i < draft->decision.transport_count; i++) {
     evsi_form form = form_of(publisher, draft->decision.transports[i]);
     if (draft->envelopes[form].size == 0)
-      evsi_envelope_encode(&draft->envelopes[form], envelope, form);
+      write_form(envelope, form, draft);
     ok = ok && !draft->envelopes[form].failed;
   }
   return ok;
 }
 
-/* The stages of an event in their order: check, route, hash, [compress, encrypt], envelope. The bracketed
- * ones work on the body after it was hashed, so that the hash is over what was published; the wire format
- * keeps the fields `z` and `raw` for what they make. */
+/* The hash is over what was published, so this comes behind it. What does not get smaller stays as it is. */
+static bool compress(const evsi_publisher *publisher, event_draft *draft) {
+  const evsi_compression *policy = &publisher->setup.config->publisher.compression;
+  bool is_wanted = false;
+  for (uint32_t i = 0; i < draft->decision.transport_count; i++)
+    is_wanted = is_wanted || form_of(publisher, draft->decision.transports[i]) == EVSI_FORM_OWN;
+  if (!is_wanted || policy->algorithm == EVSI_ENCODING_NONE || draft->body.size < policy->min_bytes)
+    return true;
+  draft->encoding = policy->algorithm;
+  if (!evsi_compress(draft->encoding, policy->level, draft->body, &draft->packed))
+    return false;
+  if (draft->packed.size >= draft->body.size)
+    evsi_buf_free(&draft->packed);
+  return true;
+}
+
+/* The stages of an event in their order: check, route, hash, compress, envelope. */
 static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
@@ -114,6 +151,8 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   evsi_timestamp(env->wall_ms(), draft->timestamp);
   if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
     return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
+  if (!compress(publisher, draft))
+    return evsi_error_nomem(out_error);
   evsi_envelope envelope = {
       .id = draft->event_id,
       .type = evsi_text(draft->type),
@@ -137,25 +176,40 @@ static evs_bytes keep_full_type(char **at, const char *prefix, const char *type)
   return evsi_bytes(start, (size_t)size);
 }
 
+/* What a transport stores, in one of the forms. */
+typedef struct stored_form {
+  evs_bytes data, raw;
+} stored_form;
+
+/* What is beside the envelope in this form, or nothing. */
+static evs_bytes raw_of(const evs_event *event, const event_draft *draft, int form) {
+  if (draft->envelopes[form].size == 0)
+    return evsi_bytes(NULL, 0);
+  if (form == EVSI_FORM_OWN && draft->packed.size > 0)
+    return evsi_bytes(draft->packed.data, draft->packed.size);
+  return event->content_type.size > 0 ? draft->body : evsi_bytes(NULL, 0);
+}
+
 static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft,
-                       const evs_tp_event *event, const evs_bytes forms[EVSI_FORMS]) {
+                       const evs_tp_event *event, const stored_form forms[EVSI_FORMS]) {
   uint64_t sequence = atomic_fetch_add(&publisher->sequence, 1);
   for (uint32_t i = 0; i < job->send_count; i++) {
     uint32_t link = draft->decision.transports[i];
     job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
-    job->sends[i].event.data = forms[form_of(publisher, link)];
+    job->sends[i].event.data = forms[form_of(publisher, link)].data;
+    job->sends[i].event.raw = forms[form_of(publisher, link)].raw;
     job->sends[i].event.ordering = ordering_of(publisher, &draft->decision, link);
   }
 }
 
 static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft) {
   const char *prefix = publisher->setup.config->origin_prefix;
-  bool is_raw = event->content_type.size > 0;
   uint32_t sends = draft->decision.transport_count;
   size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
   size_t texts = strlen(prefix) + strlen(draft->type) + strlen(draft->decision.topic) + draft->event_id.size +
-                 draft->envelopes[EVSI_FORM_OWN].size + draft->envelopes[EVSI_FORM_PUBLISHED].size +
-                 (is_raw ? draft->body.size : 0) + 8;
+                 event->batch_key.size + 10;
+  for (int form = 0; form < EVSI_FORMS; form++)
+    texts += draft->envelopes[form].size + raw_of(event, draft, form).size;
   evsi_job *job = evsi_calloc(1, fixed + texts);
   if (!job)
     return NULL;
@@ -169,6 +223,7 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   atomic_init(&job->open, sends);
   atomic_init(&job->holders, sends);
   job->id = evsi_bytes_place(&at, draft->event_id);
+  job->batch_key = evsi_bytes_place(&at, event->batch_key);
   evs_tp_event stored = {.struct_size = sizeof stored,
                          .partition = draft->decision.partition,
                          .partitions = draft->decision.partitions,
@@ -183,11 +238,12 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   }
   stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
-  evs_bytes forms[EVSI_FORMS];
-  for (int form = 0; form < EVSI_FORMS; form++)
-    forms[form] = evsi_bytes_place(&at, evsi_bytes(draft->envelopes[form].data, draft->envelopes[form].size));
-  if (is_raw)
-    stored.raw = evsi_bytes_place(&at, draft->body);
+  stored_form forms[EVSI_FORMS];
+  for (int form = 0; form < EVSI_FORMS; form++) {
+    const evsi_buf *envelope = &draft->envelopes[form];
+    forms[form].data = evsi_bytes_place(&at, evsi_bytes(envelope->data, envelope->size));
+    forms[form].raw = evsi_bytes_place(&at, raw_of(event, draft, form));
+  }
   job->type_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
   job->topic_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
   fill_sends(publisher, job, draft, &stored, forms);
@@ -204,6 +260,7 @@ evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_er
     evsi_error_nomem(out_error);
   for (int form = 0; form < EVSI_FORMS; form++)
     evsi_buf_free(&draft.envelopes[form]);
+  evsi_buf_free(&draft.packed);
   return job;
 }
 

@@ -7,6 +7,9 @@
 #include "publish/publisher.h"
 
 typedef struct evsi_job evsi_job;
+typedef struct evsi_gate evsi_gate;
+typedef struct evsi_batcher evsi_batcher;
+struct evsi_batch_queue;
 
 /* The event for one transport. Its bytes belong to the job and stay until the transport answered. */
 typedef struct evsi_send {
@@ -20,7 +23,9 @@ typedef struct evsi_send {
   bool maybe_stored; /* an earlier attempt may have reached the store */
   bool settled;      /* has its outcome; only waits for the transport's answer */
   bool is_duplicate;
-  uint32_t held; /* attempts that were held back: they do not count as retries */
+  bool is_due;                    /* waits no longer for others to go with it */
+  struct evsi_batch_queue *batch; /* with batching: its topic and partition */
+  uint32_t held;                  /* attempts that were held back: they do not count as retries */
   evs_status status;
   uint32_t outcome;
   uint32_t acknowledgement; /* that was reached */
@@ -29,6 +34,7 @@ typedef struct evsi_send {
 } evsi_send;
 
 struct evsi_job {
+  evsi_job *next; /* while it waits in the gate */
   uint64_t token;
   evsi_publish_waiter *waiter;
   size_t index; /* in the waiter */
@@ -36,6 +42,7 @@ struct evsi_job {
   uint64_t deadline_ms;
   uint64_t cost; /* bytes counted as in flight */
   evs_bytes id;
+  evs_bytes batch_key; /* or empty */
   evsi_label *type_label;
   evsi_label *topic_label;
   _Atomic uint32_t open;    /* sends without an outcome */
@@ -64,8 +71,12 @@ typedef struct evsi_lane {
   evsi_send_list inbox; /* @locks lock: from callers */
   _Atomic uint64_t retry_at_ms;
   /* @thread io from here on */
+  evsi_batcher *batcher; /* what waits is there in place of the queue; NULL: batching is off */
   evsi_send_list queue;
   evsi_send_list sent;
+  evs_tp_event *vector; /* for one call of the transport */
+  evsi_send **picked;   /* what it is made of */
+  size_t vector_size;
   evsi_timer *timer;
   bool connected;
   bool is_held;   /* the store takes nothing: one event at a time asks whether it does again */
@@ -85,7 +96,12 @@ struct evsi_publisher {
   pthread_mutex_t lock;      /* of the slots */
   evsi_slots sends;
   evsi_lane *lanes;
+  evsi_gate *gate;
+  _Atomic bool via_lanes; /* events wait for each other: none goes to a transport on its caller's thread */
 };
+
+/* Gives a job to the lanes of its transports; any thread. */
+void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job);
 
 /* Builds a job, or NULL with the error. */
 evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error);
@@ -117,6 +133,10 @@ void evsi_lane_destroy(evsi_lane *lane);
 void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
 void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint);
 void evsi_lane_run(evsi_lane *lane);
+/* All that waits for others to go with it goes; @thread io. */
+void evsi_lane_flush(evsi_lane *lane);
+/* Ends all that has no outcome yet; @thread io. */
+void evsi_lane_abort(evsi_lane *lane, const char *why);
 void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message);
 /* Since when the store takes nothing (wall clock, ms) and why, or 0; any thread. */
 uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]);

@@ -6,9 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/backoff.h"
-#include "publish/job.h"
+#include "publish/batcher.h"
 
-enum { VECTOR_MAX = 512 };
+enum { VECTOR_MAX = 512, MOMENT_MS = 10 };
 
 /* How long a store that takes nothing is left alone. */
 static const evsi_retry_policy hold_policy = {0, EVS_BACKOFF_EXPONENTIAL, 50, 1000, 0.2};
@@ -46,18 +46,26 @@ static void on_task(evsi_task *task) {
 static void on_timer(void *data);
 
 bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link) {
+  const evsi_batching *batching = &publisher->setup.config->publisher.batching;
   lane->task.run = on_task;
   lane->publisher = publisher;
   lane->link = link;
+  lane->vector_size = batching->enabled ? batching->max_size : VECTOR_MAX;
   pthread_mutex_init(&lane->lock, NULL);
+  lane->vector = evsi_calloc(lane->vector_size, sizeof *lane->vector);
+  lane->picked = evsi_calloc(lane->vector_size, sizeof *lane->picked);
+  lane->batcher = batching->enabled ? evsi_batcher_new(batching) : NULL;
   lane->timer = publisher->setup.env->io->timer_new(publisher->setup.loop, on_timer, lane);
-  return lane->timer != NULL;
+  return lane->timer && lane->vector && lane->picked && (lane->batcher || !batching->enabled);
 }
 
 void evsi_lane_destroy(evsi_lane *lane) {
   if (!lane->publisher)
     return;
   lane->publisher->setup.env->io->timer_free(lane->timer);
+  evsi_batcher_free(lane->batcher);
+  evsi_free(lane->picked);
+  evsi_free(lane->vector);
   pthread_mutex_destroy(&lane->lock);
 }
 
@@ -72,6 +80,19 @@ void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends) {
   evsi_tasks_post(lane->publisher->setup.tasks, &lane->task);
 }
 
+/* What waits, behind what came earlier. */
+static void put(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
+  if (!lane->batcher) {
+    evsi_send_list_restore(&lane->queue, send, hint);
+  } else if (!evsi_batcher_add(lane->batcher, send)) {
+    evsi_job_settle(lane->publisher, send,
+                    &(evsi_ending){.status = EVS_NOMEM,
+                                   .outcome = EVS_OUTCOME_REFUSED,
+                                   .message = "out of memory: the event is not stored"});
+    evsi_job_release(send);
+  }
+}
+
 static void take_inbox(evsi_lane *lane) {
   pthread_mutex_lock(&lane->lock);
   evsi_send_list inbox = lane->inbox;
@@ -81,8 +102,31 @@ static void take_inbox(evsi_lane *lane) {
   while (inbox.first) {
     evsi_send *send = inbox.first;
     inbox.first = send->next;
-    evsi_send_list_restore(&lane->queue, send, &hint);
+    put(lane, send, &hint);
   }
+}
+
+static bool has_waiting(const evsi_lane *lane) {
+  return lane->batcher ? evsi_batcher_has_waiting(lane->batcher) : lane->queue.first != NULL;
+}
+
+static void forget_waiting(evsi_lane *lane, evsi_send *send) {
+  if (lane->batcher)
+    evsi_batcher_remove(lane->batcher, send);
+  else
+    evsi_send_list_remove(&lane->queue, send);
+}
+
+typedef void (*look_fn)(evsi_lane *lane, evsi_send_list *list, void *data);
+
+/* At every list of sends without an outcome; what waits may be taken out meanwhile. */
+static void look_at_all(evsi_lane *lane, look_fn look, void *data) {
+  evsi_send_list *list;
+  void *cursor = NULL;
+  look(lane, &lane->queue, data);
+  look(lane, &lane->sent, data);
+  while (lane->batcher && (list = evsi_batcher_next_list(lane->batcher, &cursor)))
+    look(lane, list, data);
 }
 
 /* ---- holding back ------------------------------------------------------------------------------ */
@@ -118,16 +162,32 @@ static void let_go(evsi_lane *lane) {
 
 /* ---- sending ----------------------------------------------------------------------------------- */
 
-/* Ends what is past its deadline and gives the time of the next one. */
-static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint64_t next) {
+/* Nothing stands in the way of its end. */
+static void end(evsi_lane *lane, evsi_send *send, const evsi_ending *ending) {
+  bool held = send->sent;
+  if (!held)
+    forget_waiting(lane, send);
+  evsi_job_settle(lane->publisher, send, ending);
+  if (!held)
+    evsi_job_release(send);
+}
+
+typedef struct clock_hand {
+  uint64_t until; /* deadlines up to then are over */
+  uint64_t next;  /* becomes the first of the others */
+} clock_hand;
+
+static void expire(evsi_lane *lane, evsi_send_list *list, void *data) {
   char text[384];
+  clock_hand *hand = data;
   evsi_send *following;
   for (evsi_send *send = list->first; send; send = following) {
+    uint64_t deadline = send->job->deadline_ms;
     following = send->next;
     if (send->settled)
       continue;
-    if (send->job->deadline_ms > now) {
-      next = send->job->deadline_ms < next ? send->job->deadline_ms : next;
+    if (deadline > hand->until) {
+      hand->next = deadline < hand->next ? deadline : hand->next;
       continue;
     }
     bool unknown = send->sent || send->maybe_stored;
@@ -135,68 +195,107 @@ static uint64_t expire(evsi_lane *lane, evsi_send_list *list, uint64_t now, uint
     snprintf(text, sizeof text,
              unknown         ? "no answer from transport %s in time%s%s: the event may or may not be stored"
              : lane->is_held ? "transport %s took no events in time%s%s: the event is not stored"
-                             : "transport %s did not become reachable in time%s%s: the event is not stored",
+             : lane->connected
+                 ? "the turn to go to transport %s did not come in time%s%s: the event is not stored"
+                 : "transport %s did not become reachable in time%s%s: the event is not stored",
              lane->link->config->name, why[0] ? "; " : "", why);
-    bool held = send->sent;
-    if (!held)
-      evsi_send_list_remove(list, send);
-    evsi_job_settle(lane->publisher, send,
-                    &(evsi_ending){.status = EVS_TIMEOUT,
-                                   .outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
-                                   .message = text});
-    if (!held)
-      evsi_job_release(send);
+    end(lane, send,
+        &(evsi_ending){.status = EVS_TIMEOUT,
+                       .outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                       .message = text});
   }
-  return next;
 }
 
-static size_t next_vector(evsi_lane *lane, evs_tp_event *vector) {
+static void abort_list(evsi_lane *lane, evsi_send_list *list, void *data) {
+  evsi_send *following;
+  for (evsi_send *send = list->first; send; send = following) {
+    following = send->next;
+    if (send->settled)
+      continue;
+    bool unknown = send->sent || send->maybe_stored;
+    end(lane, send,
+        &(evsi_ending){.status = EVS_CLOSED,
+                       .outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
+                       .message = data});
+  }
+}
+
+void evsi_lane_abort(evsi_lane *lane, const char *why) {
+  evsi_lane_run(lane);
+  look_at_all(lane, abort_list, (void *)why);
+}
+
+/* The sends of the next vector. */
+static size_t pick(evsi_lane *lane) {
+  size_t count = 0, most = lane->is_held ? 1 : lane->vector_size;
+  if (lane->batcher)
+    return evsi_batcher_take(lane->batcher, lane->picked, most);
+  while (count < most && lane->queue.first) {
+    lane->picked[count++] = lane->queue.first;
+    evsi_send_list_remove(&lane->queue, lane->queue.first);
+  }
+  return count;
+}
+
+static void put_back(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
+  if (lane->batcher)
+    evsi_batcher_again(lane->batcher, send);
+  else
+    evsi_send_list_restore(&lane->queue, send, hint);
+}
+
+static size_t next_vector(evsi_lane *lane) {
   evsi_publisher *publisher = lane->publisher;
   bool direct = evsi_link_is_direct(lane->link);
-  size_t count = 0, most = lane->is_held ? 1 : VECTOR_MAX;
+  size_t picked = pick(lane), count = 0;
   pthread_mutex_lock(&publisher->lock);
-  while (count < most && lane->queue.first) {
-    evsi_send *send = lane->queue.first;
+  for (; count < picked; count++) {
+    evsi_send *send = lane->picked[count];
     send->event.token = evsi_slots_add(&publisher->sends, send);
     if (send->event.token == 0)
       break;
-    evsi_send_list_remove(&lane->queue, send);
     if (!direct)
       evsi_send_list_append(&lane->sent, send);
     send->sent = true;
     send->attempts++;
-    vector[count++] = send->event;
+    lane->vector[count] = send->event;
   }
   pthread_mutex_unlock(&publisher->lock);
+  evsi_send *hint = NULL;
+  for (size_t i = count; i < picked; i++)
+    put_back(lane, lane->picked[i], &hint);
+  if (count < picked) /* there was no memory for an id: soon there may be */
+    lane->retry_at_ms = publisher->setup.env->now_ms() + MOMENT_MS;
   return count;
 }
 
 static void send_queue(evsi_lane *lane) {
-  evs_tp_event vector[VECTOR_MAX];
   size_t count;
-  while (lane->connected && lane->queue.first && lane->retry_at_ms <= lane->publisher->setup.env->now_ms() &&
-         (count = next_vector(lane, vector)) > 0) {
+  while (lane->connected && has_waiting(lane) && lane->retry_at_ms <= lane->publisher->setup.env->now_ms() &&
+         (count = next_vector(lane)) > 0) {
     evsi_count(lane->publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
     if (lane->is_held)
       lane->retry_at_ms = UINT64_MAX; /* its outcome says when to go on */
-    lane->link->ops->publish(lane->link->transport, vector, count);
+    lane->link->ops->publish(lane->link->transport, lane->vector, count);
   }
 }
 
 /* until: deadlines up to then are over. */
 static void run(evsi_lane *lane, uint64_t until) {
   const evsi_env *env = lane->publisher->setup.env;
+  clock_hand hand = {until, UINT64_MAX};
   take_inbox(lane);
+  if (lane->batcher)
+    hand.next = evsi_batcher_tick(lane->batcher, env->now_ms());
   send_queue(lane);
-  uint64_t next = expire(lane, &lane->queue, until, UINT64_MAX);
-  next = expire(lane, &lane->sent, until, next);
+  look_at_all(lane, expire, &hand);
   uint64_t now = env->now_ms();
-  if (!lane->queue.first && !lane->sent.first)
+  if (!has_waiting(lane) && !lane->sent.first)
     let_go(lane); /* nobody waits: the next event finds out */
-  if (lane->queue.first && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
-    next = lane->retry_at_ms;
-  if (next != UINT64_MAX)
-    env->io->timer_start(lane->timer, next > now ? next - now : 1);
+  if (has_waiting(lane) && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < hand.next)
+    hand.next = lane->retry_at_ms;
+  if (hand.next != UINT64_MAX)
+    env->io->timer_start(lane->timer, hand.next > now ? hand.next - now : 1);
   else
     env->io->timer_stop(lane->timer);
 }
@@ -209,6 +308,13 @@ static void on_timer(void *data) {
 
 void evsi_lane_run(evsi_lane *lane) {
   run(lane, 0);
+}
+
+void evsi_lane_flush(evsi_lane *lane) {
+  take_inbox(lane);
+  if (lane->batcher)
+    evsi_batcher_flush(lane->batcher);
+  evsi_lane_run(lane);
 }
 
 void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message) {
@@ -261,12 +367,12 @@ static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **
     lane->retry_at_ms = publisher->setup.env->now_ms() +
                         evsi_backoff_delay(publisher->setup.env, &publisher->setup.config->publisher.retry,
                                            send->attempts - send->held);
-  if (evsi_link_is_direct(lane->link)) {
+  if (evsi_link_is_direct(lane->link) && !lane->batcher) {
     evsi_send_list one = {NULL, NULL};
     evsi_send_list_append(&one, send);
     evsi_lane_offer(lane, one);
   } else {
-    evsi_send_list_restore(&lane->queue, send, hint);
+    put_back(lane, send, hint);
   }
 }
 
@@ -289,6 +395,8 @@ void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *o
     send_again(lane, send, held, hint);
     return;
   }
+  if (lane->batcher)
+    evsi_batcher_done(lane->batcher, send);
   if (!send->settled)
     settle_from(lane, send, outcome);
   evsi_job_release(send);

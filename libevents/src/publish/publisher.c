@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "publish/job.h"
+#include "publish/gate.h"
 
 enum { DIRECT_MAX = 64 };
 
@@ -18,7 +18,10 @@ evsi_publisher *evsi_publisher_new(const evsi_publisher_setup *setup) {
   pthread_mutex_init(&publisher->lock, NULL);
   evsi_slots_init(&publisher->sends);
   publisher->lanes = evsi_calloc(count, sizeof *publisher->lanes);
-  bool ok = publisher->lanes != NULL;
+  publisher->gate = evsi_gate_new(publisher, &setup->config->publisher.rate_limiting);
+  atomic_init(&publisher->via_lanes,
+              setup->config->publisher.rate_limiting.enabled || setup->config->publisher.batching.enabled);
+  bool ok = publisher->lanes && publisher->gate;
   for (uint32_t i = 0; ok && i < count; i++)
     ok = evsi_lane_init(&publisher->lanes[i], publisher, &setup->links[i]);
   if (ok)
@@ -33,6 +36,7 @@ void evsi_publisher_free(evsi_publisher *publisher) {
   for (uint32_t i = 0; publisher->lanes && i < publisher->setup.config->transport_count; i++)
     evsi_lane_destroy(&publisher->lanes[i]);
   evsi_free(publisher->lanes);
+  evsi_gate_free(publisher->gate);
   evsi_slots_free(&publisher->sends);
   pthread_mutex_destroy(&publisher->lock);
   evsi_free(publisher);
@@ -76,7 +80,7 @@ static void hand_on(evsi_publisher *publisher, uint32_t link, evsi_send_list sen
   const evsi_link *to = &publisher->setup.links[link];
   if (!sends.first)
     return;
-  if (evsi_link_is_direct(to) && atomic_load(&to->connected))
+  if (evsi_link_is_direct(to) && atomic_load(&to->connected) && !atomic_load(&publisher->via_lanes))
     send_direct(publisher, link, sends);
   else
     evsi_lane_offer(&publisher->lanes[link], sends);
@@ -87,9 +91,28 @@ static bool is_full(const evsi_publisher *publisher) {
          atomic_load(&publisher->in_flight_bytes) >= publisher->setup.config->publisher.max_in_flight_bytes;
 }
 
+void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job) {
+  uint32_t count = job->send_count; /* the last lane may free it */
+  for (uint32_t i = 0; i < count; i++) {
+    evsi_send_list one = {NULL, NULL};
+    uint32_t link = job->sends[i].link;
+    evsi_send_list_append(&one, &job->sends[i]);
+    evsi_lane_offer(&publisher->lanes[link], one);
+  }
+}
+
+void evsi_publisher_limit(evsi_publisher *publisher, const evsi_rate_limiting *policy) {
+  if (policy->enabled)
+    atomic_store(&publisher->via_lanes, true);
+  evsi_gate_change(publisher->gate, policy);
+}
+
+/* It is in flight from here on; its sends go to the lists, unless a limit holds it up. */
 static void accept(evsi_publisher *publisher, evsi_job *job, evsi_send_list *lists) {
   atomic_fetch_add(&publisher->in_flight, 1);
   atomic_fetch_add(&publisher->in_flight_bytes, job->cost);
+  if (!evsi_gate_passes(publisher->gate, job))
+    return;
   for (uint32_t i = 0; i < job->send_count; i++)
     evsi_send_list_append(&lists[job->sends[i].link], &job->sends[i]);
 }
@@ -106,7 +129,7 @@ static bool enter(evsi_publisher *publisher) {
 static evs_status publish_all(evsi_publisher *publisher, const evs_event *events, size_t count,
                               evsi_publish_waiter *waiter, size_t base, size_t *out_accepted,
                               evs_error **out_error) {
-  evsi_send_list lists[EVSI_DECISION_TRANSPORTS_MAX] = {{NULL, NULL}};
+  evsi_send_list lists[EVSI_TRANSPORTS_MAX] = {{NULL, NULL}};
   uint32_t links = publisher->setup.config->transport_count;
   evs_status status = EVS_OK;
   size_t taken = 0;
@@ -154,6 +177,24 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
   return status;
 }
 
+static bool is_same_limit(const evsi_rate_limiting *a, const evsi_rate_limiting *b) {
+  return a->enabled == b->enabled && a->on_limit == b->on_limit && a->scope == b->scope &&
+         a->rate.strategy == b->rate.strategy && a->rate.max_requests == b->rate.max_requests &&
+         a->rate.window_us == b->rate.window_us;
+}
+
+void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config, evsi_router *router) {
+  const evsi_config *former = publisher->setup.config;
+  if (!is_same_limit(&former->publisher.rate_limiting, &config->publisher.rate_limiting))
+    evsi_publisher_limit(publisher, &config->publisher.rate_limiting);
+  atomic_store(&publisher->setup.config, config);
+  atomic_store(&publisher->setup.router, router);
+}
+
+bool evsi_publisher_is_quiet(const evsi_publisher *publisher) {
+  return atomic_load(&publisher->entering) == 0;
+}
+
 bool evsi_publisher_seal(evsi_publisher *publisher) {
   atomic_store(&publisher->is_sealed, true);
   return atomic_load(&publisher->entering) == 0;
@@ -169,8 +210,9 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
     if (send)
       evsi_lane_outcome(&publisher->lanes[link], send, &outcomes[i], &hint);
   }
-  /* The queue belongs to the I/O thread, where the outcomes of these transports come. */
-  if (!evsi_link_is_direct(publisher->lanes[link].link) && publisher->lanes[link].queue.first)
+  /* Only on the I/O thread, where the outcomes of these transports come, the queue may be looked at. */
+  const evsi_lane *lane = &publisher->lanes[link];
+  if (lane->batcher || (!evsi_link_is_direct(lane->link) && lane->queue.first))
     evsi_tasks_post(publisher->setup.tasks, &publisher->lanes[link].task);
 }
 
@@ -178,30 +220,13 @@ void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool con
   evsi_lane_connected(&publisher->lanes[link], connected, message);
 }
 
-static void abort_list(evsi_publisher *publisher, evsi_send_list *list, const char *why) {
-  evsi_send *following;
-  for (evsi_send *send = list->first; send; send = following) {
-    following = send->next;
-    if (send->settled)
-      continue;
-    bool held = send->sent;
-    bool unknown = held || send->maybe_stored;
-    if (!held)
-      evsi_send_list_remove(list, send);
-    evsi_job_settle(publisher, send,
-                    &(evsi_ending){.status = EVS_CLOSED,
-                                   .outcome = unknown ? EVS_OUTCOME_UNKNOWN : EVS_OUTCOME_REFUSED,
-                                   .message = why});
-    if (!held)
-      evsi_job_release(send);
-  }
+void evsi_publisher_flush(evsi_publisher *publisher) {
+  for (uint32_t i = 0; i < publisher->setup.config->transport_count; i++)
+    evsi_lane_flush(&publisher->lanes[i]);
 }
 
 void evsi_publisher_abort(evsi_publisher *publisher, const char *why) {
-  for (uint32_t i = 0; i < publisher->setup.config->transport_count; i++) {
-    evsi_lane *lane = &publisher->lanes[i];
-    evsi_lane_run(lane);
-    abort_list(publisher, &lane->queue, why);
-    abort_list(publisher, &lane->sent, why);
-  }
+  evsi_gate_abort(publisher->gate, why);
+  for (uint32_t i = 0; i < publisher->setup.config->transport_count; i++)
+    evsi_lane_abort(&publisher->lanes[i], why);
 }

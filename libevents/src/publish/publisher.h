@@ -17,11 +17,11 @@ typedef struct evsi_publish_waiter evsi_publish_waiter;
 
 /* What a publisher works with; everything is lent and outlives it. */
 typedef struct evsi_publisher_setup {
-  const evsi_config *config;
+  _Atomic(const evsi_config *) config; /* with the router replaced by evsi_publisher_reload() */
   const evsi_env *env;
   evsi_loop *loop;
   evsi_tasks *tasks;
-  evsi_router *router;
+  _Atomic(evsi_router *) router;
   evsi_stats *stats;
   evsi_records *records;
   evsi_link *links;
@@ -41,6 +41,9 @@ evs_status evsi_publisher_publish(evsi_publisher *publisher, const evs_event *ev
 evs_status evsi_publisher_publish_wait(evsi_publisher *publisher, const evs_event *events, size_t count,
                                        uint64_t deadline_us, evs_batch **out_reports, evs_error **out_error);
 
+/* Another rate limit than the configured one; counting begins anew. Any thread. */
+void evsi_publisher_limit(evsi_publisher *publisher, const evsi_rate_limiting *policy);
+
 /* Outcomes from a transport; any thread. */
 void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
                              size_t count);
@@ -50,8 +53,15 @@ void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool con
 uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, char out_why[256]);
 /* Events accepted and without an outcome. */
 uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher);
+/* From now on events are routed by these. Those whose call is under way may still be by the former ones: they
+ * are needed until evsi_publisher_is_quiet() was true once after this. */
+void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config, evsi_router *router);
+/* No call is under way now. */
+bool evsi_publisher_is_quiet(const evsi_publisher *publisher);
 /* Nothing is accepted from now on. False while a caller that came before is still handing events on. */
 bool evsi_publisher_seal(evsi_publisher *publisher);
+/* What waits for others to go with it goes now; @thread io. */
+void evsi_publisher_flush(evsi_publisher *publisher);
 /* Ends every event that has no outcome yet, with `status` and why; @thread io. */
 void evsi_publisher_abort(evsi_publisher *publisher, const char *why);
 

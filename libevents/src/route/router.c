@@ -115,6 +115,34 @@ void evsi_router_free(evsi_router *router) {
   evsi_free(router);
 }
 
+static bool is_same_text(const char *a, const char *b) {
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same_route(const evsi_route *a, const evsi_route *b) {
+  return strcmp(a->pattern, b->pattern) == 0 && is_same_text(a->name, b->name) &&
+         is_same_text(a->topic, b->topic);
+}
+
+/* Changed tables are mostly alike, so that the search begins where the last one ended. */
+void evsi_router_inherit(evsi_router *router, const evsi_router *from) {
+  const evsi_config *new = router->config, *old = from->config;
+  uint32_t count = old->routing.route_count, at = 0;
+  for (uint32_t i = 0; i < new->routing.route_count; i++) {
+    uint32_t tried = 0;
+    while (tried < count &&
+           !is_same_route(&new->routing.routes[i], &old->routing.routes[(at + tried) % count]))
+      tried++;
+    if (tried == count)
+      continue;
+    at = (at + tried) % count;
+    const evsi_route_use *use = &from->uses[at++];
+    atomic_store(&router->uses[i].hits, atomic_load(&use->hits));
+    atomic_store(&router->uses[i].last_hit_ms, atomic_load(&use->last_hit_ms));
+    atomic_store(&router->uses[i].turn, atomic_load(&use->turn));
+  }
+}
+
 static evs_status choose_transports(const evsi_router *router, const evsi_route_query *query,
                                     evsi_decision *decision, evs_error **out_error) {
   const evsi_config *config = router->config;
@@ -217,9 +245,12 @@ evs_status evsi_router_decide(evsi_router *router, const evsi_route_query *query
 evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
                              evs_error **out_error) {
   uint32_t winner = 0;
-  evsi_evidence evidence = {.origin = evsi_text(router->config->origin_prefix), .ranks = &winner, .max = 1};
+  evsi_evidence evidence = {.origin = evsi_text(router->config->origin_prefix),
+                            .is_dry = query->is_dry,
+                            .ranks = &winner,
+                            .max = 1};
   evs_status status = evsi_router_decide(router, query, &evidence, out_decision, out_error);
-  if (status != EVS_OK || !out_decision->route)
+  if (status != EVS_OK || !out_decision->route || query->is_dry)
     return status;
   evsi_route_use *use = &router->uses[out_decision->route - router->config->routing.routes];
   atomic_fetch_add_explicit(&use->hits, 1, memory_order_relaxed);

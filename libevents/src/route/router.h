@@ -29,11 +29,15 @@ typedef struct evsi_route_query {
   int32_t partition; /* explicit, or EVS_PARTITION_NONE */
   int32_t transport; /* explicit index, or -1 */
   uint64_t wall_ms;  /* becomes the route's last hit; 0: leaves it */
+  bool is_dry;       /* only asked: nothing is counted, nobody's turn is taken */
 } evsi_route_query;
 
 /* config is lent and must outlive the router. */
 evs_status evsi_router_new(const evsi_config *config, evsi_router **out_router, evs_error **out_error);
 void evsi_router_free(evsi_router *router);
+
+/* Routes that both have, by name, pattern and topic, go on counting where `from` is. */
+void evsi_router_inherit(evsi_router *router, const evsi_router *from);
 
 /* errors: EVS_ROUTING when no transport takes it, or the partition does not exist */
 evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,

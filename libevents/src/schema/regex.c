@@ -13,6 +13,8 @@ enum {
   TEXT_SHORT = 4096,
   STEPS_PLAIN = 1000, /* for each beginning in a short text */
   STEPS_COUNTED = 2000000,
+  STEPS_FOLDED =
+      100000, /* names are short, and one of many that are tried on each event must not hold it up */
   STEPS_PER_BYTE = 16,
   DEPTH_MAX = 100000,
   HEAP_KIB_MAX = 32 * 1024,
@@ -23,6 +25,7 @@ enum {
 struct evsi_regex {
   pcre2_code *plain;
   pcre2_code *counted;
+  uint64_t steps;
 };
 
 struct evsi_regex_memory {
@@ -61,23 +64,25 @@ static pcre2_code *compile_with(evs_bytes pattern, uint32_t options, pcre2_gener
 }
 
 /* Both forms of a translated expression, or a code of PCRE2. */
-static evsi_regex *compile_both(evs_bytes pattern, int *out_code) {
+static evsi_regex *compile_both(evs_bytes pattern, uint32_t options, int *out_code) {
   *out_code = PCRE2_ERROR_NOMEMORY;
   evsi_regex *regex = evsi_calloc(1, sizeof *regex);
   pcre2_general_context *general = pcre2_general_context_create(take_memory, give_memory, NULL);
   if (regex && general) {
-    regex->plain = compile_with(pattern, 0, general, out_code);
+    regex->plain = compile_with(pattern, options, general, out_code);
     if (regex->plain)
-      regex->counted = compile_with(pattern, PCRE2_AUTO_CALLOUT, general, out_code);
+      regex->counted = compile_with(pattern, options | PCRE2_AUTO_CALLOUT, general, out_code);
   }
   pcre2_general_context_free(general);
-  if (regex && regex->counted)
+  if (regex && regex->counted) {
+    regex->steps = options & PCRE2_CASELESS ? STEPS_FOLDED : STEPS_COUNTED;
     return regex;
+  }
   evsi_regex_free(regex);
   return NULL;
 }
 
-evsi_regex_fault evsi_regex_compile(evs_bytes pattern, evsi_regex **out, evsi_buf *why) {
+static evsi_regex_fault compile(evs_bytes pattern, uint32_t options, evsi_regex **out, evsi_buf *why) {
   enum { LOOKBEHIND_NOT_FIXED = 125, TOO_LARGE = 120, TOO_MANY_PARENTHESES = 119 };
   evsi_buf translated = {0};
   evsi_buf_reserve(&translated, 0);
@@ -88,7 +93,8 @@ evsi_regex_fault evsi_regex_compile(evs_bytes pattern, evsi_regex **out, evsi_bu
     return EVSI_REGEX_INVALID;
   }
   int code = PCRE2_ERROR_NOMEMORY;
-  *out = translated.failed ? NULL : compile_both(evsi_bytes(translated.data, translated.size), &code);
+  *out =
+      translated.failed ? NULL : compile_both(evsi_bytes(translated.data, translated.size), options, &code);
   evsi_buf_free(&translated);
   if (*out)
     return EVSI_REGEX_FINE;
@@ -101,9 +107,20 @@ evsi_regex_fault evsi_regex_compile(evs_bytes pattern, evsi_regex **out, evsi_bu
   return is_ours ? EVSI_REGEX_UNSUPPORTED : EVSI_REGEX_INVALID;
 }
 
+evsi_regex_fault evsi_regex_compile(evs_bytes pattern, evsi_regex **out, evsi_buf *why) {
+  return compile(pattern, 0, out, why);
+}
+
+evsi_regex_fault evsi_regex_compile_folded(evs_bytes pattern, evsi_regex **out, evsi_buf *why) {
+  evsi_regex_fault fault = compile(pattern, PCRE2_CASELESS, out, why);
+  if (fault == EVSI_REGEX_FINE)
+    pcre2_jit_compile((*out)->plain, PCRE2_JIT_COMPLETE); /* where it fails it is interpreted */
+  return fault;
+}
+
 evsi_regex *evsi_regex_compile_own(const char *pattern) {
   int code;
-  return compile_both(evsi_text(pattern), &code);
+  return compile_both(evsi_text(pattern), 0, &code);
 }
 
 void evsi_regex_free(evsi_regex *regex) {
@@ -175,9 +192,9 @@ evsi_regex_verdict evsi_regex_match(const evsi_regex *regex, evsi_regex_memory *
     return EVSI_REGEX_SHORT_OF_MEMORY;
   if (text.size <= TEXT_SHORT) {
     int result = run(regex->plain, *memory, text, NULL);
-    if (result != PCRE2_ERROR_MATCHLIMIT)
+    if (result != PCRE2_ERROR_MATCHLIMIT && result != PCRE2_ERROR_JIT_STACKLIMIT)
       return verdict(result);
   }
-  work counted = {.left = STEPS_COUNTED + STEPS_PER_BYTE * text.size};
+  work counted = {.left = regex->steps + STEPS_PER_BYTE * text.size};
   return verdict(run(regex->counted, *memory, text, &counted));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * regex.h - regular expressions of schemas: ECMA-262 with Unicode, matched by PCRE2 within a bound on the
- * work. A compiled one may be used by several threads at once. */
+ * regex.h - regular expressions, of schemas and in the place of patterns: ECMA-262 with Unicode, matched by
+ * PCRE2 within a bound on the work. A compiled one may be used by several threads at once. */
 #ifndef EVSI_REGEX_H
 #define EVSI_REGEX_H
 
@@ -29,6 +29,9 @@ typedef enum evsi_regex_fault {
 
 /* Compiles; `why` receives the reason when it does not (static text or kept in `scratch`). */
 evsi_regex_fault evsi_regex_compile(evs_bytes pattern, evsi_regex **out, evsi_buf *why);
+/* The same for short names: without regard to case, in machine code where the system lets it, and with less
+ * work until it gives up, since many of them are tried on each name. */
+evsi_regex_fault evsi_regex_compile_folded(evs_bytes pattern, evsi_regex **out, evsi_buf *why);
 /* The same for an expression of ours in PCRE2's own language. */
 evsi_regex *evsi_regex_compile_own(const char *pattern);
 void evsi_regex_free(evsi_regex *regex);

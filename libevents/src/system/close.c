@@ -66,6 +66,7 @@ static void give_last_record(evs_system *system) {
 bool evsi_close_step(evs_system *system) {
   uint64_t now = system->env->now_ms();
   if (system->close_phase == 1) {
+    evsi_publisher_flush(system->publisher);
     bool is_late = now >= atomic_load(&system->close_deadline_ms);
     bool is_busy = evsi_publisher_in_flight(system->publisher) > 0 || !evsi_consume_idle(system->consume);
     if ((!is_busy || is_late) && evsi_publisher_seal(system->publisher))

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json_text.h"
+#include "route/coverage.h"
 #include "system/system.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32 };
@@ -33,9 +34,10 @@ struct evsi_request {
   int32_t link; /* the transport that answers, or BY_… */
   char method[METHOD_MAX];
   char *params;
+  evsi_config *config; /* of a reload */
 };
 
-static const char *const own_methods[] = {"connect", "ready", "flush", "drain"};
+static const char *const own_methods[] = {"connect", "ready", "flush", "drain", "coverage", "reload"};
 static const char *const transport_methods[] = {
     "groups",      "groups.pause",     "groups.resume",   "fleet",          "topics",         "tail",
     "delayed",     "delayed.cancel",   "dlq.list",        "dlq.get",        "dlq.groups",     "dlq.count",
@@ -72,6 +74,7 @@ static void waiter_drop(evsi_request_waiter *waiter) {
 }
 
 static void free_request(evsi_request *request) {
+  evsi_config_free(request->config);
   evsi_free(request->params);
   evsi_free(request);
 }
@@ -277,6 +280,32 @@ static void pass_on(evs_system *system, const evsi_request *request) {
                        request->id);
 }
 
+static void answer_coverage(evs_system *system, uint64_t request) {
+  evsi_buf out = {0};
+  evsi_buf_add_text(&out, "{");
+  evsi_router_coverage(system->router, &out);
+  evsi_buf_add_text(&out, ",\"unmatched\":");
+  evsi_stats_labels_json(&system->stats, EVSI_LABEL_TYPE, EVSI_LABELED_UNROUTED, &out);
+  char *routes = evsi_router_routes_json(system->router);
+  evsi_buf_addf(&out, ",\"routes\":%s}", routes ? routes : "");
+  if (out.failed || !routes)
+    evsi_requests_answer(system, request, EVS_NOMEM, evsi_text("out of memory"));
+  else
+    evsi_requests_answer(system, request, EVS_OK, evsi_bytes(out.data, out.size));
+  evsi_free(routes);
+  evsi_buf_free(&out);
+}
+
+/* An own request that waits for nothing. */
+static void answer_at_once(evs_system *system, evsi_request *request) {
+  evsi_config *config = request->config;
+  request->config = NULL;
+  if (config)
+    evsi_reload_apply(system, config, request->id);
+  else if (strcmp(request->method, "coverage") == 0)
+    answer_coverage(system, request->id);
+}
+
 static void run_request(evsi_task *task) {
   evsi_request *request = (evsi_request *)task;
   evs_system *system = request->system;
@@ -293,11 +322,15 @@ static void run_request(evsi_task *task) {
   }
   if (strcmp(request->method, "connect") == 0)
     connect_all(system);
+  else if (strcmp(request->method, "flush") == 0 || strcmp(request->method, "drain") == 0)
+    evsi_publisher_flush(system->publisher);
   evsi_system_tick(system);
   if (request->link == BY_SCHEMAS)
     evsi_schemas_begin(system, request->method, request->params, request->id);
   else if (request->link >= 0)
     pass_on(system, request);
+  else
+    answer_at_once(system, request);
 }
 
 /* The transport that a request names, or the first one that is not memory-only. */
@@ -335,7 +368,7 @@ static evs_status note_actor(const evs_system *system, json_t *params, evs_error
     status = check_note(params, "address", "/address", out_error);
   if (status != EVS_OK || json_is_string(json_object_get(params, "actor")))
     return status;
-  evsi_buf_addf(&name, "%s@%s", system->config->service, system->identity.host);
+  evsi_buf_addf(&name, "%s@%s", system->opened_with->service, system->identity.host);
   if (name.failed || json_object_set_new(params, "actor", json_string(name.data)) != 0)
     status = evsi_error_nomem(out_error);
   evsi_buf_free(&name);
@@ -376,6 +409,8 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
   request->link = is_schemas ? BY_SCHEMAS : BY_SYSTEM;
   snprintf(request->method, sizeof request->method, "%s", method);
   evs_status status = is_own || is_schemas ? EVS_OK : choose_link(system, root, &request->link, out_error);
+  if (status == EVS_OK && strcmp(method, "reload") == 0)
+    status = evsi_reload_check(system, root, &request->config, out_error);
   if (status == EVS_OK)
     status = take_params(system, request, params, root, out_error);
   json_decref(root);

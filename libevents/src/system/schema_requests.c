@@ -91,8 +91,8 @@ static evs_status list(evsi_schemas *schemas, const json_t *params, evsi_buf *ou
     add_version(schemas, each, with_text, out);
     any = true;
   }
-  evsi_buf_addf(out,
-                "],\"registry\":{\"kind\":\"%s\",\"alarm\":", kinds[schemas->system->config->schemas.where]);
+  evsi_buf_addf(
+      out, "],\"registry\":{\"kind\":\"%s\",\"alarm\":", kinds[schemas->system->opened_with->schemas.where]);
   if (schemas->alarm[0])
     evsi_buf_add_json(out, schemas->alarm, strlen(schemas->alarm));
   else

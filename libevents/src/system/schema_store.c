@@ -69,7 +69,7 @@ static void take_over(evsi_schemas *schemas, evsi_stored_set *set) {
 /* ---- a folder ------------------------------------------------------------------------------------- */
 
 static void read_folder(evsi_schemas *schemas) {
-  const evsi_config *config = schemas->system->config;
+  const evsi_config *config = schemas->system->opened_with;
   evsi_stored_set set = {.items = NULL};
   evs_error *error = NULL;
   bool is_changed = false;
@@ -87,7 +87,7 @@ static void read_folder(evsi_schemas *schemas) {
 }
 
 static void write_folder(evsi_schemas *schemas) {
-  const char *folder = schemas->system->config->schemas.folder;
+  const char *folder = schemas->system->opened_with->schemas.folder;
   evsi_schema_change *change = schemas->first;
   evs_error *error = NULL;
   evs_status status = EVS_OK;
@@ -146,7 +146,7 @@ static bool take_item(evsi_schemas *schemas, const char *key, const char *value,
 }
 
 static void declare_types(evsi_schemas *schemas) {
-  const evsi_stored_set *types = &schemas->system->config->schemas.types;
+  const evsi_stored_set *types = &schemas->system->opened_with->schemas.types;
   if (schemas->is_whole || schemas->declared > 0)
     return;
   schemas->declared = types->count;
@@ -156,7 +156,7 @@ static void declare_types(evsi_schemas *schemas) {
     const evsi_stored *item = &types->items[i];
     evsi_schema_change *change = evsi_calloc(1, sizeof *change);
     json_t *params = json_pack("{s:s,s:s,s:s,s:s}", "type", item->type, "version", item->version,
-                               "schemaText", item->text, "actor", schemas->system->config->service);
+                               "schemaText", item->text, "actor", schemas->system->opened_with->service);
     if (!change || !params) {
       evsi_free(change);
       json_decref(params);
@@ -220,7 +220,7 @@ static void on_read(void *data, evs_status status, evs_bytes json_or_message) {
 
 static void read_store(evsi_schemas *schemas) {
   evs_system *system = schemas->system;
-  uint32_t link = system->config->schemas.transport;
+  uint32_t link = system->opened_with->schemas.transport;
   evsi_buf params = {0};
   if (schemas->is_asking || !atomic_load(&system->links[link].connected))
     return;
@@ -234,7 +234,7 @@ static void read_store(evsi_schemas *schemas) {
 }
 
 void evsi_schema_store_read(evsi_schemas *schemas) {
-  switch (schemas->system->config->schemas.where) {
+  switch (schemas->system->opened_with->schemas.where) {
   case EVSI_SCHEMAS_IN_MEMORY:
     return;
   case EVSI_SCHEMAS_IN_FOLDER:
@@ -346,7 +346,8 @@ static void write_store(evsi_schemas *schemas) {
   char *text = params ? evsi_json_text(params) : NULL;
   json_decref(params);
   if (text) {
-    evsi_request_inner(system, system->config->schemas.transport, "schemas.write", text, on_written, schemas);
+    evsi_request_inner(system, system->opened_with->schemas.transport, "schemas.write", text, on_written,
+                       schemas);
     return;
   }
   evsi_error_nomem(&error);
@@ -355,7 +356,7 @@ static void write_store(evsi_schemas *schemas) {
 
 void evsi_schema_store_write(evsi_schemas *schemas) {
   evs_error *error = NULL;
-  switch (schemas->system->config->schemas.where) {
+  switch (schemas->system->opened_with->schemas.where) {
   case EVSI_SCHEMAS_IN_MEMORY:
     evsi_schema_change_apply(schemas, schemas->first, &error);
     evsi_schema_change_done(schemas, error);

@@ -12,7 +12,7 @@
 #include "schema/registry_folder.h"
 
 static evsi_schemas_where where(const evs_system *system) {
-  return system->config->schemas.where;
+  return system->opened_with->schemas.where;
 }
 
 void evsi_schemas_alarm(evsi_schemas *schemas, const char *format, ...) {
@@ -29,7 +29,7 @@ static void look(void *data) {
   evs_system *system = schemas->system;
   if (atomic_load(&system->state) >= EVSI_CLOSING)
     return;
-  system->env->io->timer_start(schemas->timer, system->config->schemas.refresh_ms);
+  system->env->io->timer_start(schemas->timer, system->opened_with->schemas.refresh_ms);
   evsi_schema_store_read(schemas);
 }
 
@@ -66,14 +66,14 @@ static void note_refusal(void *data, const evsi_stored *item, const evs_error *e
 static evs_status declare_in_memory(evsi_schemas *schemas, evs_error **out_error) {
   bool is_refused = false;
   evsi_load how = {.is_own = true, .is_trusted = true, .refused = note_refusal, .data = &is_refused};
-  evsi_registry_load(schemas->registry, &schemas->system->config->schemas.types, &how);
+  evsi_registry_load(schemas->registry, &schemas->system->opened_with->schemas.types, &how);
   schemas->is_whole = true;
   return is_refused ? evsi_error_nomem(out_error) : EVS_OK;
 }
 
 /* What is declared goes into the folder, unless it is there. */
 static evs_status declare_in_folder(evsi_schemas *schemas, const evsi_stored *item, evs_error **out_error) {
-  const char *folder = schemas->system->config->schemas.folder;
+  const char *folder = schemas->system->opened_with->schemas.folder;
   evsi_registration in = {.type = evsi_text(item->type),
                           .version = evsi_text(item->version),
                           .text = evsi_text(item->text),
@@ -95,7 +95,7 @@ static evs_status declare_in_folder(evsi_schemas *schemas, const evsi_stored *it
 
 static evs_status open_folder(evsi_schemas *schemas, evs_error **out_error) {
   evsi_schema_store_read(schemas);
-  const evsi_stored_set *types = &schemas->system->config->schemas.types;
+  const evsi_stored_set *types = &schemas->system->opened_with->schemas.types;
   evs_status status = EVS_OK;
   if (atomic_load(&schemas->known_at_ms) == 0)
     return evsi_error(out_error, EVS_CONFIG, "/schemas/folder", "%s", schemas->alarm);
@@ -114,8 +114,8 @@ static evs_status open_folder(evsi_schemas *schemas, evs_error **out_error) {
 evs_status evsi_schemas_open(evs_system *system, evs_error **out_error) {
   evsi_schemas *schemas = evsi_calloc(1, sizeof *schemas);
   evsi_registry_setup setup = {.env = system->env,
-                               .rule = system->config->schemas.rule,
-                               .asserts_format = system->config->schemas.asserts_format};
+                               .rule = system->opened_with->schemas.rule,
+                               .asserts_format = system->opened_with->schemas.asserts_format};
   if (!schemas)
     return evsi_error_nomem(out_error);
   system->schemas = schemas;

@@ -42,6 +42,8 @@ static int64_t admit(evs_system *system, const char *component, const char *mess
 void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message) {
   static const char *const names[] = {"debug", "info", "warn", "error"};
   evsi_buf detail = {0};
+  if (level < atomic_load_explicit(&system->log_level, memory_order_relaxed))
+    return;
   int64_t dropped = admit(system, component, message);
   if (dropped < 0)
     return;
@@ -101,16 +103,22 @@ static void add_transports(evs_system *system, evsi_buf *out) {
   evsi_buf_add_text(out, "}");
 }
 
+bool evsi_generation_of(const evsi_config *config, char out[17]) {
+  char hash[65];
+  if (evsi_sha256_hex(evsi_text(config->normalized_json), hash) != 0)
+    return false;
+  snprintf(out, 17, "%.16s", hash);
+  return true;
+}
+
 bool evsi_identity_init(evs_system *system) {
   evsi_identity *identity = &system->identity;
   unsigned char random[8];
-  char hash[65];
   if (!system->env->random(random, sizeof random) ||
-      evsi_sha256_hex(evsi_text(system->config->normalized_json), hash) != 0)
+      !evsi_generation_of(system->config, identity->generation))
     return false;
   for (size_t i = 0; i < sizeof random; i++)
     snprintf(identity->instance + 2 * i, 3, "%02x", random[i]);
-  snprintf(identity->generation, sizeof identity->generation, "%.16s", hash);
   gethostname(identity->host, sizeof identity->host - 1);
   identity->pid = (int)getpid();
   identity->started_at_ms = system->env->wall_ms();
@@ -152,14 +160,18 @@ static void add_routing(evs_system *system, evsi_buf *out) {
 char *evsi_system_stats_json(evs_system *system) {
   evsi_buf out = {0};
   evsi_buf_add_text(&out, "{");
+  evsi_reload_hold(system);
   add_identity(system, &out);
   add_routing(system, &out);
+  evsi_reload_let(system);
   evsi_stats_json(&system->stats, &out);
   evsi_buf_addf(&out, ",\"inFlight\":%llu,", (unsigned long long)evsi_publisher_in_flight(system->publisher));
   evsi_consume_json(system->consume, &out);
   evsi_buf_add_text(&out, ",");
   add_transports(system, &out);
+  evsi_reload_hold(system);
   char *routes = evsi_router_routes_json(system->router);
+  evsi_reload_let(system);
   evsi_buf_addf(&out, ",\"routes\":%s}", routes ? routes : "[]");
   evsi_free(routes);
   return evsi_buf_take(&out);

@@ -66,7 +66,8 @@ static bool start_thread(evs_system *system) {
 
 static bool route_of(evs_system *system, const char *type, evsi_decision *out) {
   evs_error *error = NULL;
-  evsi_route_query query = {.type = evsi_text(type), .partition = EVS_PARTITION_NONE, .transport = -1};
+  evsi_route_query query = {
+      .type = evsi_text(type), .partition = EVS_PARTITION_NONE, .transport = -1, .is_dry = true};
   const char *prefix = system->config->origin_prefix;
   size_t size = strlen(prefix);
   if (size && strncmp(type, prefix, size) == 0 && type[size] == '.')
@@ -79,18 +80,23 @@ static bool route_of(evs_system *system, const char *type, evsi_decision *out) {
 static void topic_of(void *data, const char *pattern, char out_topic[201]) {
   evsi_decision decision;
   out_topic[0] = '\0';
+  evsi_reload_hold(data);
   if (route_of(data, pattern, &decision))
     memcpy(out_topic, decision.topic, sizeof decision.topic);
+  evsi_reload_let(data);
 }
 
 static bool ordering_of(void *data, const char *type, uint32_t transport, evsi_ordering *out) {
-  const evs_system *system = data;
+  evs_system *system = data;
   evsi_decision decision;
-  if (!route_of(data, type, &decision) || !decision.route)
-    return false;
-  bool is_said = decision.route->ordering != EVSI_ORDER_NONE;
-  *out = is_said ? decision.route->ordering : system->config->transports[transport].ordering;
-  return true;
+  evsi_reload_hold(system);
+  bool is_known = route_of(data, type, &decision) && decision.route;
+  if (is_known) {
+    bool is_said = decision.route->ordering != EVSI_ORDER_NONE;
+    *out = is_said ? decision.route->ordering : system->config->transports[transport].ordering;
+  }
+  evsi_reload_let(system);
+  return is_known;
 }
 
 static void log_from_consume(void *data, int32_t level, const char *component, const char *message) {
@@ -108,6 +114,8 @@ static void look_for_schemas(void *data) {
 static bool build_base(evs_system *system) {
   system->fork_generation = evsi_fork_generation();
   pthread_mutex_init(&system->lock, NULL);
+  pthread_rwlock_init(&system->reload_lock, NULL);
+  atomic_init(&system->log_level, system->opened_with->log_level);
   evsi_slots_init(&system->requests);
   system->close_task.run = evsi_close_begin;
   system->fleet_task.run = evsi_fleet_run;
@@ -170,9 +178,11 @@ static evs_status build_transports(evs_system *system, evs_error **out_error) {
 }
 
 static evs_status build_stages(evs_system *system, evs_error **out_error) {
-  evs_status status = evsi_router_new(system->config, &system->router, out_error);
+  evsi_router *router = NULL;
+  evs_status status = evsi_router_new(system->config, &router, out_error);
   if (status != EVS_OK)
     return status;
+  system->router = router;
   evsi_publisher_setup publisher = {.config = system->config,
                                     .env = system->env,
                                     .loop = system->loop,
@@ -208,7 +218,7 @@ static void free_system(evs_system *system) {
   evsi_operations_release(system);
   evsi_consume_free(system->consume);
   evsi_publisher_free(system->publisher);
-  evsi_router_free(system->router);
+  evsi_reload_free(system);
   evsi_schemas_free(system);
   system->env->io->timer_free(system->tick);
   system->env->io->timer_free(system->fleet_timer);
@@ -226,7 +236,7 @@ static void free_system(evs_system *system) {
   pthread_mutex_destroy(&system->lock);
   evsi_free(system->links);
   evsi_free(system->hosts);
-  evsi_config_free(system->config);
+  evsi_config_free(system->opened_with);
   evsi_free(system);
 }
 
@@ -242,6 +252,7 @@ evs_status evsi_system_open(const char *json, size_t size, evs_system **out_syst
     return evsi_error_nomem(out_error);
   }
   system->config = config;
+  system->opened_with = config;
   if (!build_base(system))
     status = evsi_error(out_error, EVS_INTERNAL, NULL,
                         "the event loop could not be made: no memory or no descriptors left");

@@ -3,6 +3,7 @@
 #ifndef EVSI_SYSTEM_H
 #define EVSI_SYSTEM_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -44,8 +45,13 @@ typedef struct evsi_operations_link evsi_operations_link;
 
 enum { EVSI_LOG_MEMORY = 64 };
 
+/* A configuration that was replaced, kept for those who still read it. */
+typedef struct evsi_retired evsi_retired;
+typedef struct evsi_kept evsi_kept;
+
 struct evs_system {
-  evsi_config *config;
+  _Atomic(evsi_config *) config; /* read it on the I/O thread, or between evsi_reload_hold() and _let() */
+  evsi_config *opened_with;      /* its first one, which lives as long as the system, as transports do */
   const evsi_env *env;
   evsi_identity identity;
   evsi_loop *loop;
@@ -55,7 +61,11 @@ struct evs_system {
   evsi_records records;
   evsi_stats stats;
   evsi_schemas *schemas;
-  evsi_router *router;
+  _Atomic(evsi_router *) router; /* as config */
+  pthread_rwlock_t reload_lock;
+  evsi_retired *retired; /* @thread io */
+  evsi_kept *kept;       /* @thread io */
+  _Atomic int32_t log_level;
   evsi_publisher *publisher;
   evsi_consume *consume;
   evsi_link *links;
@@ -121,6 +131,17 @@ typedef void (*evsi_request_then)(void *data, evs_status status, evs_bytes json_
 void evsi_request_inner(evs_system *system, uint32_t link, const char *method, char *params,
                         evsi_request_then fn, void *data);
 
+/* ---- reload.c ---- */
+/* Configuration and router are not replaced, nor freed, between these; any thread. */
+void evsi_reload_hold(evs_system *system);
+void evsi_reload_let(evs_system *system);
+/* Checks the document of a reload: as a whole, and that what cannot change has not. Any thread. */
+evs_status evsi_reload_check(evs_system *system, const json_t *params, evsi_config **out_config,
+                             evs_error **out_error);
+/* Works by this configuration from now on, and answers; takes it. @thread io */
+void evsi_reload_apply(evs_system *system, evsi_config *config, uint64_t request);
+void evsi_reload_free(evs_system *system);
+
 /* ---- fleet.c ---- @thread io */
 void evsi_fleet_renew(void *data); /* and again after fleet.interval */
 void evsi_fleet_run(evsi_task *task);
@@ -164,6 +185,9 @@ void evsi_system_tick(evs_system *system); /* makes the tick run */
 
 /* ---- status.c ---- */
 bool evsi_identity_init(evs_system *system);
+/* Of which configuration it works by: equal where the normalised documents are. False: SHA-256 is not there.
+ */
+bool evsi_generation_of(const evsi_config *config, char out[17]);
 void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message);
 char *evsi_system_stats_json(evs_system *system);
 char *evsi_system_status_json(evs_system *system);

@@ -88,6 +88,10 @@ static evs_status check_texts(const evs_event *event, evs_error **out_error) {
   if (status == EVS_OK && event->key.size > KEY_MAX)
     status = evsi_error(out_error, EVS_VALIDATION, "/key", "the key has %llu bytes, at most %d are allowed",
                         (unsigned long long)event->key.size, KEY_MAX);
+  if (status == EVS_OK && event->batch_key.size > KEY_MAX)
+    status = evsi_error(out_error, EVS_VALIDATION, "/batchKey",
+                        "the batch key has %llu bytes, at most %d are allowed",
+                        (unsigned long long)event->batch_key.size, KEY_MAX);
   if (status == EVS_OK && event->timestamp.size > 0 && !evsi_timestamp_valid(event->timestamp))
     status = evsi_error(out_error, EVS_VALIDATION, "/timestamp",
                         "the timestamp is not RFC 3339, such as 2026-01-31T12:00:00.123Z");

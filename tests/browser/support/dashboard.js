@@ -20,6 +20,7 @@ const withTransport = ({ transport, ...config }, store) => ({
 export class Host {
   static async start({ store, config = {}, subscriptions = [], dashboard = {} } = {}) {
     const host = new Host();
+    host.store = store;
     host.program = new Program("python3", [HOST,
       JSON.stringify({ config: withTransport(config, store), subscriptions, dashboard })]);
     const ready = await host.program.line("ready", (line) => JSON.parse(line));
@@ -36,6 +37,11 @@ export class Host {
 
   publish(type, body, more = {}) {
     return this.tell({ do: "publish", type, body, ...more });
+  }
+
+  /** Gives it another configuration while it runs. */
+  reload(config) {
+    return this.tell({ do: "reload", config: withTransport(config, this.store) });
   }
 
   stop(signal) {

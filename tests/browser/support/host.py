@@ -4,7 +4,7 @@
 
 Its argument is JSON: {config, subscriptions: [{pattern, group?, name?}], dashboard: {…} or null}. It writes a
 line of JSON when it is ready, and one for each line it reads: {"do": "publish", "type", "body", "headers"?,
-"count"?}, {"do": "fail", "on": true}. A handler fails while it is told to: with body.class and body.error,
+"count"?}, {"do": "reload", "config"}, {"do": "fail", "on": true}. A handler fails while it is told to: with body.class and body.error,
 where the body has them, else with RuntimeError("told to fail").
 """
 
@@ -40,6 +40,8 @@ class Host:
             return {"failing": self.failing}
         if order["do"] == "count":
             return {"handled": self.handled}
+        if order["do"] == "reload":
+            return {"changed": await system.reload(order["config"])}
         body = order.get("body")
         ids = []
         for n in range(order.get("count", 1)):

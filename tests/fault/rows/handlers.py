@@ -48,6 +48,12 @@ def throwing_handlers_at_a_fixed_pace(stage: Stage) -> None:
     _throw(stage, {"maxRetries": RETRIES, "baseDelay": 200, "jitter": 0.2, "backoffStrategy": "fixed"}, [160, 160, 160])
 
 
+def throwing_handlers_in_fibonacci_steps(stage: Stage) -> None:
+    """The same with pauses that grow like Fibonacci's numbers."""
+    _throw(stage, {"maxRetries": RETRIES, "baseDelay": 150, "maxDelay": 10_000, "jitter": 0, "backoffStrategy": "fibonacci"},
+           [150, 150, 300])
+
+
 def _throw(stage: Stage, retry: dict, pauses_ms: list[int]) -> None:
     stage.transport["retry"] = retry
     members = stage.consumers()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * config_cases_test.c - runs the cases in tests/unit/config/cases: a document (or raw text) and the problems,
- * warnings and settings that must come of it, no more and no fewer. Texts of a case are parts to be found. */
+ * config_cases_test.c - runs the cases in tests/unit/config/cases: a document (or raw text), or options of a
+ * subscription in a system of this or the usual document, and the problems, warnings and settings that must
+ * come of it, no more and no fewer. Texts of a case are parts to be found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,7 +159,9 @@ static void run_subscription(const json_t *entry) {
   evsi_subscription_options options = {0};
   evs_error *error = NULL;
   char *text = text_of(entry, "subscription");
-  assert_int_equal(evsi_config_load(two_transports, strlen(two_transports), &config, NULL), EVS_OK);
+  const json_t *given = json_object_get(entry, "config");
+  char *around = given ? json_dumps(given, 0) : strdup(two_transports);
+  assert_int_equal(evsi_config_load(around, strlen(around), &config, NULL), EVS_OK);
   evs_status status = evsi_subscription_options_load(config, text, strlen(text), &options, &error);
   json_t *document = error ? json_loads(evs_error_json(error), 0, NULL) : json_object();
   compare_list(entry, "problems", json_object_get(document, "problems"));
@@ -169,6 +172,7 @@ static void run_subscription(const json_t *entry) {
   evs_error_free(error);
   evsi_subscription_options_free(&options);
   evsi_config_free(config);
+  free(around);
   free(text);
 }
 
@@ -202,6 +206,7 @@ static void run_file(const char *path) {
 CASE_FILE(keys_types_and_ranges_are_checked, "keys.json")
 CASE_FILE(synonyms_mean_the_same, "synonyms.json")
 CASE_FILE(parts_that_are_not_built_are_refused, "unsupported.json")
+CASE_FILE(batching_limits_and_compression_are_checked, "sending.json")
 CASE_FILE(environment_variables_are_replaced, "environment.json")
 CASE_FILE(redis_urls_are_taken_apart_and_hidden, "redis.json")
 CASE_FILE(routing_and_features_are_checked, "routing.json")
@@ -213,6 +218,7 @@ int main(void) {
       cmocka_unit_test(keys_types_and_ranges_are_checked),
       cmocka_unit_test(synonyms_mean_the_same),
       cmocka_unit_test(parts_that_are_not_built_are_refused),
+      cmocka_unit_test(batching_limits_and_compression_are_checked),
       cmocka_unit_test(environment_variables_are_replaced),
       cmocka_unit_test(redis_urls_are_taken_apart_and_hidden),
       cmocka_unit_test(routing_and_features_are_checked),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The published quick start, without publisher batching (see unsupported.test.mjs).
+// The published quick start.
 
 import { createEventSystemBuilder, RedisStreamsPlugin, MemoryTransportPlugin } from 'libevents';
 
@@ -9,6 +9,18 @@ const eventSystem = createEventSystemBuilder()
     url: 'redis://localhost:6379',
     consumerGroup: 'user-service-group',
     batchSize: 100
+  })
+  .enablePublisherBatching({
+    enabled: true,
+    maxSize: 1000,
+    maxWaitMs: 100,
+    maxConcurrentBatches: 5,
+    strategy: 'size'
+  })
+  .enablePublisherRateLimiting({
+    maxRequests: 1000,
+    timeWindow: 60000,
+    strategy: 'sliding-window'
   })
   .enableConsumerPatternRouting()
   .build();

@@ -130,6 +130,7 @@ test_event message_event_of(const json_t *event, uint64_t token) {
   to->timestamp = member(event, "timestamp");
   to->version = member(event, "version");
   to->transport = member(event, "transport");
+  to->batch_key = member(event, "batchKey");
   to->partition = partition ? (int32_t)json_integer_value(partition) + 1 : 0;
   to->timeout_ms = (uint32_t)json_integer_value(json_object_get(event, "timeout"));
   to->delay_ms = (uint64_t)json_integer_value(json_object_get(event, "delay"));

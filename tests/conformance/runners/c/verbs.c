@@ -72,7 +72,8 @@ static json_t *do_connect(test_scene *scene, const json_t *step, json_t **out_er
   return ask_for(scene, "connect", json_object(), NULL, out_error);
 }
 
-static json_t *do_open(test_scene *scene, const json_t *step, json_t **out_error) {
+/* The configuration that a step gives, with the transports that are being tested. */
+static json_t *document_of(test_scene *scene, const json_t *step) {
   json_t *transports = json_object();
   json_t *named =
       get(step, "transports") ? json_deep_copy(get(step, "transports")) : json_pack("{s:{}}", "main");
@@ -85,13 +86,28 @@ static json_t *do_open(test_scene *scene, const json_t *step, json_t **out_error
   }
   json_t *config = json_pack("{s:s, s:o}", "service", scene->name, "transports", transports);
   json_object_update(config, (json_t *)get(step, "config"));
-  *out_error = stage_open(scene->stage, scene->name, config);
   json_decref(named);
+  return config;
+}
+
+static json_t *do_open(test_scene *scene, const json_t *step, json_t **out_error) {
+  json_t *config = document_of(scene, step);
+  *out_error = stage_open(scene->stage, scene->name, config);
   json_decref(config);
   if (*out_error)
     return NULL;
   scene->at = stage_find(scene->stage, scene->name);
   return json_is_false(get(step, "connect")) ? json_null() : do_connect(scene, step, out_error);
+}
+
+static json_t *do_reload(test_scene *scene, const json_t *step, json_t **out_error) {
+  json_t *params = json_pack("{s:o}", "config", document_of(scene, step));
+  return ask_for(scene, "reload", params, "changed", out_error);
+}
+
+static json_t *do_coverage(test_scene *scene, const json_t *step, json_t **out_error) {
+  (void)step;
+  return ask_for(scene, "coverage", json_object(), NULL, out_error);
 }
 
 static json_t *do_close(test_scene *scene, const json_t *step, json_t **out_error) {
@@ -438,6 +454,8 @@ static const struct {
   unsigned is;
 } table[] = {
     {"open", do_open, ANYWHERE},
+    {"reload", do_reload, 0},
+    {"coverage", do_coverage, POLLED},
     {"connect", do_connect, 0},
     {"close", do_close, 0},
     {"subscribe", do_subscribe_and_wait, 0},

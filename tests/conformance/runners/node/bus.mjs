@@ -31,8 +31,12 @@ function playC(act, bus) {
   return play(join(matrix, act), transports);
 }
 
-async function connect(service, bus) {
-  const [{ config }] = stepsOf('1-publish');
+/** The systems that an act opens: name and configuration. */
+function openingsOf(act) {
+  return stepsOf(act).filter((step) => step.do === 'open');
+}
+
+async function connect(service, bus, config) {
   const system = new EventSystem({ service, transports: { main: bus }, ...config });
   await system.connect();
   return system;
@@ -47,7 +51,8 @@ async function fromC() {
   const bus = { type: 'memory', name: 'from c' };
   const expected = stepsOf('2-consume').find((step) => step.do === 'handled').gives;
   const runs = [];
-  const system = await connect('reader', bus);
+  const [{ config }] = openingsOf('2-consume');
+  const system = await connect('reader', bus, config);
   await system.consumer.subscribe('*', (message, metadata) => void runs.push(runOf(message, metadata)));
   const holds = await playC('1-publish', bus);
   await waitUntil(() => runs.length >= expected.length);
@@ -57,14 +62,15 @@ async function fromC() {
 
 async function toC() {
   const bus = { type: 'memory', name: 'to c' };
-  const system = await connect('writer', bus);
+  const writers = new Map();
+  for (const { at, config } of openingsOf('1-publish')) writers.set(at, await connect(at, bus, config));
   const playing = playC('2-consume', bus);
-  await waitUntil(async () => (await system.groups()).length > 0); // the C side has subscribed
-  for (const { do: verb, at, gives, ...event } of stepsOf('1-publish').slice(1)) {
-    await system.publisher.publish(...eventOf(event));
+  await waitUntil(async () => (await writers.get('writer').groups()).length > 0); // the C side has subscribed
+  for (const { do: verb, at, gives, ...event } of stepsOf('1-publish')) {
+    if (verb === 'publish') await writers.get(at).publisher.publish(...eventOf(event));
   }
   const holds = await playing;
-  await system.close();
+  for (const system of writers.values()) await system.close();
   return holds ? undefined : 'the C side did not handle it as it was published';
 }
 

@@ -42,10 +42,14 @@ export class Stage {
     this.#transport = transport;
   }
 
-  /** A system of this name. */
-  create(name, config, transports) {
+  /** The configuration of a system of this name. */
+  document(name, config, transports) {
     const chosen = Object.entries(transports).map(([each, more]) => [each, { ...this.#transport(each), ...more }]);
-    const system = new EventSystem({ service: name, transports: Object.fromEntries(chosen), ...config });
+    return { service: name, transports: Object.fromEntries(chosen), ...config };
+  }
+
+  create(name, config, transports) {
+    const system = new EventSystem(this.document(name, config, transports));
     this.systems.set(name, system);
     this.transports.set(name, Object.keys(transports));
     return system;
@@ -53,8 +57,12 @@ export class Stage {
 
   async subscribe(at, pattern, { name = pattern, plan = [], options }) {
     const handler = new Handler(name, plan);
+    const given = pattern.startsWith('/') ? new RegExp(pattern.slice(1, -1)) : pattern;
     const handle = (message, metadata) => this.#handle(at, handler, message, metadata);
-    handler.subscription = await this.systems.get(at).consumer.subscribe(pattern, handle, options);
+    const inLists = async (messages, metadata) =>
+      (await Promise.allSettled(messages.map((message, i) => handle(message, metadata[i])))).map(({ reason }) => reason);
+    const chosen = options?.batch === undefined ? handle : inLists;
+    handler.subscription = await this.systems.get(at).consumer.subscribe(given, chosen, options);
     this.handlers.set(name, handler);
   }
 

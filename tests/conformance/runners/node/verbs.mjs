@@ -7,7 +7,7 @@ import { eventOf, receiptOf } from './stage.mjs';
 /** Verbs whose result is looked at until it is as expected. */
 export const POLLED = new Set([
   ...['handled', 'stats', 'groups', 'topics', 'deadLetters', 'deadLetterGroups', 'deadLetterCount', 'archive'],
-  ...['operation', 'log', 'retention', 'conservation', 'replay'],
+  ...['operation', 'log', 'retention', 'conservation', 'replay', 'coverage'],
 ]);
 /** Verbs that give a list without an order. */
 export const WITHOUT_ORDER = new Set(['handled', 'groups', 'topics', 'retention', 'deadLetters', 'archive']);
@@ -19,6 +19,9 @@ const VERBS = {
     const system = stage.create(at, config, transports);
     if (connect) await system.connect({ timeout: CONNECT_MS });
   },
+  reload: ({ stage, at, system }, { config = {}, transports = { main: {} } }) =>
+    system.reload(stage.document(at, config, transports)),
+  coverage: ({ system }) => system.coverage(),
   connect: ({ system }) => system.connect({ timeout: CONNECT_MS }),
   close: ({ system }, { deadline = 10_000 }) => system.close(deadline),
   subscribe: ({ stage, at }, { pattern, handler, plan, options, replayed }) =>

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 EVENT = {
     "type": str, "body": object, "text": str, "bytes": str, "contentType": str, "key": str, "partition": int,
     "headers": dict, "id": str, "timestamp": str, "version": str, "transport": str, "timeout": int,
-    "delay": int, "acknowledgement": object,
+    "delay": int, "acknowledgement": object, "batchKey": str,
 }
 REDRIVE = {"allGroups": bool, "to": str, "create": bool, "maxRedrives": int, "force": bool, "dryRun": bool}
 SELECTION = {
@@ -21,6 +21,8 @@ EXPECTED = {"gives": object, "fails": dict}
 # What each verb takes, besides `do`, `at` and what is expected.
 VERBS: dict[str, dict[str, type]] = {
     "open": {"config": dict, "transports": dict, "connect": bool},
+    "reload": {"config": dict, "transports": dict},
+    "coverage": {},
     "connect": {},
     "close": {"deadline": int},
     "subscribe": {"pattern": str, "options": dict, "handler": str, "plan": object, "replayed": bool},

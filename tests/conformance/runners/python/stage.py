@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import threading
 import time
 from typing import Any, Callable
@@ -39,6 +40,14 @@ class Handler:
         return plan[min(run, len(plan) - 1)]
 
 
+def outcome_of(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call ends with: its result, or what it raised."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return error
+
+
 class Stage:
     """The systems and handlers of one scenario."""
 
@@ -54,17 +63,23 @@ class Stage:
         self.lines: list[str] = []
         self.operation = ""
 
-    def create(self, name: str, config: dict[str, Any], transports: dict[str, Any]) -> Any:
-        """A system of this name; its transports are of the kind that is being tested."""
+    def document(self, name: str, config: dict[str, Any], transports: dict[str, Any]) -> dict[str, Any]:
+        """The configuration of a system of this name; its transports are of the kind that is being tested."""
         chosen = {each: {**self._transport(each), **more} for each, more in transports.items()}
-        system = self._face({"service": name, "transports": chosen, **config})
+        return {"service": name, "transports": chosen, **config}
+
+    def create(self, name: str, config: dict[str, Any], transports: dict[str, Any]) -> Any:
+        system = self._face(self.document(name, config, transports))
         self.systems[name] = system
-        self.transports[name] = list(chosen)
+        self.transports[name] = list(transports)
         return system
 
     async def subscribe(self, at: str, pattern: str, handler: Handler, options: dict[str, Any]) -> None:
         function = self._function(at, handler)
-        handler.subscription = await result_of(self.systems[at].subscribe(pattern, function, **options))
+        if "batch" in options:
+            function = self._in_lists(function)
+        given = re.compile(pattern[1:-1]) if pattern.startswith("/") else pattern
+        handler.subscription = await result_of(self.systems[at].subscribe(given, function, **options))
         self.handlers[handler.name] = handler
 
     def _function(self, at: str, handler: Handler) -> Callable[..., Any]:
@@ -81,6 +96,18 @@ class Stage:
             while not end():
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
             perform(word)
+
+        return plain if self._face is libevents.SyncEventSystem else coroutine
+
+    def _in_lists(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A handler of lists that gives the outcome of each event."""
+
+        def plain(messages: list[libevents.Message], metadata: list[libevents.Metadata]) -> list[Any]:
+            return [outcome_of(function, *item) for item in zip(messages, metadata)]
+
+        async def coroutine(messages: list[libevents.Message], metadata: list[libevents.Metadata]) -> list[Any]:
+            tasks = [asyncio.ensure_future(function(*item)) for item in zip(messages, metadata)]
+            return await asyncio.gather(*tasks, return_exceptions=True)
 
         return plain if self._face is libevents.SyncEventSystem else coroutine
 
@@ -169,7 +196,7 @@ def error_of(error: libevents.Error) -> dict[str, Any]:
 
 def event_of(event: dict[str, Any]) -> dict[str, Any]:
     """An event of a scenario as arguments of `publish`."""
-    names = {"contentType": "content_type"}
+    names = {"contentType": "content_type", "batchKey": "batch_key"}
     given = {names.get(name, name): value for name, value in event.items() if name not in ("text", "bytes", "times")}
     if "text" in event:
         given.update(body=event["text"].encode(), content_type="application/json")

@@ -14,7 +14,7 @@ from stage import Handler, Stage, event_of, receipt_of, result_of
 # Verbs whose result is looked at until it is as expected.
 POLLED = {
     "handled", "stats", "groups", "topics", "deadLetters", "deadLetterGroups", "deadLetterCount", "archive", "operation", "retention",
-    "conservation", "replay",
+    "conservation", "replay", "coverage",
     "log",
 }
 # Verbs that give a list without an order.
@@ -30,6 +30,15 @@ async def _open(stage: Stage, step: dict[str, Any], at: str) -> None:
     system = stage.create(at, step.get("config", {}), step.get("transports", {"main": {}}))
     if step.get("connect", True):
         await result_of(system.connect(timeout=30))
+
+
+async def _reload(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    document = stage.document(at, step.get("config", {}), step.get("transports", {"main": {}}))
+    return await result_of(stage.systems[at].reload(document))
+
+
+async def _coverage(stage: Stage, step: dict[str, Any], at: str) -> Any:
+    return await result_of(stage.systems[at].coverage())
 
 
 async def _connect(stage: Stage, step: dict[str, Any], at: str) -> None:
@@ -227,6 +236,8 @@ def _ids(stage: Stage, ids: Any) -> list[str]:
 
 VERBS = {
     "open": _open,
+    "reload": _reload,
+    "coverage": _coverage,
     "connect": _connect,
     "close": _close,
     "subscribe": _subscribe,
