@@ -17,7 +17,7 @@ typedef struct share {
 
 typedef struct owned {
   evsi_file_reading *reading;
-  int64_t owner; /* 0: nobody */
+  int64_t owner, heir; /* members, 0: nobody */
 } owned;
 
 typedef struct sharing {
@@ -69,8 +69,10 @@ static bool list_streams(sharing *all, const evsi_file_reading *first) {
   for (evsi_file_reading *each = all->group->readings; all->streams && each; each = each->hh.next) {
     if (!evsi_bytes_equal(each->topic, first->topic))
       continue;
-    int64_t owner = evsi_file_get(db_of(all), 0, "SELECT owner FROM reader WHERE id = ?", "i", each->id);
-    all->streams[all->stream_count++] = (owned){each, owner};
+    owned *found = &all->streams[all->stream_count++];
+    found->reading = each;
+    found->owner = evsi_file_get(db_of(all), 0, "SELECT owner FROM reader WHERE id = ?", "i", each->id);
+    found->heir = evsi_file_get(db_of(all), 0, "SELECT heir FROM reader WHERE id = ?", "i", each->id);
   }
   return all->stream_count > 0;
 }
@@ -128,7 +130,7 @@ static void take_free(sharing *all) {
       next->has++;
     /* Whoever does not come for what is due to it lets others have it. */
     bool is_left = now - reading->free_ms >= 2 * transport->config.session_timeout_ms;
-    if (next == all->own || is_left)
+    if (next == all->own || is_left || all->streams[i].heir == all->group->member)
       evsi_file_order_take(all->group, reading);
   }
 }

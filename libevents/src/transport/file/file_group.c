@@ -422,6 +422,7 @@ static void look_at_versions(evsi_file_group *group) {
 }
 
 static void look(evsi_file_group *group) {
+  group->is_looking = false; /* what others change from here on is looked at again */
   look_at_pause(group);
   if (group->replay)
     discover_feeds(group);
@@ -463,7 +464,7 @@ void evsi_file_group_tell(evsi_file_group *group) {
     return;
   }
   group->state = EVSI_GROUP_LIVE;
-  group->is_changed = group->is_looking = false;
+  group->is_changed = false;
   group->knew_topics = group->is_entered = true;
   if (group->beating_ms > 0)
     group->alive_ms = group->beating_ms;
