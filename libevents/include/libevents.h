@@ -214,9 +214,10 @@ evs_status evs_publish_wait(evs_system *system, const evs_event *events, size_t 
 /* evs_subscribe - registers a subscription; before or after "connect". Options, a JSON object:
  * pattern (required: a type, a pattern with `*`, or a regular expression `/…/`), group, name, transport,
  * topics, from ("earliest" | "new"), concurrency, batch, prefetch, handlerTimeout, maxRetries, retry,
- * ordering, onDeadLetter, origins, filter, onUnmatched (docs/configuration.md has all). The request "ready"
- * tells when the store has it. out_subscription: its token, unique in this system errors: EVS_VALIDATION
- * names the pattern and the position, EVS_CONFIG the option, EVS_UNSUPPORTED */
+ * ordering, onDeadLetter, origins, filter, version, onUnmatched and more: docs/configuration.md.
+ * The request "ready" tells when the store has it.
+ * out_subscription: its token, unique in this system
+ * errors: EVS_VALIDATION names the pattern and the position, EVS_CONFIG the option, EVS_UNSUPPORTED */
 evs_status evs_subscribe(evs_system *system, const char *options_json, size_t options_size,
                          uint64_t *out_subscription, evs_error **out_error);
 
