@@ -265,6 +265,8 @@ static void add_keys(json_t *all) {
             "\"type\":\"memory\",", false);
   add_place(&found, evsi_section_transport("redis-streams"), "{\"service\":\"s\",\"transports\":{\"m\":%s}}",
             "\"type\":\"redis-streams\",", false);
+  add_place(&found, evsi_section_transport("file"), "{\"service\":\"s\",\"transports\":{\"m\":%s}}",
+            "\"type\":\"file\",\"path\":\"/f\",", false);
   add_place(&found, &evsi_section_subscription, "%s", "\"pattern\":\"a\",", true);
   snprintf(found.list[0].members, sizeof found.list[0].members,
            "\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"}},");
