@@ -26,7 +26,9 @@ def store(server):
 
 def system(transport, **more):
     return libevents.SyncEventSystem({
-        "service": "shop", "transports": {"main": transport | {"retry": {"maxRetries": 3, "baseDelay": 600_000, "maxDelay": 600_000, "jitter": 0}}},
+        "service": "shop", "transports": {"main": transport | {
+            "retry": {"maxRetries": 3, "baseDelay": 600_000, "maxDelay": 600_000, "jitter": 0},
+            "retention": {"maxMessages": 10_000_000}}},
         "routing": {"routes": [{"pattern": "order.*", "transport": "main", "ordering": "strict", "onDeadLetter": "block"},
                                {"pattern": "part.*", "transport": "main", "partitions": 2}]}} | more)
 
@@ -63,7 +65,7 @@ def fill(transport, count):
         # one that holds up the others
         made.subscribe("order.*", lambda message, metadata: refuse(message), group="shipping")
         made.publish_batch([("order.placed", number, {"id": f"o-{number}"}) for number in range(3)])
-        until(lambda: any(letter.get("holds") for letter in made.dlq.list(type="order.placed").items))
+        until(lambda: any(letter.get("holds") for letter in made.dlq.list(topic="order-events").items))
 
 
 def refuse(message):
@@ -153,7 +155,7 @@ def test_what_was_copied_goes_on_where_it_was(store, tmp_path):
     with system({"type": "redis-streams", "url": store.url}) as made:
         made.subscribe("order.*", lambda message, metadata: seen.append(message.body), group="shipping")
         made.subscribe("bulk.*", lambda message, metadata: None, group="billing")
-        letter = made.dlq.list(type="order.placed").items[0]
+        letter = made.dlq.list(topic="order-events").items[0]
         assert letter["holds"] == "lane"
         made.dlq.requeue([letter["id"]])
         until(lambda: seen == [1, 2])
