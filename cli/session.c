@@ -72,9 +72,9 @@ static char *url_label(const char *url) {
 /* A command comes and goes: it is none of the systems that others want to see. */
 static int make_document(const char *type, const char *key, const char *place, char **out_text,
                          size_t *out_size) {
-  json_t *config = json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}, s:{s:s}}", "service", "events-cli",
-                             "transports", "main", "type", type, key, place, "fleet", "enabled", 0,
-                             "schemas", "registry", "transport");
+  json_t *config =
+      json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}, s:{s:s}}", "service", "events-cli", "transports", "main",
+                "type", type, key, place, "fleet", "enabled", 0, "schemas", "registry", "transport");
   if (!config) {
     output_problem("the place of the store is not valid UTF-8");
     return CLI_CONFIG;
