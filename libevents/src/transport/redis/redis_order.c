@@ -367,10 +367,9 @@ bool evsi_redis_order_settle(evsi_redis_stream *stream, evsi_redis_flight *fligh
 }
 
 bool evsi_redis_order_kept(evsi_redis_stream *stream, evsi_redis_flight *flight) {
-  const evs_tp_settlement *settlement = &flight->settlement;
-  uint64_t token = settlement->token;
-  bool goes_on = settlement->kind == EVS_SETTLE_RELEASE;
-  bool waits = settlement->kind == EVS_SETTLE_PARK || (settlement->flags & EVS_SETTLE_STAYS) != 0;
+  const evs_tp_settlement settlement = flight->settlement; /* the flight may end here */
+  bool goes_on = settlement.kind == EVS_SETTLE_RELEASE;
+  bool waits = settlement.kind == EVS_SETTLE_PARK || (settlement.flags & EVS_SETTLE_STAYS) != 0;
   if (!goes_on && !waits)
     return false;
   if (goes_on) {
@@ -378,10 +377,10 @@ bool evsi_redis_order_kept(evsi_redis_stream *stream, evsi_redis_flight *flight)
   } else {
     flight->must_count = true;
     set_aside(stream, flight);
-    if (settlement->kind == EVS_SETTLE_PARK)
-      evsi_redis_due_in(stream, settlement->delay_ms + 1);
+    if (settlement.kind == EVS_SETTLE_PARK)
+      evsi_redis_due_in(stream, settlement.delay_ms + 1);
   }
-  answer(stream, token);
+  answer(stream, settlement.token);
   return true;
 }
 
