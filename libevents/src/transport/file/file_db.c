@@ -211,9 +211,8 @@ bool evsi_file_is_there(const evsi_file_db *db) {
 
 enum { ROOM_MOST = 8 << 20, ROOM_SHARE = 16 };
 
-/* The log is written into the file sooner or later, which grows by as much; and whoever acknowledges needs
- * the log.
- */
+/* What is written goes into the log, and later into the file, which grows by as much: it takes its room
+ * twice, what is in the log already once more. And whoever acknowledges needs the log. */
 static bool is_room_left(const evsi_file_db *db, uint64_t bytes) {
   struct statvfs disk;
   struct stat about;
@@ -223,7 +222,7 @@ static bool is_room_left(const evsi_file_db *db, uint64_t bytes) {
     return true; /* then a commit finds out */
   uint64_t share = (uint64_t)disk.f_blocks * disk.f_frsize / ROOM_SHARE;
   uint64_t log = stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
-  return (uint64_t)disk.f_bavail * disk.f_frsize >= log + bytes + (share < ROOM_MOST ? share : ROOM_MOST);
+  return (uint64_t)disk.f_bavail * disk.f_frsize >= log + 2 * bytes + (share < ROOM_MOST ? share : ROOM_MOST);
 }
 
 bool evsi_file_has_room(evsi_file_db *db, uint64_t bytes) {

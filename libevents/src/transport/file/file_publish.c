@@ -217,12 +217,30 @@ static void end_jobs(evsi_file_worker *worker, evsi_file_job *jobs, bool is_done
   }
 }
 
+/* Is there room for these, or for the first of them? Then the others wait for their turn. */
+static bool find_room(evsi_file_worker *worker, evsi_file_job *jobs, uint64_t bytes) {
+  if (evsi_file_has_room(&worker->store.db, bytes))
+    return true;
+  evsi_file_job *last = jobs->next;
+  while (last && last->next)
+    last = last->next;
+  if (!last)
+    return false;
+  last->next = worker->publishes_first;
+  if (!worker->publishes_first)
+    worker->publishes_last = last;
+  worker->publishes_first = jobs->next;
+  jobs->next = NULL;
+  return evsi_file_has_room(&worker->store.db, bytes_of(jobs));
+}
+
 void evsi_file_publish_all(evsi_file_worker *worker) {
   evsi_file_job *jobs;
   uint64_t bytes;
+  bool is_done = true;
   while ((jobs = take_some(worker, &bytes))) {
     evsi_file_set_full_sync(&worker->store.db, wants_sync(jobs));
-    bool is_done = evsi_file_has_room(&worker->store.db, bytes);
+    is_done = is_done && find_room(worker, jobs, bytes); /* nobody overtakes what is held back */
     if (is_done) {
       is_done = evsi_file_begin_work(worker, true);
       for (evsi_file_job *job = jobs; is_done && job; job = job->next)

@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "transport/file/file_internal.h"
 
+enum { JOB_BYTES = 256 << 10 };
+
 /* ---- life ------------------------------------------------------------------------------------- */
 
 static void file_destroy(evs_transport *transport) {
@@ -131,7 +133,7 @@ static void refuse_all(evs_transport *transport, const evs_tp_event *events, siz
   }
 }
 
-static void file_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
+static void publish_run(evs_transport *transport, const evs_tp_event *events, size_t count) {
   evsi_file_job *job = job_new(transport, EVSI_FILE_PUBLISH, count * sizeof *events);
   if (!job || !job->bytes) {
     evsi_file_job_free(job);
@@ -142,6 +144,21 @@ static void file_publish(evs_transport *transport, const evs_tp_event *events, s
   job->as.events = job->bytes;
   job->count = count;
   evsi_file_worker_add(transport->worker, job);
+}
+
+/* In jobs that are small beside what is left of a disk: each is stored as a whole, or held back. */
+static void file_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
+  while (count > 0) {
+    uint64_t bytes = 0;
+    size_t run = 0;
+    while (run < count && (run == 0 || bytes < JOB_BYTES)) {
+      bytes += events[run].data.size + events[run].raw.size;
+      run++;
+    }
+    publish_run(transport, events, run);
+    events += run;
+    count -= run;
+  }
 }
 
 static void file_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
