@@ -49,7 +49,7 @@ def play(language: str, folder: Path, transports: Path) -> Played:
     return Played(start(language, folder, transports))
 
 
-def play_in_all(folder: Path, **environment: str) -> dict[str, Played]:
+def play_in_all(folder: Path, transports: Path = TRANSPORTS, **environment: str) -> dict[str, Played]:
     """All at the same time."""
-    processes = {language: start(language, folder, **environment) for language in RUNNERS}
+    processes = {language: start(language, folder, transports, **environment) for language in RUNNERS}
     return {language: Played(process) for language, process in processes.items()}
