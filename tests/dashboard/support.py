@@ -240,7 +240,8 @@ def redis_config(url: str, service: str = "shop", **more: Any) -> dict[str, Any]
 
 def file_config(path: Path, service: str = "shop") -> dict[str, Any]:
     return {"service": service, "transports": {"main": {"type": "file", "path": str(path)}},
-            "routing": {"routes": [{"name": "orders", "pattern": "order.*", "transports": ["main"]}]}}
+            "routing": {"routes": [{"name": "orders", "pattern": "order.*", "transports": ["main"]}]},
+            "schemas": SCHEMAS}
 
 
 MEMORY = {"service": "shop", "transports": {"main": {"type": "memory"}}}

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import libevents
 import pytest
+from cli_support import support
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/fixtures")]
+sys.path[:0] = [str(ROOT / "tests/fixtures")]
 
-from redis_server import RedisServer  # noqa: E402
 from resp import Connection  # noqa: E402
 
 SECONDS = 30
@@ -26,7 +26,7 @@ MAGIC = {"zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
 
 @pytest.fixture(scope="module")
 def server():
-    with RedisServer() as running:
+    with support.RedisServer() as running:
         yield running
 
 

@@ -131,7 +131,9 @@ static void many_events_go_through_a_file_that_stays_small(void **state) {
     begun = test_now_ms();
   }
   assert_true(sizes[PARTS] <= 2 * sizes[PARTS / 2]);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* these keep what was freed */
   assert_true(memory[PARTS] <= memory[PARTS / 2] + 65536);
+#endif
   json_t *books = host_call(all.system, "conservation", "{}");
   assert_true(json_is_true(json_object_get(books, "holds")));
   json_decref(books);

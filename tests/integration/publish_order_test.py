@@ -12,11 +12,11 @@ from pathlib import Path
 
 import libevents
 import pytest
+from cli_support import support
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/fixtures")]
+sys.path[:0] = [str(ROOT / "tests/fixtures")]
 
-from redis_server import RedisServer  # noqa: E402
 from resp import Connection  # noqa: E402
 
 EVENTS, PARTITIONS, CUTS, SECONDS = 3_000, 6, 4, 60
@@ -28,7 +28,7 @@ PUBLISHERS = {
 
 @pytest.fixture
 def server():
-    with RedisServer() as running:
+    with support.RedisServer() as running:
         yield running
 
 

@@ -4,17 +4,11 @@ and of an event for several transports it is told which of them has not got it."
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 import libevents
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/support")]
-
-from redis_server import RedisServer  # noqa: E402
+from cli_support import support
 
 SECONDS = 30
 ROUTES = [
@@ -38,7 +32,7 @@ PUBLISHERS = {
 
 @pytest.fixture
 def servers():
-    with RedisServer() as east, RedisServer() as west:
+    with support.RedisServer() as east, support.RedisServer() as west:
         yield {"east": east, "west": west}
 
 
