@@ -9,10 +9,7 @@ evs_status evs_subscribe(evs_system *system, const char *options_json, size_t op
     return status;
   if (!options_json || !out_subscription)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "options_json or out_subscription is NULL");
-  evsi_reload_hold(system);
-  status = evsi_consume_subscribe(system->consume, options_json, options_size, out_subscription, out_error);
-  evsi_reload_let(system);
-  return status;
+  return evsi_consume_subscribe(system->consume, options_json, options_size, out_subscription, out_error);
 }
 
 evs_status evs_unsubscribe(evs_system *system, uint64_t subscription, evs_error **out_error) {

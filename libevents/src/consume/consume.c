@@ -146,34 +146,41 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
   return EVS_OK;
 }
 
+/* @locks consume: a reload replaces the configuration. */
+static evs_status read_options(evsi_consume *consume, evsi_subscription *subscription,
+                               evs_error **out_error) {
+  evsi_origin_rule rule = rule_of(consume, &subscription->options);
+  evs_status status = evsi_matcher_normalize(evsi_text(subscription->options.pattern), &rule,
+                                             subscription->pattern, out_error);
+  const char *filter = subscription->options.filter_json;
+  if (status == EVS_OK && filter && !(subscription->filter = evsi_json_load(evsi_text(filter), 0, NULL)))
+    status = evsi_error_nomem(out_error);
+  return status;
+}
+
 evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_t size, uint64_t *out_token,
                                   evs_error **out_error) {
   evsi_subscription *subscription = evsi_calloc(1, sizeof *subscription);
   if (!subscription)
     return evsi_error_nomem(out_error);
+  pthread_mutex_lock(&consume->lock);
   evs_status status =
       evsi_subscription_options_load(consume->setup.config, json, size, &subscription->options, out_error);
   if (status != EVS_OK) {
+    pthread_mutex_unlock(&consume->lock);
     evsi_free(subscription);
     return status;
   }
-  evsi_origin_rule rule = rule_of(consume, &subscription->options);
-  status = evsi_matcher_normalize(evsi_text(subscription->options.pattern), &rule, subscription->pattern,
-                                  out_error);
-  const char *filter = subscription->options.filter_json;
-  if (status == EVS_OK && filter && !(subscription->filter = evsi_json_load(evsi_text(filter), 0, NULL)))
-    status = evsi_error_nomem(out_error);
-  if (status == EVS_OK) {
-    pthread_mutex_lock(&consume->lock);
+  status = read_options(consume, subscription, out_error);
+  if (status == EVS_OK)
     status = attach(consume, subscription, out_error);
-    evsi_group *group = subscription->group;
-    if (status == EVS_OK)
-      *out_token = subscription->token;
-    pthread_mutex_unlock(&consume->lock);
-    /* A transport without a store has nothing for latecomers: what is published next must find the group. */
-    if (status == EVS_OK && evsi_link_is_direct(group->link))
-      evsi_group_apply(group);
-  }
+  evsi_group *group = subscription->group;
+  if (status == EVS_OK)
+    *out_token = subscription->token;
+  pthread_mutex_unlock(&consume->lock);
+  /* A transport without a store has nothing for latecomers: what is published next must find the group. */
+  if (status == EVS_OK && evsi_link_is_direct(group->link))
+    evsi_group_apply(group);
   if (status != EVS_OK)
     evsi_subscription_free(subscription);
   return status;
