@@ -109,7 +109,7 @@ static void note_passed(evsi_limiter *limiter, uint64_t now_us) {
   run *last = limiter->used > 0 ? run_at(limiter, limiter->used - 1) : NULL;
   bool joins = last && now_us - last->first_us < near;
   limiter->passed++;
-  if (!joins && (limiter->used < limiter->capacity || grow(limiter) || !last)) {
+  if (!last || (!joins && (limiter->used < limiter->capacity || grow(limiter)))) {
     *run_at(limiter, limiter->used++) = (run){now_us, now_us, 1};
     return;
   }
