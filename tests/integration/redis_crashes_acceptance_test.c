@@ -113,7 +113,7 @@ static void events_that_were_only_near_are_never_dead(void **state) {
   (void)state;
   evs_system *system = connect_publisher();
   host_publish_many(system, type, 1, 0, COUNT);
-  for (int i = 0; i <= MAX_CRASHES; i++) { /* one more, and one of them might be alone then */
+  for (int i = 0; i < MAX_CRASHES; i++) { /* once more, and one of them might be alone then */
     const char *const words[] = {"--url",       server.url, "--group", GROUP,  "--consumer",        "near",
                                  "--subscribe", "order.*",  "--hold",  "1000", "--session-timeout", "300",
                                  NULL};
