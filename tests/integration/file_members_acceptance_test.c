@@ -47,14 +47,17 @@ static evs_system *connect_publisher(void) {
       "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}}}", path);
 }
 
-static pid_t start_member(const char *name, const char *const *more) {
-  const char *words[40] = {"--file",      path,     "--group",           "workers",
-                           "--consumer",  name,     "--session-timeout", "1000",
-                           "--subscribe", "order.*"};
+static pid_t start_in(const char *group, const char *pattern, const char *name, const char *const *more) {
+  const char *words[40] = {"--file",     path, "--group",           group, "--subscribe", pattern,
+                           "--consumer", name, "--session-timeout", "1000"};
   int count = 10;
   for (int i = 0; more && more[i]; i++)
     words[count++] = more[i];
   return member_start(&book, EVS_MEMBER, words);
+}
+
+static pid_t start_member(const char *name, const char *const *more) {
+  return start_in("workers", "order.*", name, more);
 }
 
 static pid_t started(const char *name, const char *const *more) {
@@ -106,9 +109,11 @@ static bool books_balance(evs_system *system) {
 static void a_killed_member_loses_nothing_and_repeats_what_it_held_only(void **state) {
   (void)state;
   static const char *const types[] = {"order.placed"};
-  static const char *const holding[] = {"--hold", "100", NULL};
+  /* Long, so that the one that lives is not taken for dead where the machine is slow. */
+  static const char *const steady[] = {"--session-timeout", "4000", NULL};
+  static const char *const holding[] = {"--session-timeout", "4000", "--hold", "100", NULL};
   evs_system *system = connect_publisher();
-  started("steady", NULL);
+  started("steady", steady);
   pid_t doomed = started("doomed", holding);
   host_publish_many(system, types, 1, 0, EVENTS_MAX);
   TEST_UNTIL(ledger_handled(&book, doomed) >= HELD);
@@ -143,13 +148,46 @@ static void a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one(void *
   host_close(system, 5000);
 }
 
+/* Kills come so often that an event may be alone with its process at several of them, and would be blamed:
+ * how often that happened is not counted here. */
+static pid_t start_worker(const char *name) {
+  static const char *const blameless[] = {"--max-crashes", "1000", NULL};
+  return start_member(name, blameless);
+}
+
 /* A member whose handler fails each time. */
 static pid_t start_grave(const char *name) {
-  const char *words[] = {
-      "--file",      path,       "--group", "graves", "--consumer",    name, "--session-timeout", "1000",
-      "--subscribe", "poison.*", "--fail",  "Poison", "--max-retries", "1",  "--retry-delay",     "5",
-      NULL};
-  return member_start(&book, EVS_MEMBER, words);
+  static const char *const failing[] = {"--max-crashes", "1000", "--fail", "Poison", "--max-retries", "1",
+                                        "--retry-delay", "5",    NULL};
+  return start_in("graves", "poison.*", name, failing);
+}
+
+/* Dead letters that should not be there: of an event that no handler refused, or one more of the same. They
+ * are told as they are. */
+static int count_surplus(evs_system *system) {
+  static int letters[EVENTS_MAX];
+  char cursor[64] = "";
+  int surplus = 0;
+  memset(letters, 0, sizeof letters);
+  do {
+    json_t *page = host_call(system, "dlq.list", "{\"limit\":500%s%s%s}", *cursor ? ",\"cursor\":\"" : "",
+                             cursor, *cursor ? "\"" : "");
+    const json_t *next = json_object_get(page, "next"), *letter;
+    size_t i;
+    json_array_foreach(json_object_get(page, "items"), i, letter) {
+      const json_t *header = json_object_get(letter, "header"), *error = json_object_get(letter, "error");
+      int event = atoi(json_string_value(json_object_get(header, "id")) + 2);
+      if (strcmp(json_string_value(json_object_get(error, "class")), "Poison") == 0 && letters[event]++ == 0)
+        continue;
+      char *text = json_dumps(letter, JSON_INDENT(2));
+      print_error("%s\n", text);
+      free(text);
+      surplus++;
+    }
+    snprintf(cursor, sizeof cursor, "%s", json_is_string(next) ? json_string_value(next) : "");
+    json_decref(page);
+  } while (*cursor);
+  return surplus;
 }
 
 static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(void **state) {
@@ -160,7 +198,7 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
   evs_system *system = connect_publisher();
   for (int i = 0; i < STORM_MEMBERS; i++) {
     snprintf(name, sizeof name, "m-%d", i);
-    workers[i] = start_member(name, NULL);
+    workers[i] = start_worker(name);
     graves[i] = start_grave(name);
   }
   for (int i = 0; i < STORM_KILLS; i++) {
@@ -171,10 +209,11 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
     member_kill(workers[victim]);
     member_kill(graves[victim]);
     snprintf(name, sizeof name, "n-%d", i);
-    workers[victim] = start_member(name, NULL);
+    workers[victim] = start_worker(name);
     graves[victim] = start_grave(name);
   }
   TEST_UNTIL(count_missing(EVENTS_MAX) == 0 && is_settled(system));
+  assert_int_equal(count_surplus(system), 0);
   assert_int_equal(number_in(system, "topics", "topics", "deadLetters"), EVENTS_MAX / 2);
   assert_true(books_balance(system));
   host_close(system, 5000);
