@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cli_support import events, on, server, start, store  # noqa: F401 - fixtures are used by name
+from cli_support import events, ok, server, start, store  # noqa: F401 - fixtures are used by name
 
 ORDER = {"title": "An order", "type": "object", "required": ["id"], "properties": {"id": {"type": "integer", "minimum": 1}}}
 WIDER = {**ORDER, "properties": {**ORDER["properties"], "note": {"type": "string"}}}
@@ -64,7 +64,18 @@ def test_compat_answers_by_its_exit_code_and_tells_the_reasons(files):
 # ---- the registry in the store ----------------------------------------------------------------------------
 
 
-def test_the_registry_in_the_store_is_the_same_for_every_call(on, store, files):
+@pytest.fixture(params=["redis", "file"])
+def place(request, tmp_path):
+    """What names a store on the command line."""
+    if request.param == "file":
+        return "--file", tmp_path / "events.db"
+    return "--redis", request.getfixturevalue("store").url
+
+
+def test_the_registry_in_the_store_is_the_same_for_every_call(place, files):
+    def on(*args):
+        return ok(*place, *args)
+
     order, wider, narrower, good, bad = files(order=ORDER, wider=WIDER, narrower=NARROWER, good={"id": 7}, bad={"id": 0})
     assert on("schema", "list") == "no schemas\n"
     assert on("schema", "register", "order.placed", order, "--dry-run") == "would be registered: order.placed 1.0.0\n"
@@ -73,9 +84,9 @@ def test_the_registry_in_the_store_is_the_same_for_every_call(on, store, files):
     assert on("schema", "register", "order.placed", order) == "unchanged: order.placed 1.0.0\n"
     registered = json.loads(on("schema", "register", "order.placed", wider, "--json"))
     assert registered["outcome"] == "registered"
-    refused = events("--redis", store.url, "schema", "register", "order.placed", narrower)
+    refused = events(*place, "schema", "register", "order.placed", narrower)
     assert refused.returncode == 1 and "EVS_CONFLICT" in refused.stderr
-    assert events("--redis", store.url, "schema", "compat", "--type", "order.placed", narrower).returncode == 1
+    assert events(*place, "schema", "compat", "--type", "order.placed", narrower).returncode == 1
     items = json.loads(on("schema", "list", "order.placed", "--json"))["items"]
     assert [(item["version"], item["latest"]) for item in items] == [("1.0.0", False), (registered["version"], True)]
     assert "An order" in on("schema", "list")
@@ -83,10 +94,10 @@ def test_the_registry_in_the_store_is_the_same_for_every_call(on, store, files):
     assert "/properties/note" in on("schema", "diff", "order.placed", "1.0.0")
     assert "/properties/note" in on("schema", "diff", "order.placed", "1.0.0", wider)
     assert on("schema", "check", "--type", "order.placed", good).endswith("valid\n")
-    assert events("--redis", store.url, "schema", "check", "--type", "order.placed", bad).returncode == 1
+    assert events(*place, "schema", "check", "--type", "order.placed", bad).returncode == 1
     assert on("schema", "set", "order.placed", "--mode", "none") == "order.placed: none, pragmatic\n"
     assert on("schema", "remove", "order.placed", registered["version"]).startswith("removed: ")
-    assert events("--redis", store.url, "schema", "show", "user.created").returncode == 5
+    assert events(*place, "schema", "show", "user.created").returncode == 5
 
 
 def test_schemas_of_a_configuration_are_there_without_a_store(files, tmp_path):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_format_acceptance_test.c - a file that the first version wrote is read, with everything in it; and a
- * disk that is full holds publishing back until there is room. */
+ * file_format_acceptance_test.c - files that former versions wrote are read, with everything in them, and
+ * brought forward; and a disk that is full holds publishing back until there is room. */
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -17,10 +17,12 @@
 #include "support/host.h"
 #include "support/until.h"
 
-#define FIRST EVS_SOURCE_DIR "/tests/fixtures/file/format-1.db"
-#define CONFIG "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}}}"
+#define WRITTEN_BY(format) EVS_SOURCE_DIR "/tests/fixtures/file/format-" format ".db"
+#define CONFIG                                                                                               \
+  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}},"                     \
+  "\"schemas\":{\"registry\":\"transport\"}}"
 
-enum { HANDLED = 20, PUBLISHED = 600 };
+enum { HANDLED = 20, PUBLISHED = 600, NEWEST = 2 };
 
 static char folder[64], path[96];
 
@@ -47,7 +49,7 @@ static int teardown(void **state) {
 static void copy_file(const char *from, const char *to) {
   char bytes[65536];
   int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  test_require(in >= 0 && out >= 0, "the file of the first version");
+  test_require(in >= 0 && out >= 0, "the file of a former version");
   for (ssize_t size; (size = read(in, bytes, sizeof bytes)) > 0;)
     test_require(write(out, bytes, (size_t)size) == size, "its copy");
   close(in);
@@ -55,10 +57,7 @@ static void copy_file(const char *from, const char *to) {
 }
 
 /* One handled, one dead, one parked, one that is due in years. */
-static void a_file_of_the_first_version_is_read_with_all_its_states(void **state) {
-  (void)state;
-  copy_file(FIRST, path);
-  evs_system *system = host_connect(CONFIG, path);
+static void look_at_states(evs_system *system) {
   json_t *topics = host_call(system, "topics", "{}"),
          *topic = json_array_get(json_object_get(topics, "topics"), 0);
   assert_string_equal(json_string_value(json_object_get(topic, "topic")), "order-events");
@@ -82,7 +81,28 @@ static void a_file_of_the_first_version_is_read_with_all_its_states(void **state
   assert_true(host_ack(system, message.delivery));
   json_t *books = host_call(system, "file.check", "{}");
   assert_true(json_is_true(json_object_get(books, "ok")));
+  assert_int_equal(json_integer_value(json_object_get(books, "format")), NEWEST);
   json_decref(books);
+}
+
+static void a_file_of_the_first_format_is_brought_forward_with_all_its_states(void **state) {
+  (void)state;
+  copy_file(WRITTEN_BY("1"), path);
+  evs_system *system = host_connect(CONFIG, path);
+  look_at_states(system);
+  json_decref(host_call(system, "schemas.register", "{\"type\":\"order.placed\",\"schema\":true}"));
+  host_close(system, 5000);
+}
+
+static void a_file_of_the_second_format_is_read_with_its_schemas(void **state) {
+  (void)state;
+  copy_file(WRITTEN_BY("2"), path);
+  evs_system *system = host_connect(CONFIG, path);
+  json_t *answer = host_call(system, "schemas.list", "{}"),
+         *version = json_array_get(json_object_get(answer, "items"), 0);
+  assert_string_equal(json_string_value(json_object_get(version, "version")), "1.0.0");
+  json_decref(answer);
+  look_at_states(system);
   host_close(system, 5000);
 }
 
@@ -134,8 +154,9 @@ static void a_full_disk_holds_publishing_back_and_loses_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_file_of_the_first_version_is_read_with_all_its_states, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(a_file_of_the_first_format_is_brought_forward_with_all_its_states,
+                                      setup, teardown),
+      cmocka_unit_test_setup_teardown(a_file_of_the_second_format_is_read_with_its_schemas, setup, teardown),
       cmocka_unit_test_setup_teardown(a_full_disk_holds_publishing_back_and_loses_nothing, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

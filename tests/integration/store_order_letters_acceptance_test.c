@@ -224,21 +224,16 @@ static void an_edited_body_runs_in_the_old_place(void **state) {
   host_close(system, 1000);
 }
 
-#define ON_BOTH(test)                                                                                        \
-  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
-#test " (file)", test, setup_file, teardown, NULL                                                        \
-  }
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      ON_BOTH(a_dead_letter_that_is_skipped_holds_up_nothing),
-      ON_BOTH(a_dead_letter_that_blocks_is_requeued_in_its_old_place),
-      ON_BOTH(a_dead_letter_that_blocks_is_discarded_and_the_others_go_on),
-      ON_BOTH(a_dead_letter_blocks_through_a_change_of_members),
-      ON_BOTH(a_dead_letter_parks_its_key_in_a_strict_topic),
-      ON_BOTH(a_dead_letter_parks_its_key_in_a_topic_of_keys),
-      ON_BOTH(a_parked_key_waits_through_a_change_of_members),
-      ON_BOTH(an_edited_body_runs_in_the_old_place),
+      STORE_ON_BOTH(a_dead_letter_that_is_skipped_holds_up_nothing),
+      STORE_ON_BOTH(a_dead_letter_that_blocks_is_requeued_in_its_old_place),
+      STORE_ON_BOTH(a_dead_letter_that_blocks_is_discarded_and_the_others_go_on),
+      STORE_ON_BOTH(a_dead_letter_blocks_through_a_change_of_members),
+      STORE_ON_BOTH(a_dead_letter_parks_its_key_in_a_strict_topic),
+      STORE_ON_BOTH(a_dead_letter_parks_its_key_in_a_topic_of_keys),
+      STORE_ON_BOTH(a_parked_key_waits_through_a_change_of_members),
+      STORE_ON_BOTH(an_edited_body_runs_in_the_old_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

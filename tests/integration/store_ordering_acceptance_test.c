@@ -231,20 +231,15 @@ static void equal_members_get_equal_shares(void **state) {
   host_close(system, 1000);
 }
 
-#define ON_BOTH(test)                                                                                        \
-  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
-#test " (file)", test, setup_file, teardown, NULL                                                        \
-  }
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      ON_BOTH(a_strict_topic_keeps_its_order_through_retries),
-      ON_BOTH(a_key_keeps_its_order_while_others_go_on),
-      ON_BOTH(partitions_keep_their_order_while_members_come_and_go),
-      ON_BOTH(a_killed_member_breaks_no_order),
-      ON_BOTH(a_member_that_was_stopped_past_its_session_breaks_no_order),
-      ON_BOTH(members_that_want_different_types_keep_the_order_of_their_topic),
-      ON_BOTH(equal_members_get_equal_shares),
+      STORE_ON_BOTH(a_strict_topic_keeps_its_order_through_retries),
+      STORE_ON_BOTH(a_key_keeps_its_order_while_others_go_on),
+      STORE_ON_BOTH(partitions_keep_their_order_while_members_come_and_go),
+      STORE_ON_BOTH(a_killed_member_breaks_no_order),
+      STORE_ON_BOTH(a_member_that_was_stopped_past_its_session_breaks_no_order),
+      STORE_ON_BOTH(members_that_want_different_types_keep_the_order_of_their_topic),
+      STORE_ON_BOTH(equal_members_get_equal_shares),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

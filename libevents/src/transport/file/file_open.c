@@ -73,9 +73,16 @@ static int64_t pragma(evsi_file_db *db, const char *sql) {
   return evsi_file_get(db, 0, sql, "");
 }
 
-static bool make(evsi_file_db *db) {
+/* What leads from each format to the next one; an empty file has format 0. So one that was brought forward is
+ * as if it had been made today. */
+static const char *const STEPS[] = {EVSI_SQL_SCHEMA, EVSI_SQL_SCHEMA_2};
+_Static_assert(sizeof STEPS / sizeof STEPS[0] == EVSI_FILE_FORMAT, "each format is reached by a step");
+
+static bool bring_forward(evsi_file_db *db, int64_t format) {
   char text[160];
-  int code = sqlite3_exec(db->sql, EVSI_SQL_SCHEMA, NULL, NULL, NULL);
+  int code = SQLITE_OK;
+  for (int64_t at = format; code == SQLITE_OK && at < EVSI_FILE_FORMAT; at++)
+    code = sqlite3_exec(db->sql, STEPS[at], NULL, NULL, NULL);
   snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=%d", EVSI_FILE_APPLICATION,
            EVSI_FILE_FORMAT);
   if (code == SQLITE_OK)
@@ -85,19 +92,20 @@ static bool make(evsi_file_db *db) {
   return code == SQLITE_OK;
 }
 
-/* Within a transaction, so that two that come at the same time make it once. */
+/* Within a transaction, so that two that come at the same time make it, or bring it forward, once. */
 static bool check_format(evsi_file_db *db) {
   char text[200];
   int64_t application = pragma(db, "PRAGMA application_id"), format = pragma(db, "PRAGMA user_version");
   int64_t tables = evsi_file_get(db, 0, "SELECT count(*) FROM sqlite_schema", "");
   if (db->error != SQLITE_OK)
     return false;
-  if (application == 0 && format == 0 && tables == 0)
-    return make(db);
-  if (application != EVSI_FILE_APPLICATION)
+  bool is_empty = application == 0 && format == 0 && tables == 0;
+  if (!is_empty && (application != EVSI_FILE_APPLICATION || format < 1))
     return refuse(db, "it is a file of another program");
-  if (format <= EVSI_FILE_FORMAT)
+  if (format == EVSI_FILE_FORMAT)
     return true;
+  if (format < EVSI_FILE_FORMAT)
+    return bring_forward(db, format);
   snprintf(text, sizeof text,
            "its format is %lld, and this version of libevents knows formats up to %d: use a newer one",
            (long long)format, EVSI_FILE_FORMAT);

@@ -6,7 +6,7 @@
 
 #include "transport/file/file_db.h"
 
-enum { EVSI_FILE_FORMAT = 1, EVSI_FILE_APPLICATION = 0x45565331 /* EVS1 */ };
+enum { EVSI_FILE_FORMAT = 2, EVSI_FILE_APPLICATION = 0x45565331 /* EVS1 */ };
 
 /* False: `db->why` says why not; *out_fatal: trying again cannot help. */
 bool evsi_file_open(evsi_file_db *db, const char *path, bool *out_fatal);

@@ -126,7 +126,9 @@ static const method *find(const char *name) {
                                {"job.step", evsi_file_request_job_step, WRITES},
                                {"job.outcomes", evsi_file_request_job_outcomes, READS},
                                {"job.left", evsi_file_request_job_left, WRITES},
-                               {"job.gate", evsi_file_request_job_gate, WRITES}};
+                               {"job.gate", evsi_file_request_job_gate, WRITES},
+                               {"schemas.read", evsi_file_request_schemas_read, READS},
+                               {"schemas.write", evsi_file_request_schemas_write, WRITES}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (strcmp(all[i].name, name) == 0)
       return &all[i];

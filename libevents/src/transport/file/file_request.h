@@ -93,5 +93,7 @@ void evsi_file_replay_step(evsi_file_request *request);
 void evsi_file_replay_forget(evsi_file_store *store, const char *id);
 void evsi_file_request_job_left(evsi_file_request *request);
 void evsi_file_request_job_gate(evsi_file_request *request);
+void evsi_file_request_schemas_read(evsi_file_request *request); /* file_schemas.c */
+void evsi_file_request_schemas_write(evsi_file_request *request);
 
 #endif

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- schema.sql - the tables of a file of events, in version 1 of the format. A version that was released is never
--- changed: the next one is a migration (file_open.c).
+-- changed: the next one is a step from it (schema_2.sql; file_open.c).
 --
 -- Places: entry n of stream s is s * 2^40 + n; so is what one reader (a group on a stream) has pending, with its
 -- own number for s. Numbers of a stream begin at 1 and have no holes: entries go from the front only. Times are

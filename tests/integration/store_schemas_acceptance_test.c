@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redis_schemas_acceptance_test.c - schemas of event types, kept in the store for all services: bodies that
+ * store_schemas_acceptance_test.c - schemas of event types, kept in the store for all services: bodies that
  * break them become dead letters with their errors, an edited one is checked before it goes back, and what
  * happens when others change the registry, at the same time or by hand. */
 #include <setjmp.h>
@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "support/host.h"
-#include "support/redis_server.h"
+#include "support/store.h"
 #include "support/until.h"
 
 #define ORDER                                                                                                \
@@ -20,26 +21,47 @@
   "\"required\":[\"id\"]}}"
 
 #define QUICK ",\"refresh\":100"
+#define TOPIC "order-events"
+#define ODD_KEY "order.placed@2.0.0"
+#define ODD_VALUE "{\"schemaText\":\"{\\\"type\\\":\\\"null\\\"}\"}"
 
-static redis_server server;
+static test_store store;
 
 static int setup(void **state) {
   (void)state;
-  redis_server_start(&server, NULL);
+  store_start_redis(&store);
+  return 0;
+}
+
+static int setup_file(void **state) {
+  (void)state;
+  store_start_file(&store);
   return 0;
 }
 
 static int teardown(void **state) {
   (void)state;
-  redis_server_stop(&server);
+  store_stop(&store);
   return 0;
 }
 
+/* What somebody does who goes past the library. */
+static void change_by_hand(const char *sql, int count, const char *const *command) {
+  sqlite3 *file = NULL;
+  if (!store.is_file) {
+    redis_words(&store.server, count, command);
+    return;
+  }
+  test_require(sqlite3_open(store.place, &file) == SQLITE_OK, "the file opens");
+  sqlite3_busy_timeout(file, 10000);
+  test_require(sqlite3_exec(file, sql, NULL, NULL, NULL) == SQLITE_OK, sqlite3_errmsg(file));
+  sqlite3_close(file);
+}
+
 static evs_system *connect_as(const char *service, const char *mode, const char *schemas) {
-  return host_connect(
-      "{\"service\":\"%s\",\"validationMode\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
-      "\"url\":\"%s\"}},\"schemas\":{\"registry\":\"transport\"%s}}",
-      service, mode, server.url, schemas);
+  return host_connect("{\"service\":\"%s\",\"validationMode\":\"%s\",\"transports\":{\"main\":{%s}},"
+                      "\"schemas\":{\"registry\":\"transport\"%s}}",
+                      service, mode, store.transport, schemas);
 }
 
 static host_report try_body(evs_system *system, const char *body) {
@@ -55,6 +77,13 @@ static bool knows(evs_system *system, const char *version) {
   evs_string_free(json);
   evs_error_free(error);
   return status == EVS_OK;
+}
+
+static size_t versions_known(evs_system *system) {
+  json_t *answer = host_call(system, "schemas.list", "{}");
+  size_t count = json_array_size(json_object_get(answer, "items"));
+  json_decref(answer);
+  return count;
 }
 
 static bool has_alarm(evs_system *system, const char *text) {
@@ -94,7 +123,7 @@ static void an_invalid_body_is_a_dead_letter_with_its_errors(void **state) {
   host_message message = host_next(consumer);
   assert_string_equal(message.body, "{\"id\":\"fine\"}");
   host_ack(consumer, message.delivery);
-  TEST_WITHIN(test_deadline_ms(), redis_dead(&server, "order-events") == 1);
+  TEST_WITHIN(test_deadline_ms(), store_dead(consumer, TOPIC) == 1);
   json_t *answer = host_call(consumer, "dlq.list", "{}");
   const json_t *letter = json_array_get(json_object_get(answer, "items"), 0),
                *error = json_object_get(letter, "error");
@@ -121,7 +150,7 @@ static void an_edited_body_must_be_valid(void **state) {
   host_subscribe(consumer, "{\"pattern\":\"order.placed\",\"group\":\"shop\"}");
   host_ready(consumer);
   try_body(registrar, "{\"id\":7}");
-  TEST_WITHIN(test_deadline_ms(), redis_dead(&server, "order-events") == 1);
+  TEST_WITHIN(test_deadline_ms(), store_dead(consumer, TOPIC) == 1);
   json_t *answer = host_call(consumer, "dlq.list", "{}");
   const json_t *letter = json_array_get(json_object_get(answer, "items"), 0);
   char params[256], *json = NULL;
@@ -132,7 +161,7 @@ static void an_edited_body_must_be_valid(void **state) {
                    EVS_VALIDATION);
   assert_non_null(strstr(evs_error_json(error), "\"path\":\"/edit/body/id\""));
   evs_error_free(error);
-  assert_int_equal(redis_dead(&server, "order-events"), 1);
+  assert_int_equal(store_dead(consumer, TOPIC), 1);
   json_decref(host_call(consumer, "dlq.requeue",
                         "{\"ids\":[\"%s\"],\"edit\":{\"body\":\"{\\\"id\\\":\\\"8\\\"}\"}}", id));
   host_message message = host_next(consumer);
@@ -157,7 +186,7 @@ static void a_handler_that_reads_by_another_version_fails_alone(void **state) {
   assert_int_equal(host_try(system, &event).outcome, EVS_OUTCOME_STORED);
   host_message message = host_next(system);
   host_ack(system, message.delivery);
-  TEST_WITHIN(test_deadline_ms(), redis_dead(&server, "order-events") == 1);
+  TEST_WITHIN(test_deadline_ms(), store_dead(system, TOPIC) == 1);
   json_t *answer = host_call(system, "dlq.list", "{}");
   const json_t *letter = json_array_get(json_object_get(answer, "items"), 0);
   assert_string_equal(json_string_value(json_object_get(letter, "subscription")), "new");
@@ -184,7 +213,7 @@ static void an_unknown_version_waits_until_the_registry_was_asked(void **state) 
   evs_event event = host_event("order.placed", "{\"id\":\"a\"}");
   event.version = host_bytes("9.0.0");
   host_try(writer, &event);
-  TEST_WITHIN(test_deadline_ms(), redis_dead(&server, "order-events") == 1);
+  TEST_WITHIN(test_deadline_ms(), store_dead(writer, TOPIC) == 1);
   host_close(writer, 0);
   host_close(late, 1000);
 }
@@ -193,13 +222,15 @@ static void a_lost_registry_and_a_version_put_in_by_hand_are_told(void **state) 
   (void)state;
   evs_system *system = connect_as("one", "strict", QUICK);
   json_decref(host_call(system, "schemas.register", ORDER, "1.0.0", "string"));
-  redis_number(&server, "RENAME evs:schemas evs:elsewhere");
+  change_by_hand("CREATE TABLE elsewhere AS SELECT * FROM registry; DELETE FROM registry", 3,
+                 (const char *const[]){"RENAME", "evs:schemas", "evs:elsewhere"});
   TEST_WITHIN(test_deadline_ms(), has_alarm(system, "not kept any more"));
   assert_int_equal(try_body(system, "{\"id\":7}").outcome, EVS_OUTCOME_REFUSED);
-  redis_number(&server, "RENAME evs:elsewhere evs:schemas");
+  change_by_hand("INSERT INTO registry SELECT * FROM elsewhere", 3,
+                 (const char *const[]){"RENAME", "evs:elsewhere", "evs:schemas"});
   TEST_WITHIN(test_deadline_ms(), has_alarm(system, NULL));
-  redis_number(&server, "HSET evs:schemas %s %s", "order.placed@2.0.0",
-               "{\"schemaText\":\"{\\\"type\\\":\\\"null\\\"}\"}");
+  change_by_hand("INSERT INTO registry VALUES ('" ODD_KEY "', '" ODD_VALUE "')", 4,
+                 (const char *const[]){"HSET", "evs:schemas", ODD_KEY, ODD_VALUE});
   TEST_WITHIN(test_deadline_ms(), has_alarm(system, "2.0.0"));
   assert_false(knows(system, "2.0.0"));
   assert_true(host_stat(system, "transport", "schemaAlarms") >= 2);
@@ -227,11 +258,8 @@ static void services_that_register_at_once_get_versions_of_their_own(void **stat
         fail_msg("%s", report.message);
     }
   }
-  json_t *answer = host_call(systems[0], "schemas.list", "{}");
-  size_t here = json_array_size(json_object_get(answer, "items"));
-  json_decref(answer);
-  assert_in_range(here, 1, SERVICES * EACH);
-  TEST_WITHIN(test_deadline_ms(), redis_number(&server, "HLEN evs:schemas") == SERVICES * EACH + 3);
+  for (int i = 0; i < SERVICES; i++)
+    TEST_WITHIN(test_deadline_ms(), versions_known(systems[i]) == SERVICES * EACH);
   for (int i = 0; i < SERVICES; i++)
     host_close(systems[i], 0);
 }
@@ -243,7 +271,9 @@ static void what_the_configuration_declares_is_registered_on_connecting(void **s
   static const char *const others = ",\"types\":{\"order.placed\":{\"2.0.0\":{\"type\":\"object\","
                                     "\"properties\":{\"id\":{\"type\":\"integer\"}}}}}";
   evs_system *first = connect_as("one", "strict", types), *second = connect_as("two", "strict", types);
-  assert_int_equal(redis_number(&server, "HEXISTS evs:schemas order.placed@1.0.0"), 1);
+  evs_system *other = connect_as("other", "strict", "");
+  assert_true(knows(other, "1.0.0"));
+  host_close(other, 0);
   evs_system *third = connect_as("three", "strict", others);
   assert_true(has_alarm(third, "is not used"));
   assert_false(knows(third, "2.0.0"));
@@ -254,16 +284,14 @@ static void what_the_configuration_declares_is_registered_on_connecting(void **s
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_schema_is_known_to_all_services, setup, teardown),
-      cmocka_unit_test_setup_teardown(an_invalid_body_is_a_dead_letter_with_its_errors, setup, teardown),
-      cmocka_unit_test_setup_teardown(an_edited_body_must_be_valid, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_handler_that_reads_by_another_version_fails_alone, setup, teardown),
-      cmocka_unit_test_setup_teardown(an_unknown_version_waits_until_the_registry_was_asked, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_lost_registry_and_a_version_put_in_by_hand_are_told, setup, teardown),
-      cmocka_unit_test_setup_teardown(services_that_register_at_once_get_versions_of_their_own, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(what_the_configuration_declares_is_registered_on_connecting, setup,
-                                      teardown),
+      STORE_ON_BOTH(a_schema_is_known_to_all_services),
+      STORE_ON_BOTH(an_invalid_body_is_a_dead_letter_with_its_errors),
+      STORE_ON_BOTH(an_edited_body_must_be_valid),
+      STORE_ON_BOTH(a_handler_that_reads_by_another_version_fails_alone),
+      STORE_ON_BOTH(an_unknown_version_waits_until_the_registry_was_asked),
+      STORE_ON_BOTH(a_lost_registry_and_a_version_put_in_by_hand_are_told),
+      STORE_ON_BOTH(services_that_register_at_once_get_versions_of_their_own),
+      STORE_ON_BOTH(what_the_configuration_declares_is_registered_on_connecting),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
