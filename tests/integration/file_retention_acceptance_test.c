@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ * file_retention_acceptance_test.c - a topic of a file that is new: what its events are for may not have seen
+ * it yet. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "support/members.h"
+#include "support/store.h"
+#include "support/until.h"
+
+enum { KEPT = 10, EVENTS = 200, OTHERS = 30 };
+
+static const char *const order[] = {"order.placed"}, *const part[] = {"part.moved"};
+
+static test_store store;
+static test_ledger book;
+
+static int setup(void **state) {
+  (void)state;
+  store_start_file(&store);
+  ledger_open(&book);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  members_end();
+  ledger_close(&book);
+  store_stop(&store);
+  return 0;
+}
+
+/* Keeps few, and looks often; nobody is taken for dead here. */
+static evs_system *connect_quick(void) {
+  evs_system *system =
+      host_connect("{\"service\":\"quick\",\"transports\":{\"main\":{%s,\"sessionTimeout\":60000,"
+                   "\"retention\":{\"maxMessages\":%d},\"retentionInterval\":100}}}",
+                   store.transport, KEPT);
+  host_subscribe(system, "{\"pattern\":\"*\"}");
+  host_ready(system);
+  return system;
+}
+
+static pid_t start_late(void) {
+  static const char *const words[] = {
+      "--group",     "late",    "--consumer",        "late",  "--file", store.place,
+      "--subscribe", "order.*", "--session-timeout", "60000", NULL};
+  pid_t pid = member_start(&book, EVS_MEMBER, words);
+  member_ready(&book, pid);
+  return pid;
+}
+
+/* Not in the midst of a transaction, in which it would hold up everybody. */
+static void freeze(evs_system *system, pid_t pid) {
+  evs_event event = host_event(part[0], "0");
+  for (;;) {
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    if (host_try(system, &event).outcome == EVS_OUTCOME_STORED)
+      return;
+    assert_int_equal(kill(pid, SIGCONT), 0);
+  }
+}
+
+static void handle(evs_system *system, int count) {
+  for (int i = 0; i < count; i++)
+    assert_true(host_ack(system, host_next(system).delivery));
+}
+
+static void a_new_topic_stays_whole_until_all_members_have_looked(void **state) {
+  (void)state;
+  evs_system *quick = connect_quick();
+  host_publish_many(quick, part, 1, 0, 1); /* this topic is known to all */
+  pid_t late = start_late();
+  freeze(quick, late);
+  host_publish_many(quick, order, 1, 0, EVENTS);
+  handle(quick, 2 + EVENTS);
+  for (int round = 0; round < 2; round++) { /* so that each stream was looked at since */
+    host_publish_many(quick, part, 1, 0, OTHERS);
+    handle(quick, OTHERS);
+    TEST_UNTIL(store_length(quick, "part-events") == KEPT);
+  }
+  assert_int_equal(store_length(quick, "order-events"), EVENTS);
+  assert_int_equal(kill(late, SIGCONT), 0);
+  TEST_UNTIL(ledger_handled(&book, late) == EVENTS);
+  host_publish_many(quick, order, 1, EVENTS, 1);
+  handle(quick, 1);
+  TEST_UNTIL(store_length(quick, "order-events") == KEPT);
+  TEST_UNTIL(ledger_handled(&book, late) == EVENTS + 1);
+  host_close(quick, 1000);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(a_new_topic_stays_whole_until_all_members_have_looked, setup, teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
