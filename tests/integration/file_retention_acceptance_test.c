@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_retention_acceptance_test.c - a topic of a file that is new: what its events are for may not have seen
- * it yet. */
+ * file_retention_acceptance_test.c - what is removed from a file, and what is not: of a topic that is new,
+ * since who its events are for may not have seen it yet; and by who only looks at the file. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,12 +36,12 @@ static int teardown(void **state) {
 }
 
 /* Keeps few, and looks often; nobody is taken for dead here. */
-static evs_system *connect_quick(void) {
+static evs_system *connect_quick(const char *pattern) {
   evs_system *system =
       host_connect("{\"service\":\"quick\",\"transports\":{\"main\":{%s,\"sessionTimeout\":60000,"
                    "\"retention\":{\"maxMessages\":%d},\"retentionInterval\":100}}}",
                    store.transport, KEPT);
-  host_subscribe(system, "{\"pattern\":\"*\"}");
+  host_subscribe(system, "{\"pattern\":\"%s\"}", pattern);
   host_ready(system);
   return system;
 }
@@ -71,19 +71,24 @@ static void handle(evs_system *system, int count) {
     assert_true(host_ack(system, host_next(system).delivery));
 }
 
+/* So that it has looked at its streams since. */
+static void trim_parts(evs_system *system) {
+  for (int round = 0; round < 2; round++) {
+    host_publish_many(system, part, 1, 0, OTHERS);
+    handle(system, OTHERS);
+    TEST_UNTIL(store_length(system, "part-events") == KEPT);
+  }
+}
+
 static void a_new_topic_stays_whole_until_all_members_have_looked(void **state) {
   (void)state;
-  evs_system *quick = connect_quick();
+  evs_system *quick = connect_quick("*");
   host_publish_many(quick, part, 1, 0, 1); /* this topic is known to all */
   pid_t late = start_late();
   freeze(quick, late);
   host_publish_many(quick, order, 1, 0, EVENTS);
   handle(quick, 2 + EVENTS);
-  for (int round = 0; round < 2; round++) { /* so that each stream was looked at since */
-    host_publish_many(quick, part, 1, 0, OTHERS);
-    handle(quick, OTHERS);
-    TEST_UNTIL(store_length(quick, "part-events") == KEPT);
-  }
+  trim_parts(quick);
   assert_int_equal(store_length(quick, "order-events"), EVENTS);
   assert_int_equal(kill(late, SIGCONT), 0);
   TEST_UNTIL(ledger_handled(&book, late) == EVENTS);
@@ -94,9 +99,24 @@ static void a_new_topic_stays_whole_until_all_members_have_looked(void **state) 
   host_close(quick, 1000);
 }
 
+static void who_does_not_use_a_topic_removes_nothing_of_it(void **state) {
+  (void)state;
+  evs_system *owner = host_connect("{\"service\":\"owner\",\"transports\":{\"main\":{%s}}}", store.transport);
+  host_subscribe(owner, "{\"pattern\":\"order.*\"}");
+  host_ready(owner);
+  host_publish_many(owner, order, 1, 0, EVENTS);
+  handle(owner, EVENTS);
+  evs_system *other = connect_quick("part.*");
+  trim_parts(other);
+  assert_int_equal(store_length(other, "order-events"), EVENTS);
+  host_close(other, 1000);
+  host_close(owner, 1000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_new_topic_stays_whole_until_all_members_have_looked, setup, teardown),
+      cmocka_unit_test_setup_teardown(who_does_not_use_a_topic_removes_nothing_of_it, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,7 @@ struct evs_transport {
   uint64_t beat_ms, retention_ms; /* when the next one is */
   int64_t news;                   /* as last looked at */
   uint64_t retention_looks;
-  json_t *touched; /* names of streams whose limits have to be looked at */
+  json_t *used; /* streams that it publishes to or reads, by name: true, its limits have to be looked at */
 };
 
 /* Whether this member handles an ordered stream. */

@@ -13,8 +13,8 @@ enum { CUT_AT_ONCE = 10000, PRUNE_AT_ONCE = 1000, ALL_AFTER = 60, ROUNDS_AT_ONCE
 static const int64_t GROUP_LIFETIME_MS = INT64_C(7) * 24 * 3600 * 1000;
 
 void evsi_file_retention_touch(evs_transport *transport, const char *stream) {
-  if (!json_object_get(transport->touched, stream))
-    json_object_set_new(transport->touched, stream, json_true());
+  if (!json_is_true(json_object_get(transport->used, stream)))
+    json_object_set_new(transport->used, stream, json_true());
 }
 
 /* ---- what there is, and who holds it ---------------------------------------------------------- */
@@ -218,12 +218,17 @@ static bool keep_within(evs_transport *transport, const char *name) {
   return has_more;
 }
 
+/* What it uses, not what there is: who only looks at a file has no say in what is kept there. */
 static void touch_all(evs_transport *transport) {
-  evsi_file_db *db = &transport->worker->store.db;
-  db->error = SQLITE_OK;
-  sqlite3_stmt *row = evsi_file_query(db, "SELECT name FROM stream WHERE feed IS NULL", "");
-  while (evsi_file_next(db, row))
-    evsi_file_retention_touch(transport, evsi_file_text(row, 0));
+  const char *name;
+  json_t *each;
+  for (const evsi_file_group *group = transport->groups; group; group = group->next) {
+    for (const evsi_file_reading *reading = group->readings; reading; reading = reading->hh.next)
+      evsi_file_retention_touch(transport, reading->name);
+  }
+  json_object_foreach(transport->used, name, each) {
+    json_object_iter_set_new(transport->used, json_object_key_to_iter(name), json_true());
+  }
 }
 
 void evsi_file_retention_look(evs_transport *transport) {
@@ -238,15 +243,12 @@ void evsi_file_retention_look(evs_transport *transport) {
     return;
   if (transport->retention_looks++ % ALL_AFTER == 0)
     touch_all(transport);
-  json_t *touched = transport->touched;
-  transport->touched = json_object();
-  json_object_foreach(touched, name, each) {
-    if (keep_within(transport, name)) {
-      evsi_file_retention_touch(transport, name);
+  json_object_foreach(transport->used, name, each) {
+    bool has_more = json_is_true(each) && keep_within(transport, name);
+    json_object_iter_set_new(transport->used, json_object_key_to_iter(name), json_boolean(has_more));
+    if (has_more)
       transport->retention_ms = now;
-    }
   }
-  json_decref(touched);
 }
 
 /* ---- the requests ----------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ static void file_destroy(evs_transport *transport) {
   if (transport->worker)
     evsi_file_worker_leave(transport->worker, transport);
   evsi_file_notes_free(transport);
-  json_decref(transport->touched);
+  json_decref(transport->used);
   evsi_file_config_free(&transport->config);
   evsi_free(transport->name);
   evsi_free(transport);
@@ -40,9 +40,9 @@ static evs_status file_create(const evs_host_ops *ops, evs_host *host, const voi
   transport->host = host;
   transport->world = env;
   transport->name = evsi_strdup(name);
-  transport->touched = json_object();
+  transport->used = json_object();
   evs_status status = evsi_file_config_load(&transport->config, config_json, config_size, out_error);
-  if (status == EVS_OK && (!transport->name || !transport->touched))
+  if (status == EVS_OK && (!transport->name || !transport->used))
     status = evsi_error_nomem(out_error);
   if (status == EVS_OK)
     *out_transport = transport;
