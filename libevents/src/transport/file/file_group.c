@@ -79,49 +79,17 @@ static void drop_readings(evsi_file_group *group, bool is_all) {
   }
 }
 
-static void drop_topics(evsi_file_group *group) {
-  for (size_t i = 0; i < group->topic_count; i++)
-    evsi_free(group->topics[i]);
-  evsi_free(group->topics);
-  group->topics = NULL;
-  group->topic_count = 0;
-}
-
 void evsi_file_group_free(evsi_file_group *group) {
   evsi_file_group_drop_flights(group);
   drop_readings(group, true);
-  drop_topics(group);
-  evsi_free(group->partitions);
+  evsi_scope_topics_free(&group->topics);
+  evsi_scope_partitions_free(&group->partitions);
   evsi_free(group->name);
   evsi_free(group->consumer);
   evsi_free(group->subscriptions);
   evsi_free(group->replay);
   evsi_free(group->member_name);
   evsi_free(group);
-}
-
-static bool set_topics(evsi_file_group *group, const evs_tp_group *spec) {
-  drop_topics(group);
-  group->topics = evsi_calloc(spec->topic_count + 1, sizeof *group->topics);
-  for (uint64_t i = 0; group->topics && i < spec->topic_count; i++) {
-    group->topics[group->topic_count] = evsi_strndup(spec->topics[i].data, spec->topics[i].size);
-    if (!group->topics[group->topic_count])
-      return false;
-    group->topic_count++;
-  }
-  return group->topics != NULL;
-}
-
-static bool set_partitions(evsi_file_group *group, const evs_tp_group *spec) {
-  evsi_free(group->partitions);
-  group->partitions = NULL;
-  group->partition_count = spec->partition_count;
-  if (spec->partition_count == 0)
-    return true;
-  group->partitions = evsi_calloc(spec->partition_count, sizeof *group->partitions);
-  if (group->partitions)
-    memcpy(group->partitions, spec->partitions, spec->partition_count * sizeof *group->partitions);
-  return group->partitions != NULL;
 }
 
 static bool set_text(char **out, evs_bytes text) {
@@ -153,7 +121,8 @@ void evsi_file_group_join(evs_transport *transport, const evs_tp_group *spec) {
     return;
   if (!group)
     group = group_new(transport, spec);
-  if (!group || !set_topics(group, spec) || !set_partitions(group, spec) ||
+  if (!group || !evsi_scope_topics_set(&group->topics, spec) ||
+      !evsi_scope_partitions_set(&group->partitions, spec) ||
       !set_text(&group->subscriptions, spec->subscriptions)) {
     evsi_file_log(transport, 3, "out of memory: a consumer group could not be joined");
     return;
@@ -340,22 +309,6 @@ static void read_name(evsi_file_group *group, evs_bytes topic, int32_t partition
     read_stream(group, stream);
 }
 
-static bool is_named(const evsi_file_group *group, evs_bytes topic) {
-  for (size_t i = 0; i < group->topic_count; i++) {
-    if (evsi_bytes_equal(evsi_text(group->topics[i]), topic))
-      return true;
-  }
-  return false;
-}
-
-static bool is_read(const evsi_file_group *group, int32_t partition) {
-  for (size_t i = 0; i < group->partition_count; i++) {
-    if (group->partitions[i] == partition)
-      return true;
-  }
-  return group->partition_count == 0;
-}
-
 static bool is_wanted(const evsi_file_group *group, evs_bytes topic) {
   const evs_transport *transport = group->transport;
   evsi_file_db *db = &store_of(group)->db;
@@ -373,18 +326,17 @@ static void discover(evsi_file_group *group) {
   while (evsi_file_next(db, row)) {
     evs_bytes topic = evsi_file_bytes(row, 0);
     int partitions = sqlite3_column_int(row, 1);
-    if (!is_named(group, topic) && !(group->discover && is_wanted(group, topic)))
+    if (!evsi_scope_topics_have(&group->topics, topic) && !(group->discover && is_wanted(group, topic)))
       continue;
     if (partitions == 0)
       read_name(group, topic, EVS_PARTITION_NONE);
     for (int32_t i = 0; i < partitions; i++) {
-      if (is_read(group, i))
+      if (evsi_scope_partitions_have(&group->partitions, i))
         read_name(group, topic, i);
     }
   }
-  for (size_t i = 0; i < group->topic_count;
-       i++) { /* named ones are read whether anybody registered them or not */
-    evs_bytes topic = evsi_text(group->topics[i]);
+  for (size_t i = 0; i < group->topics.count; i++) {
+    evs_bytes topic = evsi_text(group->topics.names[i]); /* read whether anybody registered it or not */
     if (evsi_file_get(db, 0, "SELECT 1 FROM topic WHERE name = ?", "s", topic) == 0)
       read_name(group, topic, EVS_PARTITION_NONE);
   }

@@ -16,6 +16,7 @@
 #include "libevents_transport.h"
 #include "transport/file/file_config.h"
 #include "transport/file/file_store.h"
+#include "transport/scope.h"
 
 typedef struct evsi_file_worker evsi_file_worker;
 typedef struct evsi_file_group evsi_file_group;
@@ -164,12 +165,10 @@ struct evsi_file_group {
   evs_transport *transport;
   uint64_t token;
   char *name, *consumer, *subscriptions, *replay;
-  char **topics;
-  size_t topic_count;
+  evsi_scope_topics topics;
   bool discover, from_new, is_relaxed;
-  char from[48];       /* where a new one begins, see evs_tp_group */
-  int32_t *partitions; /* that it reads; NULL: all */
-  size_t partition_count;
+  char from[48]; /* where a new one begins, see evs_tp_group */
+  evsi_scope_partitions partitions;
   evsi_file_group_state state;
   int64_t member;  /* our row; 0: none */
   bool is_entered; /* the transaction that made it was committed */

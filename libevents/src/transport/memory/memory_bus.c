@@ -43,16 +43,14 @@ static void free_group(memory_group *group) {
   }
   free_entries(group->first);
   free_entries(group->parked);
-  for (size_t i = 0; i < group->topic_count; i++)
-    evsi_free(group->topics[i]);
   while (group->members) {
     memory_member *member = group->members;
     group->members = member->next;
-    evsi_free(member->partitions);
+    evsi_scope_partitions_free(&member->partitions);
     evsi_free(member);
   }
   evsi_memory_order_free(group);
-  evsi_free(group->topics);
+  evsi_scope_topics_free(&group->topics);
   evsi_free(group->paused);
   evsi_free(group->name);
   evsi_free(group);
@@ -105,11 +103,8 @@ memory_member *evsi_memory_member(memory_group *group, const evs_transport *tran
 }
 
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event) {
-  for (size_t i = 0; i < group->topic_count; i++) {
-    if (strlen(group->topics[i]) == event->topic.size &&
-        memcmp(group->topics[i], event->topic.data, event->topic.size) == 0)
-      return true;
-  }
+  if (evsi_scope_topics_have(&group->topics, event->topic))
+    return true;
   for (const memory_member *each = group->members; each; each = each->next) {
     if (!each->is_leaving &&
         each->transport->ops->wants(each->transport->host, each->token, event->topic, event->full_type))

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/world.h"
 #include "libevents_transport.h"
+#include "transport/scope.h"
 
 typedef struct memory_bus memory_bus;
 typedef struct memory_group memory_group;
@@ -43,8 +44,7 @@ typedef struct memory_member {
   struct memory_member *next;
   evs_transport *transport;
   uint64_t token;
-  int32_t *partitions; /* that it takes; NULL: all */
-  size_t partition_count;
+  evsi_scope_partitions partitions; /* that it takes */
   bool is_leaving;
   bool is_told_paused; /* what its host believes of the group */
 } memory_member;
@@ -62,8 +62,7 @@ struct memory_group {
   memory_group *next;
   char *name;
   memory_member *members;
-  char **topics; /* read whatever their type */
-  size_t topic_count;
+  evsi_scope_topics topics;   /* of all members; read whatever their type */
   memory_entry *first, *last; /* waiting, in order */
   size_t waiting;
   memory_entry *parked; /* by due time */

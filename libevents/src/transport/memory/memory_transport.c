@@ -72,13 +72,6 @@ typedef struct handful {
   char *states[DELIVER_MAX];
 } handful;
 
-static bool takes_partition(const memory_member *member, int32_t partition) {
-  bool takes = !member->partitions || partition == EVS_PARTITION_NONE;
-  for (size_t i = 0; i < member->partition_count && !takes; i++)
-    takes = member->partitions[i] == partition;
-  return takes;
-}
-
 /* @locks bus. The member that takes an entry: one with credits whose subscriptions match; when none
  * matches any member, which then decides that it is unmatched. NULL: wait for credits. */
 static memory_member *choose_any(memory_group *group, const memory_event *event, memory_member **rotation) {
@@ -88,7 +81,7 @@ static memory_member *choose_any(memory_group *group, const memory_event *event,
   memory_member *each = start;
   for (; each; each = each->next ? each->next : group->members) {
     bool wants =
-        !each->is_leaving && takes_partition(each, event->partition) &&
+        !each->is_leaving && evsi_scope_partitions_have(&each->partitions, event->partition) &&
         each->transport->ops->wants(each->transport->host, each->token, event->topic, event->full_type);
     bool has_credit =
         !each->is_leaving && each->transport->ops->credits(each->transport->host, each->token) > 0;
@@ -357,43 +350,10 @@ static void publish(evs_transport *transport, const evs_tp_event *events, size_t
   evsi_memory_pump(transport->bus);
 }
 
-/* @locks bus */
-static bool set_topics(memory_group *group, const evs_tp_group *spec) {
-  for (uint64_t i = 0; i < spec->topic_count; i++) {
-    bool known = false;
-    for (size_t k = 0; k < group->topic_count; k++)
-      known = known || (strlen(group->topics[k]) == spec->topics[i].size &&
-                        memcmp(group->topics[k], spec->topics[i].data, spec->topics[i].size) == 0);
-    if (known)
-      continue;
-    char **grown = evsi_realloc(group->topics, (group->topic_count + 1) * sizeof *grown);
-    if (!grown)
-      return false;
-    group->topics = grown;
-    grown[group->topic_count] = evsi_strndup(spec->topics[i].data, spec->topics[i].size);
-    if (!grown[group->topic_count])
-      return false;
-    group->topic_count++;
-  }
-  return true;
-}
-
-static bool set_partitions(memory_member *member, const evs_tp_group *spec) {
-  evsi_free(member->partitions);
-  member->partitions = NULL;
-  member->partition_count = spec->partition_count;
-  if (spec->partition_count == 0)
-    return true;
-  member->partitions = evsi_calloc(spec->partition_count, sizeof *member->partitions);
-  if (member->partitions)
-    memcpy(member->partitions, spec->partitions, spec->partition_count * sizeof *member->partitions);
-  return member->partitions != NULL;
-}
-
 static void join(evs_transport *transport, const evs_tp_group *spec) {
   pthread_mutex_lock(&transport->bus->lock);
   memory_group *group = evsi_memory_group(transport->bus, spec->name, true);
-  bool ok = group && set_topics(group, spec);
+  bool ok = group && evsi_scope_topics_add(&group->topics, spec);
   if (ok && !evsi_memory_member(group, transport, spec->group)) {
     memory_member *member = evsi_calloc(1, sizeof *member);
     ok = member != NULL;
@@ -402,7 +362,7 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
       group->members = member;
     }
   }
-  ok = ok && set_partitions(evsi_memory_member(group, transport, spec->group), spec);
+  ok = ok && evsi_scope_partitions_set(&evsi_memory_member(group, transport, spec->group)->partitions, spec);
   pthread_mutex_unlock(&transport->bus->lock);
   if (!ok) {
     transport->ops->log(transport->host, 3, "out of memory: a consumer group could not be joined");
@@ -443,7 +403,7 @@ static bool forget_if_done(memory_group *group, const evs_transport *transport, 
   }
   hand_back(group, transport);
   *link = member->next;
-  evsi_free(member->partitions);
+  evsi_scope_partitions_free(&member->partitions);
   evsi_free(member);
   evsi_memory_order_disown(group, transport);
   return true;
@@ -542,7 +502,7 @@ static void remove_members(memory_group *group, const evs_transport *transport) 
       continue;
     }
     *link = member->next;
-    evsi_free(member->partitions);
+    evsi_scope_partitions_free(&member->partitions);
     evsi_free(member);
   }
 }

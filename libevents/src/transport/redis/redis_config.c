@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * redis_config.c - see redis_config.h. Ranges were checked before; here values that are missing get their
- * defaults and impossible ones are bounded, so that a plain options object works too. */
+ * redis_config.c - see redis_config.h. */
 #include "transport/redis/redis_config.h"
 
 #include <jansson.h>
@@ -10,8 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json_text.h"
-
-enum { RETENTION_DEFAULT = 100000 };
+#include "transport/options.h"
 
 static bool copy_text(const json_t *root, const char *key, const char *fallback, char **out) {
   const char *text = json_string_value(json_object_get(root, key));
@@ -19,16 +17,6 @@ static bool copy_text(const json_t *root, const char *key, const char *fallback,
     text = fallback;
   *out = text ? evsi_strdup(text) : NULL;
   return *out || !text;
-}
-
-static uint32_t number(const json_t *root, const char *key, uint32_t fallback, uint32_t low, uint32_t high) {
-  const json_t *value = json_object_get(root, key);
-  if (!json_is_number(value))
-    return fallback;
-  double given = json_number_value(value);
-  if (given < low)
-    return low;
-  return given > high ? high : (uint32_t)given;
 }
 
 static char *shown_address(const evsi_redis_config *config) {
@@ -41,80 +29,54 @@ static char *shown_address(const evsi_redis_config *config) {
   return evsi_strdup(text);
 }
 
-static void fill_acknowledgement(evsi_redis_config *config, const json_t *given) {
-  const char *word = json_string_value(given);
-  config->acknowledgement = json_is_object(given)                  ? EVS_ACKNOWLEDGE_REPLICATED
-                            : word && strcmp(word, "none") == 0    ? EVS_ACKNOWLEDGE_NONE
-                            : word && strcmp(word, "fsynced") == 0 ? EVS_ACKNOWLEDGE_FSYNCED
-                                                                   : EVS_ACKNOWLEDGE_STORED;
-  config->replicas = number(given, "replicated", 1, 1, 100);
-  config->acknowledge_timeout_ms = number(given, "timeout", 1000, 1, 300000);
+static void fill_acknowledgement(evsi_redis_config *config, const json_t *root) {
+  const json_t *given = json_object_get(root, "acknowledgement");
+  config->acknowledgement = evsi_option_acknowledgement(root);
+  config->replicas = evsi_option_number(given, "replicated", 1, 1, 100);
+  config->acknowledge_timeout_ms = evsi_option_number(given, "timeout", 1000, 1, 300000);
 }
 
 static void fill_idempotent(evsi_redis_config *config, const json_t *given) {
   if (!json_is_true(given) && !json_is_object(given))
     return;
-  config->idempotent_ms = number(given, "window", 600000, 1000, 2592000000);
-  config->idempotent_max = number(given, "max", 100000, 1, 10000000);
-}
-
-static uint64_t large(const json_t *root, const char *key, uint64_t fallback) {
-  const json_t *value = json_object_get(root, key);
-  return json_is_integer(value) && json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value)
-                                                                 : fallback;
-}
-
-/* Something is always bounded: a stream that nobody bounds grows until the server is full. */
-static char *retention_of(const json_t *root) {
-  json_t *given = json_object_get(root, "retention");
-  json_t *retention = json_is_object(given) ? json_copy(given) : json_object();
-  if (large(retention, "maxMessages", 0) == 0 && large(retention, "maxAge", 0) == 0 &&
-      large(retention, "maxSize", 0) == 0)
-    json_object_set_new(retention, "maxMessages", json_integer(RETENTION_DEFAULT));
-  char *text = evsi_json_text(retention);
-  json_decref(retention);
-  return text;
-}
-
-static bool is_word(const json_t *root, const char *key, const char *word) {
-  const char *text = json_string_value(json_object_get(root, key));
-  return text && strcmp(text, word) == 0;
+  config->idempotent_ms = evsi_option_number(given, "window", 600000, 1000, 2592000000);
+  config->idempotent_max = evsi_option_number(given, "max", 100000, 1, 10000000);
 }
 
 static void fill_liveness(evsi_redis_config *config, const json_t *root) {
   const json_t *stale = json_object_get(root, "staleConsumerDetection");
-  config->fences_entries = is_word(root, "fence", "entry");
-  config->fails_without_group = is_word(root, "onGroupLost", "fail");
-  config->stale_look_ms = number(stale, "cleanupInterval", 120000, 100, 86400000);
-  config->stale_most = number(stale, "maxStaleConsumers", 100, 1, 10000);
+  config->fences_entries = evsi_option_is(root, "fence", "entry");
+  config->fails_without_group = evsi_option_is(root, "onGroupLost", "fail");
+  config->stale_look_ms = evsi_option_number(stale, "cleanupInterval", 120000, 100, 86400000);
+  config->stale_most = evsi_option_number(stale, "maxStaleConsumers", 100, 1, 10000);
   if (json_is_true(json_object_get(stale, "enabled")))
-    config->stale_ms = large(stale, "staleThreshold", 60000);
+    config->stale_ms = evsi_option_large(stale, "staleThreshold", 60000);
 }
 
 static bool fill_in(evsi_redis_config *config, const json_t *root) {
   const json_t *reconnect = json_object_get(root, "reconnect");
   const json_t *letters = json_object_get(root, "dlqRetention");
   const json_t *jitter = json_object_get(reconnect, "jitter");
-  config->layout.is_plain = is_word(root, "keyLayout", "plain");
-  config->port = (uint16_t)number(root, "port", 6379, 1, 65535);
-  config->db = number(root, "db", 0, 0, 65535);
-  config->session_timeout_ms = number(root, "sessionTimeout", 15000, 100, 3600000);
-  config->connect_timeout_ms = number(root, "connectTimeout", 5000, 100, 300000);
-  config->handshake_timeout_ms = number(root, "handshakeTimeout", 5000, 100, 300000);
+  config->layout.is_plain = evsi_option_is(root, "keyLayout", "plain");
+  config->port = (uint16_t)evsi_option_number(root, "port", 6379, 1, 65535);
+  config->db = evsi_option_number(root, "db", 0, 0, 65535);
+  config->session_timeout_ms = evsi_option_number(root, "sessionTimeout", 15000, 100, 3600000);
+  config->connect_timeout_ms = evsi_option_number(root, "connectTimeout", 5000, 100, 300000);
+  config->handshake_timeout_ms = evsi_option_number(root, "handshakeTimeout", 5000, 100, 300000);
   config->keep_alive = !json_is_false(json_object_get(root, "keepAlive"));
-  config->command_timeout_ms = number(root, "commandTimeout", 5000, 100, 300000);
-  config->block_ms = number(root, "blockTime", 5000, 100, 30000);
-  config->batch_size = number(root, "batchSize", 500, 1, 10000);
-  config->discover_ms = number(root, "discoverInterval", 5000, 50, 3600000);
+  config->command_timeout_ms = evsi_option_number(root, "commandTimeout", 5000, 100, 300000);
+  config->block_ms = evsi_option_number(root, "blockTime", 5000, 100, 30000);
+  config->batch_size = evsi_option_number(root, "batchSize", 500, 1, 10000);
+  config->discover_ms = evsi_option_number(root, "discoverInterval", 5000, 50, 3600000);
   fill_liveness(config, root);
-  fill_acknowledgement(config, json_object_get(root, "acknowledgement"));
+  fill_acknowledgement(config, root);
   fill_idempotent(config, json_object_get(root, "idempotent"));
-  config->dlq_most = large(letters, "maxMessages", 1000000);
-  config->dlq_longest_ms = large(letters, "maxAge", UINT64_C(2592000000));
-  config->retention_interval_ms = number(root, "retentionInterval", 10000, 100, 3600000);
+  config->dlq_most = evsi_option_large(letters, "maxMessages", 1000000);
+  config->dlq_longest_ms = evsi_option_large(letters, "maxAge", UINT64_C(2592000000));
+  config->retention_interval_ms = evsi_option_number(root, "retentionInterval", 10000, 100, 3600000);
   config->reconnect.strategy = EVS_BACKOFF_EXPONENTIAL;
-  config->reconnect.base_delay_ms = number(reconnect, "baseDelay", 100, 1, 86400000);
-  config->reconnect.max_delay_ms = number(reconnect, "maxDelay", 5000, 1, 86400000);
+  config->reconnect.base_delay_ms = evsi_option_number(reconnect, "baseDelay", 100, 1, 86400000);
+  config->reconnect.max_delay_ms = evsi_option_number(reconnect, "maxDelay", 5000, 1, 86400000);
   config->reconnect.jitter = json_is_number(jitter) ? json_number_value(jitter) : 0.2;
   return copy_text(root, "host", "localhost", &config->host) &&
          copy_text(root, "path", NULL, &config->path) &&
@@ -122,7 +84,8 @@ static bool fill_in(evsi_redis_config *config, const json_t *root) {
          copy_text(root, "password", NULL, &config->password) &&
          copy_text(root, "streamPrefix", "stream:", &config->layout.stream_prefix) &&
          copy_text(root, "dlqStreamPrefix", "dlq:", &config->layout.dlq_prefix) &&
-         evsi_redis_layout_complete(&config->layout) && (config->retention = retention_of(root)) != NULL &&
+         evsi_redis_layout_complete(&config->layout) &&
+         (config->retention = evsi_option_retention(root)) != NULL &&
          (config->shown = shown_address(config)) != NULL;
 }
 

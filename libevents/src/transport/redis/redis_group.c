@@ -14,14 +14,6 @@ evsi_redis_group *evsi_redis_group_find(evs_transport *transport, uint64_t token
   return group;
 }
 
-static void free_topics(evsi_redis_group *group) {
-  for (size_t i = 0; i < group->topic_count; i++)
-    evsi_free(group->topics[i]);
-  evsi_free(group->topics);
-  group->topics = NULL;
-  group->topic_count = 0;
-}
-
 void evsi_redis_group_free(evsi_redis_group *group) {
   evsi_redis_conn_stop(&group->reader);
   evsi_redis_conn_free(&group->reader);
@@ -29,8 +21,8 @@ void evsi_redis_group_free(evsi_redis_group *group) {
   for (size_t i = 0; i < group->stream_count; i++)
     evsi_redis_stream_free(group->streams[i]);
   group->transport->world->env->io->timer_free(group->timer);
-  free_topics(group);
-  evsi_free(group->partitions);
+  evsi_scope_topics_free(&group->topics);
+  evsi_scope_partitions_free(&group->partitions);
   evsi_free(group->streams);
   evsi_free(group->read_set);
   evsi_free(group->name);
@@ -89,32 +81,6 @@ static evsi_redis_group *group_new(evs_transport *transport, const evs_tp_group 
   return NULL;
 }
 
-static bool set_topics(evsi_redis_group *group, const evs_tp_group *spec) {
-  free_topics(group);
-  if (spec->topic_count == 0)
-    return true;
-  group->topics = evsi_calloc(spec->topic_count, sizeof *group->topics);
-  for (uint64_t i = 0; group->topics && i < spec->topic_count; i++) {
-    group->topics[i] = evsi_strndup(spec->topics[i].data, spec->topics[i].size);
-    if (!group->topics[i])
-      return false;
-    group->topic_count++;
-  }
-  return group->topics != NULL;
-}
-
-static bool set_partitions(evsi_redis_group *group, const evs_tp_group *spec) {
-  evsi_free(group->partitions);
-  group->partitions = NULL;
-  group->partition_count = spec->partition_count;
-  if (spec->partition_count == 0)
-    return true;
-  group->partitions = evsi_calloc(spec->partition_count, sizeof *group->partitions);
-  if (group->partitions)
-    memcpy(group->partitions, spec->partitions, spec->partition_count * sizeof *group->partitions);
-  return group->partitions != NULL;
-}
-
 /* The server is told the last entry that a group has behind it. Digits alone are a time. */
 static void set_start(evsi_redis_group *group, evs_bytes from) {
   evsi_redis_id id;
@@ -136,7 +102,8 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   char *subscriptions = spec->subscriptions.size
                             ? evsi_strndup(spec->subscriptions.data, spec->subscriptions.size)
                             : evsi_strdup("[]");
-  if (!group || !subscriptions || !set_topics(group, spec) || !set_partitions(group, spec)) {
+  if (!group || !subscriptions || !evsi_scope_topics_set(&group->topics, spec) ||
+      !evsi_scope_partitions_set(&group->partitions, spec)) {
     evsi_free(subscriptions);
     evsi_redis_log(transport, 3, "out of memory: a group could not be joined");
     return;

@@ -13,6 +13,7 @@
 #include "transport/redis/redis_conn.h"
 #include "transport/redis/redis_keys.h"
 #include "transport/redis/redis_scripts.h"
+#include "transport/scope.h"
 
 typedef struct evsi_redis_group evsi_redis_group;
 typedef struct evsi_redis_stream evsi_redis_stream;
@@ -147,10 +148,8 @@ struct evsi_redis_group {
   uint64_t short_ms;              /* it takes nothing before: the host was short of memory */
   bool knew_topics;     /* the registry was read for it before: what is new in it came after the group */
   bool was_scanned_for; /* the same for streams that nobody registered */
-  char **topics;
-  size_t topic_count;
-  int32_t *partitions; /* that it reads; NULL: all */
-  size_t partition_count;
+  evsi_scope_topics topics;
+  evsi_scope_partitions partitions;
   char start[EVSI_REDIS_ID_TEXT]; /* id behind which a new group begins; "": as from_new says */
   evsi_redis_stream *by_name;
   evsi_redis_stream **streams; /* in the order they came */

@@ -30,16 +30,9 @@ typedef struct registered {
   bool is_late; /* it was not there when the registry was read before */
 } registered;
 
-static bool reads_partition(const evsi_redis_group *group, int32_t partition) {
-  bool reads = !group->partitions || partition == EVS_PARTITION_NONE;
-  for (size_t i = 0; i < group->partition_count && !reads; i++)
-    reads = group->partitions[i] == partition;
-  return reads;
-}
-
 static void add_stream(evsi_redis_group *group, const registered *topic, int32_t partition) {
   evsi_redis_stream *stream = evsi_redis_stream_find(group, topic->name, partition);
-  if (!reads_partition(group, partition))
+  if (!evsi_scope_partitions_have(&group->partitions, partition))
     return;
   if (!stream) {
     stream = evsi_redis_stream_add(group, topic->name, partition);
@@ -62,14 +55,6 @@ static void add_topic(evsi_redis_group *group, const registered *topic) {
     add_stream(group, topic, (int32_t)i);
 }
 
-static bool is_named(const evsi_redis_group *group, evs_bytes topic) {
-  for (size_t i = 0; i < group->topic_count; i++) {
-    if (evsi_bytes_equal(evsi_text(group->topics[i]), topic))
-      return true;
-  }
-  return false;
-}
-
 static bool is_wanted(const evsi_redis_group *group, const registered *topic) {
   const evs_transport *transport = group->transport;
   size_t i;
@@ -86,16 +71,16 @@ static void apply_topic(evs_transport *transport, const registered *topic) {
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
     if (group->is_leaving)
       continue;
-    if (is_named(group, topic->name) || (group->discover && is_wanted(group, topic)))
+    if (evsi_scope_topics_have(&group->topics, topic->name) || (group->discover && is_wanted(group, topic)))
       add_topic(group, topic);
   }
 }
 
 /* Topics that are named are read whether somebody registered them or not. */
 static void add_named(evsi_redis_group *group, const evsi_redis_reply *fields) {
-  for (size_t i = 0; i < group->topic_count; i++) {
-    const registered topic = {.name = evsi_text(group->topics[i])};
-    if (evsi_redis_field(fields, group->topics[i]).size == 0)
+  for (size_t i = 0; i < group->topics.count; i++) {
+    const registered topic = {.name = evsi_text(group->topics.names[i])};
+    if (evsi_redis_field(fields, group->topics.names[i]).size == 0)
       add_stream(group, &topic, EVS_PARTITION_NONE);
   }
 }
