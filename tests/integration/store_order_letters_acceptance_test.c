@@ -30,6 +30,15 @@ static int setup_file(void **state) {
   return 0;
 }
 
+/* Another application on the same server, whose keys have names of their own. */
+static int setup_renamed(void **state) {
+  setup(state);
+  size_t size = strlen(store.transport);
+  snprintf(store.transport + size, sizeof store.transport - size,
+           ",\"streamPrefix\":\"shop:\",\"dlqStreamPrefix\":\"shop-dead:\"");
+  return 0;
+}
+
 static int teardown(void **state) {
   (void)state;
   store_stop(&store);
@@ -234,6 +243,10 @@ int main(void) {
       STORE_ON_BOTH(a_dead_letter_parks_its_key_in_a_topic_of_keys),
       STORE_ON_BOTH(a_parked_key_waits_through_a_change_of_members),
       STORE_ON_BOTH(an_edited_body_runs_in_the_old_place),
+      {"a dead letter that blocks is requeued under other names",
+       a_dead_letter_that_blocks_is_requeued_in_its_old_place, setup_renamed, teardown, NULL},
+      {"a dead letter that blocks is discarded under other names",
+       a_dead_letter_that_blocks_is_discarded_and_the_others_go_on, setup_renamed, teardown, NULL},
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

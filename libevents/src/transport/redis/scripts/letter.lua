@@ -229,15 +229,15 @@ local function note_copy(progress, copy)
 end
 
 -- The entry of an ordered stream that stays behind its letter and holds up others, until somebody has dealt with
--- the letter; nil when this letter holds up nothing. beside: a key of the same stream.
+-- the letter; nil when this letter holds up nothing. beside: another key of the same stream, evs:<kind>:<name>.
 local function held_entry(stream, beside, record)
   local letter = string.find(record, '"holds"', 1, true) and object(record) or {}
   local id, group = letter.originalId, letter.group
   if type(letter.holds) ~= 'string' or type(id) ~= 'string' or type(group) ~= 'string' then
     return nil
   end
-  local tag = string.match(beside, '{.*}') .. ':' .. group
-  local held = {id = id, meta = 'evs:meta:' .. tag, due = 'evs:due:' .. tag, lease = 'evs:lease:' .. tag}
+  local name = string.match(beside, '^evs:[^:]+:(.*})') .. ':' .. group
+  local held = {id = id, meta = 'evs:meta:' .. name, due = 'evs:due:' .. name, lease = 'evs:lease:' .. name}
   local state = object(redis.call('HGET', held.meta, id) or 'null')
   local owner = (state.d == 1 or state.d == 3) and pending(stream, group, id)
   held.deliveries = owner and owner[2]
