@@ -207,16 +207,16 @@ local function full_type(event)
   return type(prefix) == 'string' and prefix ~= '' and prefix .. '.' .. header.type or header.type
 end
 
--- The key of an operation's progress beside another key of the same stream.
-local function progress_beside(key, operation)
-  return 'evs:op:' .. string.match(key, '{.*}') .. ':' .. operation
+-- The key of this kind beside another one of the same stream, which is evs:<kind>:<name>…
+local function key_beside(key, kind, suffix)
+  return 'evs:' .. kind .. ':' .. string.match(key, '^evs:[^:]+:(.*})') .. ':' .. suffix
 end
 
 -- Whoever drives an operation sees that what it sent dies again.
 local function note_death(index, requeue)
   local operation = object(requeue).operation
   if type(operation) == 'string' and #operation <= 64 and string.find(operation, '^%x+$') then
-    local progress = progress_beside(index, operation)
+    local progress = key_beside(index, 'op', operation)
     redis.call('HINCRBY', progress, 'again', 1)
     redis.call('PEXPIRE', progress, 30 * 24 * 3600 * 1000)
   end
@@ -229,15 +229,15 @@ local function note_copy(progress, copy)
 end
 
 -- The entry of an ordered stream that stays behind its letter and holds up others, until somebody has dealt with
--- the letter; nil when this letter holds up nothing. beside: another key of the same stream, evs:<kind>:<name>.
-local function held_entry(stream, beside, record)
+-- the letter; nil when this letter holds up nothing. index: another key of the same stream.
+local function held_entry(stream, index, record)
   local letter = string.find(record, '"holds"', 1, true) and object(record) or {}
   local id, group = letter.originalId, letter.group
   if type(letter.holds) ~= 'string' or type(id) ~= 'string' or type(group) ~= 'string' then
     return nil
   end
-  local name = string.match(beside, '^evs:[^:]+:(.*})') .. ':' .. group
-  local held = {id = id, meta = 'evs:meta:' .. name, due = 'evs:due:' .. name, lease = 'evs:lease:' .. name}
+  local held = {id = id, meta = key_beside(index, 'meta', group), due = key_beside(index, 'due', group),
+    lease = key_beside(index, 'lease', group)}
   local state = object(redis.call('HGET', held.meta, id) or 'null')
   local owner = (state.d == 1 or state.d == 3) and pending(stream, group, id)
   held.deliveries = owner and owner[2]

@@ -11,7 +11,7 @@ for at = 3, #ARGV, 2 do
     about.at, about.copy = now, ARGV[at + 1]
     keep(archive, archived, fields, about)
     if is_canary and about.operation then
-      note_copy(progress_beside(outbox, about.operation), about.copy)
+      note_copy(key_beside(outbox, 'op', about.operation), about.copy)
     end
     redis.call('HDEL', outbox, ARGV[at])
     count = count + 1
