@@ -10,7 +10,7 @@
 #include "base/map.h"
 
 /* Beyond so many keys, what cannot get a limiter of its own shares one. */
-enum { KEYS_MAX = 10000 };
+enum { KEYS_MAX = 10000, MERGED_MAX = 16 /* more than KEYS_MAX has bits */ };
 
 typedef struct gate_key {
   char *name;
@@ -260,21 +260,45 @@ evsi_gate *evsi_gate_new(evsi_publisher *publisher, const evsi_rate_limiting *po
   return NULL;
 }
 
+static bool is_before(const evsi_job *a, const evsi_job *b) {
+  return a->sends[0].sequence < b->sends[0].sequence;
+}
+
+/* Of two lists, each in the order in which it was accepted. */
+static evsi_job *merge(evsi_job *a, evsi_job *b) {
+  evsi_job *all = NULL, **end = &all;
+  while (a && b) {
+    evsi_job **earlier = is_before(a, b) ? &a : &b;
+    *end = *earlier;
+    end = &(*earlier)->next;
+    *earlier = *end;
+  }
+  *end = a ? a : b;
+  return all;
+}
+
+/* Counts up as a binary number is: at i stands what waited for 2^i keys. So each job is merged a few times,
+ * however many keys there are. */
+static void add_list(evsi_job *merged[MERGED_MAX], evsi_job *list) {
+  size_t i = 0;
+  for (; merged[i]; i++) {
+    list = merge(merged[i], list);
+    merged[i] = NULL;
+  }
+  merged[i] = list;
+}
+
 /* @locks gate. All that waits, in the order in which it was accepted. */
 static evsi_job *take_all(evsi_gate *gate) {
+  evsi_job *merged[MERGED_MAX] = {NULL}, *all = NULL;
   gate_key *key, *next;
-  evsi_job *all = NULL;
   HASH_ITER(hh, gate->keys, key, next) {
-    evsi_job **place = &all;
-    while (key->first) {
-      evsi_job *job = take_first(key);
-      while (*place && (*place)->sends[0].sequence < job->sends[0].sequence)
-        place = &(*place)->next;
-      job->next = *place;
-      *place = job;
-    }
+    if (key->first)
+      add_list(merged, key->first);
     free_key(gate, key);
   }
+  for (size_t i = 0; i < MERGED_MAX; i++)
+    all = merge(merged[i], all);
   return all;
 }
 

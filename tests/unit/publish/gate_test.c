@@ -155,6 +155,34 @@ static void another_limit_holds_at_once_and_keeps_the_order(void **state) {
   close_world();
 }
 
+static void what_waits_for_many_limits_goes_on_in_the_order_it_came(void **state) {
+  (void)state;
+  enum { TYPES = 13, EVENTS = 52, PASS = 20 };
+  bool passed[EVENTS] = {false};
+  open_world("\"rateLimiting\":{\"maxRequests\":1,\"timeWindow\":1000,\"scope\":\"type\"}", "");
+  for (int i = 0; i < EVENTS; i++) {
+    char type[32];
+    snprintf(type, sizeof type, "order.n%d", (i * i + i / TYPES) % TYPES);
+    publish_some(type, i, 1);
+  }
+  size_t first = world.sent_count;
+  assert_in_range(first, 2, TYPES);
+  for (size_t i = 0; i < first; i++)
+    passed[atoi(world.sent[i].id + 2)] = true;
+  evsi_rate_limiting one = world.config->publisher.rate_limiting;
+  one.scope = EVSI_RATE_PER_SYSTEM;
+  one.rate.max_requests = PASS;
+  evsi_publisher_limit(world.publisher, &one);
+  run_tasks();
+  assert_int_equal(world.sent_count, first + PASS);
+  for (size_t i = first, event = 0; i < world.sent_count; i++, event++) {
+    while (passed[event])
+      event++;
+    assert_int_equal(atoi(world.sent[i].id + 2), event);
+  }
+  close_world();
+}
+
 /* Types beyond the bound share a limiter, and those at rest make room. */
 static void any_number_of_types_takes_bounded_memory(void **state) {
   (void)state;
@@ -187,6 +215,7 @@ int main(void) {
       cmocka_unit_test(an_event_that_waits_past_its_timeout_is_refused_and_others_go_on),
       cmocka_unit_test(what_waits_when_the_system_closes_is_refused),
       cmocka_unit_test(another_limit_holds_at_once_and_keeps_the_order),
+      cmocka_unit_test(what_waits_for_many_limits_goes_on_in_the_order_it_came),
       cmocka_unit_test(any_number_of_types_takes_bounded_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
