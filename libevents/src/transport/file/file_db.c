@@ -212,25 +212,29 @@ bool evsi_file_is_there(const evsi_file_db *db) {
 enum { ROOM_MOST = 8 << 20, ROOM_SHARE = 16 };
 
 /* What is written goes into the log, and later into the file, which grows by as much: it takes its room
- * twice, what is in the log already once more. And whoever acknowledges needs the log. */
-static bool is_room_left(const evsi_file_db *db, uint64_t bytes) {
+ * twice, what is in the log already once more, and pages are not filled to the brim. And whoever acknowledges
+ * needs the log. */
+static uint64_t room_left(const evsi_file_db *db) {
   struct statvfs disk;
   struct stat about;
   char path[4200];
   snprintf(path, sizeof path, "%s-wal", db->path);
   if (statvfs(db->path, &disk) != 0)
-    return true; /* then a commit finds out */
+    return UINT64_MAX; /* then a commit finds out */
   uint64_t share = (uint64_t)disk.f_blocks * disk.f_frsize / ROOM_SHARE;
   uint64_t log = stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
-  return (uint64_t)disk.f_bavail * disk.f_frsize >= log + 2 * bytes + (share < ROOM_MOST ? share : ROOM_MOST);
+  uint64_t taken = log + (share < ROOM_MOST ? share : ROOM_MOST);
+  uint64_t free = (uint64_t)disk.f_bavail * disk.f_frsize;
+  return free > taken ? (free - taken) / 5 * 2 : 0;
 }
 
-bool evsi_file_has_room(evsi_file_db *db, uint64_t bytes) {
-  bytes += bytes / 4; /* pages are not filled to the brim */
-  if (is_room_left(db, bytes))
-    return true;
-  sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-  if (is_room_left(db, bytes))
+bool evsi_file_find_room(evsi_file_db *db, uint64_t needed, uint64_t *out_room) {
+  *out_room = room_left(db);
+  if (*out_room < needed) {
+    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    *out_room = room_left(db);
+  }
+  if (*out_room >= needed)
     return true;
   db->error = SQLITE_OK;
   evsi_file_fail(db, SQLITE_FULL, "the disk is nearly full: what is left is for acknowledging events");

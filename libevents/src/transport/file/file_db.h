@@ -69,9 +69,9 @@ void evsi_file_set_full_sync(evsi_file_db *db, bool is_full);
 bool evsi_file_is_there(const evsi_file_db *db);
 /* Has another connection committed since this was asked? */
 bool evsi_file_has_changed(evsi_file_db *db);
-/* Is there room for so many bytes, and besides for what acknowledging takes? False after trying to make some.
- */
-bool evsi_file_has_room(evsi_file_db *db, uint64_t bytes);
+/* How many bytes may be stored, so that what acknowledging takes is left. False: fewer than are needed, also
+ * after trying to make some. */
+bool evsi_file_find_room(evsi_file_db *db, uint64_t needed, uint64_t *out_room);
 /* Notes a failure that SQLite did not tell of. */
 void evsi_file_fail(evsi_file_db *db, int code, const char *why);
 void evsi_file_failed(evsi_file_db *db, int code); /* one that SQLite told of, in our words */

@@ -184,18 +184,16 @@ static uint64_t bytes_of(const evsi_file_job *job) {
   return bytes;
 }
 
-/* Takes as many jobs as one transaction should have. */
-static evsi_file_job *take_some(evsi_file_worker *worker, uint64_t *out_bytes) {
+/* Takes as many jobs as one transaction should have, and as there is room for; the first one in any case. */
+static evsi_file_job *take_some(evsi_file_worker *worker, uint64_t room) {
   evsi_file_job *first = worker->publishes_first, *last = first;
-  size_t events = first ? first->count : 0;
-  *out_bytes = first ? bytes_of(first) : 0;
-  while (last && last->next && events + last->next->count <= EVENTS_AT_ONCE && *out_bytes < BYTES_AT_ONCE) {
-    last = last->next;
-    events += last->count;
-    *out_bytes += bytes_of(last);
+  uint64_t events = first->count, bytes = bytes_of(first), most = room < BYTES_AT_ONCE ? room : BYTES_AT_ONCE;
+  for (evsi_file_job *next; (next = last->next) != NULL; last = next) {
+    events += next->count;
+    bytes += bytes_of(next);
+    if (events > EVENTS_AT_ONCE || bytes > most)
+      break;
   }
-  if (!last)
-    return NULL;
   worker->publishes_first = last->next;
   if (!last->next)
     worker->publishes_last = NULL;
@@ -217,31 +215,14 @@ static void end_jobs(evsi_file_worker *worker, evsi_file_job *jobs, bool is_done
   }
 }
 
-/* Is there room for these, or for the first of them? Then the others wait for their turn. */
-static bool find_room(evsi_file_worker *worker, evsi_file_job *jobs, uint64_t bytes) {
-  if (evsi_file_has_room(&worker->store.db, bytes))
-    return true;
-  evsi_file_job *last = jobs->next;
-  while (last && last->next)
-    last = last->next;
-  if (!last)
-    return false;
-  last->next = worker->publishes_first;
-  if (!worker->publishes_first)
-    worker->publishes_last = last;
-  worker->publishes_first = jobs->next;
-  jobs->next = NULL;
-  return evsi_file_has_room(&worker->store.db, bytes_of(jobs));
-}
-
 void evsi_file_publish_all(evsi_file_worker *worker) {
-  evsi_file_job *jobs;
-  uint64_t bytes;
-  bool is_done = true;
-  while ((jobs = take_some(worker, &bytes))) {
-    evsi_file_set_full_sync(&worker->store.db, wants_sync(jobs));
-    is_done = is_done && find_room(worker, jobs, bytes); /* nobody overtakes what is held back */
+  bool is_done = true; /* nobody overtakes what is held back */
+  while (worker->publishes_first) {
+    uint64_t room = UINT64_MAX;
+    is_done = is_done && evsi_file_find_room(&worker->store.db, bytes_of(worker->publishes_first), &room);
+    evsi_file_job *jobs = take_some(worker, room);
     if (is_done) {
+      evsi_file_set_full_sync(&worker->store.db, wants_sync(jobs));
       is_done = evsi_file_begin_work(worker, true);
       for (evsi_file_job *job = jobs; is_done && job; job = job->next)
         job->outcomes = publish_job(job);
