@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * file_crashes_acceptance_test.c - an event of a file with which every process that handles it ends, and
- * events that were only near when a process was killed. */
+ * store_crashes_acceptance_test.c - an event with which every process that handles it ends, and events that
+ * were only near when a process was killed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +23,13 @@ static test_store store;
 static test_ledger book;
 
 static int setup(void **state) {
+  (void)state;
+  store_start_redis(&store);
+  ledger_open(&book);
+  return 0;
+}
+
+static int setup_file(void **state) {
   (void)state;
   store_start_file(&store);
   ledger_open(&book);
@@ -50,6 +57,17 @@ static pid_t start_member(const char *name, const char *option, const char *valu
   return pid;
 }
 
+/* How often event i was handled. */
+static int runs_of(int event) {
+  int runs = 0;
+  char id[16];
+  snprintf(id, sizeof id, "e-%d", event);
+  ledger_read(&book);
+  for (size_t i = 0; i < book.count; i++)
+    runs += !book.lines[i].ready && strcmp(book.lines[i].id, id) == 0;
+  return runs;
+}
+
 static void an_event_that_ends_its_process_each_time_is_dead_after_max_crashes(void **state) {
   (void)state;
   char poison[16];
@@ -66,6 +84,13 @@ static void an_event_that_ends_its_process_each_time_is_dead_after_max_crashes(v
   }
   TEST_UNTIL(store_pending(system, TOPIC, GROUP) == 0);
   assert_int_equal(ended, MAX_CRASHES);
+  assert_int_equal(store_dead(system, TOPIC), 1);
+  for (int i = 0; i < COUNT; i++) {
+    if (i == POISON)
+      assert_int_equal(runs_of(i), 0); /* it never came to an end */
+    else
+      assert_in_range(runs_of(i), 1, 1 + MAX_CRASHES);
+  }
   json_t *page = host_call(system, "dlq.list", "{\"limit\":10}");
   const json_t *letter = json_array_get(json_object_get(page, "items"), 0);
   assert_string_equal(json_string_value(json_object_get(json_object_get(letter, "header"), "id")), poison);
@@ -93,9 +118,8 @@ static void events_that_were_only_near_are_never_dead(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes,
-                                      setup, teardown),
-      cmocka_unit_test_setup_teardown(events_that_were_only_near_are_never_dead, setup, teardown),
+      STORE_ON_BOTH(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes),
+      STORE_ON_BOTH(events_that_were_only_near_are_never_dead),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

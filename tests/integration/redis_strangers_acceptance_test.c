@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * redis_crashes_acceptance_test.c - an event with which every process that handles it ends; members that have
- * the name of another; consumers of other libraries that are gone. Counted from ledgers and from the server.
- */
+ * redis_strangers_acceptance_test.c - members that have the name of another; consumers of other libraries
+ * that are gone; groups that are lost, and entries that others take. Counted from the ledger and from the
+ * server. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define GROUP "workers"
 
 static const char *const type[] = {"order.paid"};
-enum { COUNT = 60, POISON = 25, MAX_CRASHES = 3 };
+enum { COUNT = 60 };
 
 static redis_server server;
 static test_ledger book;
@@ -45,87 +45,10 @@ static evs_system *connect_publisher(void) {
       server.url);
 }
 
-static pid_t start_member(const char *name, const char *crash) {
-  const char *words[] = {"--url",
-                         server.url,
-                         "--group",
-                         GROUP,
-                         "--consumer",
-                         name,
-                         "--subscribe",
-                         "order.*",
-                         "--session-timeout",
-                         "600",
-                         crash ? "--crash" : NULL,
-                         crash,
-                         NULL};
-  pid_t pid = member_start(&book, EVS_MEMBER, words);
-  member_ready(&book, pid);
-  return pid;
-}
-
-/* How often event i was handled. */
-static int runs_of(int event) {
-  int runs = 0;
-  char id[16];
-  snprintf(id, sizeof id, "e-%d", event);
-  ledger_read(&book);
-  for (size_t i = 0; i < book.count; i++)
-    runs += !book.lines[i].ready && strcmp(book.lines[i].id, id) == 0;
-  return runs;
-}
-
-static void an_event_that_ends_its_process_each_time_is_dead_after_max_crashes(void **state) {
-  (void)state;
-  char poison[16];
-  int ended = 0;
-  snprintf(poison, sizeof poison, "e-%d", POISON);
-  evs_system *system = connect_publisher();
-  host_publish_many(system, type, 1, 0, COUNT);
-  while (redis_dead(&server, TOPIC) == 0) {
-    pid_t pid = start_member("doomed", poison);
-    bool has_ended = false;
-    TEST_UNTIL((has_ended = has_ended || member_ended(pid)) || redis_dead(&server, TOPIC) == 1);
-    ended += has_ended;
-    assert_true(ended <= MAX_CRASHES);
-  }
-  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0);
-  assert_int_equal(ended, MAX_CRASHES);
-  assert_int_equal(redis_dead(&server, TOPIC), 1);
-  for (int i = 0; i < COUNT; i++) {
-    if (i == POISON)
-      assert_int_equal(runs_of(i), 0); /* it never came to an end */
-    else
-      assert_in_range(runs_of(i), 1, 1 + MAX_CRASHES);
-  }
-  json_t *page = host_call(system, "dlq.list", "{\"limit\":10}");
-  const json_t *letter = json_array_get(json_object_get(page, "items"), 0);
-  const json_t *header = json_object_get(letter, "header");
-  assert_string_equal(json_string_value(json_object_get(header, "id")), poison);
-  assert_string_equal(json_string_value(json_object_get(json_object_get(letter, "error"), "class")),
-                      "CrashLoop");
-  json_decref(page);
-  host_close(system, 1000);
-}
-
-/* Kills from outside hit whatever is there: nothing is dead by that. */
-static void events_that_were_only_near_are_never_dead(void **state) {
-  (void)state;
-  evs_system *system = connect_publisher();
-  host_publish_many(system, type, 1, 0, COUNT);
-  for (int i = 0; i < MAX_CRASHES; i++) { /* once more, and one of them might be alone then */
-    const char *const words[] = {"--url",       server.url, "--group", GROUP,  "--consumer",        "near",
-                                 "--subscribe", "order.*",  "--hold",  "1000", "--session-timeout", "300",
-                                 NULL};
-    pid_t pid = member_start(&book, EVS_MEMBER, words);
-    member_ready(&book, pid);
-    TEST_UNTIL(redis_pending_of(&server, TOPIC, GROUP, "near") > 0);
-    member_kill(pid);
-  }
-  start_member("steady", NULL);
-  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 0 && ledger_handled(&book, 0) >= COUNT);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
-  host_close(system, 1000);
+static void start_twin(void) {
+  const char *const words[] = {"--url",       server.url, "--group",           GROUP, "--consumer", "twin",
+                               "--subscribe", "order.*",  "--session-timeout", "600", NULL};
+  member_ready(&book, member_start(&book, EVS_MEMBER, words));
 }
 
 /* Both processes were given the same consumer name by mistake. */
@@ -133,7 +56,7 @@ static void two_processes_with_one_name_handle_each_event_once_and_say_so(void *
   (void)state;
   evs_system *system = connect_publisher();
   host_publish_many(system, type, 1, 0, 1); /* members meet on a topic */
-  start_member("twin", NULL);
+  start_twin();
   TEST_UNTIL(ledger_handled(&book, 0) == 1);
   evs_system *second = host_connect(
       "{\"service\":\"second\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
@@ -239,8 +162,6 @@ static void with_a_fence_on_entries_nobody_acknowledges_what_another_took(void *
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes),
-      TEST(events_that_were_only_near_are_never_dead),
       TEST(two_processes_with_one_name_handle_each_event_once_and_say_so),
       TEST(consumers_of_others_that_are_gone_are_removed_once_they_hold_nothing),
       TEST(a_lost_group_waits_for_somebody_where_it_shall),
