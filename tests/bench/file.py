@@ -8,6 +8,7 @@ left out, and said so."""
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import resource
@@ -25,15 +26,19 @@ BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
 COUNT = 200_000
 PEER_COUNT = 2_000  # the slow ones
 BATCH = 128
+AT_A_TIME = 4  # batches under way, where a program can have more than one
 RATE, RATE_SECONDS = 1000, 15
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 5.0, 30.0
 
 Row = tuple[str, float, str, float]
 
 
-def system(path: Path | str, **options: Any) -> libevents.SyncEventSystem:
-    return libevents.SyncEventSystem(
-        {"service": "bench", "transports": {"main": {"type": "file", "path": str(path)} | options}})
+def config(path: Path | str) -> dict[str, Any]:
+    return {"service": "bench", "transports": {"main": {"type": "file", "path": str(path)}}}
+
+
+def system(path: Path | str) -> libevents.SyncEventSystem:
+    return libevents.SyncEventSystem(config(path))
 
 
 # ---- side by side ----
@@ -46,17 +51,23 @@ def in_c(folder: Path) -> tuple[float, float]:
     return COUNT / found["publish"], COUNT / found["handle"]
 
 
-def in_python(folder: Path, count: int) -> tuple[float, float]:
+def batch(first: int, count: int) -> list[tuple[str, dict[str, Any]]]:
+    return [("bench.tick", {"number": number, "text": "a body of some bytes"})
+            for number in range(first, min(first + BATCH, count))]
+
+
+def check(receipts: list[libevents.Receipt]) -> None:
+    assert all(receipt.outcome == "stored" for receipt in receipts)
+
+
+def in_threads(folder: Path, count: int) -> tuple[float, float]:
     """Batches of 128 published one after the other, then handled by a handler that does nothing."""
     seen = 0
-    made = system(folder / "python.db")
+    made = system(folder / "threads.db")
     with made:
         begun = time.monotonic()
         for first in range(0, count, BATCH):
-            receipts = made.publish_batch([
-                ("bench.tick", {"number": number, "text": "a body of some bytes"})
-                for number in range(first, min(first + BATCH, count))])
-            assert all(receipt.outcome == "stored" for receipt in receipts)
+            check(made.publish_batch(batch(first, count)))
         put = time.monotonic() - begun
 
         def handle(message: libevents.Message, metadata: libevents.Metadata) -> None:
@@ -68,6 +79,31 @@ def in_python(folder: Path, count: int) -> tuple[float, float]:
         while seen < count:
             time.sleep(0.005)
         made.drain()
+        return count / put, count / (time.monotonic() - begun)
+
+
+async def in_asyncio(folder: Path, count: int) -> tuple[float, float]:
+    """The same with asyncio, where the next batches are made while one is being stored."""
+    seen, all_seen = 0, asyncio.Event()
+    async with libevents.EventSystem(config(folder / "python.db")) as made:
+        async def publish(part: int) -> None:
+            for first in range(part * BATCH, count, AT_A_TIME * BATCH):
+                check(await made.publish_batch(batch(first, count)))
+
+        begun = time.monotonic()
+        await asyncio.gather(*(publish(part) for part in range(AT_A_TIME)))
+        put = time.monotonic() - begun
+
+        async def handle(message: libevents.Message, metadata: libevents.Metadata) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == count:
+                all_seen.set()
+
+        begun = time.monotonic()
+        await made.subscribe("bench.*", handle, concurrency=1024, group="bench")
+        await all_seen.wait()
+        await made.drain()
         return count / put, count / (time.monotonic() - begun)
 
 
@@ -115,13 +151,13 @@ def pragmas(path: Path) -> dict[str, Any]:
 
 
 def side_by_side(folder: Path) -> list[Row]:
-    c, python = in_c(folder), in_python(folder, COUNT)
+    c, python, threads = in_c(folder), asyncio.run(in_asyncio(folder, COUNT)), in_threads(folder, COUNT)
     others = peers(folder)
     (folder / "npm").mkdir()
     node = in_node(folder, node_package(folder / "npm"))
     ours = pragmas(folder / "python.db")
-    table = {"libevents (C)": (*c, ours), "libevents (Python)": (*python, ours),
-             "libevents (Node)": (COUNT / node["ours"][0], COUNT / node["ours"][1], ours)} | others
+    table = {"libevents (C)": (*c, ours), "libevents (Python, asyncio)": (*python, ours),
+             "libevents (Python, threads)": (*threads, ours), "libevents (Node)": (COUNT / node["ours"][0], COUNT / node["ours"][1], ours)} | others
     if "plain" in node:
         table["plain SQLite (Node)"] = (COUNT / node["plain"][0], COUNT / node["plain"][1], node["plain"][2])
     print(f"{'batches of 128':28} {'put a second':>14} {'take and ack':>14}  journal, synchronous")
