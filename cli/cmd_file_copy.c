@@ -127,6 +127,39 @@ static int pause_groups(const copying *all, const json_t *look) {
   return CLI_OK;
 }
 
+static int write_schemas(const copying *all, const json_t *here, const json_t *there) {
+  json_t *items = json_object_get(here, "items"), *known = json_object_get(there, "items"), *answer = NULL;
+  if (json_equal(items, known))
+    return CLI_OK;
+  if (json_object_size(known) > 0) {
+    output_problem("the target keeps other schemas already: empty it first");
+    return CLI_FAILED;
+  }
+  int code = session_call_json(all->to, "schemas.write",
+                               json_pack("{s:O,s:O,s:s,s:{s:s}}", "expected", json_object_get(there, "state"),
+                                         "set", items, "action", "schemas.copy", "scope", "from", all->id),
+                               &answer);
+  if (code == CLI_OK && !json_is_true(json_object_get(answer, "written"))) {
+    output_problem("somebody registers schemas at the target meanwhile");
+    code = CLI_FAILED;
+  }
+  json_decref(answer);
+  return code;
+}
+
+/* All of them at once, as the source keeps them. */
+static int copy_schemas(const copying *all) {
+  json_t *here = NULL, *there = NULL;
+  int code = session_call_json(all->from, "schemas.read", json_object(), &here);
+  if (code == CLI_OK)
+    code = session_call_json(all->to, "schemas.read", json_object(), &there);
+  if (code == CLI_OK)
+    code = write_schemas(all, here, there);
+  json_decref(here);
+  json_decref(there);
+  return code;
+}
+
 static int copy_all(copying *all) {
   json_t *look = NULL, *stream;
   size_t i;
@@ -140,6 +173,8 @@ static int copy_all(copying *all) {
     if (code == CLI_OK)
       code = copy_stream(all, look, stream);
   }
+  if (code == CLI_OK)
+    code = copy_schemas(all);
   json_decref(look);
   return code;
 }

@@ -10,6 +10,8 @@ import pytest
 from cli_support import counts, events, ok, start, support, until
 
 COUNT = counts("copied_events")
+SCHEMAS = [{"type": "object", "properties": names} for names in ({"id": {"type": "string"}},
+                                                                  {"id": {"type": "string"}, "note": {"type": "string"}})]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,10 @@ def on_file(path):
 
 def fill(transport, count):
     """Events in every state: acknowledged, parked after a failure, dead, discarded, delayed, unread, and behind a letter."""
-    with system(transport) as made:
+    with system(transport, schemas={"registry": "transport"}) as made:
+        for version in SCHEMAS:
+            made.schemas.register("user.made", version)
+
         def handle(message, metadata):
             number = message.body
             if number % 50 == 7:
@@ -97,6 +102,7 @@ def snapshot(place):
         groups = ask(made, "groups")["groups"]
         books = ask(made, "conservation")
         delayed = ask(made, "delayed", {})
+        schemas = ask(made, "schemas.read")["items"]
         states = {name: states_of(made, name) for name in sorted({row["topic"] for row in topics})}
     keep = ("topic", "partition", "group", "entries", "lag", "pending", "parked")
     letters = [(item["header"]["id"], item["error"], item["attempts"], item["firstFailureAt"], item.get("holds"),
@@ -108,6 +114,7 @@ def snapshot(place):
         "books": sorted((row["topic"], str(row["partition"]), row["group"], row["acknowledged"], row["dead"], row["pending"],
                          row["unread"], row["holds"]) for row in books["groups"]),
         "holds": books["holds"],
+        "schemas": schemas,
         "delayed": [item["dueAt"] // 1000 for item in delayed["items"]],
         "letters": sorted(letters, key=str),
         "archive": sorted((item["header"]["id"], item["action"])
@@ -138,7 +145,7 @@ def test_a_copy_to_redis_and_back_keeps_every_state(store, tmp_path):
     fill(on_file(tmp_path / "first.db"), COUNT)
     first = snapshot(on_file(tmp_path / "first.db"))
     assert first["holds"] is True and len(first["states"]["bulk-events"]) == COUNT // 50
-    assert first["letters"] and first["archive"] and first["delayed"]
+    assert first["letters"] and first["archive"] and first["delayed"] and len(first["schemas"]) == 1 + len(SCHEMAS)
     done = json.loads(ok("file", "copy", store.url, "--json", "--file", tmp_path / "first.db", timeout=1200))
     assert done["entries"] == COUNT + 23
     on_redis = snapshot({"type": "redis-streams", "url": store.url})
@@ -178,6 +185,15 @@ def test_what_is_there_already_is_a_conflict(store, tmp_path):
     done = events("file", "copy", store.url, "--file", tmp_path / "events.db")
     assert done.returncode == 1 and "did not bring" in done.stderr
     assert json.loads(ok("stats", "--json", "--redis", store.url))["topics"][0]["entries"] == 1
+
+
+def test_other_schemas_are_a_conflict(store, tmp_path):
+    for text, place in (("string", ("--file", tmp_path / "events.db")), ("null", ("--redis", store.url))):
+        (tmp_path / "schema.json").write_text(json.dumps({"type": text}))
+        ok("schema", "register", "user.made", tmp_path / "schema.json", *place)
+    done = events("file", "copy", store.url, "--file", tmp_path / "events.db")
+    assert done.returncode == 1 and "other schemas" in done.stderr
+    assert '"null"' in ok("schema", "show", "user.made", "--redis", store.url)
 
 
 def test_while_somebody_consumes_nothing_is_copied_but_by_force(tmp_path):

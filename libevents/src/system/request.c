@@ -45,7 +45,7 @@ static const char *const transport_methods[] = {
     "dlq.import",  "operations.start", "operations.list", "operations.get", "operations.set", "audit",
     "doctor",      "retention",        "conservation",    "replay.start",   "replay.list",    "replay.get",
     "replay.set",  "file.check",       "file.vacuum",     "file.backup",    "copy.look",      "copy.read",
-    "copy.write"};
+    "copy.write",  "schemas.read",     "schemas.write"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {
