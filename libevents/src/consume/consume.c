@@ -371,7 +371,7 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
     evsi_buf_addf(out, ",\"paused\":%s", each->group->is_paused ? "true" : "false");
     evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}",
                   each->queued, each->handed,
-                  (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_RECEIVED] : 0),
+                  (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_HANDLED] : 0),
                   (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_FAILED] : 0),
                   (unsigned long long)each->group->held);
     comma = ",";

@@ -9,6 +9,7 @@
 #include "base/tasks.h"
 #include "config/config.h"
 #include "event/records.h"
+#include "observe/log.h"
 #include "observe/stats.h"
 #include "transport/transport.h"
 
@@ -28,7 +29,7 @@ typedef struct evsi_consume_setup {
   evsi_link *links;
   void (*topic_of)(void *data, const char *pattern, char out_topic[201]);
   bool (*ordering_of)(void *data, const char *type, uint32_t transport, evsi_ordering *out);
-  void (*log)(void *data, int32_t level, const char *component, const char *message);
+  void (*log)(void *data, int32_t level, const char *message, const evsi_log_field *fields);
   void *data;
   evsi_registry *schemas;                   /* NULL: bodies are not looked at */
   uint64_t (*schemas_known_at)(void *data); /* wall clock: when the registry was last known to be whole */

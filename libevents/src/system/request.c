@@ -193,6 +193,16 @@ static const char *what_is_missing(const evs_system *system, const char *method)
                                     : "the registry of schemas could not be read";
 }
 
+bool evsi_requests_drain(evs_system *system) {
+  uint32_t cursor = 0;
+  bool is_drained = false;
+  pthread_mutex_lock(&system->lock);
+  for (const evsi_request *each; !is_drained && (each = evsi_slots_next(&system->requests, &cursor));)
+    is_drained = strcmp(each->method, "drain") == 0;
+  pthread_mutex_unlock(&system->lock);
+  return is_drained;
+}
+
 static void time_out(evs_system *system, const evsi_request *request) {
   char text[400];
   bool fatal;
