@@ -90,7 +90,7 @@ def test_a_store_that_goes_away_and_comes_back_is_shown_and_survived() -> None:
         stack.callback(back.wait)
         stack.callback(back.terminate)
         until(lambda: host.client.ok("/overview")["unavailable"] == [] and host.client.get("/groups").status == 200)
-        assert host.client.call("GET", "/readyz").status == 200
+        until(lambda: host.client.call("GET", "/readyz").status == 200)
         stack.close()
 
 
