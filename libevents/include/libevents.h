@@ -46,7 +46,7 @@ enum {
   EVS_NOT_FOUND = -8,    /* no such subscription, delivery, dead letter, method or transport */
   EVS_CONFLICT = -9,     /* somebody else settled or changed it first */
   EVS_UNSUPPORTED = -10, /* known, but this transport or version cannot do it */
-  EVS_INTERNAL = -11,    /* a defect of the library: please report it */
+  EVS_INTERNAL = -11,    /* what must not happen: no descriptors or threads left, or a defect */
   EVS_AGAIN = -12,       /* nothing to take yet */
   EVS_FORKED = -13,      /* this process inherited the system by fork; open a new one */
   EVS_NOMEM = -14,       /* out of memory */

@@ -37,7 +37,14 @@ def errors() -> str:
     rows = rows_of("libevents/src/base/errors.def", r"EVS_STATUS(?:_FIRST)?")
     return table(("code", "name", "in Python and Node", "may pass by itself", "meaning"),
                  [(code, f"`{name}`", f"`{kind}`" if kind else "", "yes" if retriable == "true" else "", text)
-                  for code, name, kind, retriable, text in rows])
+                  for code, name, kind, retriable, text, _, _ in rows])
+
+
+def cures() -> str:
+    rows = rows_of("libevents/src/base/errors.def", r"EVS_STATUS(?:_FIRST)?")
+    return table(("name", "comes from", "what to do"),
+                 [(f"`{name}`", source.replace('\\"', '"'), cure.replace('\\"', '"'))
+                  for _, name, _, _, _, source, cure in rows if source])
 
 
 def counters(section: str) -> str:
@@ -55,6 +62,7 @@ def labels(side: str) -> str:
 
 TABLES = {
     "errors": errors,
+    "cures": cures,
     "publisher": lambda: counters("publisher"),
     "consumer": lambda: counters("consumer"),
     "transport": lambda: counters("transport"),
