@@ -41,15 +41,20 @@ export class Log {
   tell(record: LogRecord): void {
     if (listeners.hasSubscribers) listeners.publish(record);
     if (this.#logger) this.#pass(this.#logger, record);
-    else if (record.level === 'error' && !listeners.hasSubscribers) process.emitWarning(record.message, 'libevents');
+    else if (record.level === 'error' && !listeners.hasSubscribers) process.emitWarning(textOf(record), 'libevents');
   }
 
   /** A logger that fails must not fail what is logged. */
   #pass(logger: Logger, record: LogRecord): void {
     try {
-      logger[record.level](`libevents: ${record.component}: ${record.message}`, record);
+      logger[record.level](`libevents: ${textOf(record)}`, record);
     } catch (problem) {
       process.emitWarning(`the logger failed: ${(problem as Error)?.message ?? 'no reason'}`, 'libevents');
     }
   }
+}
+
+function textOf({ component, message, fields = {} }: LogRecord): string {
+  const about = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
+  return `${component}: ${message}${about.length > 0 ? ` (${about.join(', ')})` : ''}`;
 }
