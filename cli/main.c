@@ -114,7 +114,8 @@ static const cli_verb verbs[] = {
      "rule. "
      "Touches no store. Ends with 1 when no transport takes the event.\v"
      "Example:\n  events --config shop.json route explain order.placed --key 7",
-     CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX) | CLI_BIT(KEY), 1, 1, cmd_route_explain},
+     CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX) | CLI_BIT(HEADER) | CLI_BIT(KEY), 1, 1,
+     cmd_route_explain},
     {"route coverage", "", "say which routes can never be taken, and which meet",
      "Compare the routes of a configuration with each other: which can never be taken since another one "
      "takes "

@@ -245,7 +245,7 @@ static json_t *take_text(evs_status status, char *text, evs_error *error, json_t
 }
 
 static json_t *do_explain(test_scene *scene, const json_t *step, json_t **out_error) {
-  static const char *const names[] = {"type", "originPrefix", "key", "body", NULL};
+  static const char *const names[] = {"type", "originPrefix", "headers", "key", "body", NULL};
   char *answer = NULL;
   evs_error *error = NULL;
   json_t *query = members(step, names);

@@ -96,7 +96,7 @@ async def _handled(stage: Stage, step: dict[str, Any], at: str) -> Any:
 
 
 async def _explain(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    names = {"originPrefix": "origin_prefix", "key": "key", "body": "body"}
+    names = {"originPrefix": "origin_prefix", "headers": "headers", "key": "key", "body": "body"}
     query = {names[name]: value for name, value in step.items() if name in names}
     return stage.systems[at].router.explain(step["type"], **query)
 
