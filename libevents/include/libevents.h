@@ -128,8 +128,8 @@ void evs_wake_clear(evs_system *system);
 evs_status evs_system_stats(evs_system *system, char **out_json, evs_error **out_error);
 /* evs_system_metrics - the same numbers as Prometheus text. gives: evs_string_free(). */
 evs_status evs_system_metrics(evs_system *system, char **out_text, evs_error **out_error);
-/* evs_system_status - {connected, healthy, state, transports:{name:{connected, since, lastError, nextTry}}}.
- * gives: evs_string_free(). */
+/* evs_system_status - {connected, healthy, live, ready, reasons, state, transports:{name:{connected, since,
+ * lastError, nextTry}}}: docs/statistics.md#status-and-health. gives: evs_string_free(). */
 evs_status evs_system_status(evs_system *system, char **out_json, evs_error **out_error);
 
 /* ---- publishing ------------------------------------------------------------------------------ */
@@ -174,7 +174,7 @@ enum {
   EVS_REPORT_REQUEST = 2,      /* the answer to evs_request(); `detail` is its JSON */
   EVS_REPORT_UNSUBSCRIBED = 3, /* the last record of a subscription; token is the subscription */
   EVS_REPORT_CLOSED = 4,       /* the last record of a system; `detail` is {released, abandoned} */
-  EVS_REPORT_LOG = 5 /* `detail` is {level, time, component, message}; the newest are dropped past 256 */
+  EVS_REPORT_LOG = 5 /* `detail` is one line of JSON: docs/statistics.md#log-records; at most 256 wait */
 };
 
 /* One thing that ended. Bytes are lent until evs_batch_release(). */
