@@ -107,6 +107,7 @@ typedef struct cli_call {
   const char **words; /* verb and arguments, owned */
   const char **args;  /* after the verb */
   int arg_count;
+  bool runs_on; /* it serves until it is stopped: what its system has to say goes to stderr */
   /* set by session.c */
   evs_system *system;
   char *store; /* where the store is, without password, for messages */

@@ -231,6 +231,17 @@ def test_serve_shows_a_file_that_others_use(tmp_path: Path) -> None:
         assert client.ok("/dlq/archive")["items"]
 
 
+def test_serve_logs_lines_of_json_to_standard_error() -> None:
+    with RedisServer() as server:
+        run = subprocess.Popen((str(EVENTS), "--redis", server.url, "serve"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=ENVIRONMENT)
+        assert run.stdout and run.stderr and run.stdout.readline().startswith("http")
+    line = json.loads(run.stderr.readline())  # the server is gone
+    assert line["level"] == "warn" and line["component"] == "main" and line["message"]
+    run.terminate()
+    run.communicate(timeout=40)
+
+
 def test_serve_reads_its_options_and_users(redis: RedisServer, tmp_path: Path) -> None:
     options = tmp_path / "dashboard.json"
     options.write_text(json.dumps({"environment": {"name": "prod"}, "readOnly": False}))
