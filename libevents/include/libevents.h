@@ -320,9 +320,9 @@ evs_status evs_call(evs_system *system, const char *method, const char *params_j
 /* ---- routing and pure functions --------------------------------------------------------------- */
 
 /* evs_explain - the whole routing decision for {type, originPrefix?, headers?, body?, key?}, by the code that
- * routes. subscriptions are those of this process that would receive the event; without headers those with a filter
- * of headers are among them, and have it as `filter`.
- * gives: *out_json {type, fullType, topic, topicRule, transports, partition, schema, routes, subscriptions}
+ * routes. subscriptions are those of this process that would receive the event; without headers those with a
+ * filter of headers are among them, and have it as `filter`. gives: *out_json {type, fullType, topic,
+ * topicRule, transports, partition, schema, routes, subscriptions}
  */
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
                        evs_error **out_error);
@@ -334,9 +334,10 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
 evs_status evs_explain_config(const char *config_json, size_t config_size, const char *query_json,
                               size_t query_size, char **out_json, evs_error **out_error);
 
-/* evs_coverage_config - what the routes of a configuration, or of the statistics of another system, are worth: which
- * can never be taken, and which meet; of at most the 200 that win first. For an own system: the request "coverage".
- * gives: *out_json {shadowed, overlapping, examined}. errors: EVS_CONFIG with problems[] */
+/* evs_coverage_config - what the routes of a configuration, or of the statistics of another system, are
+ * worth: which can never be taken, and which meet; of at most the 200 that win first. For an own system: the
+ * request "coverage". gives: *out_json {shadowed, overlapping, examined}. errors: EVS_CONFIG with problems[]
+ */
 evs_status evs_coverage_config(const char *config_json, size_t config_size, char **out_json,
                                evs_error **out_error);
 

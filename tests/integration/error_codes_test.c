@@ -20,7 +20,8 @@
 #define MEMORY "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}}%s}"
 /* Port 1 of this machine answers nobody. */
 #define AWAY                                                                                                 \
-  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"redis://127.0.0.1:1\"}},"  \
+  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"redis://"            \
+  "127.0.0.1:1\"}},"                                                                                         \
   "\"publisher\":{\"maxInFlight\":1}}"
 
 /* The sanitizers would end the process where memory is refused. */
@@ -183,8 +184,7 @@ static evs_status provoke_nomem(void) {
   evs_batch *reports = NULL;
   evs_error *error = NULL;
   /* It needs a place for the report of each before it looks at the first. */
-  evs_status status =
-      told(evs_publish_wait(system, &event, (size_t)1 << 46, 1000, &reports, &error), &error);
+  evs_status status = told(evs_publish_wait(system, &event, (size_t)1 << 46, 1000, &reports, &error), &error);
   host_close(system, 1000);
   return status;
 }
@@ -195,9 +195,9 @@ static evs_status provoke_argument(void) {
 }
 
 static evs_status provoke_rate_limited(void) {
-  evs_system *system =
-      host_connect(MEMORY, ",\"publisher\":{\"rateLimiting\":{\"enabled\":true,\"maxRequests\":1,\"timeWindow\":60000,"
-                           "\"onLimit\":\"reject\"}}");
+  evs_system *system = host_connect(
+      MEMORY, ",\"publisher\":{\"rateLimiting\":{\"enabled\":true,\"maxRequests\":1,\"timeWindow\":60000,"
+              "\"onLimit\":\"reject\"}}");
   evs_event event = host_event("order.placed", "1");
   assert_int_equal(publish(system, &event), EVS_OK);
   evs_status status = publish(system, &event);
@@ -206,10 +206,10 @@ static evs_status provoke_rate_limited(void) {
 }
 
 static evs_status (*const provocations[])(void) = {
-    provoke_ok,        provoke_config,      provoke_validation, provoke_routing,  provoke_transport,
-    provoke_timeout,   provoke_closed,      provoke_queue_full, provoke_not_found, provoke_conflict,
-    provoke_unsupported, provoke_internal,  provoke_again,      provoke_forked,   provoke_nomem,
-    provoke_argument,  provoke_rate_limited,
+    provoke_ok,          provoke_config,       provoke_validation, provoke_routing,   provoke_transport,
+    provoke_timeout,     provoke_closed,       provoke_queue_full, provoke_not_found, provoke_conflict,
+    provoke_unsupported, provoke_internal,     provoke_again,      provoke_forked,    provoke_nomem,
+    provoke_argument,    provoke_rate_limited,
 };
 enum { PROVOCATIONS = sizeof provocations / sizeof *provocations };
 

@@ -182,9 +182,10 @@ static void records_go_to_standard_error_where_that_is_asked_for(void **state) {
     ;
   assert_int_equal(pipe(ends), 0);
   dup2(ends[1], STDERR_FILENO);
-  json_decref(host_call(system, "reload",
-                        "{\"config\":{\"service\":\"shop\",\"logOutput\":\"stderr\",\"transports\":{\"main\":{"
-                        "\"type\":\"memory\"}}}}"));
+  json_decref(
+      host_call(system, "reload",
+                "{\"config\":{\"service\":\"shop\",\"logOutput\":\"stderr\",\"transports\":{\"main\":{"
+                "\"type\":\"memory\"}}}}"));
   dup2(before, STDERR_FILENO);
   json_t *record = line_of(ends[0]);
   assert_string_equal(json_string_value(json_object_get(record, "level")), "info");

@@ -52,8 +52,8 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries,
 size_t evsi_consume_fail(evsi_consume *consume, const evs_failure *failures, size_t count);
 /* Appends `"subscriptions":[…]`. */
 void evsi_consume_json(evsi_consume *consume, evsi_buf *out);
-/* Appends the subscriptions that receive this event, as JSON array members {name, group}. headers: NULL when they are
- * not known; then subscriptions with a filter of headers tell it. */
+/* Appends the subscriptions that receive this event, as JSON array members {name, group}. headers: NULL when
+ * they are not known; then subscriptions with a filter of headers tell it. */
 void evsi_consume_explain(evsi_consume *consume, const evsi_envelope *event, evsi_headers *headers,
                           evsi_buf *out);
 

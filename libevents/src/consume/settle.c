@@ -154,8 +154,9 @@ static void settle_without_dlq(evsi_entry *entry, evsi_outgoing *outgoing) {
   bool can_keep = (link->ops->capabilities & EVS_CAP_DLQ) != 0;
   const char *why = json_string_value(json_object_get(entry->state.error, "message"));
   evsi_consume_log(consume, EVSI_LOG_ERROR,
-                   can_keep ? "an event failed for good: dead letters are off (enableDLQ), so it stays pending"
-                            : "an event failed for good: this transport has no dead letters, so it is dropped",
+                   can_keep
+                       ? "an event failed for good: dead letters are off (enableDLQ), so it stays pending"
+                       : "an event failed for good: this transport has no dead letters, so it is dropped",
                    (evsi_log_field[]){{"group", evsi_text(entry->group->name)},
                                       {"topic", entry->stored.topic},
                                       {"type", entry->envelope.type},
@@ -262,11 +263,10 @@ static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_dead(entry, "Unmatched", "no live member of the group handles this type", outgoing);
     return;
   }
-  evsi_consume_log(consume, EVSI_LOG_WARN,
-                   "no handler takes events of a type: acknowledged unhandled (consumer.onUnmatched)",
-                   (evsi_log_field[]){{"type", entry->envelope.type},
-                                      {"group", evsi_text(entry->group->name)},
-                                      {NULL}});
+  evsi_consume_log(
+      consume, EVSI_LOG_WARN,
+      "no handler takes events of a type: acknowledged unhandled (consumer.onUnmatched)",
+      (evsi_log_field[]){{"type", entry->envelope.type}, {"group", evsi_text(entry->group->name)}, {NULL}});
   evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
 }
 

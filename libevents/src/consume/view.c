@@ -47,8 +47,7 @@ static void tell(evsi_entry *entry, const evsi_judgement *judgement) {
   char text[512];
   evsi_count(consume->setup.stats, EVSI_COUNT_UNFIT, 1);
   snprintf(text, sizeof text, "an event of type %.*s is not valid by version %s of its schema: %s",
-           (int)entry->envelope.type.size, entry->envelope.type.data,
-           version, judgement->reason);
+           (int)entry->envelope.type.size, entry->envelope.type.data, version, judgement->reason);
   evsi_stats_error(consume->setup.stats, EVSI_SIDE_CONSUMER, &entry->labels, text);
   if (!is_strict(consume))
     evsi_consume_log(consume, EVSI_LOG_WARN, "an event is not valid by the schema of its type",

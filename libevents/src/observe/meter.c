@@ -45,6 +45,6 @@ static double over(const evsi_meter *rate, const evsi_meter_clock *clock, uint32
 
 evsi_meter_reading evsi_meter_read(const evsi_meter *rate, const evsi_meter_clock *clock) {
   return (evsi_meter_reading){.second = clock->second_ms ? rate->second * 1000.0 / clock->second_ms : 0,
-                             .minute = over(rate, clock, STEPS_OF_MINUTE),
-                             .five_minutes = over(rate, clock, EVSI_METER_STEPS)};
+                              .minute = over(rate, clock, STEPS_OF_MINUTE),
+                              .five_minutes = over(rate, clock, EVSI_METER_STEPS)};
 }

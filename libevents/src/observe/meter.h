@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * meter.h - how often something happened in the last second, minute and five minutes: differences of its counter
- * at a regular look, once a second. Counting itself knows nothing of it. One thread looks, any may read: the
- * owner locks. */
+ * meter.h - how often something happened in the last second, minute and five minutes: differences of its
+ * counter at a regular look, once a second. Counting itself knows nothing of it. One thread looks, any may
+ * read: the owner locks. */
 #ifndef EVSI_METER_H
 #define EVSI_METER_H
 

@@ -42,10 +42,9 @@ static void add_by_label(evsi_stats *stats, evsi_buf *out, evsi_dimension dimens
       if (count == 0)
         continue;
       if (!has_head)
-        evsi_buf_addf(out,
-                      "# HELP libevents_%s_by_%s_total %s, by %s\n# TYPE libevents_%s_by_%s_total counter\n",
-                      counts[what].name, label_name, counts[what].help, label_name, counts[what].name,
-                      label_name);
+        evsi_buf_addf(
+            out, "# HELP libevents_%s_by_%s_total %s, by %s\n# TYPE libevents_%s_by_%s_total counter\n",
+            counts[what].name, label_name, counts[what].help, label_name, counts[what].name, label_name);
       has_head = true;
       evsi_buf_addf(out, "libevents_%s_by_%s_total{%s=\"", counts[what].name, label_name, label_name);
       add_label_value(out, label->name);

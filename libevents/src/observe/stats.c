@@ -137,7 +137,8 @@ void evsi_stats_label_error(evsi_stats *stats, evsi_side side, evsi_label *label
 }
 
 /* @locks stats->moments */
-static void look_at_label(const evsi_stats *stats, evsi_label *label, bool is_new_step, bool is_subscription) {
+static void look_at_label(const evsi_stats *stats, evsi_label *label, bool is_new_step,
+                          bool is_subscription) {
   const evsi_labeled rated[EVSI_SIDES] = {EVSI_LABELED_SENT,
                                           is_subscription ? EVSI_LABELED_HANDLED : EVSI_LABELED_RECEIVED};
   for (int side = 0; side < EVSI_SIDES; side++) {
@@ -155,7 +156,7 @@ void evsi_stats_look(evsi_stats *stats) {
   bool is_new_step = evsi_meter_clock_look(&stats->clock, stats->env->now_ms());
   for (int i = 0; i < EVSI_RATED_COUNTERS; i++)
     evsi_meter_look(&stats->meters[i], &stats->clock, is_new_step,
-                   atomic_load_explicit(&stats->counters[evsi_rated[i].counter], memory_order_relaxed));
+                    atomic_load_explicit(&stats->counters[evsi_rated[i].counter], memory_order_relaxed));
   for (int d = 0; d < EVSI_LABEL_DIMENSIONS; d++) {
     for (evsi_label *label = stats->labels[d]; label; label = label->hh.next)
       look_at_label(stats, label, is_new_step, d == EVSI_LABEL_SUBSCRIPTION);

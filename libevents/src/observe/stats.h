@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stats.h - counters, latencies, rates and newest errors of one system. Counting takes no lock; finding a label
- * takes a shared one. Names are in counters.def and labels.def, once, for JSON and Prometheus. */
+ * stats.h - counters, latencies, rates and newest errors of one system. Counting takes no lock; finding a
+ * label takes a shared one. Names are in counters.def and labels.def, once, for JSON and Prometheus. */
 #ifndef EVSI_STATS_H
 #define EVSI_STATS_H
 

@@ -37,8 +37,8 @@ static void add_mean(evsi_buf *out, const char *name, const evsi_histogram *hist
 
 static void add_rate(evsi_buf *out, const char *name, const evsi_meter *rate, const evsi_meter_clock *clock) {
   evsi_meter_reading r = evsi_meter_read(rate, clock);
-  evsi_buf_addf(out, "\"%s\":{\"second\":%.3f,\"minute\":%.3f,\"fiveMinutes\":%.3f}", name, r.second, r.minute,
-                r.five_minutes);
+  evsi_buf_addf(out, "\"%s\":{\"second\":%.3f,\"minute\":%.3f,\"fiveMinutes\":%.3f}", name, r.second,
+                r.minute, r.five_minutes);
 }
 
 /* @locks stats->moments */

@@ -42,8 +42,8 @@ struct evsi_job {
   uint64_t deadline_ms;
   uint64_t cost; /* bytes counted as in flight */
   evs_bytes id;
-  evs_bytes batch_key; /* or empty */
-  evsi_labels labels; /* without the transport: there may be several */
+  evs_bytes batch_key;      /* or empty */
+  evsi_labels labels;       /* without the transport: there may be several */
   _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
   char *message;

@@ -256,9 +256,9 @@ static evs_status check_query(const json_t *query, evs_error **out_error) {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
       is_known |= strcmp(name, known[i]) == 0;
     if (!is_known)
-      return evsi_error(out_error, EVS_VALIDATION, "",
-                        "\"%.64s\" is not known in a query; it may have type, originPrefix, headers, body and key",
-                        name);
+      return evsi_error(
+          out_error, EVS_VALIDATION, "",
+          "\"%.64s\" is not known in a query; it may have type, originPrefix, headers, body and key", name);
   }
   if (!json_object_get(query, "type"))
     return evsi_error(out_error, EVS_VALIDATION, "/type",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * explain_config.c - explains by the configuration of another process, and compares its routes: it is loaded, a
- * router is made of it, and that router explains. Nothing here decides. */
+ * explain_config.c - explains by the configuration of another process, and compares its routes: it is loaded,
+ * a router is made of it, and that router explains. Nothing here decides. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -76,8 +76,8 @@ static void add_receiver(json_t *list, const json_t *row, evsi_explained *event,
   json_t *filter = json_object_get(row, "filter");
   if (event->has_headers && !evsi_header_filter_takes(filter, &event->event, &event->headers))
     return;
-  json_t *found = json_pack("{s:O?,s:O?}", "name", json_object_get(row, "name"), "group",
-                            json_object_get(row, "group"));
+  json_t *found =
+      json_pack("{s:O?,s:O?}", "name", json_object_get(row, "name"), "group", json_object_get(row, "group"));
   if (json_is_object(filter) && !event->has_headers)
     json_object_set(found, "filter", filter);
   if (is_undecided)

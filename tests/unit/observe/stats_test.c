@@ -72,7 +72,8 @@ static void a_name_tells_what_was_counted_of_it_on_each_side(void **state) {
   json_t *root = snapshot(&stats);
   assert_int_equal(count(root, "a \"b\"", "sent"), 3);
   assert_int_equal(json_object_size(label(root, "publisher", "byType", "a \"b\"")), 1);
-  assert_int_equal(json_integer_value(json_object_get(label(root, "consumer", "byType", "a \"b\""), "failed")), 2);
+  assert_int_equal(
+      json_integer_value(json_object_get(label(root, "consumer", "byType", "a \"b\""), "failed")), 2);
   json_decref(root);
   evsi_stats_destroy(&stats);
 }

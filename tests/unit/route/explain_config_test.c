@@ -78,9 +78,10 @@ static size_t receivers(const char *config, const char *query) {
 
 static void filters_of_headers_are_asked_when_headers_are_given(void **state) {
   (void)state;
-  static const char config[] = "{" MAIN ",\"subscriptions\":[{\"name\":\"eu\",\"group\":\"g\",\"pattern\":\"a.*\","
-                               "\"filter\":{\"region\":\"eu\"}},{\"name\":\"all\",\"group\":\"g\",\"pattern\":"
-                               "\"/^a/\",\"filter\":null}]}";
+  static const char config[] =
+      "{" MAIN ",\"subscriptions\":[{\"name\":\"eu\",\"group\":\"g\",\"pattern\":\"a.*\","
+      "\"filter\":{\"region\":\"eu\"}},{\"name\":\"all\",\"group\":\"g\",\"pattern\":"
+      "\"/^a/\",\"filter\":null}]}";
   assert_int_equal(receivers(config, "{\"type\":\"a.b\"}"), 2);
   assert_int_equal(receivers(config, "{\"type\":\"a.b\",\"headers\":{\"region\":\"eu\"}}"), 2);
   assert_int_equal(receivers(config, "{\"type\":\"a.b\",\"headers\":{}}"), 1);
@@ -102,7 +103,8 @@ static void routes_of_a_document_are_compared(void **state) {
   (void)state;
   static const char config[] =
       "{" MAIN ",\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\",\"priority\":5},"
-      "{\"pattern\":\"order.paid\",\"transport\":\"main\"},{\"pattern\":\"*.paid\",\"transport\":\"main\"}]}}";
+      "{\"pattern\":\"order.paid\",\"transport\":\"main\"},{\"pattern\":\"*.paid\",\"transport\":\"main\"}]}"
+      "}";
   char *text = NULL;
   evs_error *error = NULL;
   assert_int_equal(evs_coverage_config(config, strlen(config), &text, &error), EVS_OK);

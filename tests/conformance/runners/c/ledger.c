@@ -33,13 +33,14 @@ void ledger_begin(test_ledger *ledger, const json_t *config) {
   ledger->max_deferrals = deferrals ? json_integer_value(deferrals) : DEFERRALS_MAX;
   ledger->has_fan_out = routes_to_several(config);
   ledger->deferrals = json_object();
-  ledger->expected = json_pack(
-      "{s:i, s:{s:i}, s:{s:i, s:i, s:i, s:{}, s:{}, s:{}}}", "inFlight", 0, "publisher", "failedMessages", 0,
-      "consumer", "totalMessagesReceived", 0, "handledMessages", 0, "failedMessages", 0,
-      "totalMessagesReceivedByType", "totalMessagesReceivedByTopic", "totalMessagesReceivedByTransport");
+  ledger->expected = json_pack("{s:i, s:{s:i}, s:{s:i, s:i, s:i, s:{}, s:{}, s:{}}}", "inFlight", 0,
+                               "publisher", "failedMessages", 0, "consumer", "totalMessagesReceived", 0,
+                               "handledMessages", 0, "failedMessages", 0, "totalMessagesReceivedByType",
+                               "totalMessagesReceivedByTopic", "totalMessagesReceivedByTransport");
   json_t *sent = json_pack("{s:i, s:i, s:{}, s:{}}", "totalMessagesSent", 0, "duplicateMessages", 0,
                            "totalMessagesSentByTopic", "totalMessagesSentByTransport");
-  /* A receipt names one transport, so that of events for several it does not tell how often they were stored. */
+  /* A receipt names one transport, so that of events for several it does not tell how often they were stored.
+   */
   if (!ledger->has_fan_out)
     json_object_update(json_object_get(ledger->expected, "publisher"), sent);
   json_decref(sent);
