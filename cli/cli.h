@@ -63,6 +63,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(MODE, "mode", "MODE", "none, backward, forward or full, also with -transitive where there are versions") \
   X(POLICY, "policy", "POLICY", "pragmatic or strict")                                                       \
   X(ROLE, "role", "ROLE", "publisher, consumer (default), operator or viewer")                               \
+  X(HERE, "here", NULL, "only processes of this host")                                                       \
   X(LISTEN, "listen", "ADDRESS", "IPv4 address to listen on; default 127.0.0.1")                             \
   X(PORT, "port", "N", "port to listen on; default: a free one")                                             \
   X(BASE_PATH, "base-path", "PATH", "serve below this path, for example /events")                            \
@@ -106,6 +107,7 @@ typedef struct cli_call {
   const char **words; /* verb and arguments, owned */
   const char **args;  /* after the verb */
   int arg_count;
+  bool runs_on; /* it serves until it is stopped: what its system has to say goes to stderr */
   /* set by session.c */
   evs_system *system;
   char *store; /* where the store is, without password, for messages */
@@ -158,6 +160,7 @@ int cmd_replay_abort(cli_call *cli);
 int cmd_retention(cli_call *cli);
 int cmd_audit(cli_call *cli);
 int cmd_fleet(cli_call *cli);
+int cmd_health(cli_call *cli);
 int cmd_doctor(cli_call *cli);
 int cmd_schema_check(cli_call *cli);
 int cmd_schema_compat(cli_call *cli);

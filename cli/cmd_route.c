@@ -65,6 +65,8 @@ int cmd_route_explain(cli_call *cli) {
   json_t *query = json_pack("{s:s}", "type", cli->args[0]);
   if (!query)
     return output_usage("route explain", "the type is not valid UTF-8");
+  if (cli->headers)
+    json_object_set(query, "headers", cli->headers);
   if (cli->text[CLI_OPT_ORIGIN_PREFIX])
     json_object_set_new(query, "originPrefix", json_string(cli->text[CLI_OPT_ORIGIN_PREFIX]));
   if (cli->text[CLI_OPT_KEY])

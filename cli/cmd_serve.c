@@ -176,6 +176,7 @@ static int serve(cli_call *cli, const dashboard_library *library, json_t *option
 int cmd_serve(cli_call *cli) {
   dashboard_library library;
   json_t *options = NULL;
+  cli->runs_on = true;
   int code = load(&library);
   if (code == CLI_OK)
     code = read_document(cli, &options);

@@ -114,7 +114,8 @@ static const cli_verb verbs[] = {
      "rule. "
      "Touches no store. Ends with 1 when no transport takes the event.\v"
      "Example:\n  events --config shop.json route explain order.placed --key 7",
-     CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX) | CLI_BIT(KEY), 1, 1, cmd_route_explain},
+     CLI_SOURCE | CLI_BIT(JSON) | CLI_BIT(ORIGIN_PREFIX) | CLI_BIT(HEADER) | CLI_BIT(KEY), 1, 1,
+     cmd_route_explain},
     {"route coverage", "", "say which routes can never be taken, and which meet",
      "Compare the routes of a configuration with each other: which can never be taken since another one "
      "takes "
@@ -209,6 +210,12 @@ static const cli_verb verbs[] = {
      "which configuration (equal where the configurations are).\v"
      "Example:\n  events fleet --json | jq '.instances[].stats.routes'",
      CLI_STORE, 0, 0, cmd_fleet},
+    {"health", "SERVICE", "say whether the processes of a service are ready",
+     "Say of each process of SERVICE that is connected to the store, or with --here of those on this host, "
+     "whether it is ready: connected, subscribed, not draining or closing. Ends with 1 when one is not, or "
+     "there is none.\v"
+     "Example:\n  events health shop --here",
+     CLI_STORE | CLI_BIT(HERE), 1, 1, cmd_health},
     {"doctor", "", "examine the store and say what it guarantees",
      "Ask the store about itself, without changing anything: version, what it can do, persistence, eviction, "
      "limits, clock, and whether its user may do what a role needs. Says in words what is guaranteed. Ends "

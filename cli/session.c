@@ -69,12 +69,11 @@ static char *url_label(const char *url) {
   return label;
 }
 
-/* A command comes and goes: it is none of the systems that others want to see. */
-static int make_document(const char *type, const char *key, const char *place, char **out_text,
-                         size_t *out_size) {
-  json_t *config =
-      json_pack("{s:s, s:{s:{s:s, s:s}}, s:{s:b}, s:{s:s}}", "service", "events-cli", "transports", "main",
-                "type", type, key, place, "fleet", "enabled", 0, "schemas", "registry", "transport");
+/* A command comes and goes: it is none of the systems that others want to see, and says itself what fails. */
+static int make_document(const cli_call *cli, json_t *transport, char **out_text, size_t *out_size) {
+  json_t *config = json_pack("{s:s, s:{s:o}, s:{s:b}, s:{s:s}, s:s, s:s}", "service", "events-cli",
+                             "transports", "main", transport, "fleet", "enabled", 0, "schemas", "registry",
+                             "transport", "logLevel", "warn", "logOutput", cli->runs_on ? "stderr" : "host");
   if (!config) {
     output_problem("the place of the store is not valid UTF-8");
     return CLI_CONFIG;
@@ -94,7 +93,7 @@ int session_document(cli_call *cli, char **out_text, size_t *out_size) {
   if (file) {
     free(cli->store);
     cli->store = input_copy(file, strlen(file));
-    return make_document("file", "path", file, out_text, out_size);
+    return make_document(cli, json_pack("{s:s, s:s}", "type", "file", "path", file), out_text, out_size);
   }
   const char *url = cli->text[CLI_OPT_REDIS];
   const char *from_environment = getenv("EVENTS_REDIS_URL");
@@ -105,7 +104,7 @@ int session_document(cli_call *cli, char **out_text, size_t *out_size) {
     url = default_url;
   free(cli->store);
   cli->store = url_label(url);
-  return make_document("redis-streams", "url", url, out_text, out_size);
+  return make_document(cli, json_pack("{s:s, s:s}", "type", "redis-streams", "url", url), out_text, out_size);
 }
 
 int session_exit_code(cli_call *cli, evs_status status) {

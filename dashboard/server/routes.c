@@ -24,6 +24,7 @@ static const evsd_route routes[] = {
     {"POST", API "/groups/{}:resume", EVSD_PAUSE, false, true, evsd_post_group_resume},
     {"GET", API "/groups/{}", EVSD_VIEW, false, false, evsd_get_group},
     {"GET", API "/routes", EVSD_VIEW, false, false, evsd_get_routes},
+    {"GET", API "/routes/coverage", EVSD_VIEW, false, false, evsd_get_coverage},
     {"POST", API "/routes:trace", EVSD_VIEW, false, false, evsd_post_trace},
     {"GET", API "/schemas", EVSD_VIEW, false, false, evsd_get_schemas},
     {"POST", API "/schemas/{}:validate", EVSD_VIEW, false, false, evsd_post_schema_validate},

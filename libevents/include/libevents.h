@@ -46,7 +46,7 @@ enum {
   EVS_NOT_FOUND = -8,    /* no such subscription, delivery, dead letter, method or transport */
   EVS_CONFLICT = -9,     /* somebody else settled or changed it first */
   EVS_UNSUPPORTED = -10, /* known, but this transport or version cannot do it */
-  EVS_INTERNAL = -11,    /* a defect of the library: please report it */
+  EVS_INTERNAL = -11,    /* what must not happen: no descriptors or threads left, or a defect */
   EVS_AGAIN = -12,       /* nothing to take yet */
   EVS_FORKED = -13,      /* this process inherited the system by fork; open a new one */
   EVS_NOMEM = -14,       /* out of memory */
@@ -128,8 +128,8 @@ void evs_wake_clear(evs_system *system);
 evs_status evs_system_stats(evs_system *system, char **out_json, evs_error **out_error);
 /* evs_system_metrics - the same numbers as Prometheus text. gives: evs_string_free(). */
 evs_status evs_system_metrics(evs_system *system, char **out_text, evs_error **out_error);
-/* evs_system_status - {connected, healthy, state, transports:{name:{connected, since, lastError, nextTry}}}.
- * gives: evs_string_free(). */
+/* evs_system_status - {connected, healthy, live, ready, reasons, state, transports:{name:{connected, since,
+ * lastError, nextTry}}}: docs/statistics.md#status-and-health. gives: evs_string_free(). */
 evs_status evs_system_status(evs_system *system, char **out_json, evs_error **out_error);
 
 /* ---- publishing ------------------------------------------------------------------------------ */
@@ -174,7 +174,7 @@ enum {
   EVS_REPORT_REQUEST = 2,      /* the answer to evs_request(); `detail` is its JSON */
   EVS_REPORT_UNSUBSCRIBED = 3, /* the last record of a subscription; token is the subscription */
   EVS_REPORT_CLOSED = 4,       /* the last record of a system; `detail` is {released, abandoned} */
-  EVS_REPORT_LOG = 5 /* `detail` is {level, time, component, message}; the newest are dropped past 256 */
+  EVS_REPORT_LOG = 5 /* `detail` is one line of JSON: docs/statistics.md#log-records; at most 256 wait */
 };
 
 /* One thing that ended. Bytes are lent until evs_batch_release(). */
@@ -319,8 +319,10 @@ evs_status evs_call(evs_system *system, const char *method, const char *params_j
 
 /* ---- routing and pure functions --------------------------------------------------------------- */
 
-/* evs_explain - the whole routing decision for {type, originPrefix?, body?, key?}, by the code that routes.
- * gives: *out_json {type, fullType, topic, topicRule, transports, partition, schema, routes, subscriptions}
+/* evs_explain - the whole routing decision for {type, originPrefix?, headers?, body?, key?}, by the code that
+ * routes. subscriptions are those of this process that would receive the event; without headers those with a
+ * filter of headers are among them, and have it as `filter`. gives: *out_json {type, fullType, topic,
+ * topicRule, transports, partition, schema, routes, subscriptions}
  */
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
                        evs_error **out_error);
@@ -331,6 +333,13 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
  * gives: *out_json as evs_explain(). errors: EVS_CONFIG with problems[], EVS_VALIDATION for the query */
 evs_status evs_explain_config(const char *config_json, size_t config_size, const char *query_json,
                               size_t query_size, char **out_json, evs_error **out_error);
+
+/* evs_coverage_config - what the routes of a configuration, or of the statistics of another system, are
+ * worth: which can never be taken, and which meet; of at most the 200 that win first. For an own system: the
+ * request "coverage". gives: *out_json {shadowed, overlapping, examined}. errors: EVS_CONFIG with problems[]
+ */
+evs_status evs_coverage_config(const char *config_json, size_t config_size, char **out_json,
+                               evs_error **out_error);
 
 /* evs_config_check - checks a configuration without opening anything.
  * gives: *out_json {valid, problems, warnings, normalized}; EVS_OK also when it is not valid */

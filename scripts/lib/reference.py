@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Iterator
+
+import statistics_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = r'"((?:[^"\\]|\\.)*)"'
@@ -34,7 +37,14 @@ def errors() -> str:
     rows = rows_of("libevents/src/base/errors.def", r"EVS_STATUS(?:_FIRST)?")
     return table(("code", "name", "in Python and Node", "may pass by itself", "meaning"),
                  [(code, f"`{name}`", f"`{kind}`" if kind else "", "yes" if retriable == "true" else "", text)
-                  for code, name, kind, retriable, text in rows])
+                  for code, name, kind, retriable, text, _, _ in rows])
+
+
+def cures() -> str:
+    rows = rows_of("libevents/src/base/errors.def", r"EVS_STATUS(?:_FIRST)?")
+    return table(("name", "comes from", "what to do"),
+                 [(f"`{name}`", source.replace('\\"', '"'), cure.replace('\\"', '"'))
+                  for _, name, _, _, _, source, cure in rows if source])
 
 
 def counters(section: str) -> str:
@@ -43,12 +53,25 @@ def counters(section: str) -> str:
                  [(f"`{json}`", f"`{metric}`", text) for _, where, json, metric, text in rows if where == section])
 
 
+def labels(side: str) -> str:
+    rows = rows_of("libevents/src/observe/labels.def", "X")
+    return table(("JSON", "Prometheus", "what it counts"),
+                 [(f"`{json}`", f"`libevents_{metric}_by_…_total`", text)
+                  for _, where, json, metric, text in rows if where == side])
+
+
 TABLES = {
     "errors": errors,
+    "cures": cures,
     "publisher": lambda: counters("publisher"),
     "consumer": lambda: counters("consumer"),
     "transport": lambda: counters("transport"),
+    "publisher_labels": lambda: labels("PUBLISHER"),
+    "consumer_labels": lambda: labels("CONSUMER"),
 }
+
+# Pages that are written as a whole.
+PAGES = {"docs/statistics.schema.json": lambda: statistics_schema.schema(rows_of)}
 
 
 def written(page: str) -> str:
@@ -57,11 +80,18 @@ def written(page: str) -> str:
                   lambda match: match.group(1) + TABLES[match.group(2)]() + match.group(3), page, flags=re.S)
 
 
+def pages() -> Iterator[tuple[Path, str]]:
+    """Each page as the code has it now."""
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        yield path, written(path.read_text())
+    for name, write in PAGES.items():
+        yield ROOT / name, write()
+
+
 def main() -> int:
     stale = []
-    for path in sorted((ROOT / "docs").rglob("*.md")):
-        page = path.read_text()
-        if (new := written(page)) == page:
+    for path, new in pages():
+        if path.is_file() and path.read_text() == new:
             continue
         stale.append(path.relative_to(ROOT))
         if "--check" not in sys.argv:

@@ -61,3 +61,39 @@ test("the tester tells for each route the clause that does not match, and stores
   await main(again).getByText("segment 2: cancelled is not sent").first().waitFor();
   await leave(again);
 });
+
+test("the page tells which routes are never hit, which can never be, which meet, and what none matches", async (t) => {
+  const routes = [
+    { name: "orders", pattern: "order.*", transport: "main", priority: 5 },
+    { name: "paid orders", pattern: "order.paid", transport: "main" },
+    { name: "gifts", pattern: "*.gift", transport: "main" },
+  ];
+  const host = await start(routes);
+  t.after(() => host.stop());
+  await host.publish("order.paid", { id: 1 });
+  await host.publish("stock.moved", { id: 2 });
+  const page = await browser.visit(`${host.url}routes`);
+  const panel = main(page).getByRole("region", { name: "Coverage" });
+  const told = async (name, text) => panel.locator("dl > div", { hasText: name }).first().getByText(text, { exact: true }).waitFor();
+  await told("Never hit", "paid orders");
+  await told("Never hit", "gifts");
+  await told("Can never be hit", "paid orders: all goes to orders (higher priority)");
+  await told("Meet", "orders wins over gifts (higher priority)");
+  await told("Matched by none", "stock.moved: 1");
+  assert.equal(await panel.getByText("orders", { exact: true }).count(), 0);
+  await leave(page);
+});
+
+test("the tester asks filters of headers, as the consumer does", async (t) => {
+  const host = await Host.start({ store, subscriptions: [{ pattern: "order.*", name: "eu only", filter: { region: "eu" } }] });
+  t.after(() => host.stop());
+  const receivers = async (headers) => {
+    const page = await browser.visit(`${host.url}routes/test?type=order.paid${headers}`);
+    const text = await main(page).locator("dl > div", { hasText: "Subscriptions" }).innerText();
+    await leave(page);
+    return text;
+  };
+  assert.match(await receivers(""), /eu only \(\S+, if its headers fit\)/);
+  assert.match(await receivers("&headers=region%3A%20eu"), /eu only \(\S+\)/);
+  assert.match(await receivers("&headers=region%3A%20us"), /none/);
+});

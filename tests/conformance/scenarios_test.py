@@ -128,6 +128,17 @@ def test_every_runner_sees_every_wrong_expectation(name, tmp_path):
         assert each.status == 1 and not missed, f"{language} does not see {missed}\n{each.output}"
 
 
+def test_every_runner_holds_the_statistics_against_what_it_saw(tmp_path):
+    """One event too many in the ledgers of a scenario that holds otherwise."""
+    (tmp_path / "transports").write_text(json.dumps({"memory": json.loads(TRANSPORTS.read_text())["memory"]}))
+    steps = [{"do": "open"}, {"do": "subscribe", "pattern": "a.*"}, {"do": "publish", "type": "a.b"}, {"do": "handled", "gives": [{}]}]
+    (tmp_path / "one.json").write_text(json.dumps([{"name": "one", "steps": steps}]))
+    for added, status in (("0", 0), ("1", 1)):
+        played = play_in_all(tmp_path, tmp_path / "transports", EVS_LEDGER_ADDED=added, EVS_LOOK_SECONDS="0.5")
+        for language, each in played.items():
+            assert each.status == status and ("statistics of shop" in each.output) == bool(status), f"{language}\n{each.output}"
+
+
 def test_every_verb_is_used():
     used = {step["do"] for entry in scenarios() for step in entry["steps"]}
     assert used == set(form.VERBS)

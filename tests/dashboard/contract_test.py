@@ -12,7 +12,7 @@ from support import CONTRACT, ROOT, Client, Host, until
 
 def walk_reads(client: Client, key: str, fingerprint: str, publisher: str) -> None:
     for path in ("/session", "/overview", "/series?range=60&step=4", "/publishers", f"/publishers/{publisher}", "/groups",
-                 "/groups/billing", "/routes", "/schemas", "/schemas/order.typed", "/schemas/order.typed/diff?from=1.0.0&to=1.1.0", "/dlq/groups", f"/dlq/groups/{fingerprint}", "/dlq/entries?limit=2",
+                 "/groups/billing", "/routes", "/routes/coverage", "/schemas", "/schemas/order.typed", "/schemas/order.typed/diff?from=1.0.0&to=1.1.0", "/dlq/groups", f"/dlq/groups/{fingerprint}", "/dlq/entries?limit=2",
                  f"/dlq/entries/{key}", f"/dlq/entries/{key}/body", "/dlq/archive", "/operations", "/audit", "/about",
                  "/openapi.json"):
         assert client.get(path).status == 200, path

@@ -90,7 +90,7 @@ def test_a_store_that_goes_away_and_comes_back_is_shown_and_survived() -> None:
         stack.callback(back.wait)
         stack.callback(back.terminate)
         until(lambda: host.client.ok("/overview")["unavailable"] == [] and host.client.get("/groups").status == 200)
-        assert host.client.call("GET", "/readyz").status == 200
+        until(lambda: host.client.call("GET", "/readyz").status == 200)
         stack.close()
 
 
@@ -229,6 +229,17 @@ def test_serve_shows_a_file_that_others_use(tmp_path: Path) -> None:
         row = client.ok("/dlq/entries")["items"][0]
         assert client.post(f"/dlq/entries/{row['key']}:discard", {}).status == 200
         assert client.ok("/dlq/archive")["items"]
+
+
+def test_serve_logs_lines_of_json_to_standard_error() -> None:
+    with RedisServer() as server:
+        run = subprocess.Popen((str(EVENTS), "--redis", server.url, "serve"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=ENVIRONMENT)
+        assert run.stdout and run.stderr and run.stdout.readline().startswith("http")
+    line = json.loads(run.stderr.readline())  # the server is gone
+    assert line["level"] == "warn" and line["component"] == "main" and line["message"]
+    run.terminate()
+    run.communicate(timeout=40)
 
 
 def test_serve_reads_its_options_and_users(redis: RedisServer, tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ static void no_topic(void *data, const char *pattern, char out_topic[201]) {
   (void)data, (void)pattern;
   out_topic[0] = '\0';
 }
-static void no_log(void *data, int32_t level, const char *component, const char *message) {
-  (void)data, (void)level, (void)component, (void)message;
+static void no_log(void *data, int32_t level, const char *message, const evsi_log_field *fields) {
+  (void)data, (void)level, (void)message, (void)fields;
 }
 
 /* ---- the engine ---------------------------------------------------------------------------------- */

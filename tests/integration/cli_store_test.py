@@ -315,6 +315,24 @@ def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path)
     assert on("fleet") == "no systems\n"
 
 
+def test_health_is_an_exit_code_for_probes(on, store, tmp_path):
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps({"service": "probed", "transports": {"main": {"type": "redis-streams", "url": store.url}}}))
+    none = events("--redis", store.url, "health", "probed")
+    assert none.returncode == 1 and "no process" in none.stdout
+    watching = start("--config", path, "tail")
+    try:
+        until(lambda: events("--redis", store.url, "health", "probed", "--here").returncode == 0)
+        report = json.loads(on("health", "probed", "--json"))
+        assert report["ready"] and [row["pid"] for row in report["instances"]] == [watching.pid]
+        assert report["instances"][0]["health"] == {"live": True, "ready": True, "reasons": []}
+        assert re.search(rf" {watching.pid} +ready +-$", on("health", "probed"), re.M)
+    finally:
+        watching.terminate()
+        watching.communicate(timeout=20)
+    assert events("--redis", store.url, "health", "probed").returncode == 1
+
+
 def test_the_doctor_says_what_is_wrong_and_what_is_guaranteed(on, store):
     assert "A restart of the server loses every event" in on("doctor")
     report = json.loads(on("doctor", "--json", "--role", "operator"))

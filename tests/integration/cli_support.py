@@ -19,7 +19,7 @@ VERBS = ("publish", "delayed", "delayed cancel", "tail", "dlq list", "dlq groups
          "dlq discard", "dlq archive", "dlq restore", "dlq log", "route explain", "route coverage", "pattern test", "stats", "groups",
          "groups pause", "groups resume", "replay start", "replay list", "replay show", "replay pause",
          "replay resume", "replay abort", "retention", "file check", "file vacuum", "file backup", "file copy", "audit",
-         "fleet", "doctor", "schema check", "schema compat", "schema register", "schema list", "schema show",
+         "fleet", "health", "doctor", "schema check", "schema compat", "schema register", "schema list", "schema show",
          "schema set", "schema remove", "schema diff", "asyncapi", "config check")
 SECRET = "s3cr3t-word"
 

@@ -240,7 +240,7 @@ static void statistics_count_what_happened_in_both_forms(void **state) {
   assert_int_equal(evs_system_metrics(system, &text, NULL), EVS_OK);
   assert_non_null(strstr(text, "\nlibevents_published_total 3\n"));
   assert_non_null(
-      strstr(text, "libevents_received_by_subscription_total{subscription=\"mail \\\"1\\\"\"} 3\n"));
+      strstr(text, "libevents_handled_by_subscription_total{subscription=\"mail \\\"1\\\"\"} 3\n"));
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (!is_metric_line(line))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -163,6 +164,41 @@ static void what_is_below_the_log_level_is_not_logged(void **state) {
   host_close(system, 1000);
 }
 
+/* The next line that comes out of a pipe. */
+static json_t *line_of(int from) {
+  char text[4096];
+  size_t size = 0;
+  while (size < sizeof text && read(from, text + size, 1) == 1 && text[size] != '\n')
+    size++;
+  return json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static void records_go_to_standard_error_where_that_is_asked_for(void **state) {
+  (void)state;
+  int ends[2], before = dup(STDERR_FILENO);
+  host_report log;
+  evs_system *system = host_connect(CONFIG, 1, "one");
+  while (host_report_of(system, EVS_REPORT_LOG, &log, 50)) /* what connecting had to say */
+    ;
+  assert_int_equal(pipe(ends), 0);
+  dup2(ends[1], STDERR_FILENO);
+  json_decref(
+      host_call(system, "reload",
+                "{\"config\":{\"service\":\"shop\",\"logOutput\":\"stderr\",\"transports\":{\"main\":{"
+                "\"type\":\"memory\"}}}}"));
+  dup2(before, STDERR_FILENO);
+  json_t *record = line_of(ends[0]);
+  assert_string_equal(json_string_value(json_object_get(record, "level")), "info");
+  assert_string_equal(json_string_value(json_object_get(record, "component")), "system");
+  assert_non_null(strstr(json_string_value(json_object_get(record, "message")), "another configuration"));
+  assert_false(host_report_of(system, EVS_REPORT_LOG, &log, 50));
+  json_decref(record);
+  host_close(system, 1000);
+  close(before);
+  close(ends[0]);
+  close(ends[1]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_reload_amid_traffic_loses_nothing),
@@ -170,6 +206,7 @@ int main(void) {
       cmocka_unit_test(a_secret_that_differs_is_told_and_not_shown),
       cmocka_unit_test(transports_cannot_come_go_or_change_places),
       cmocka_unit_test(what_is_below_the_log_level_is_not_logged),
+      cmocka_unit_test(records_go_to_standard_error_where_that_is_asked_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ NOT_IN_NODE = {
     "evs_error_path": "part of evs_error_json",
     "evs_error_create": "for libraries that give errors of their own, as the dashboard does",
     "evs_explain_config": "for the dashboard, which explains the routes of other services",
+    "evs_coverage_config": "for the dashboard, which compares the routes of other services",
 }
 BY_HAND = {"struct_size", "reserved"}  # fields that say nothing
 

@@ -7,6 +7,7 @@ import { checkOptions } from './event.js';
 import { kindOf } from './json.js';
 import { checkConfig } from './pure.js';
 import type { ConfigCheck } from './pure.js';
+import type { LogLevel, Logger } from './log.js';
 import type { RoutingConfig, ValidationMode } from './router.js';
 import type { SystemOptions } from './runtime.js';
 import { EventSystem } from './system.js';
@@ -83,6 +84,7 @@ export class EventSystemBuilder {
   readonly #config: Section = {};
   readonly #transports: Record<string, TransportOptions> = {};
   #poisonHandler: PoisonMessageHandler | undefined;
+  #logger: Logger | undefined;
 
   /** The service's name: `origin` of what it publishes, and its consumer group by default. */
   service(name: string): this {
@@ -173,6 +175,12 @@ export class EventSystemBuilder {
     return this;
   }
 
+  /** Gets what the library has to say beside its results: `console`, or a logger of that form. */
+  setLogger(logger: Logger): this {
+    this.#logger = checkLogger(logger);
+    return this;
+  }
+
   setValidationMode(mode: ValidationMode): this {
     return this.#set('validationMode', mode);
   }
@@ -196,12 +204,12 @@ export class EventSystemBuilder {
     if (Object.keys(this.#transports).length === 0) {
       throw new ConfigurationError('At least one transport is required', { path: '/transports' });
     }
-    return new EventSystem(this.config(), this.systemOptions(this.#poisonHandler));
+    return new EventSystem(this.config(), this.systemOptions({ poisonMessageHandler: this.#poisonHandler, logger: this.#logger }));
   }
 
   /** What a system has beside the document; another entry of the package may add to it. */
-  protected systemOptions(poisonMessageHandler: PoisonMessageHandler | undefined): SystemOptions {
-    return { poisonMessageHandler };
+  protected systemOptions(options: SystemOptions): SystemOptions {
+    return options;
   }
 
   #addTransport(name: string, transport: Transport): this {
@@ -263,6 +271,14 @@ function transportsOf(transports: EventSystemConfig['transports']): unknown {
 
 function documentOf(transport: Transport): TransportOptions {
   return { ...transport.options, type: transport.type };
+}
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+function checkLogger(logger: unknown): Logger {
+  const lacks = LEVELS.find((level) => typeof (logger as Partial<Logger> | undefined)?.[level] !== 'function');
+  if (lacks) throw new ConfigurationError(`the logger has no method ${lacks}`, { path: '/logger' });
+  return logger as Logger;
 }
 
 function checkPoisonHandler(handler: unknown): PoisonMessageHandler {

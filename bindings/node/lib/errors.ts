@@ -115,7 +115,7 @@ export class Unsupported extends EventsError {
   static override readonly code = 'EVS_UNSUPPORTED';
 }
 
-/** A defect of the library: please report it. */
+/** What must not happen: no descriptors or threads are left, or a defect of the library. */
 export class InternalError extends EventsError {
   static override readonly code = 'EVS_INTERNAL';
 }

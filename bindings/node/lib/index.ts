@@ -50,6 +50,7 @@ export type { ErrorDetails, Problem } from './errors.js';
 export type { Acknowledgement, PublishOptions } from './event.js';
 export { rawJson } from './json.js';
 export type { BatchHandler } from './batches.js';
+export type { LogLevel, LogRecord, Logger } from './log.js';
 export { Message, Metadata } from './message.js';
 export type { AcknowledgementLevel, EventEnvelope, EventHeader, Outcome, Receipt, Requeue, Validation } from './message.js';
 export type {
@@ -116,8 +117,12 @@ export { createConsumer, createPublisher } from './standalone.js';
 export type {
   ConsumerStats,
   EventSystemStatus,
+  LabelStats,
+  Labels,
   Latency,
   PublisherStats,
+  Rate,
+  SystemHealth,
   SystemStats,
   TransportStatus,
 } from './stats.js';

@@ -9,12 +9,11 @@
 import { EventSystemBuilder as Builder, assemble } from './builder.js';
 import type { EventSystemConfig } from './builder.js';
 import type { EventConsumer } from './consumer.js';
-import { log } from './log.js';
+import { Log } from './log.js';
 import type { EventPublisher } from './publisher.js';
 import type { SystemOptions } from './runtime.js';
 import { EventSystem } from './system.js';
 import type { TransportOptions } from './transports.js';
-import type { PoisonMessageHandler } from './turn.js';
 
 export * from './index.js';
 
@@ -40,15 +39,15 @@ function publishedDocument(document: Document): Document {
 }
 
 /** Elsewhere such a subscription is refused; here it is as it always was. */
-function warnOfDrops(document: Document): void {
+function warnOfDrops(document: Document, log: Log): void {
   const transports = Object.values((document['transports'] ?? {}) as Record<string, { type?: unknown }>);
   if (document['validationMode'] !== 'strict' || !transports.some((transport) => transport?.type === 'memory')) return;
-  log('warning', 'what fails for good on the memory transport is dropped: set a poison message handler');
+  log.say('warn', 'what fails for good on the memory transport is dropped: set a poison message handler');
 }
 
 function publishedOptions(document: Document, options: SystemOptions): SystemOptions {
   const consumer = document['consumer'] as { enablePatternRouting?: boolean } | undefined;
-  if (!options.poisonMessageHandler) warnOfDrops(document);
+  if (!options.poisonMessageHandler) warnOfDrops(document, new Log(options.logger));
   return {
     ...options,
     published: {
@@ -63,8 +62,8 @@ export class EventSystemBuilder extends Builder {
     return { ...publishedDocument(super.config()) };
   }
 
-  protected override systemOptions(poisonMessageHandler: PoisonMessageHandler | undefined): SystemOptions {
-    return publishedOptions(this.config(), { poisonMessageHandler });
+  protected override systemOptions(options: SystemOptions): SystemOptions {
+    return publishedOptions(this.config(), options);
   }
 }
 

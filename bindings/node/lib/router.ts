@@ -72,6 +72,8 @@ export interface Explanation {
 
 export interface ExplainOptions {
   readonly originPrefix?: string;
+  /** Judges subscriptions with a filter of headers; without it they are told with their `filter`. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly key?: string;
 }

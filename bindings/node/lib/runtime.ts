@@ -5,6 +5,8 @@ import { Engine } from './engine.js';
 import { Closed } from './errors.js';
 import { milliseconds } from './event.js';
 import { encodeJson } from './json.js';
+import { Log } from './log.js';
+import type { Logger } from './log.js';
 import { native } from './native.js';
 import { Outbox } from './outbox.js';
 import { Casts } from './reading.js';
@@ -30,6 +32,8 @@ export interface Normalized {
 /** What a system has beside its configuration. */
 export interface SystemOptions {
   readonly poisonMessageHandler?: PoisonMessageHandler | undefined;
+  /** Takes log records; without one they go to the diagnostics channel alone. */
+  readonly logger?: Logger | undefined;
   /** How the published library behaves where ours does not; see logistically.ts. */
   readonly published?: Published;
 }
@@ -64,7 +68,7 @@ export class Runtime {
     const checked = JSON.parse(native.configCheck(text)) as { normalized?: Normalized };
     this.normalized = checked.normalized ?? {};
     this.outbox = new Outbox(this.engine, this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS);
-    this.turn = new Turn(this.engine, this.outbox, options.poisonMessageHandler);
+    this.turn = new Turn(this.engine, this.outbox, new Log(options.logger), options.poisonMessageHandler);
     this.published = options.published;
     this.hasPoisonHandler = options.poisonMessageHandler !== undefined;
   }

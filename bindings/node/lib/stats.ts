@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: MIT
 // The shape of statistics and status; docs/statistics.md says what each number counts.
 
+/** A number a second; while there was no whole minute, of what there was. */
+export interface Rate {
+  readonly second: number;
+  readonly minute: number;
+  readonly fiveMinutes: number;
+}
+
+/** Of one type, topic, transport or subscription; what was not counted is not there. */
+export interface LabelStats {
+  readonly rate?: Rate;
+  readonly lastError?: string;
+  readonly lastErrorTime?: number;
+  readonly [count: string]: number | string | Rate | undefined;
+}
+
+export type Labels = Readonly<Record<string, LabelStats>>;
+
 /** Times in milliseconds. */
 export interface Latency {
   readonly count: number;
@@ -25,6 +42,12 @@ export interface PublisherStats {
   readonly rateLimitedMessages: number;
   readonly averageLatency: number;
   readonly latency: Latency;
+  /** Events in what was handed to a transport at once. */
+  readonly batchSizes: Latency;
+  readonly byType: Labels;
+  readonly byTopic: Labels;
+  readonly byTransport: Labels;
+  readonly rates: Readonly<Record<'sent' | 'failed', Rate>>;
   readonly lastError?: string;
   readonly lastErrorTime?: string;
 }
@@ -46,6 +69,11 @@ export interface ConsumerStats {
   readonly averageProcessingTime: number;
   readonly processingTime: Latency;
   readonly endToEnd: Latency;
+  readonly byType: Labels;
+  readonly byTopic: Labels;
+  readonly byTransport: Labels;
+  readonly bySubscription: Labels;
+  readonly rates: Readonly<Record<'received' | 'acknowledged' | 'failed' | 'retried' | 'deadLettered', Rate>>;
   readonly lastError?: string;
   readonly lastErrorTime?: string;
   readonly lastMessageTime?: string;
@@ -56,6 +84,7 @@ export interface SystemStats {
   readonly publisher: PublisherStats;
   readonly consumer: ConsumerStats;
   readonly inFlight: number;
+  readonly health: SystemHealth;
   readonly uptime: number;
   readonly version: string;
   readonly [part: string]: unknown;
@@ -73,7 +102,16 @@ export interface TransportStatus {
   readonly version: string;
 }
 
-export interface EventSystemStatus {
+export interface SystemHealth {
+  /** The I/O thread has its pulse. */
+  readonly live: boolean;
+  /** Events can be published and reach handlers. */
+  readonly ready: boolean;
+  /** Why not. */
+  readonly reasons: readonly string[];
+}
+
+export interface EventSystemStatus extends SystemHealth {
   readonly connected: boolean;
   readonly healthy: boolean;
   readonly state: string;

@@ -17,7 +17,7 @@ import type { RouteCoverage, RoutingConfig } from './router.js';
 import { Runtime } from './runtime.js';
 import type { Normalized, RequestOptions, SystemOptions } from './runtime.js';
 import { Schemas } from './schemas.js';
-import type { EventSystemStatus, SystemStats, TransportStatus } from './stats.js';
+import type { EventSystemStatus, SystemHealth, SystemStats, TransportStatus } from './stats.js';
 import { Transport } from './transports.js';
 import type { TransportOptions } from './transports.js';
 import type { EventValidator } from './validator.js';
@@ -184,8 +184,15 @@ export class EventSystem {
     return this.#runtime.isConnected();
   }
 
+  /** Does it live, and can events come and go? For probes: not ready from the beginning of a drain or close. */
+  health(): SystemHealth {
+    if (this.#runtime.engine.isReleased) return { live: false, ready: false, reasons: ['the system is closed'] };
+    const { live, ready, reasons } = JSON.parse(this.#runtime.engine.status()) as SystemHealth;
+    return { live, ready, reasons };
+  }
+
   async getStatus(): Promise<EventSystemStatus> {
-    const status = JSON.parse(this.#runtime.engine.status()) as Pick<EventSystemStatus, 'connected' | 'healthy' | 'state'>;
+    const status = JSON.parse(this.#runtime.engine.status()) as Pick<EventSystemStatus, 'connected' | 'healthy' | 'live' | 'ready' | 'reasons' | 'state'>;
     const { publisher, uptime, version } = this.stats();
     const entries = [...this.transports].map(
       async ([name, transport]): Promise<[string, TransportStatus]> => [name, await transport.getStatus()],

@@ -11,7 +11,7 @@ import type { Engine, Failure } from './engine.js';
 import { Closed, Timeout } from './errors.js';
 import { errorOf, failureOf, released } from './failure.js';
 import { textOf } from './json.js';
-import { log } from './log.js';
+import type { Log, LogRecord } from './log.js';
 import { Message, Metadata, deliveriesOf, reportsOf } from './message.js';
 import type { Delivery, Report, Settle } from './message.js';
 import { native } from './native.js';
@@ -90,6 +90,7 @@ class Run implements Settle {
 export class Turn {
   readonly #engine: Engine;
   readonly #outbox: Outbox;
+  readonly #log: Log;
   readonly #poisonHandler: PoisonMessageHandler | undefined;
   readonly #current = new AsyncLocalStorage<Run>();
   readonly consumers = new Map<number, Consumer>();
@@ -109,9 +110,10 @@ export class Turn {
   #isEnded = false;
   lastMessageTime: string | undefined;
 
-  constructor(engine: Engine, outbox: Outbox, poisonHandler: PoisonMessageHandler | undefined) {
+  constructor(engine: Engine, outbox: Outbox, log: Log, poisonHandler: PoisonMessageHandler | undefined) {
     this.#engine = engine;
     this.#outbox = outbox;
+    this.#log = log;
     this.#poisonHandler = poisonHandler;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
   }
@@ -164,7 +166,7 @@ export class Turn {
       if (problem instanceof Closed) {
         this.end();
       } else {
-        log('error', `records could not be taken: ${(problem as Error).message}`);
+        this.#log.say('error', `records could not be taken: ${(problem as Error).message}`);
         setTimeout(() => this.#onWake(), RECOVERY_MS);
       }
       return 0;
@@ -182,7 +184,7 @@ export class Turn {
       case native.EVS_REPORT_CLOSED:
         return this.end(report.detail);
       case native.EVS_REPORT_LOG:
-        return this.#onLog(report.detail);
+        return this.#log.tell(JSON.parse(report.detail) as LogRecord);
       default: // of a newer library
     }
   }
@@ -200,11 +202,6 @@ export class Turn {
     this.consumers.delete(token);
     consumer.isActive = false;
     for (const resolve of consumer.whenEnded.splice(0)) resolve();
-  }
-
-  #onLog(detail: string): void {
-    const { level, message } = JSON.parse(detail) as { level: string; message: string };
-    log(level, message);
   }
 
   /** The last record was taken, or there will be none; nobody must wait for another. */
@@ -375,7 +372,7 @@ export class Turn {
       this.#engine.fail(failures);
     } catch (problem) {
       // Closed meanwhile: what is unsettled goes back to the store and will come again.
-      log('debug', `${acks.length + failures.length} messages could not be settled: ${(problem as Error).message}`);
+      this.#log.say('debug', `${acks.length + failures.length} messages could not be settled: ${(problem as Error).message}`);
     }
     for (const tell of this.#poisoned.splice(0)) tell();
   }
@@ -384,10 +381,11 @@ export class Turn {
   #poison(run: Run, error: Error): void {
     const { delivery } = run;
     const message = new Message(delivery);
-    log('warning', `${message.type} ${message.id} failed in its last attempt: ${textOf(error)}`);
+    this.#log.say('warn', `${message.type} ${message.id} failed in its last attempt: ${textOf(error)}`);
     const handler = this.#poisonHandler;
     if (!handler) return;
-    const complain = (problem: unknown): void => log('error', `the poison message handler failed: ${textOf(problem)}`);
+    const complain = (problem: unknown): void =>
+      this.#log.say('error', `the poison message handler failed: ${textOf(problem)}`);
     this.#poisoned.push(() => {
       try {
         Promise.resolve(handler(message, error, new Metadata(delivery, run))).catch(complain);

@@ -196,6 +196,51 @@ test('a publisher and a consumer can have systems of their own', async (t) => {
   assert.equal(seen[0].message.header.origin, 'writer');
 });
 
+test('health says why it is not ready', async (t) => {
+  const system = new EventSystem({ service: 'shop', transports: { main: { type: 'memory' } } });
+  t.after(() => system.close(0));
+  assert.deepEqual(system.health(), { live: true, ready: false, reasons: ['the system was not connected yet'] });
+  await system.connect();
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await system.consumer.subscribe('a.b', () => held);
+  await system.publisher.publish('a.b');
+  assert.deepEqual(system.health(), { live: true, ready: true, reasons: [] });
+  const draining = system.drain();
+  await until(() => !system.health().ready, 'it is not ready');
+  assert.deepEqual(system.health(), { live: true, ready: false, reasons: ['the system is being drained'] });
+  release();
+  await draining;
+  assert.equal((await system.getStatus()).ready, true);
+  await system.close();
+  assert.deepEqual(system.health(), { live: false, ready: false, reasons: ['the system is closed'] });
+});
+
+test('a logger gets records with fields, and one that fails harms nobody', async (t) => {
+  const said = [];
+  const take = (text, record) => {
+    said.push([text, record]);
+    throw new Error('full');
+  };
+  const logger = { debug: take, info: take, warn: take, error: take };
+  const warned = [];
+  const onWarning = (warning) => warned.push(warning.message);
+  process.on('warning', onWarning);
+  t.after(() => process.off('warning', onWarning));
+  const system = createEventSystemBuilder().service('shop').addTransportFromFactory('main', 'memory', {}).setLogger(logger).build();
+  t.after(() => system.close());
+  await system.connect();
+  await system.consumer.subscribe('a.b', () => { throw new Error('no'); }, { maxRetries: 0 });
+  const { id } = await system.publisher.publish('a.b');
+  await until(() => said.some(([, record]) => record.fields), 'it was said');
+  const [text, { level, component, fields, repeated }] = said.find(([, record]) => record.fields);
+  assert.deepEqual({ level, component, fields, repeated },
+    { level: 'error', component: 'consume', fields: { group: 'shop', topic: 'a-events', type: 'a.b', id, error: 'no' }, repeated: 0 });
+  assert.match(text, /^libevents: consume: an event failed for good/);
+  await until(() => warned.includes('the logger failed: full'), 'the failure was told');
+  assert.throws(() => createEventSystemBuilder().setLogger({ info: take }), /no method debug/);
+});
+
 test('what the library has to say goes to the diagnostics channel', async (t) => {
   const said = [];
   const onLog = (entry) => said.push(entry);
@@ -206,5 +251,5 @@ test('what the library has to say goes to the diagnostics channel', async (t) =>
     throw new Error('no');
   });
   await system.publisher.publish('a.b');
-  await until(() => said.some(({ level, message }) => level === 'warning' && /last attempt/.test(message)), 'it was said');
+  await until(() => said.some(({ level, message }) => level === 'warn' && /last attempt/.test(message)), 'it was said');
 });

@@ -6,6 +6,7 @@
 
 import logging
 
+from ._observed import Health
 from ._pure import (
     body_hash,
     check_config,
@@ -58,6 +59,7 @@ __all__ = [
     "EventSystem",
     "EventSystemBuilder",
     "Forked",
+    "Health",
     "InternalError",
     "Message",
     "MessageStream",

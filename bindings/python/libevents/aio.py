@@ -30,6 +30,7 @@ from . import _options, _pure
 from ._batches import Batches
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
+from ._observed import Observed
 from ._outbox import Batch, Outbox, Target
 from ._reading import Casts, taken_apart
 from ._turn import Consumer, Handler, PoisonHandler, Turn
@@ -144,7 +145,7 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
             self._waiter.set_result(None)
 
 
-class EventSystem:
+class EventSystem(Observed):
     """Publishes and consumes events within asyncio.
 
     `config` is the configuration (docs/configuration.md) as a dict or as JSON text. Use it as
@@ -443,22 +444,6 @@ class EventSystem:
         await future
 
     # ---- looking ------------------------------------------------------------------------------------
-
-    def stats(self) -> Dict[str, Any]:
-        """One consistent snapshot of all counters (docs/statistics.md)."""
-        return self._engine.stats()
-
-    def metrics(self) -> str:
-        """The same numbers as Prometheus text."""
-        return self._engine.metrics()
-
-    def status(self) -> Dict[str, Any]:
-        """{connected, healthy, state, transports}."""
-        return self._engine.status()
-
-    def is_connected(self) -> bool:
-        """Are all transports connected?"""
-        return bool(self._engine.status().get("connected"))
 
     async def groups(
         self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None

@@ -131,7 +131,7 @@ class Unsupported(Error):
 
 
 class InternalError(Error):
-    """A defect of the library: please report it."""
+    """What must not happen: no descriptors or threads are left, or a defect of the library."""
 
     code = "EVS_INTERNAL"
 

@@ -22,12 +22,16 @@ class Router:
         type: str,
         *,
         origin_prefix: Optional[str] = None,
+        headers: Optional[Mapping[str, str]] = None,
         body: Any = _UNSET,
         key: Optional[str] = None,
     ) -> Dict[str, Any]:
         """The whole decision for an event: topic and by which rule, transports, partition, every route and
-        why it won or lost, the subscriptions of this process that would receive it."""
+        why it won or lost, the subscriptions of this process that would receive it. Without headers those
+        with a filter of headers are among them and have it as `filter`."""
         query: Dict[str, Any] = {"type": type}
+        if headers is not None:
+            query["headers"] = dict(headers)
         if origin_prefix is not None:
             query["originPrefix"] = origin_prefix
         if body is not _UNSET:

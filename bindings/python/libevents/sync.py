@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 from . import _options, _pure, _settle
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
+from ._observed import Observed
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
 from ._reading import Casts, Unreadable, taken_apart
 from .dashboard import SyncDashboard, server_options
@@ -134,7 +135,7 @@ def _no_handler(message: Message, metadata: Metadata) -> None:
     """Stands for the loop of a stream."""
 
 
-class SyncEventSystem:
+class SyncEventSystem(Observed):
     """Publishes and consumes events without asyncio.
 
     `config` is the configuration (docs/configuration.md) as a dict or as JSON text. Use it as
@@ -372,22 +373,6 @@ class SyncEventSystem:
             pass
 
     # ---- looking ------------------------------------------------------------------------------------
-
-    def stats(self) -> Dict[str, Any]:
-        """One consistent snapshot of all counters (docs/statistics.md)."""
-        return self._engine.stats()
-
-    def metrics(self) -> str:
-        """The same numbers as Prometheus text."""
-        return self._engine.metrics()
-
-    def status(self) -> Dict[str, Any]:
-        """{connected, healthy, state, transports}."""
-        return self._engine.status()
-
-    def is_connected(self) -> bool:
-        """Are all transports connected?"""
-        return bool(self._engine.status().get("connected"))
 
     def groups(
         self, topic: Optional[str] = None, *, transport: Optional[str] = None, timeout: Optional[float] = None

@@ -76,7 +76,8 @@ def _fail(message, metadata):
 
 
 def _told(caplog):
-    return [record for record in caplog.records if record.name == "libevents" and "no luck" not in record.getMessage()]
+    """What the library said, not the binding itself."""
+    return [record for record in caplog.records if hasattr(record, "component")]
 
 
 def test_what_the_library_has_to_say_goes_to_the_logger(caplog):
@@ -87,7 +88,7 @@ def test_what_the_library_has_to_say_goes_to_the_logger(caplog):
         eventually_sync(lambda: _told(caplog))
     (record,) = _told(caplog)
     assert (record.levelname, record.getMessage().partition(":")[0]) == ("ERROR", "consume")
-    assert "failed for good in group shop" in record.getMessage()
+    assert "failed for good" in record.getMessage()
 
 
 @pytest.mark.asyncio
@@ -97,4 +98,4 @@ async def test_what_the_library_has_to_say_goes_to_the_logger_with_asyncio(caplo
         await system.subscribe("order.*", _fail)
         await system.publish("order.placed", 1)
         await eventually(lambda: _told(caplog))
-    assert "failed for good in group shop" in _told(caplog)[0].getMessage()
+    assert "failed for good" in _told(caplog)[0].getMessage()

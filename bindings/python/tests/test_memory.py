@@ -391,6 +391,46 @@ async def test_explain_and_the_other_questions_are_local(config):
         assert "libevents" in system.metrics()
 
 
+async def test_health_says_why_it_is_not_ready(config):
+    system = libevents.EventSystem(config)
+    assert system.health() == (True, False, ["the system was not connected yet"])
+    release = asyncio.Event()
+    async with system:
+        assert system.health() == (True, True, [])
+
+        @system.on("order.*")
+        async def handle(message, metadata):
+            await release.wait()
+
+        await system.ready()
+        await system.publish("order.placed")
+        draining = asyncio.ensure_future(system.drain())
+        await eventually(lambda: system.health() == (True, False, ["the system is being drained"]))
+        release.set()
+        await draining
+        assert system.health().ready and system.status()["ready"]
+    assert system.health() == (False, False, ["the system is closed"])
+
+
+async def test_log_records_have_fields(config, caplog):
+    config["logLevel"] = "warn"
+    with caplog.at_level(logging.DEBUG, "libevents"):
+        async with libevents.EventSystem(config) as system:
+
+            @system.on("order.placed", maxRetries=0)
+            async def handle(message, metadata):
+                raise ValueError("no")
+
+            await system.ready()
+            receipt = await system.publish("order.placed")
+            await eventually(lambda: any(hasattr(record, "fields") for record in caplog.records))
+    record = next(record for record in caplog.records if hasattr(record, "fields"))
+    assert (record.levelname, record.component, record.repeated) == ("ERROR", "consume", 0)
+    assert record.fields == {"group": "shop", "topic": "order-events", "type": "order.placed", "id": receipt.id, "error": "no"}
+    assert "failed for good" in record.getMessage() and receipt.id in record.getMessage()
+    assert not [each for each in caplog.records if each.levelno < logging.WARNING and each.name == "libevents"]
+
+
 async def test_dead_letters_of_memory_are_unsupported(config):
     async with libevents.EventSystem(config) as system:
         with pytest.raises(libevents.Unsupported):

@@ -22,6 +22,7 @@ void evsd_get_group(evsd_request *request);
 void evsd_post_group_pause(evsd_request *request);
 void evsd_post_group_resume(evsd_request *request);
 void evsd_get_routes(evsd_request *request);
+void evsd_get_coverage(evsd_request *request);
 void evsd_post_trace(evsd_request *request);
 void evsd_get_schemas(evsd_request *request);
 void evsd_get_schema(evsd_request *request);

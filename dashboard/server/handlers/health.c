@@ -4,18 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../transports.h"
 #include "handlers.h"
 
 void evsd_get_health(evsd_request *request) {
   evsd_reply_json(request, 200, json_pack("{s:s}", "status", "ok"));
 }
 
+/* As the system itself says; why not is told to who may log in, on its pages. */
 void evsd_get_ready(evsd_request *request) {
-  char why[512];
-  bool is_ready = evsd_transports_connected(request->dashboard, why, sizeof why);
+  char *text = NULL;
+  evs_error *error = NULL;
+  evs_system_status(request->dashboard->system, &text, &error);
+  json_t *status = text ? json_loads(text, 0, NULL) : NULL;
+  bool is_ready = json_is_true(json_object_get(status, "ready"));
   evsd_reply_json(request, is_ready ? 200 : 503,
                   json_pack("{s:s}", "status", is_ready ? "ok" : "unavailable"));
+  json_decref(status);
+  evs_string_free(text);
+  evs_error_free(error);
 }
 
 /* Our own lines after those of the system, all of which end in a line feed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * routing.c - GET /routes: the route tables of all services; POST /routes:trace: where an event would go, and
- * why. Publishes nothing. */
+ * routing.c - GET /routes: the route tables of all services; GET /routes/coverage: what they are worth; POST
+ * /routes:trace: where an event would go, and why. Publishes nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +76,97 @@ void evsd_get_routes(evsd_request *request) {
   evsd_reply_json(request, 200, list);
 }
 
+/* ---- coverage ---------------------------------------------------------------------------------- */
+
+/* A route by its name, or by its pattern. */
+static json_t *label_of(const evsd_instance *speaker, const json_t *place) {
+  size_t index = (size_t)json_integer_value(place);
+  const json_t *route = json_array_get(json_object_get(speaker->stats, "routes"), index);
+  const char *name = evsd_text(route, "name", "");
+  return json_string(*name ? name : evsd_text(route, "pattern", ""));
+}
+
+/* The rows of a list of pairs, with labels in place of places. */
+static json_t *pairs_of(const evsd_instance *speaker, const json_t *pairs, const char *other,
+                        const char *why) {
+  json_t *rows = json_array(), *each;
+  size_t i;
+  json_array_foreach(pairs, i, each) {
+    json_array_append_new(rows, json_pack("{s:o, s:o, s:s}", "route",
+                                          label_of(speaker, json_object_get(each, "route")), "other",
+                                          label_of(speaker, json_object_get(each, other)), "because",
+                                          evsd_text(each, why, "")));
+  }
+  return rows;
+}
+
+static json_t *never_hit(const evsd_instances *view, const evsd_instance *speaker) {
+  json_t *labels = json_array();
+  size_t count = json_array_size(json_object_get(speaker->stats, "routes"));
+  for (size_t i = 0; i < count; i++) {
+    json_t *route = route_of(view, speaker, i), *place = json_integer((json_int_t)i);
+    if (json_is_true(json_object_get(route, "enabled")) &&
+        json_integer_value(json_object_get(route, "hits")) == 0)
+      json_array_append_new(labels, label_of(speaker, place));
+    json_decref(place);
+    json_decref(route);
+  }
+  return labels;
+}
+
+/* How many events of each type no route took, in all processes of the service. */
+static json_t *unmatched(const evsd_instances *view, const evsd_instance *speaker) {
+  json_t *counts = json_object(), *rows = json_array(), *label;
+  const char *type;
+  for (size_t i = 0; i < view->count; i++) {
+    json_t *types = json_object_get(json_object_get(view->items[i].stats, "publisher"), "byType");
+    json_object_foreach(is_same(&view->items[i], speaker) ? types : NULL, type, label) {
+      json_int_t count = json_integer_value(json_object_get(label, "unrouted"));
+      if (count > 0)
+        json_object_set_new(counts, type,
+                            json_integer(count + json_integer_value(json_object_get(counts, type))));
+    }
+  }
+  json_object_foreach(counts, type, label)
+      json_array_append_new(rows, json_pack("{s:s, s:O}", "type", type, "count", label));
+  json_decref(counts);
+  return rows;
+}
+
+static json_t *coverage_of(const evsd_instances *view, const evsd_instance *speaker) {
+  char *config = json_dumps(speaker->stats, JSON_COMPACT), *text = NULL;
+  evs_error *error = NULL;
+  if (config)
+    evs_coverage_config(config, strlen(config), &text, &error);
+  json_t *found = text ? json_loads(text, 0, NULL) : NULL;
+  free(config);
+  evs_string_free(text);
+  evs_error_free(error);
+  json_t *row =
+      json_pack("{s:s, s:o, s:o, s:o, s:o, s:I}", "service", speaker->service, "neverHit",
+                never_hit(view, speaker), "unmatched", unmatched(view, speaker), "shadowed",
+                pairs_of(speaker, json_object_get(found, "shadowed"), "by", "because"), "overlapping",
+                pairs_of(speaker, json_object_get(found, "overlapping"), "with", "decidedBy"), "examined",
+                json_integer_value(json_object_get(found, "examined")));
+  json_decref(found);
+  return row;
+}
+
+void evsd_get_coverage(evsd_request *request) {
+  evsd_instances view = evsd_fleet_view(request->dashboard);
+  json_t *items = json_array();
+  for (size_t i = 0; i < view.count; i++) {
+    const evsd_instance *instance = &view.items[i];
+    bool has_routes = json_array_size(json_object_get(instance->stats, "routes")) > 0;
+    if (has_routes && speaker_of(&view, instance->service) == instance)
+      json_array_append_new(items, coverage_of(&view, instance));
+  }
+  evsd_instances_free(&view);
+  evsd_reply_json(request, 200, evsd_list_of(items));
+}
+
+/* ---- the tester -------------------------------------------------------------------------------- */
+
 static bool read_sample(evsd_request *request, json_t *query) {
   static const char *const known[] = {"service", "type", "originPrefix", "headers", "bodyText", "key", NULL};
   static const char *const texts[] = {"type", "originPrefix", "key"};
@@ -91,6 +182,8 @@ static bool read_sample(evsd_request *request, json_t *query) {
     return false;
   }
   json_decref(body);
+  if (json_object_get(request->body, "headers"))
+    json_object_set(query, "headers", json_object_get(request->body, "headers"));
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     if (!evsd_body_text(request, texts[i], i ? KEY_MAX : TYPE_MAX, &text))
       return false;

@@ -186,6 +186,18 @@ export function routes(flags) {
   };
 }
 
+export function coverage(flags) {
+  const item = {
+    service: 'shop',
+    neverHit: ['legacy', flags.hostile ? hostile : 'gifts'],
+    shadowed: [{ route: 'payments', other: 'all', because: 'priority' }],
+    overlapping: [{ route: 'order.*.eu', other: 'order.paid.*', because: 'pattern' }],
+    unmatched: [{ type: 'stock.moved', count: 1204 }],
+    examined: 4,
+  };
+  return list(flags.empty ? [] : [item]);
+}
+
 export const trace = ({ type = '' }) => ({
   type,
   fullType: `eu.de.${type}`,

@@ -205,6 +205,7 @@ const API = [
   ],
   ['POST', /^groups\/([^:]+):resume$/, ([group]) => ({ group, paused: (paused = false) || null })],
   ['GET', /^routes$/, () => fix.routes(flags)],
+  ['GET', /^routes\/coverage$/, () => fix.coverage(flags)],
   ['POST', /^routes:trace$/, (_m, _p, body) => fix.trace(body)],
   ['GET', /^schemas$/, () => fix.schemas(flags)],
   ['GET', /^schemas\/([^/:]+)$/, ([type]) => fix.schema(type)],

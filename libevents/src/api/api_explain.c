@@ -8,12 +8,10 @@
 #include "route/explain.h"
 
 /* The subscriptions that would receive the explained event, as a JSON array. */
-static json_t *subscriptions_of(evs_system *system, const json_t *decision) {
-  evs_bytes origin, type;
+static json_t *subscriptions_of(evs_system *system, evsi_explained *event) {
   evsi_buf text = {0};
   evsi_buf_add_text(&text, "[");
-  if (evsi_explained_event(decision, &origin, &type))
-    evsi_consume_explain(system->consume, origin, type, &text);
+  evsi_consume_explain(system->consume, &event->event, event->has_headers ? &event->headers : NULL, &text);
   evsi_buf_add_text(&text, "]");
   json_t *list = text.failed ? NULL : evsi_json_load(evsi_bytes(text.data, text.size), 0, NULL);
   evsi_buf_free(&text);
@@ -21,14 +19,20 @@ static json_t *subscriptions_of(evs_system *system, const json_t *decision) {
 }
 
 /* The version of a schema that a body published now would be held against. */
-static json_t *schema_of(evs_system *system, const json_t *decision) {
-  evs_bytes origin, type;
-  if (!evsi_explained_event(decision, &origin, &type))
-    return json_null();
+static json_t *schema_of(evs_system *system, evs_bytes type) {
   const evsi_schema_version *version = evsi_registry_current(evsi_schemas_registry(system), type);
   if (!version)
     return json_null();
   return json_pack("{s:s,s:s}", "type", evsi_schema_type_name(version->type), "version", version->name);
+}
+
+/* What the router does not know. */
+static void complete(evs_system *system, json_t *decision, evs_bytes query) {
+  evsi_explained event;
+  bool is_valid = evsi_explained_read(decision, query, &event);
+  json_object_set_new(decision, "schema", is_valid ? schema_of(system, event.event.type) : json_null());
+  json_object_set_new(decision, "subscriptions", is_valid ? subscriptions_of(system, &event) : json_array());
+  evsi_explained_free(&event);
 }
 
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
@@ -46,8 +50,7 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
     return status;
   json_t *decision = evsi_json_load(evsi_text(text), 0, NULL);
   evsi_free(text);
-  json_object_set_new(decision, "schema", schema_of(system, decision));
-  json_object_set_new(decision, "subscriptions", subscriptions_of(system, decision));
+  complete(system, decision, evsi_bytes(query_json, query_size));
   *out_json = decision ? evsi_json_text(decision) : NULL;
   json_decref(decision);
   return *out_json ? EVS_OK : evsi_error_nomem(out_error);
@@ -59,4 +62,11 @@ evs_status evs_explain_config(const char *config_json, size_t config_size, const
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "config_json, query_json or out_json is NULL");
   return evsi_explain_config(evsi_bytes(config_json, config_size), evsi_bytes(query_json, query_size),
                              out_json, out_error);
+}
+
+evs_status evs_coverage_config(const char *config_json, size_t config_size, char **out_json,
+                               evs_error **out_error) {
+  if (!config_json || !out_json)
+    return evsi_error(out_error, EVS_ARGUMENT, NULL, "config_json or out_json is NULL");
+  return evsi_coverage_config(evsi_bytes(config_json, config_size), out_json, out_error);
 }

@@ -12,7 +12,7 @@ const char *evs_version(void) {
 
 const char *evs_status_name(evs_status status) {
   switch (status) {
-#define EVS_STATUS(code, name, class, retriable, text)                                                       \
+#define EVS_STATUS(code, name, class, retriable, text, source, cure)                                         \
   case code:                                                                                                 \
     return #name;
 #include "base/errors.def"
@@ -28,9 +28,10 @@ const char *evs_status_name(evs_status status) {
 
 const char *evs_status_list(void) {
   return "["
-#define EVS_STATUS_FIRST(code, name, class, retriable, text)                                                 \
+#define EVS_STATUS_FIRST(code, name, class, retriable, text, source, cure)                                   \
   STATUS_ITEM(#code, #name, class, #retriable, text)
-#define EVS_STATUS(code, name, class, retriable, text) "," STATUS_ITEM(#code, #name, class, #retriable, text)
+#define EVS_STATUS(code, name, class, retriable, text, source, cure)                                         \
+  "," STATUS_ITEM(#code, #name, class, #retriable, text)
 #include "base/errors.def"
          "]";
 }

@@ -80,7 +80,7 @@ evs_status evsi_error_nomem(evs_error **out_error) {
 
 static const char *status_name(evs_status status) {
   switch (status) {
-#define EVS_STATUS(code, name, class, retriable, text)                                                       \
+#define EVS_STATUS(code, name, class, retriable, text, source, cure)                                         \
   case code:                                                                                                 \
     return #name;
 #include "base/errors.def"

@@ -103,6 +103,7 @@ typedef struct evsi_config {
   bool origins_set;
   evsi_validation_mode validation_mode;
   int32_t log_level; /* 0 debug to 3 error: what is below it is not logged */
+  bool logs_to_stderr;
 
   struct {
     uint64_t body_bytes;

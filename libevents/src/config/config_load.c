@@ -54,6 +54,8 @@ static void build_identity(evsi_build *build) {
   config->service = evsi_build_text(build->check, service);
   config->validation_mode = evsi_get_mode(build->full, EVSI_VALIDATE_WARN);
   config->log_level = log_level_of(evsi_get_text(build->full, "logLevel"));
+  const char *output = evsi_get_text(build->full, "logOutput");
+  config->logs_to_stderr = output && strcmp(output, "stderr") == 0;
   build_prefix(build);
   json_t *origins = json_object_get(build->full, "origins");
   if (!json_is_array(origins))

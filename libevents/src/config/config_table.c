@@ -273,6 +273,8 @@ static const evsi_key system_keys[] = {
     EVSI_ROW_OBJECT("fleet", 0, &fleet_section, "how other processes learn of this system"),
     EVSI_ROW_CHOICE("logLevel", 0, "debug|info|warn|error", NULL, "\"info\"",
                     "log records below it are not made"),
+    EVSI_ROW_CHOICE("logOutput", 0, "host|stderr", NULL, "\"host\"",
+                    "who gets log records: the host, or standard error as lines of JSON"),
     EVSI_ROW_LATER("transportCapabilities", NULL, "leave it out: they come from the types of the transports"),
 };
 const evsi_section evsi_section_system = {"The document", "The top level.", EVSI_ROWS(system_keys)};

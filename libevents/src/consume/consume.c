@@ -371,7 +371,7 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
     evsi_buf_addf(out, ",\"paused\":%s", each->group->is_paused ? "true" : "false");
     evsi_buf_addf(out, ",\"queued\":%u,\"inFlight\":%u,\"handled\":%llu,\"failed\":%llu,\"groupHeld\":%llu}",
                   each->queued, each->handed,
-                  (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_RECEIVED] : 0),
+                  (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_HANDLED] : 0),
                   (unsigned long long)(each->label ? each->label->counts[EVSI_LABELED_FAILED] : 0),
                   (unsigned long long)each->group->held);
     comma = ",";
@@ -380,22 +380,41 @@ void evsi_consume_json(evsi_consume *consume, evsi_buf *out) {
   pthread_mutex_unlock(&consume->lock);
 }
 
-void evsi_consume_explain(evsi_consume *consume, evs_bytes origin_prefix, evs_bytes type, evsi_buf *out) {
-  const char *comma = "";
+typedef struct question {
+  const evsi_envelope *event;
+  evsi_headers *headers;
+  evsi_buf *out;
+  const char *comma;
+} question;
+
+static void explain_one(question *q, const evsi_subscription *subscription, bool is_undecided) {
+  if (q->headers && !evsi_header_filter_takes(subscription->filter, q->event, q->headers))
+    return;
+  evsi_buf_addf(q->out, "%s{\"name\":", q->comma);
+  evsi_buf_add_json(q->out, subscription->name, strlen(subscription->name));
+  evsi_buf_add_text(q->out, ",\"group\":");
+  evsi_buf_add_json(q->out, subscription->group->name, strlen(subscription->group->name));
+  if (subscription->options.filter_json && !q->headers)
+    evsi_buf_addf(q->out, ",\"filter\":%s", subscription->options.filter_json);
+  evsi_buf_add_text(q->out, is_undecided ? ",\"undecided\":true}" : "}");
+  q->comma = ",";
+}
+
+void evsi_consume_explain(evsi_consume *consume, const evsi_envelope *event, evsi_headers *headers,
+                          evsi_buf *out) {
+  enum { TOLD_MAX = 64 };
+  question q = {event, headers, out, ""};
   pthread_mutex_lock(&consume->lock);
   for (evsi_group *group = consume->groups; group; group = group->next) {
-    uint32_t numbers[64];
+    uint32_t numbers[TOLD_MAX];
     bool filtered;
-    uint32_t count = evsi_matcher_match(group->matcher, origin_prefix, type, numbers, 64, &filtered);
-    for (uint32_t i = 0; i < count && i < 64; i++) {
-      const char *name = consume->by_number[numbers[i]]->name;
-      evsi_buf_addf(out, "%s{\"name\":", comma);
-      evsi_buf_add_json(out, name, strlen(name));
-      evsi_buf_add_text(out, ",\"group\":");
-      evsi_buf_add_json(out, group->name, strlen(group->name));
-      evsi_buf_add_text(out, "}");
-      comma = ",";
-    }
+    uint32_t count =
+        evsi_matcher_match(group->matcher, event->origin_prefix, event->type, numbers, TOLD_MAX, &filtered);
+    for (uint32_t i = 0; i < count && i < TOLD_MAX; i++)
+      explain_one(&q, consume->by_number[numbers[i]], false);
+    count = evsi_matcher_undecided(group->matcher, event->origin_prefix, event->type, numbers, TOLD_MAX);
+    for (uint32_t i = 0; i < count && i < TOLD_MAX; i++)
+      explain_one(&q, consume->by_number[numbers[i]], true);
   }
   pthread_mutex_unlock(&consume->lock);
 }

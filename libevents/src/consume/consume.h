@@ -8,7 +8,9 @@
 #include "base/env.h"
 #include "base/tasks.h"
 #include "config/config.h"
+#include "event/header_filter.h"
 #include "event/records.h"
+#include "observe/log.h"
 #include "observe/stats.h"
 #include "transport/transport.h"
 
@@ -28,7 +30,7 @@ typedef struct evsi_consume_setup {
   evsi_link *links;
   void (*topic_of)(void *data, const char *pattern, char out_topic[201]);
   bool (*ordering_of)(void *data, const char *type, uint32_t transport, evsi_ordering *out);
-  void (*log)(void *data, int32_t level, const char *component, const char *message);
+  void (*log)(void *data, int32_t level, const char *message, const evsi_log_field *fields);
   void *data;
   evsi_registry *schemas;                   /* NULL: bodies are not looked at */
   uint64_t (*schemas_known_at)(void *data); /* wall clock: when the registry was last known to be whole */
@@ -50,8 +52,10 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries,
 size_t evsi_consume_fail(evsi_consume *consume, const evs_failure *failures, size_t count);
 /* Appends `"subscriptions":[…]`. */
 void evsi_consume_json(evsi_consume *consume, evsi_buf *out);
-/* Appends the subscriptions that receive this event, as JSON array members {name, group}. */
-void evsi_consume_explain(evsi_consume *consume, evs_bytes origin_prefix, evs_bytes type, evsi_buf *out);
+/* Appends the subscriptions that receive this event, as JSON array members {name, group}. headers: NULL when
+ * they are not known; then subscriptions with a filter of headers tell it. */
+void evsi_consume_explain(evsi_consume *consume, const evsi_envelope *event, evsi_headers *headers,
+                          evsi_buf *out);
 
 /* ---- for transports, see evs_host_ops ---- */
 size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const evs_tp_entry *entries,

@@ -105,18 +105,19 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
   };
 }
 
-static void count_taken(evsi_consume *consume, const evsi_entry *entry) {
+static void count_taken(evsi_consume *consume, const evsi_delivery *delivery) {
+  const evsi_entry *entry = delivery->entry;
   evsi_stats *stats = consume->setup.stats;
+  uint64_t bytes = entry->stored.data.size + entry->stored.raw.size;
   uint64_t made = evsi_timestamp_ms(entry->envelope.timestamp);
   uint64_t now = consume->setup.env->wall_ms();
   if (made > 0 && now >= made)
     evsi_histogram_record(&stats->end_to_end_latency, (now - made) * 1000);
   evsi_count(stats, EVSI_COUNT_RECEIVED, 1);
-  evsi_count(stats, EVSI_COUNT_RECEIVED_BYTES, entry->stored.data.size + entry->stored.raw.size);
-  evsi_count_label(entry->type_label, EVSI_LABELED_RECEIVED);
-  evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TOPIC, entry->stored.topic), EVSI_LABELED_RECEIVED);
-  evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT, evsi_text(entry->group->link->config->name)),
-                   EVSI_LABELED_RECEIVED);
+  evsi_count(stats, EVSI_COUNT_RECEIVED_BYTES, bytes);
+  evsi_count_labels(&entry->labels, EVSI_LABELED_RECEIVED, 1);
+  evsi_count_labels(&entry->labels, EVSI_LABELED_RECEIVED_BYTES, bytes);
+  evsi_count_label(delivery->subscription->label, EVSI_LABELED_RECEIVED, 1);
 }
 
 /* Moves one delivery to the host; false when ids or memory ran out. */
@@ -134,7 +135,7 @@ static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_bat
   if (subscription->options.handler_timeout_ms > 0)
     evsi_timer_arm(consume, delivery->handed_us + subscription->options.handler_timeout_ms * UINT64_C(1000));
   evsi_entry_hold(delivery->entry);
-  count_taken(consume, delivery->entry);
+  count_taken(consume, delivery);
   fill(&batch->messages[batch->message_count], delivery);
   batch->holds[batch->message_count++] = delivery->entry;
   return true;
@@ -241,11 +242,20 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_
       continue;
     evsi_histogram_record(&consume->setup.stats->handler_latency, now - delivery->handed_us);
     evsi_count(consume->setup.stats, EVSI_COUNT_HANDLED, 1);
-    evsi_count_label(delivery->subscription->label, EVSI_LABELED_RECEIVED);
+    evsi_count_label(delivery->subscription->label, EVSI_LABELED_HANDLED, 1);
+    evsi_count_labels(&delivery->entry->labels, EVSI_LABELED_HANDLED, 1);
     end_delivery(delivery, EVSI_DELIVERY_DONE, &outgoing);
   }
   finish(consume, &outgoing, stale);
   return stale;
+}
+
+static void note_error(evsi_consume *consume, const evsi_delivery *delivery, evs_bytes why) {
+  char text[256];
+  snprintf(text, sizeof text, "%.*s", (int)(why.size < sizeof text ? why.size : sizeof text - 1),
+           why.size ? why.data : "");
+  evsi_stats_error(consume->setup.stats, EVSI_SIDE_CONSUMER, &delivery->entry->labels, text);
+  evsi_stats_label_error(consume->setup.stats, EVSI_SIDE_CONSUMER, delivery->subscription->label, text);
 }
 
 /* @locks consume */
@@ -253,8 +263,9 @@ static void note_failure(evsi_consume *consume, evsi_delivery *delivery, const e
   uint64_t duration = consume->setup.env->now_us() - delivery->handed_us;
   evsi_histogram_record(&consume->setup.stats->handler_latency, duration);
   evsi_count(consume->setup.stats, EVSI_COUNT_FAILED, 1);
-  evsi_count_label(delivery->subscription->label, EVSI_LABELED_FAILED);
-  evsi_count_label(delivery->entry->type_label, EVSI_LABELED_FAILED);
+  evsi_count_label(delivery->subscription->label, EVSI_LABELED_FAILED, 1);
+  evsi_count_labels(&delivery->entry->labels, EVSI_LABELED_FAILED, 1);
+  note_error(consume, delivery, failure->message.size ? failure->message : failure->error_class);
   evsi_entry_state_failed(delivery->entry, failure, duration);
 }
 

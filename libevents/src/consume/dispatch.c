@@ -130,7 +130,10 @@ static void refuse_undecided(evsi_entry *entry) {
     snprintf(text, sizeof text,
              "the regular expression of subscription %.180s is too much work for this type",
              subscription->name);
-    consume->setup.log(consume->setup.data, 3, "consume", text);
+    evsi_consume_log(consume, EVSI_LOG_ERROR, "a regular expression is too much work for a type",
+                     (evsi_log_field[]){{"subscription", evsi_text(subscription->name)},
+                                        {"type", entry->envelope.type},
+                                        {NULL}});
     evsi_names_add(&entry->state.exhausted, subscription->name);
     evsi_entry_state_failed(
         entry, &(evs_failure){.error_class = evsi_text("PatternTooExpensive"), .message = evsi_text(text)},
@@ -144,6 +147,7 @@ static void settle_untaken(evsi_entry *entry, bool is_elsewhere, evsi_outgoing *
     evsi_settle_dead(entry, NULL, NULL, outgoing);
   } else if (is_elsewhere) {
     evsi_count(entry->group->consume->setup.stats, EVSI_COUNT_FILTERED, 1);
+    evsi_count_labels(&entry->labels, EVSI_LABELED_FILTERED, 1);
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
   } else {
     evsi_settle_unmatched(entry, outgoing);
@@ -220,7 +224,7 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
     evsi_settle_dead(entry, "MalformedEntry", "the type is longer than any valid type", outgoing);
     return;
   }
-  entry->type_label =
+  entry->labels.type =
       evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, (size_t)size));
   match(entry, only, outgoing);
 }
@@ -263,8 +267,9 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
   for (; group && taken < count; taken++) {
     evsi_entry *entry = evsi_entry_new(group, &entries[taken]);
     if (!entry) {
-      consume->setup.log(consume->setup.data, 3, "consume",
-                         "out of memory: an entry stays pending in the store and is taken later");
+      evsi_consume_log(consume, EVSI_LOG_ERROR,
+                       "out of memory: an entry stays pending in the store and is taken later",
+                       (evsi_log_field[]){{"group", evsi_text(group->name)}, {NULL}});
       break;
     }
     group->held += entry->events;

@@ -119,7 +119,7 @@ struct evsi_entry {
   char *settlement_state;
   char *record;
   char *member;
-  evsi_label *type_label;
+  evsi_labels labels;
   uint32_t delivery_count;
   uint32_t open; /* deliveries queued or handed */
   evsi_delivery *deliveries;
@@ -191,6 +191,7 @@ struct evsi_group {
   char *name;
   char *replay; /* NULL: it takes what is published */
   char *consumer;
+  evsi_label *transport_label;
   evsi_matcher *matcher;
   evsi_subscription *subscriptions;
   uint32_t next_ordinal;
@@ -350,6 +351,11 @@ void evsi_delivery_forget(evsi_delivery *delivery);
 bool evsi_subscription_can_take(const evsi_subscription *subscription);
 void evsi_timer_arm(evsi_consume *consume, uint64_t at_us);
 void evsi_on_time_limits(void *data);
+
+static inline void evsi_consume_log(const evsi_consume *consume, evsi_log_level level, const char *message,
+                                    const evsi_log_field *fields) {
+  consume->setup.log(consume->setup.data, (int32_t)level, message, fields);
+}
 
 /* ---- group.c ---- @locks consume */
 evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_options *options,

@@ -39,6 +39,8 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   entry->stored.raw = evsi_bytes_place(&at, stored->raw);
   entry->stored.requeue = evsi_bytes_place(&at, stored->requeue);
   entry->stored.state = evsi_bytes(NULL, 0);
+  entry->labels.topic = evsi_stats_label(group->consume->setup.stats, EVSI_LABEL_TOPIC, entry->stored.topic);
+  entry->labels.transport = group->transport_label;
   entry->had_state = stored->state.size > 0;
   json_t *kept = load_state(stored->state);
   evsi_entry_state_load(&entry->state, kept);
@@ -65,6 +67,7 @@ evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kep
   event->carrier = carrier;
   event->index = index;
   event->stored = carrier->stored;
+  event->labels = carrier->labels;
   event->stored.flags = 0;
   event->stored.offset = evsi_bytes(event->bytes, (size_t)length);
   event->stored.data = carrier->bundle->parts[index].data;

@@ -43,6 +43,8 @@ evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_optio
     group->task.run = on_group_task;
     group->consume = consume;
     group->link = link;
+    group->transport_label =
+        evsi_stats_label(consume->setup.stats, EVSI_LABEL_TRANSPORT, evsi_text(link->config->name));
     group->name = evsi_strdup(options->group);
     group->replay = options->replay ? evsi_strdup(options->replay) : NULL;
     const char *consumer = options->consumer ? options->consumer : link->config->consumer_id;
@@ -224,8 +226,8 @@ static void join(evsi_group *group) {
   if (ok)
     group->link->ops->join(group->link->transport, &spec.spec);
   else
-    group->consume->setup.log(group->consume->setup.data, 3, "consume",
-                              "out of memory: a group could not be joined");
+    evsi_consume_log(group->consume, EVSI_LOG_ERROR, "out of memory: a group could not be joined",
+                     (evsi_log_field[]){{"group", evsi_text(group->name)}, {NULL}});
   evsi_free(spec.topics);
   evsi_free(spec.exact);
   evsi_free(spec.partitions);

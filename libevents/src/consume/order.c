@@ -276,9 +276,9 @@ static void ask_for(evsi_order_lane *lane, evsi_order_place *place) {
   evsi_group *group = lane->order->group;
   evsi_recall *recall = evsi_calloc(1, sizeof *recall + place->size);
   if (!recall) {
-    group->consume->setup.log(
-        group->consume->setup.data, 3, "consume",
-        "out of memory: an ordered stream waits until the next of its entries is settled");
+    evsi_consume_log(group->consume, EVSI_LOG_ERROR,
+                     "out of memory: an ordered stream waits until the next of its entries is settled",
+                     (evsi_log_field[]){{"group", evsi_text(group->name)}, {NULL}});
     return;
   }
   place->is_recalled = true;

@@ -63,6 +63,7 @@ void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing) {
     entry->state.attempts++;
   if (result.failed) {
     evsi_count(stats, EVSI_COUNT_RETRIED, 1);
+    evsi_count_labels(&entry->labels, EVSI_LABELED_RETRIED, 1);
     evsi_settle_as(entry, EVS_SETTLE_PARK, result.retry_ms, outgoing);
   } else if (result.later) {
     entry->state.deferrals++;
@@ -151,14 +152,20 @@ static void settle_without_dlq(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
   const evsi_link *link = entry->group->link;
   bool can_keep = (link->ops->capabilities & EVS_CAP_DLQ) != 0;
-  char text[320];
-  snprintf(text, sizeof text, "event %.*s of topic %.*s failed for good in group %s: %s",
-           (int)entry->envelope.id.size, entry->envelope.id.size ? entry->envelope.id.data : "",
-           (int)entry->stored.topic.size, entry->stored.topic.data, entry->group->name,
-           can_keep ? "dead letters are off (enableDLQ), so it stays pending"
-                    : "this transport has no dead letters, so it is dropped");
-  consume->setup.log(consume->setup.data, 3, "consume", text);
+  const char *why = json_string_value(json_object_get(entry->state.error, "message"));
+  evsi_consume_log(consume, EVSI_LOG_ERROR,
+                   can_keep
+                       ? "an event failed for good: dead letters are off (enableDLQ), so it stays pending"
+                       : "an event failed for good: this transport has no dead letters, so it is dropped",
+                   (evsi_log_field[]){{"group", evsi_text(entry->group->name)},
+                                      {"topic", entry->stored.topic},
+                                      {"type", entry->envelope.type},
+                                      {"id", entry->envelope.id},
+                                      {"error", evsi_text(why)},
+                                      {NULL}});
   evsi_count(consume->setup.stats, can_keep ? EVSI_COUNT_STUCK : EVSI_COUNT_POISON, 1);
+  if (!can_keep)
+    evsi_count_labels(&entry->labels, EVSI_LABELED_POISON, 1);
   evsi_settle_as(entry, can_keep ? EVS_SETTLE_PARK : EVS_SETTLE_ACK, can_keep ? STUCK_DELAY_MS : 0, outgoing);
 }
 
@@ -205,7 +212,7 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
   if (error_class)
     set_error(entry, error_class, message);
   const char *why = json_string_value(json_object_get(entry->state.error, "message"));
-  evsi_stats_error(consume->setup.stats, 0, why ? why : "failed");
+  evsi_stats_error(consume->setup.stats, EVSI_SIDE_CONSUMER, &entry->labels, why ? why : "failed");
   if (!link->config->enable_dlq || (link->ops->capabilities & EVS_CAP_DLQ) == 0) {
     settle_without_dlq(entry, outgoing);
     return;
@@ -248,7 +255,6 @@ static bool keeps_unmatched(const evsi_group *group) {
 
 static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_consume *consume = entry->group->consume;
-  char text[256];
   if (entry->is_filtered) {
     evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
     return;
@@ -257,10 +263,10 @@ static void acknowledge_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
     evsi_settle_dead(entry, "Unmatched", "no live member of the group handles this type", outgoing);
     return;
   }
-  snprintf(text, sizeof text,
-           "no handler of group %s takes type %.*s: acknowledged unhandled (consumer.onUnmatched)",
-           entry->group->name, (int)entry->envelope.type.size, entry->envelope.type.data);
-  consume->setup.log(consume->setup.data, 2, "consume", text);
+  evsi_consume_log(
+      consume, EVSI_LOG_WARN,
+      "no handler takes events of a type: acknowledged unhandled (consumer.onUnmatched)",
+      (evsi_log_field[]){{"type", entry->envelope.type}, {"group", evsi_text(entry->group->name)}, {NULL}});
   evsi_settle_as(entry, EVS_SETTLE_ACK, 0, outgoing);
 }
 
@@ -357,16 +363,24 @@ void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing) {
     entry = send_run(entry);
 }
 
+static void count_untaken(evsi_stats *stats, const evsi_entry *event) {
+  bool is_filtered = event->is_filtered;
+  evsi_count(stats, is_filtered ? EVSI_COUNT_FILTERED : EVSI_COUNT_UNMATCHED, 1);
+  evsi_count_labels(&event->labels, is_filtered ? EVSI_LABELED_FILTERED : EVSI_LABELED_UNMATCHED, 1);
+}
+
 /* @locks consume. Counts what became of one event; whole: how the entry was settled. */
 static void count_settled(evsi_consume *consume, const evsi_entry *event, uint32_t whole) {
   evsi_stats *stats = consume->setup.stats;
   uint32_t kind = event->settlement.kind;
   if (kind == EVS_SETTLE_ACK) {
     evsi_count(stats, EVSI_COUNT_ACKED, 1);
+    evsi_count_labels(&event->labels, EVSI_LABELED_ACKED, 1);
     if (event->is_unmatched)
-      evsi_count(stats, event->is_filtered ? EVSI_COUNT_FILTERED : EVSI_COUNT_UNMATCHED, 1);
+      count_untaken(stats, event);
   } else if (kind == EVS_SETTLE_DEAD_LETTER) {
     evsi_count(stats, EVSI_COUNT_DEAD, 1);
+    evsi_count_labels(&event->labels, EVSI_LABELED_DEAD, 1);
   } else if (kind == EVS_SETTLE_HAND_OVER && whole == EVS_SETTLE_HAND_OVER) {
     evsi_count(stats, EVSI_COUNT_HANDED_OVER, 1);
   } else if (kind == EVS_SETTLE_RELEASE) {
@@ -399,8 +413,13 @@ static void note_outcome(evsi_consume *consume, const evsi_entry *entry, const e
              (int)entry->stored.offset.size, entry->stored.offset.data, (int)entry->stored.topic.size,
              entry->stored.topic.data, (int)outcome->message.size,
              outcome->message.size ? outcome->message.data : "");
-    evsi_stats_error(stats, 0, text);
-    consume->setup.log(consume->setup.data, 3, "consume", text);
+    evsi_stats_error(stats, EVSI_SIDE_CONSUMER, &entry->labels, text);
+    evsi_consume_log(consume, EVSI_LOG_ERROR, "an entry could not be settled and stays pending",
+                     (evsi_log_field[]){{"topic", entry->stored.topic},
+                                        {"offset", entry->stored.offset},
+                                        {"group", evsi_text(entry->group->name)},
+                                        {"error", outcome->message},
+                                        {NULL}});
   } else if (entry->bundle) {
     count_bundle(consume, entry);
   } else {

@@ -60,12 +60,14 @@ static void bury(evsi_entry *entry, uint32_t most, evsi_outgoing *outgoing) {
 
 static void log_suspect(const evsi_entry *entry) {
   evsi_consume *consume = entry->group->consume;
-  char text[384];
-  snprintf(text, sizeof text,
-           "processes ended %u times with entry %.*s of topic %.*s: group %s handles it alone",
-           entry->crashes, (int)entry->stored.offset.size, entry->stored.offset.data,
-           (int)entry->stored.topic.size, entry->stored.topic.data, entry->group->name);
-  consume->setup.log(consume->setup.data, 2, "consume", text);
+  char crashes[16];
+  snprintf(crashes, sizeof crashes, "%u", entry->crashes);
+  evsi_consume_log(consume, EVSI_LOG_WARN, "processes ended while they had an entry: it is handled alone",
+                   (evsi_log_field[]){{"topic", entry->stored.topic},
+                                      {"offset", entry->stored.offset},
+                                      {"group", evsi_text(entry->group->name)},
+                                      {"crashes", evsi_text(crashes)},
+                                      {NULL}});
 }
 
 bool evsi_suspect_take(evsi_entry *entry, evsi_outgoing *outgoing) {

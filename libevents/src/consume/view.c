@@ -43,14 +43,19 @@ static evsi_view *keep(evsi_entry *entry, const char *version, const evsi_judgem
 
 static void tell(evsi_entry *entry, const evsi_judgement *judgement) {
   evsi_consume *consume = entry->group->consume;
+  const char *version = judgement->version ? judgement->version->name : "?";
   char text[512];
   evsi_count(consume->setup.stats, EVSI_COUNT_UNFIT, 1);
   snprintf(text, sizeof text, "an event of type %.*s is not valid by version %s of its schema: %s",
-           (int)entry->envelope.type.size, entry->envelope.type.data,
-           judgement->version ? judgement->version->name : "?", judgement->reason);
-  evsi_stats_error(consume->setup.stats, 0, text);
+           (int)entry->envelope.type.size, entry->envelope.type.data, version, judgement->reason);
+  evsi_stats_error(consume->setup.stats, EVSI_SIDE_CONSUMER, &entry->labels, text);
   if (!is_strict(consume))
-    consume->setup.log(consume->setup.data, 2, "consume", text);
+    evsi_consume_log(consume, EVSI_LOG_WARN, "an event is not valid by the schema of its type",
+                     (evsi_log_field[]){{"type", entry->envelope.type},
+                                        {"version", evsi_text(version)},
+                                        {"id", entry->envelope.id},
+                                        {"error", evsi_text(judgement->reason)},
+                                        {NULL}});
 }
 
 /* The failure that the dead letter tells, with all errors. */

@@ -48,23 +48,38 @@ void evsi_records_destroy(evsi_records *records) {
   pthread_mutex_destroy(&records->lock);
 }
 
+/* @locks records */
+static void append(evsi_records *records, evsi_report *report) {
+  report->next = NULL;
+  *records->tail = report;
+  records->tail = &report->next;
+  records->count++;
+}
+
 void evsi_records_add(evsi_records *records, evsi_report *first) {
   pthread_mutex_lock(&records->lock);
   while (first) {
     evsi_report *report = first;
     first = report->next;
-    report->next = NULL;
-    if (report->public.kind == EVS_REPORT_LOG && records->logs++ >= LOGS_MAX) {
-      records->logs--;
-      evsi_free(report);
-      continue;
-    }
-    *records->tail = report;
-    records->tail = &report->next;
-    records->count++;
+    append(records, report);
   }
   pthread_mutex_unlock(&records->lock);
   evsi_wake_signal(records->wake);
+}
+
+bool evsi_records_add_log(evsi_records *records, evsi_report *record) {
+  pthread_mutex_lock(&records->lock);
+  bool has_room = records->logs < LOGS_MAX;
+  if (has_room) {
+    records->logs++;
+    append(records, record);
+  }
+  pthread_mutex_unlock(&records->lock);
+  if (has_room)
+    evsi_wake_signal(records->wake);
+  else
+    evsi_free(record);
+  return has_room;
 }
 
 evs_batch *evsi_batch_new(void) {

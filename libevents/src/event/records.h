@@ -32,6 +32,8 @@ void evsi_records_init(evsi_records *records, evsi_wake *wake);
 void evsi_records_destroy(evsi_records *records); /* frees what nobody took */
 /* Takes a list of reports linked by next. Wakes the host once. */
 void evsi_records_add(evsi_records *records, evsi_report *first);
+/* Takes a log record; false: too many wait already, and it was freed. */
+bool evsi_records_add_log(evsi_records *records, evsi_report *record);
 
 struct evs_batch {
   evs_message *messages;

@@ -26,20 +26,29 @@ static void add_label_value(evsi_buf *out, const char *text) {
   }
 }
 
-/* @locks stats->lock, for reading */
+/* @locks stats->lock, for reading. A name without a count has no lines. */
 static void add_by_label(evsi_stats *stats, evsi_buf *out, evsi_dimension dimension, const char *label_name) {
-  static const char *const names[EVSI_LABELED_COUNTS] = {"published", "received", "failed", "unrouted"};
+  static const struct {
+    const char *name, *help;
+  } counts[] = {
+#define X(id, side, json, prometheus, help) {prometheus, help},
+#include "observe/labels.def"
+#undef X
+  };
   for (int what = 0; what < EVSI_LABELED_COUNTS; what++) {
-    if (what == EVSI_LABELED_UNROUTED && dimension != EVSI_LABEL_TYPE)
-      continue;
-    evsi_buf_addf(out,
-                  "# HELP libevents_%s_by_%s_total Events by %s\n# TYPE libevents_%s_by_%s_total counter\n",
-                  names[what], label_name, label_name, names[what], label_name);
+    bool has_head = false;
     for (evsi_label *label = stats->labels[dimension]; label; label = label->hh.next) {
-      evsi_buf_addf(out, "libevents_%s_by_%s_total{%s=\"", names[what], label_name, label_name);
+      uint64_t count = atomic_load_explicit(&label->counts[what], memory_order_relaxed);
+      if (count == 0)
+        continue;
+      if (!has_head)
+        evsi_buf_addf(
+            out, "# HELP libevents_%s_by_%s_total %s, by %s\n# TYPE libevents_%s_by_%s_total counter\n",
+            counts[what].name, label_name, counts[what].help, label_name, counts[what].name, label_name);
+      has_head = true;
+      evsi_buf_addf(out, "libevents_%s_by_%s_total{%s=\"", counts[what].name, label_name, label_name);
       add_label_value(out, label->name);
-      evsi_buf_addf(out, "\"} %llu\n",
-                    (unsigned long long)atomic_load_explicit(&label->counts[what], memory_order_relaxed));
+      evsi_buf_addf(out, "\"} %llu\n", (unsigned long long)count);
     }
   }
 }
@@ -63,6 +72,7 @@ void evsi_stats_metrics(evsi_stats *stats, evsi_buf *out) {
   pthread_rwlock_rdlock(&stats->lock);
   add_by_label(stats, out, EVSI_LABEL_TYPE, "type");
   add_by_label(stats, out, EVSI_LABEL_TOPIC, "topic");
+  add_by_label(stats, out, EVSI_LABEL_TRANSPORT, "transport");
   add_by_label(stats, out, EVSI_LABEL_SUBSCRIPTION, "subscription");
   pthread_rwlock_unlock(&stats->lock);
 }

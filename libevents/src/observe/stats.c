@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * stats.c - counting, labels, and the JSON snapshot. The Prometheus text is in metrics_text.c. */
+ * stats.c - labels, rates, newest errors. The JSON snapshot is in stats_json.c, the Prometheus text in
+ * metrics_text.c. */
 #include "observe/stats.h"
 
 #include <stdio.h>
 #include <string.h>
+
+const evsi_rated_counter evsi_rated[EVSI_RATED_COUNTERS] = {
+    {EVSI_COUNT_SENT, EVSI_SIDE_PUBLISHER, "sent"},
+    {EVSI_COUNT_SEND_FAILED, EVSI_SIDE_PUBLISHER, "failed"},
+    {EVSI_COUNT_RECEIVED, EVSI_SIDE_CONSUMER, "received"},
+    {EVSI_COUNT_ACKED, EVSI_SIDE_CONSUMER, "acknowledged"},
+    {EVSI_COUNT_FAILED, EVSI_SIDE_CONSUMER, "failed"},
+    {EVSI_COUNT_RETRIED, EVSI_SIDE_CONSUMER, "retried"},
+    {EVSI_COUNT_DEAD, EVSI_SIDE_CONSUMER, "deadLettered"},
+};
 
 void evsi_stats_init(evsi_stats *stats, const evsi_env *env, uint32_t max_labels) {
   memset(stats, 0, sizeof *stats);
@@ -11,6 +22,17 @@ void evsi_stats_init(evsi_stats *stats, const evsi_env *env, uint32_t max_labels
   stats->started_ms = env->now_ms();
   stats->max_labels = max_labels;
   pthread_rwlock_init(&stats->lock, NULL);
+  pthread_mutex_init(&stats->moments, NULL);
+  evsi_meter_clock_init(&stats->clock, stats->started_ms);
+}
+
+static void free_label(evsi_label *label) {
+  for (int side = 0; side < EVSI_SIDES; side++) {
+    evsi_free(label->errors[side]);
+    evsi_free(label->meters[side]);
+  }
+  evsi_free(label->name);
+  evsi_free(label);
 }
 
 void evsi_stats_destroy(evsi_stats *stats) {
@@ -18,10 +40,10 @@ void evsi_stats_destroy(evsi_stats *stats) {
     evsi_label *label, *next;
     HASH_ITER(hh, stats->labels[d], label, next) {
       HASH_DEL(stats->labels[d], label);
-      evsi_free(label->name);
-      evsi_free(label);
+      free_label(label);
     }
   }
+  pthread_mutex_destroy(&stats->moments);
   pthread_rwlock_destroy(&stats->lock);
 }
 
@@ -80,137 +102,65 @@ void evsi_stats_count_name(evsi_stats *stats, const char *json_name, uint64_t am
   }
 }
 
-void evsi_stats_error(evsi_stats *stats, int is_publisher, const char *text) {
-  pthread_rwlock_wrlock(&stats->lock);
-  snprintf(is_publisher ? stats->publisher_error : stats->consumer_error, sizeof stats->publisher_error, "%s",
-           text);
-  *(is_publisher ? &stats->publisher_error_at : &stats->consumer_error_at) = stats->env->wall_ms();
-  pthread_rwlock_unlock(&stats->lock);
+/* ---- newest errors, rates ----------------------------------------------------------------------- */
+
+static void set_error(evsi_last_error *error, const char *text, uint64_t at) {
+  snprintf(error->text, sizeof error->text, "%s", text);
+  error->at = at;
 }
 
-/* The buckets that hold something, so that readers can add up what several processes measured: percentiles
- * cannot be averaged. */
-static void add_buckets(evsi_buf *out, const evsi_histogram *histogram) {
-  const char *comma = "";
-  evsi_buf_add_text(out, "\"buckets\":[");
-  for (unsigned i = 0; i < EVSI_HISTOGRAM_BUCKETS; i++) {
-    uint64_t upper_us, count = evsi_histogram_bucket(histogram, i, &upper_us);
-    if (count == 0)
-      continue;
-    evsi_buf_addf(out, "%s[%llu,%llu]", comma, (unsigned long long)upper_us, (unsigned long long)count);
-    comma = ",";
+/* @locks stats->moments. Where memory is short the label has none. */
+static void set_label_error(evsi_label *label, evsi_side side, const char *text, uint64_t at) {
+  if (label && !label->errors[side])
+    label->errors[side] = evsi_calloc(1, sizeof *label->errors[side]);
+  if (label && label->errors[side])
+    set_error(label->errors[side], text, at);
+}
+
+void evsi_stats_error(evsi_stats *stats, evsi_side side, const evsi_labels *labels, const char *text) {
+  uint64_t now = stats->env->wall_ms();
+  pthread_mutex_lock(&stats->moments);
+  set_error(&stats->errors[side], text, now);
+  if (labels) {
+    set_label_error(labels->type, side, text, now);
+    set_label_error(labels->topic, side, text, now);
+    set_label_error(labels->transport, side, text, now);
   }
-  evsi_buf_add_text(out, "]");
+  pthread_mutex_unlock(&stats->moments);
 }
 
-static void add_latency(evsi_buf *out, const char *name, const char *mean_name,
-                        const evsi_histogram *histogram) {
-  evsi_percentiles p = evsi_histogram_read(histogram);
-  if (mean_name)
-    evsi_buf_addf(out, ",\"%s\":%.3f", mean_name, p.mean_ms);
-  evsi_buf_addf(out,
-                ",\"%s\":{\"count\":%llu,\"mean\":%.3f,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,"
-                "\"max\":%.3f,",
-                name, (unsigned long long)p.count, p.mean_ms, p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms,
-                p.max_ms);
-  add_buckets(out, histogram);
-  evsi_buf_add_text(out, "}");
+void evsi_stats_label_error(evsi_stats *stats, evsi_side side, evsi_label *label, const char *text) {
+  uint64_t now = stats->env->wall_ms();
+  pthread_mutex_lock(&stats->moments);
+  set_label_error(label, side, text, now);
+  pthread_mutex_unlock(&stats->moments);
 }
 
-/* @locks stats->lock, for reading */
-static void add_counts(evsi_stats *stats, evsi_buf *out, evsi_dimension dimension, evsi_labeled what) {
-  const char *comma = "";
-  evsi_buf_add_text(out, "{");
-  for (evsi_label *label = stats->labels[dimension]; label; label = label->hh.next) {
-    uint64_t count = atomic_load_explicit(&label->counts[what], memory_order_relaxed);
-    if (count == 0)
-      continue;
-    evsi_buf_add_text(out, comma);
-    evsi_buf_add_json(out, label->name, strlen(label->name));
-    evsi_buf_addf(out, ":%llu", (unsigned long long)count);
-    comma = ",";
+/* @locks stats->moments */
+static void look_at_label(const evsi_stats *stats, evsi_label *label, bool is_new_step,
+                          bool is_subscription) {
+  const evsi_labeled rated[EVSI_SIDES] = {EVSI_LABELED_SENT,
+                                          is_subscription ? EVSI_LABELED_HANDLED : EVSI_LABELED_RECEIVED};
+  for (int side = 0; side < EVSI_SIDES; side++) {
+    uint64_t count = atomic_load_explicit(&label->counts[rated[side]], memory_order_relaxed);
+    if (count > 0 && !label->meters[side])
+      label->meters[side] = evsi_calloc(1, sizeof *label->meters[side]);
+    if (label->meters[side])
+      evsi_meter_look(label->meters[side], &stats->clock, is_new_step, count);
   }
-  evsi_buf_add_text(out, "}");
 }
 
-/* @locks stats->lock, for reading */
-static void add_labels(evsi_stats *stats, evsi_buf *out, const char *name, evsi_dimension dimension,
-                       evsi_labeled what) {
-  evsi_buf_addf(out, ",\"%s\":", name);
-  add_counts(stats, out, dimension, what);
-}
-
-void evsi_stats_labels_json(evsi_stats *stats, evsi_dimension dimension, evsi_labeled what, evsi_buf *out) {
+void evsi_stats_look(evsi_stats *stats) {
   pthread_rwlock_rdlock(&stats->lock);
-  add_counts(stats, out, dimension, what);
-  pthread_rwlock_unlock(&stats->lock);
-}
-
-/* @locks stats->lock, for reading */
-static void add_sent_times(evsi_stats *stats, evsi_buf *out) {
-  const char *comma = "";
-  evsi_buf_add_text(out, ",\"lastPublishTime\":{");
-  for (evsi_label *label = stats->labels[EVSI_LABEL_TYPE]; label; label = label->hh.next) {
-    uint64_t at = atomic_load_explicit(&label->sent_ms, memory_order_relaxed);
-    if (at == 0)
-      continue;
-    evsi_buf_add_text(out, comma);
-    evsi_buf_add_json(out, label->name, strlen(label->name));
-    evsi_buf_addf(out, ":%llu", (unsigned long long)at);
-    comma = ",";
+  pthread_mutex_lock(&stats->moments);
+  bool is_new_step = evsi_meter_clock_look(&stats->clock, stats->env->now_ms());
+  for (int i = 0; i < EVSI_RATED_COUNTERS; i++)
+    evsi_meter_look(&stats->meters[i], &stats->clock, is_new_step,
+                    atomic_load_explicit(&stats->counters[evsi_rated[i].counter], memory_order_relaxed));
+  for (int d = 0; d < EVSI_LABEL_DIMENSIONS; d++) {
+    for (evsi_label *label = stats->labels[d]; label; label = label->hh.next)
+      look_at_label(stats, label, is_new_step, d == EVSI_LABEL_SUBSCRIPTION);
   }
-  evsi_buf_add_text(out, "}");
-}
-
-static void add_counters(evsi_stats *stats, evsi_buf *out, const char *wanted) {
-  static const struct {
-    const char *section, *json;
-  } names[] = {
-#define X(id, section, json, prometheus, help) {section, json},
-#include "observe/counters.def"
-#undef X
-  };
-  const char *comma = "";
-  evsi_buf_addf(out, "\"%s\":{", wanted);
-  for (int i = 0; i < EVSI_COUNTERS; i++) {
-    if (strcmp(names[i].section, wanted) != 0)
-      continue;
-    evsi_buf_addf(out, "%s\"%s\":%llu", comma, names[i].json,
-                  (unsigned long long)atomic_load_explicit(&stats->counters[i], memory_order_relaxed));
-    comma = ",";
-  }
-}
-
-static void add_error(evsi_buf *out, const char *text, uint64_t at) {
-  if (at == 0)
-    return;
-  evsi_buf_add_text(out, ",\"lastError\":");
-  evsi_buf_add_json(out, text, strlen(text));
-  evsi_buf_addf(out, ",\"lastErrorTime\":%llu", (unsigned long long)at);
-}
-
-void evsi_stats_json(evsi_stats *stats, evsi_buf *out) {
-  pthread_rwlock_rdlock(&stats->lock);
-  add_counters(stats, out, "publisher");
-  add_labels(stats, out, "totalMessagesSentByType", EVSI_LABEL_TYPE, EVSI_LABELED_SENT);
-  add_labels(stats, out, "totalMessagesSentByTopic", EVSI_LABEL_TOPIC, EVSI_LABELED_SENT);
-  add_labels(stats, out, "totalMessagesSentByTransport", EVSI_LABEL_TRANSPORT, EVSI_LABELED_SENT);
-  add_sent_times(stats, out);
-  add_latency(out, "latency", "averageLatency", &stats->publish_latency);
-  add_error(out, stats->publisher_error, stats->publisher_error_at);
-  evsi_buf_add_text(out, "},");
-  add_counters(stats, out, "consumer");
-  add_labels(stats, out, "totalMessagesReceivedByType", EVSI_LABEL_TYPE, EVSI_LABELED_RECEIVED);
-  add_labels(stats, out, "totalMessagesReceivedByTopic", EVSI_LABEL_TOPIC, EVSI_LABELED_RECEIVED);
-  add_labels(stats, out, "totalMessagesReceivedByTransport", EVSI_LABEL_TRANSPORT, EVSI_LABELED_RECEIVED);
-  add_labels(stats, out, "failedMessagesByType", EVSI_LABEL_TYPE, EVSI_LABELED_FAILED);
-  add_labels(stats, out, "handledMessagesBySubscription", EVSI_LABEL_SUBSCRIPTION, EVSI_LABELED_RECEIVED);
-  add_latency(out, "processingTime", "averageProcessingTime", &stats->handler_latency);
-  add_latency(out, "endToEnd", NULL, &stats->end_to_end_latency);
-  add_error(out, stats->consumer_error, stats->consumer_error_at);
-  evsi_buf_add_text(out, "},");
-  add_counters(stats, out, "transport");
+  pthread_mutex_unlock(&stats->moments);
   pthread_rwlock_unlock(&stats->lock);
-  evsi_buf_addf(out, "},\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"",
-                (double)(stats->env->now_ms() - stats->started_ms) / 1000.0);
 }

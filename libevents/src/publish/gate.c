@@ -136,6 +136,11 @@ static void refuse(const evsi_gate *gate, evsi_job *job, const evsi_rate *rate, 
 
 typedef enum { PASSES, WAITS, IS_LIMITED, NO_MEMORY } verdict;
 
+static void count_limited(evsi_publisher *publisher, const evsi_job *job) {
+  evsi_count(publisher->setup.stats, EVSI_COUNT_RATE_LIMITED, 1);
+  evsi_count_labels(&job->labels, EVSI_LABELED_LIMITED, 1);
+}
+
 /* @locks gate */
 static verdict judge(evsi_gate *gate, evsi_job *job, uint64_t *out_wait_us) {
   uint64_t now_us = gate->publisher->setup.env->now_us();
@@ -145,7 +150,7 @@ static verdict judge(evsi_gate *gate, evsi_job *job, uint64_t *out_wait_us) {
   if (gate->policy.enabled && !key->first && evsi_limiter_take(key->limiter, now_us, out_wait_us))
     return PASSES;
   if (gate->policy.enabled)
-    evsi_count(gate->publisher->setup.stats, EVSI_COUNT_RATE_LIMITED, 1);
+    count_limited(gate->publisher, job);
   if (gate->policy.enabled && gate->policy.on_limit == EVSI_RATE_REJECT)
     return IS_LIMITED;
   append(key, job); /* also while the gate opens: behind those that still wait */

@@ -69,7 +69,7 @@ static void count_unrouted(evsi_publisher *publisher, const char *type) {
   char full[2 * (EVSI_TYPE_MAX + 1)];
   snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "." : "", type);
   evsi_count_label(evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, evsi_text(full)),
-                   EVSI_LABELED_UNROUTED);
+                   EVSI_LABELED_UNROUTED, 1);
 }
 
 static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
@@ -244,8 +244,8 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
     forms[form].data = evsi_bytes_place(&at, evsi_bytes(envelope->data, envelope->size));
     forms[form].raw = evsi_bytes_place(&at, raw_of(event, draft, form));
   }
-  job->type_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
-  job->topic_label = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
+  job->labels.type = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
+  job->labels.topic = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
   fill_sends(publisher, job, draft, &stored, forms);
   return job;
 }
@@ -307,6 +307,13 @@ static const evsi_send *worst(const evsi_job *job) {
   return worst;
 }
 
+evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send) {
+  evsi_labels labels = send->job->labels;
+  labels.transport = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TRANSPORT,
+                                      evsi_text(publisher->setup.links[send->link].config->name));
+  return labels;
+}
+
 static void report_job(evsi_publisher *publisher, evsi_job *job) {
   const evsi_send *send = worst(job);
   evsi_buf detail = {0};
@@ -333,8 +340,10 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
                           publisher->setup.env->now_us() - job->started_us);
   } else {
     evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
-    evsi_count_label(job->type_label, EVSI_LABELED_FAILED);
-    evsi_stats_error(publisher->setup.stats, 1, job->message ? job->message : evs_status_name(send->status));
+    evsi_labels labels = evsi_send_labels(publisher, send);
+    evsi_count_labels(&labels, EVSI_LABELED_SEND_FAILED, 1);
+    evsi_stats_error(publisher->setup.stats, EVSI_SIDE_PUBLISHER, &labels,
+                     job->message ? job->message : evs_status_name(send->status));
   }
   atomic_fetch_sub(&publisher->in_flight, 1);
   atomic_fetch_sub(&publisher->in_flight_bytes, job->cost);
@@ -344,17 +353,17 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
 
 static void count_stored(evsi_publisher *publisher, const evsi_send *send) {
   evsi_stats *stats = publisher->setup.stats;
-  const evsi_job *job = send->job;
+  evsi_labels labels = evsi_send_labels(publisher, send);
+  uint64_t bytes = send->event.data.size + send->event.raw.size;
   evsi_count(stats, EVSI_COUNT_SENT, 1);
-  evsi_count(stats, EVSI_COUNT_SENT_BYTES, send->event.data.size + send->event.raw.size);
+  evsi_count(stats, EVSI_COUNT_SENT_BYTES, bytes);
   evsi_count(stats, EVSI_COUNT_DUPLICATES, send->is_duplicate);
   evsi_count(stats, EVSI_COUNT_DELAYED, send->event.delay_ms > 0);
-  evsi_count_label(job->type_label, EVSI_LABELED_SENT);
-  evsi_label_sent_at(job->type_label, publisher->setup.env->wall_ms());
-  evsi_count_label(job->topic_label, EVSI_LABELED_SENT);
-  evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT,
-                                    evsi_text(publisher->setup.links[send->link].config->name)),
-                   EVSI_LABELED_SENT);
+  evsi_count_labels(&labels, EVSI_LABELED_SENT, 1);
+  evsi_count_labels(&labels, EVSI_LABELED_SENT_BYTES, bytes);
+  if (send->is_duplicate)
+    evsi_count_labels(&labels, EVSI_LABELED_DUPLICATE, 1);
+  evsi_label_sent_at(labels.type, publisher->setup.env->wall_ms());
 }
 
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending) {
@@ -392,7 +401,7 @@ void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_pub
   };
   evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_INVALID, 1);
   evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
-  evsi_stats_error(publisher->setup.stats, 1, evs_error_message(error));
+  evsi_stats_error(publisher->setup.stats, EVSI_SIDE_PUBLISHER, NULL, evs_error_message(error));
   if (waiter)
     evsi_waiter_hold(waiter);
   deliver_report(publisher, waiter, index, &report);

@@ -42,9 +42,8 @@ struct evsi_job {
   uint64_t deadline_ms;
   uint64_t cost; /* bytes counted as in flight */
   evs_bytes id;
-  evs_bytes batch_key; /* or empty */
-  evsi_label *type_label;
-  evsi_label *topic_label;
+  evs_bytes batch_key;      /* or empty */
+  evsi_labels labels;       /* without the transport: there may be several */
   _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
   char *message;
@@ -115,6 +114,8 @@ typedef struct evsi_ending {
   const char *message; /* of a failure, or NULL */
 } evsi_ending;
 
+/* What its event is counted under. */
+evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send);
 /* One send got its outcome; reports the job when it was the last. */
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
 /* The transport needs the bytes of this send no more. */

@@ -273,7 +273,7 @@ static void send_queue(evsi_lane *lane) {
   size_t count;
   while (lane->connected && has_waiting(lane) && lane->retry_at_ms <= lane->publisher->setup.env->now_ms() &&
          (count = next_vector(lane)) > 0) {
-    evsi_count(lane->publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
+    evsi_count_batch(lane->publisher->setup.stats, count);
     if (lane->is_held)
       lane->retry_at_ms = UINT64_MAX; /* its outcome says when to go on */
     lane->link->ops->publish(lane->link->transport, lane->vector, count);
@@ -360,7 +360,9 @@ uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]) {
 /* Another attempt, after a delay. */
 static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **hint) {
   evsi_publisher *publisher = lane->publisher;
+  evsi_labels labels = evsi_send_labels(publisher, send);
   evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
+  evsi_count_labels(&labels, EVSI_LABELED_SEND_RETRIED, 1);
   if (held)
     send->held++;
   else

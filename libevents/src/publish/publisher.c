@@ -71,7 +71,7 @@ static void send_direct(evsi_publisher *publisher, uint32_t link, evsi_send_list
       evsi_lane_offer(&publisher->lanes[link], sends);
       return;
     }
-    evsi_count(publisher->setup.stats, EVSI_COUNT_BATCHES_SENT, 1);
+    evsi_count_batch(publisher->setup.stats, count);
     publisher->setup.links[link].ops->publish(publisher->setup.links[link].transport, vector, count);
   }
 }

@@ -11,7 +11,7 @@
 #include "event/segment.h"
 #include "route/router_parts.h"
 
-enum { TOKENS_MAX = 400, EXAMINED_MAX = 1000, PAIRS_MAX = 1000, WORDS = 4 };
+enum { TOKENS_MAX = 400, PAIRS_MAX = 1000, WORDS = 4 };
 
 /* One segment; no data: any one; stretch: any number of them, none included. */
 typedef struct token {
@@ -122,7 +122,7 @@ static const char *decided_by(const evsi_route *winner, const evsi_route *loser)
 
 static void tell_shadowed(examination *e, evsi_buf *out) {
   const char *comma = "";
-  evsi_buf_add_text(out, ",\"shadowed\":[");
+  evsi_buf_add_text(out, "\"shadowed\":[");
   for (uint32_t rank = 1; rank < e->count; rank++) {
     for (uint32_t by = 0; by < rank && !e->is_shadowed[rank]; by++) {
       if (!takes_all(&e->patterns[by], &e->patterns[rank]))
@@ -154,7 +154,7 @@ static void tell_overlapping(const examination *e, evsi_buf *out) {
   evsi_buf_add_text(out, "]");
 }
 
-static void tell_never_hit(const evsi_router *router, evsi_buf *out) {
+void evsi_router_unused(const evsi_router *router, evsi_buf *out) {
   const char *comma = "";
   evsi_buf_add_text(out, "\"neverHit\":[");
   for (uint32_t i = 0; i < router->config->routing.route_count; i++) {
@@ -167,15 +167,14 @@ static void tell_never_hit(const evsi_router *router, evsi_buf *out) {
   evsi_buf_add_text(out, "]");
 }
 
-void evsi_router_coverage(const evsi_router *router, evsi_buf *out) {
+void evsi_router_compare(const evsi_router *router, uint32_t examined_max, evsi_buf *out) {
   examination e = {.router = router,
-                   .count = router->enabled < EXAMINED_MAX ? router->enabled : EXAMINED_MAX};
+                   .count = router->enabled < examined_max ? router->enabled : examined_max};
   e.patterns = evsi_calloc((size_t)e.count + 1, sizeof *e.patterns);
   e.is_shadowed = evsi_calloc((size_t)e.count + 1, sizeof *e.is_shadowed);
   out->failed |= !e.patterns || !e.is_shadowed;
   for (uint32_t rank = 0; e.patterns && rank < e.count; rank++)
     read_pattern(&e.patterns[rank], route_at(&e, rank)->pattern, router->config->origin_prefix);
-  tell_never_hit(router, out);
   if (!out->failed) {
     tell_shadowed(&e, out);
     tell_overlapping(&e, out);

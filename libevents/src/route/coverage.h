@@ -7,9 +7,10 @@
 #include "base/buf.h"
 #include "route/router.h"
 
-/* Appends the members `"neverHit":[…],"shadowed":[…],"overlapping":[…],"examined":n`. Numbers of routes are
- * places in the configuration. Pairs are looked for among the first 1,000 routes by rank: `examined` says how
- * many that were. */
-void evsi_router_coverage(const evsi_router *router, evsi_buf *out);
+/* Appends the member `"neverHit":[…]`. Numbers of routes are places in the configuration. */
+void evsi_router_unused(const evsi_router *router, evsi_buf *out);
+/* Appends the members `"shadowed":[…],"overlapping":[…],"examined":n`. Pairs are looked for among the first
+ * routes by rank, at most so many: `examined` says how many that were. */
+void evsi_router_compare(const evsi_router *router, uint32_t examined_max, evsi_buf *out);
 
 #endif

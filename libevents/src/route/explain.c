@@ -235,26 +235,35 @@ static evs_status query_text(const json_t *query, const char *name, const char *
   return EVS_OK;
 }
 
+static evs_status check_headers(json_t *headers, evs_error **out_error) {
+  const char *name;
+  json_t *value;
+  bool is_good = !headers || json_is_object(headers);
+  json_object_foreach(headers, name, value) is_good = is_good && json_is_string(value);
+  return is_good ? EVS_OK
+                 : evsi_error(out_error, EVS_VALIDATION, "/headers", "headers must be an object of texts");
+}
+
 static evs_status check_query(const json_t *query, evs_error **out_error) {
-  static const char *const known[] = {"type", "originPrefix", "body", "key"};
+  static const char *const known[] = {"type", "originPrefix", "headers", "body", "key"};
   const char *name;
   json_t *value;
   if (!json_is_object(query))
     return evsi_error(out_error, EVS_VALIDATION, "",
-                      "the query must be a JSON object {type, originPrefix?, body?, key?}");
+                      "the query must be a JSON object {type, originPrefix?, headers?, body?, key?}");
   json_object_foreach((json_t *)query, name, value) {
     bool is_known = false;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
       is_known |= strcmp(name, known[i]) == 0;
     if (!is_known)
-      return evsi_error(out_error, EVS_VALIDATION, "",
-                        "\"%.64s\" is not known in a query; it may have type, originPrefix, body and key",
-                        name);
+      return evsi_error(
+          out_error, EVS_VALIDATION, "",
+          "\"%.64s\" is not known in a query; it may have type, originPrefix, headers, body and key", name);
   }
   if (!json_object_get(query, "type"))
     return evsi_error(out_error, EVS_VALIDATION, "/type",
                       "type is missing; give the event type to be explained");
-  return EVS_OK;
+  return check_headers(json_object_get(query, "headers"), out_error);
 }
 
 /* Fills in the decision, or the fault that the document is to show. Fails only when the query is wrong. */

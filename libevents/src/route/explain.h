@@ -7,13 +7,25 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "event/header_filter.h"
 #include "libevents.h"
 
 /* The document of evs_explain_config(). `config` is a configuration, or the statistics of a system, which
  * carry the part that decides; `subscriptions` come from there too. */
 evs_status evsi_explain_config(evs_bytes config, evs_bytes query, char **out_json, evs_error **out_error);
 
-/* Origin prefix and type of the event that was explained; false when its type was not valid. */
-bool evsi_explained_event(const json_t *explanation, evs_bytes *out_origin, evs_bytes *out_type);
+/* What evs_coverage_config() tells. */
+evs_status evsi_coverage_config(evs_bytes config, char **out_json, evs_error **out_error);
+
+/* The event that was explained, as far as the query tells it. */
+typedef struct evsi_explained {
+  evsi_envelope event; /* points into the explanation */
+  evsi_headers headers;
+  bool has_headers; /* else filters of headers are not asked */
+} evsi_explained;
+
+/* False when its type was not valid. out_explained is given back with evsi_explained_free(). */
+bool evsi_explained_read(const json_t *explanation, evs_bytes query, evsi_explained *out_explained);
+void evsi_explained_free(evsi_explained *explained);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * explain_config.c - explains by the configuration of another process: it is loaded, a router is made of it,
- * and that router explains. Nothing here decides. */
+ * explain_config.c - explains by the configuration of another process, and compares its routes: it is loaded,
+ * a router is made of it, and that router explains. Nothing here decides. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,18 +9,28 @@
 #include "base/json_text.h"
 #include "consume/matcher.h"
 #include "event/pattern.h"
+#include "route/coverage.h"
 #include "route/explain.h"
 #include "route/router.h"
 
-bool evsi_explained_event(const json_t *explanation, evs_bytes *out_origin, evs_bytes *out_type) {
+bool evsi_explained_read(const json_t *explanation, evs_bytes query, evsi_explained *out_explained) {
   const char *type = json_string_value(json_object_get(explanation, "type"));
   const char *full = json_string_value(json_object_get(explanation, "fullType"));
+  *out_explained = (evsi_explained){.has_headers = false};
   if (!type || !full)
     return false;
   size_t prefix = strlen(full) > strlen(type) ? strlen(full) - strlen(type) - 1 : 0;
-  *out_origin = evsi_bytes(full, prefix);
-  *out_type = evsi_text(type);
+  out_explained->event.origin_prefix = evsi_bytes(full, prefix);
+  out_explained->event.type = evsi_text(type);
+  json_t *asked = evsi_json_load(query, 0, NULL);
+  out_explained->headers.tree = json_incref(json_object_get(asked, "headers"));
+  out_explained->has_headers = json_is_object(out_explained->headers.tree);
+  json_decref(asked);
   return true;
+}
+
+void evsi_explained_free(evsi_explained *explained) {
+  json_decref(explained->headers.tree);
 }
 
 /* ---- the subscriptions of the other process ---------------------------------------------------- */
@@ -62,21 +72,36 @@ static evs_status add_rows(listeners *all, const evsi_config *config, evs_error 
   return status;
 }
 
-/* Those that receive the explained event: [{name, group}], or NULL when memory is short. */
-static json_t *receivers(const listeners *all, const json_t *explanation) {
-  evs_bytes origin, type;
+static void add_receiver(json_t *list, const json_t *row, evsi_explained *event, bool is_undecided) {
+  json_t *filter = json_object_get(row, "filter");
+  if (event->has_headers && !evsi_header_filter_takes(filter, &event->event, &event->headers))
+    return;
+  json_t *found =
+      json_pack("{s:O?,s:O?}", "name", json_object_get(row, "name"), "group", json_object_get(row, "group"));
+  if (json_is_object(filter) && !event->has_headers)
+    json_object_set(found, "filter", filter);
+  if (is_undecided)
+    json_object_set_new(found, "undecided", json_true());
+  json_array_append_new(list, found);
+}
+
+/* Those that receive the explained event, or NULL when memory is short. */
+static json_t *receivers(const listeners *all, const json_t *explanation, evs_bytes query) {
+  evsi_explained event;
   bool filtered;
   json_t *list = json_array();
-  if (!evsi_explained_event(explanation, &origin, &type))
+  if (!evsi_explained_read(explanation, query, &event))
     return list;
+  evs_bytes origin = event.event.origin_prefix, type = event.event.type;
   uint32_t room = (uint32_t)json_array_size(all->rows) + 1;
   uint32_t *indexes = evsi_calloc(room, sizeof *indexes);
   uint32_t count = indexes ? evsi_matcher_match(all->matcher, origin, type, indexes, room, &filtered) : 0;
-  for (uint32_t i = 0; i < count; i++) {
-    const json_t *row = json_array_get(all->rows, indexes[i]);
-    json_array_append_new(list, json_pack("{s:O?,s:O?}", "name", json_object_get(row, "name"), "group",
-                                          json_object_get(row, "group")));
-  }
+  for (uint32_t i = 0; i < count; i++)
+    add_receiver(list, json_array_get(all->rows, indexes[i]), &event, false);
+  count = indexes ? evsi_matcher_undecided(all->matcher, origin, type, indexes, room) : 0;
+  for (uint32_t i = 0; i < count; i++)
+    add_receiver(list, json_array_get(all->rows, indexes[i]), &event, true);
+  evsi_explained_free(&event);
   if (!indexes) {
     json_decref(list);
     return NULL;
@@ -102,11 +127,11 @@ static evs_status explain(const evsi_config *config, evs_bytes query, json_t **o
   return *out_explanation ? EVS_OK : evsi_error_nomem(out_error);
 }
 
-static evs_status add_receivers(const evsi_config *config, const json_t *document, json_t *explanation,
-                                evs_error **out_error) {
+static evs_status add_receivers(const evsi_config *config, const json_t *document, evs_bytes query,
+                                json_t *explanation, evs_error **out_error) {
   listeners all = {.rows = json_object_get(document, "subscriptions")};
   evs_status status = add_rows(&all, config, out_error);
-  json_t *list = status == EVS_OK ? receivers(&all, explanation) : NULL;
+  json_t *list = status == EVS_OK ? receivers(&all, explanation, query) : NULL;
   if (status == EVS_OK && json_object_set_new(explanation, "subscriptions", list) != 0)
     status = evsi_error_nomem(out_error);
   evsi_matcher_free(all.matcher);
@@ -124,11 +149,31 @@ evs_status evsi_explain_config(evs_bytes config_json, evs_bytes query, char **ou
   json_t *document = evsi_json_load(config_json, 0, NULL);
   status = explain(config, query, &explanation, out_error);
   if (status == EVS_OK)
-    status = add_receivers(config, document, explanation, out_error);
+    status = add_receivers(config, document, query, explanation, out_error);
   if (status == EVS_OK && !(*out_json = evsi_json_text(explanation)))
     status = evsi_error_nomem(out_error);
   json_decref(explanation);
   json_decref(document);
+  evsi_config_free(config);
+  return status;
+}
+
+evs_status evsi_coverage_config(evs_bytes config_json, char **out_json, evs_error **out_error) {
+  enum { EXAMINED_MAX = 200 };
+  evsi_config *config = NULL;
+  evsi_router *router = NULL;
+  evsi_buf out = {0};
+  evs_status status = evsi_config_load_routing(config_json.data, config_json.size, &config, out_error);
+  if (status == EVS_OK)
+    status = evsi_router_new(config, &router, out_error);
+  if (status == EVS_OK) {
+    evsi_buf_add_text(&out, "{");
+    evsi_router_compare(router, EXAMINED_MAX, &out);
+    evsi_buf_add_text(&out, "}");
+    if (!(*out_json = evsi_buf_take(&out)))
+      status = evsi_error_nomem(out_error);
+  }
+  evsi_router_free(router);
   evsi_config_free(config);
   return status;
 }

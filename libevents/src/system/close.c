@@ -27,6 +27,7 @@ void evsi_close_begin(evsi_task *task) {
   system->close_phase = 1;
   evsi_consume_stop(system->consume);
   evsi_operations_end(system);
+  evsi_tasks_post(&system->tasks, &system->fleet_task); /* others see that it is not ready any more */
   evsi_system_tick(system);
 }
 
@@ -52,6 +53,7 @@ static void close_transports(evs_system *system) {
 
 static void give_last_record(evs_system *system) {
   char detail[96];
+  evsi_log_flush(&system->log, true);
   snprintf(detail, sizeof detail, "{\"released\":%" PRIu64 ",\"abandoned\":%" PRIu64 "}",
            evsi_consume_released(system->consume), system->abandoned);
   evs_report report = {.kind = EVS_REPORT_CLOSED, .detail = evsi_text(detail)};

@@ -26,7 +26,8 @@ static const char *const changeable[] = {"/routing/routes",
                                          "/publisher/rateLimiting",
                                          "/publisher/compression",
                                          "/consumer/concurrency",
-                                         "/logLevel"};
+                                         "/logLevel",
+                                         "/logOutput"};
 
 void evsi_reload_hold(evs_system *system) {
   pthread_rwlock_rdlock(&system->reload_lock);
@@ -247,7 +248,7 @@ static void replace(evs_system *system, evsi_config *config, evsi_router *router
   pthread_rwlock_unlock(&system->reload_lock);
   evsi_publisher_reload(system->publisher, config, router);
   evsi_consume_reload(system->consume, config);
-  atomic_store(&system->log_level, config->log_level);
+  evsi_system_log_set(system, config);
   if (atomic_load(&system->state) == EVSI_OPEN)
     evsi_fleet_renew(system);
 }

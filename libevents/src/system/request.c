@@ -11,7 +11,7 @@
 #include "route/coverage.h"
 #include "system/system.h"
 
-enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32 };
+enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32, EXAMINED_MAX = 1000 };
 /* Who answers, where that is no transport. */
 enum { BY_SYSTEM = -1, BY_SCHEMAS = -2 };
 
@@ -193,6 +193,16 @@ static const char *what_is_missing(const evs_system *system, const char *method)
                                     : "the registry of schemas could not be read";
 }
 
+bool evsi_requests_drain(evs_system *system) {
+  uint32_t cursor = 0;
+  bool is_drained = false;
+  pthread_mutex_lock(&system->lock);
+  for (const evsi_request *each; !is_drained && (each = evsi_slots_next(&system->requests, &cursor));)
+    is_drained = strcmp(each->method, "drain") == 0;
+  pthread_mutex_unlock(&system->lock);
+  return is_drained;
+}
+
 static void time_out(evs_system *system, const evsi_request *request) {
   char text[400];
   bool fatal;
@@ -283,7 +293,9 @@ static void pass_on(evs_system *system, const evsi_request *request) {
 static void answer_coverage(evs_system *system, uint64_t request) {
   evsi_buf out = {0};
   evsi_buf_add_text(&out, "{");
-  evsi_router_coverage(system->router, &out);
+  evsi_router_unused(system->router, &out);
+  evsi_buf_add_text(&out, ",");
+  evsi_router_compare(system->router, EXAMINED_MAX, &out);
   evsi_buf_add_text(&out, ",\"unmatched\":");
   evsi_stats_labels_json(&system->stats, EVSI_LABEL_TYPE, EVSI_LABELED_UNROUTED, &out);
   char *routes = evsi_router_routes_json(system->router);

@@ -31,7 +31,7 @@ struct evsi_schemas {
   evsi_timer *timer;
   evsi_task task;               /* to look at once */
   _Atomic uint64_t known_at_ms; /* wall clock: all that was kept then is known */
-  bool is_whole;                /* what is kept was read once, and what is declared is in */
+  _Atomic bool is_whole;        /* what is kept was read once, and what is declared is in */
   bool is_asking;
   bool waits_for_read; /* the first change, since others were faster */
   bool has_told;       /* that the store cannot be asked */

@@ -5,59 +5,37 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/line_out.h"
 #include "event/identity.h"
 #include "system/system.h"
 
-enum { LOG_INTERVAL_MS = 1000 };
-
-static uint64_t hash_of(const char *component, const char *message) {
-  uint64_t hash = 1469598103934665603u; /* FNV-1a */
-  for (const char *at = component; *at; at++)
-    hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-  for (const char *at = message; *at; at++)
-    hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-  return hash;
+/* To standard error as a line, or to the host as a record. */
+static bool take_log_line(void *data, evs_bytes line) {
+  evs_system *system = data;
+  if (atomic_load_explicit(&system->logs_to_stderr, memory_order_relaxed)) {
+    evsi_buf text = {0};
+    evsi_buf_add_bytes(&text, line);
+    evsi_buf_add_text(&text, "\n");
+    bool is_written = !text.failed && evsi_line_out(evsi_bytes(text.data, text.size));
+    evsi_buf_free(&text);
+    return is_written;
+  }
+  evsi_report *record = evsi_report_new(&(evs_report){.kind = EVS_REPORT_LOG, .detail = line});
+  return record && evsi_records_add_log(&system->records, record);
 }
 
-/* The same text passes once a second; gives how many were held back since, or -1 to hold back. */
-static int64_t admit(evs_system *system, const char *component, const char *message) {
-  uint64_t hash = hash_of(component, message);
-  uint64_t now = system->env->now_ms();
-  int64_t dropped = 0;
-  pthread_mutex_lock(&system->lock);
-  size_t place = hash % EVSI_LOG_MEMORY;
-  if (system->logged[place].hash == hash && now - system->logged[place].at_ms < LOG_INTERVAL_MS) {
-    system->logged[place].dropped++;
-    dropped = -1;
-  } else {
-    dropped = system->logged[place].hash == hash ? system->logged[place].dropped : 0;
-    system->logged[place].hash = hash;
-    system->logged[place].at_ms = now;
-    system->logged[place].dropped = 0;
-  }
-  pthread_mutex_unlock(&system->lock);
-  return dropped;
+void evsi_system_log_init(evs_system *system) {
+  evsi_log_init(&system->log, system->env, take_log_line, system);
+  evsi_system_log_set(system, system->opened_with);
+}
+
+void evsi_system_log_set(evs_system *system, const evsi_config *config) {
+  atomic_store(&system->log.level, config->log_level);
+  atomic_store(&system->logs_to_stderr, config->logs_to_stderr);
 }
 
 void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message) {
-  static const char *const names[] = {"debug", "info", "warn", "error"};
-  evsi_buf detail = {0};
-  if (level < atomic_load_explicit(&system->log_level, memory_order_relaxed))
-    return;
-  int64_t dropped = admit(system, component, message);
-  if (dropped < 0)
-    return;
-  evsi_buf_addf(&detail, "{\"level\":\"%s\",\"time\":%llu,\"component\":", names[level & 3],
-                (unsigned long long)system->env->wall_ms());
-  evsi_buf_add_json(&detail, component, strlen(component));
-  evsi_buf_add_text(&detail, ",\"message\":");
-  evsi_buf_add_json(&detail, message, strlen(message));
-  evsi_buf_addf(&detail, ",\"repeated\":%lld}", (long long)dropped);
-  evs_report report = {.kind = EVS_REPORT_LOG, .detail = evsi_bytes(detail.data, detail.size)};
-  evsi_report *record = detail.failed ? NULL : evsi_report_new(&report);
-  if (record)
-    evsi_records_add(&system->records, record);
-  evsi_buf_free(&detail);
+  evsi_log_write(&system->log, level, component, message, NULL);
 }
 
 /* Does the store take no events now, and why? */
@@ -167,7 +145,9 @@ char *evsi_system_stats_json(evs_system *system) {
   evsi_stats_json(&system->stats, &out);
   evsi_buf_addf(&out, ",\"inFlight\":%llu,", (unsigned long long)evsi_publisher_in_flight(system->publisher));
   evsi_consume_json(system->consume, &out);
-  evsi_buf_add_text(&out, ",");
+  evsi_buf_add_text(&out, ",\"health\":{");
+  evsi_health_json(system, &out);
+  evsi_buf_add_text(&out, "},");
   add_transports(system, &out);
   evsi_reload_hold(system);
   char *routes = evsi_router_routes_json(system->router);
@@ -184,11 +164,10 @@ char *evsi_system_status_json(evs_system *system) {
   for (uint32_t i = 0; i < system->link_count; i++)
     connected = connected && atomic_load(&system->links[i].connected);
   int state = atomic_load(&system->state);
-  evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",",
-                connected ? "true" : "false",
-                connected && state == EVSI_OPEN && !any_held(system) ? "true" : "false",
-                connected && state == EVSI_OPEN && evsi_consume_ready(system->consume) ? "true" : "false",
-                names[state]);
+  evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"state\":\"%s\",", connected ? "true" : "false",
+                connected && state == EVSI_OPEN && !any_held(system) ? "true" : "false", names[state]);
+  evsi_health_json(system, &out);
+  evsi_buf_add_text(&out, ",");
   add_transports(system, &out);
   evsi_buf_addf(&out, ",\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"}",
                 (double)(system->env->now_ms() - system->stats.started_ms) / 1000.0);

@@ -51,6 +51,7 @@ void evsi_system_tick(evs_system *system) {
 
 static void *io_thread(void *data) {
   evs_system *system = data;
+  evsi_pulse(system);
   system->env->io->loop_run(system->loop);
   return NULL;
 }
@@ -99,8 +100,9 @@ static bool ordering_of(void *data, const char *type, uint32_t transport, evsi_o
   return is_known;
 }
 
-static void log_from_consume(void *data, int32_t level, const char *component, const char *message) {
-  evsi_system_log(data, level, component, message);
+static void log_from_consume(void *data, int32_t level, const char *message, const evsi_log_field *fields) {
+  evs_system *system = data;
+  evsi_log_write(&system->log, level, "consume", message, fields);
 }
 
 static uint64_t schemas_known_at(void *data) {
@@ -115,11 +117,11 @@ static bool build_base(evs_system *system) {
   system->fork_generation = evsi_fork_generation();
   pthread_mutex_init(&system->lock, NULL);
   pthread_rwlock_init(&system->reload_lock, NULL);
-  atomic_init(&system->log_level, system->opened_with->log_level);
   evsi_slots_init(&system->requests);
   system->close_task.run = evsi_close_begin;
   system->fleet_task.run = evsi_fleet_run;
   system->env = evsi_env_default();
+  evsi_system_log_init(system);
   if (!evsi_identity_init(system))
     return false;
   system->loop = system->env->io->loop_new(on_wake, system);
@@ -130,13 +132,14 @@ static bool build_base(evs_system *system) {
   system->world = (evsi_world){.env = system->env, .loop = system->loop, .tasks = &system->tasks};
   system->tick = system->env->io->timer_new(system->loop, on_tick, system);
   system->fleet_timer = system->env->io->timer_new(system->loop, evsi_fleet_renew, system);
+  system->pulse_timer = system->env->io->timer_new(system->loop, evsi_pulse, system);
   system->has_wake = evsi_wake_init(&system->wake);
   if (!system->has_wake)
     return false;
   evsi_records_init(&system->records, &system->wake);
   evsi_stats_init(&system->stats, system->env, system->config->statistics.max_labels);
   system->has_records = system->has_stats = true;
-  return system->tick && system->fleet_timer;
+  return system->tick && system->fleet_timer && system->pulse_timer;
 }
 
 /* A transport knows its options, the document knows where they stand. Takes `error`. */
@@ -222,6 +225,7 @@ static void free_system(evs_system *system) {
   evsi_schemas_free(system);
   system->env->io->timer_free(system->tick);
   system->env->io->timer_free(system->fleet_timer);
+  system->env->io->timer_free(system->pulse_timer);
   if (system->loop)
     system->env->io->loop_free(system->loop);
   if (system->has_tasks)
@@ -232,6 +236,7 @@ static void free_system(evs_system *system) {
     evsi_records_destroy(&system->records);
   if (system->has_wake)
     evsi_wake_destroy(&system->wake);
+  evsi_log_destroy(&system->log);
   evsi_slots_free(&system->requests);
   pthread_mutex_destroy(&system->lock);
   evsi_free(system->links);

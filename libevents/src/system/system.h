@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "consume/consume.h"
 #include "event/records.h"
+#include "observe/log.h"
 #include "observe/stats.h"
 #include "publish/publisher.h"
 #include "route/router.h"
@@ -43,8 +44,6 @@ typedef struct evsi_request evsi_request;
 typedef struct evsi_schemas evsi_schemas;
 typedef struct evsi_operations_link evsi_operations_link;
 
-enum { EVSI_LOG_MEMORY = 64 };
-
 /* A configuration that was replaced, kept for those who still read it. */
 typedef struct evsi_retired evsi_retired;
 typedef struct evsi_kept evsi_kept;
@@ -65,7 +64,9 @@ struct evs_system {
   pthread_rwlock_t reload_lock;
   evsi_retired *retired; /* @thread io */
   evsi_kept *kept;       /* @thread io */
-  _Atomic int32_t log_level;
+  evsi_log log;
+  _Atomic bool logs_to_stderr;
+  _Atomic uint64_t pulse_ms; /* when the I/O thread had its last pulse */
   evsi_publisher *publisher;
   evsi_consume *consume;
   evsi_link *links;
@@ -80,14 +81,11 @@ struct evs_system {
   /* @locks lock */
   evsi_slots requests;
   bool requests_sealed; /* the loop is about to stop */
-  struct {
-    uint64_t hash, at_ms;
-    uint32_t dropped;
-  } logged[EVSI_LOG_MEMORY];
 
   /* @thread io */
   evsi_timer *tick; /* runs while requests wait or the system closes */
   bool ticking;
+  evsi_timer *pulse_timer;
   evsi_timer *fleet_timer;
   evsi_task fleet_task; /* to renew at once, from any thread */
   evsi_task close_task;
@@ -115,6 +113,8 @@ evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes 
                               uint64_t token, evsi_request_waiter *waiter, evs_error **out_error);
 evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes params, uint32_t timeout_ms,
                              char **out_json, evs_error **out_error);
+/* Does anybody wait for a drain? Any thread. */
+bool evsi_requests_drain(evs_system *system);
 /* Looks which requests can be answered now; @thread io. True while some wait. */
 bool evsi_requests_check(evs_system *system);
 void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message);
@@ -141,6 +141,11 @@ evs_status evsi_reload_check(evs_system *system, const json_t *params, evsi_conf
 /* Works by this configuration from now on, and answers; takes it. @thread io */
 void evsi_reload_apply(evs_system *system, evsi_config *config, uint64_t request);
 void evsi_reload_free(evs_system *system);
+
+/* ---- pulse.c ---- */
+void evsi_pulse(void *data); /* @thread io; and again after a second */
+/* Appends `"live":…,"ready":…,"reasons":[…]`; any thread. */
+void evsi_health_json(evs_system *system, evsi_buf *out);
 
 /* ---- fleet.c ---- @thread io */
 void evsi_fleet_renew(void *data); /* and again after fleet.interval */
@@ -189,6 +194,8 @@ bool evsi_identity_init(evs_system *system);
  */
 bool evsi_generation_of(const evsi_config *config, char out[17]);
 void evsi_system_log(evs_system *system, int32_t level, const char *component, const char *message);
+void evsi_system_log_init(evs_system *system);
+void evsi_system_log_set(evs_system *system, const evsi_config *config); /* its level, and where it goes */
 char *evsi_system_stats_json(evs_system *system);
 char *evsi_system_status_json(evs_system *system);
 

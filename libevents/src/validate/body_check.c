@@ -23,7 +23,7 @@ static evs_status refuse(const evsi_body_check *check, const evsi_judgement *jud
     *out_error = error;
     return status;
   }
-  evsi_stats_error(check->stats, 1, evs_error_message(error));
+  evsi_stats_error(check->stats, EVSI_SIDE_PUBLISHER, NULL, evs_error_message(error));
   evs_error_free(error);
   return EVS_OK;
 }

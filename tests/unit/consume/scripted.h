@@ -153,10 +153,10 @@ static inline void no_topic(void *data, const char *pattern, char out_topic[201]
   out_topic[0] = '\0';
 }
 
-static inline void no_log(void *data, int32_t level, const char *component, const char *message) {
+static inline void no_log(void *data, int32_t level, const char *message, const evsi_log_field *fields) {
   (void)data;
   (void)level;
-  (void)component;
+  (void)fields;
   (void)message;
 }
 

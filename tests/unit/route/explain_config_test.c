@@ -69,6 +69,58 @@ static void variables_of_another_process_stay_as_they_are(void **state) {
   json_decref(root);
 }
 
+static size_t receivers(const char *config, const char *query) {
+  json_t *root = explain(config, query);
+  size_t count = json_array_size(json_object_get(root, "subscriptions"));
+  json_decref(root);
+  return count;
+}
+
+static void filters_of_headers_are_asked_when_headers_are_given(void **state) {
+  (void)state;
+  static const char config[] =
+      "{" MAIN ",\"subscriptions\":[{\"name\":\"eu\",\"group\":\"g\",\"pattern\":\"a.*\","
+      "\"filter\":{\"region\":\"eu\"}},{\"name\":\"all\",\"group\":\"g\",\"pattern\":"
+      "\"/^a/\",\"filter\":null}]}";
+  assert_int_equal(receivers(config, "{\"type\":\"a.b\"}"), 2);
+  assert_int_equal(receivers(config, "{\"type\":\"a.b\",\"headers\":{\"region\":\"eu\"}}"), 2);
+  assert_int_equal(receivers(config, "{\"type\":\"a.b\",\"headers\":{}}"), 1);
+  refused(config, "{\"type\":\"a.b\",\"headers\":{\"region\":1}}", EVS_VALIDATION, "/headers");
+}
+
+static void an_expression_that_is_too_much_work_is_undecided(void **state) {
+  (void)state;
+  json_t *root = explain("{" MAIN ",\"subscriptions\":[{\"name\":\"bomb\",\"group\":\"g\",\"pattern\":"
+                         "\"/a*a*a*a*a*a*a*a*[bc]/\"}]}",
+                         "{\"type\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}");
+  const json_t *found = json_array_get(json_object_get(root, "subscriptions"), 0);
+  assert_string_equal(json_string_value(json_object_get(found, "name")), "bomb");
+  assert_true(json_is_true(json_object_get(found, "undecided")));
+  json_decref(root);
+}
+
+static void routes_of_a_document_are_compared(void **state) {
+  (void)state;
+  static const char config[] =
+      "{" MAIN ",\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"main\",\"priority\":5},"
+      "{\"pattern\":\"order.paid\",\"transport\":\"main\"},{\"pattern\":\"*.paid\",\"transport\":\"main\"}]}"
+      "}";
+  char *text = NULL;
+  evs_error *error = NULL;
+  assert_int_equal(evs_coverage_config(config, strlen(config), &text, &error), EVS_OK);
+  json_t *root = json_loads(text, 0, NULL);
+  json_t *shadowed = json_array_get(json_object_get(root, "shadowed"), 0);
+  assert_int_equal(json_integer_value(json_object_get(shadowed, "route")), 1);
+  assert_int_equal(json_integer_value(json_object_get(shadowed, "by")), 0);
+  assert_int_equal(json_array_size(json_object_get(root, "overlapping")), 1);
+  assert_int_equal(json_integer_value(json_object_get(root, "examined")), 3);
+  json_decref(root);
+  evs_string_free(text);
+  assert_int_equal(evs_coverage_config("{}", 2, &text, &error), EVS_CONFIG);
+  evs_error_free(error);
+  assert_int_equal(evs_coverage_config(NULL, 0, &text, NULL), EVS_ARGUMENT);
+}
+
 static void subscriptions_of_the_document_receive(void **state) {
   (void)state;
   static const char config[] =
@@ -152,6 +204,9 @@ int main(void) {
       cmocka_unit_test(a_part_of_a_configuration_is_enough),
       cmocka_unit_test(transports_need_only_names),
       cmocka_unit_test(variables_of_another_process_stay_as_they_are),
+      cmocka_unit_test(filters_of_headers_are_asked_when_headers_are_given),
+      cmocka_unit_test(an_expression_that_is_too_much_work_is_undecided),
+      cmocka_unit_test(routes_of_a_document_are_compared),
       cmocka_unit_test(subscriptions_of_the_document_receive),
       cmocka_unit_test(what_is_wrong_is_named),
       cmocka_unit_test(null_arguments_are_refused),

@@ -174,6 +174,26 @@ export type RouteList = {
   services: Array<string>;
 };
 
+export type RoutePair = { route: string; other: string; because: string };
+
+export type Coverage = {
+  service: string;
+  neverHit: Array<string>;
+  shadowed: Array<RoutePair>;
+  overlapping: Array<RoutePair>;
+  unmatched: Array<{ type: string; count: number }>;
+  examined: number;
+};
+
+export type CoverageList = {
+  items: Array<Coverage>;
+  next: null;
+  scanned: number | null;
+  exhausted: boolean;
+  total: number | null;
+  totalExact: boolean;
+};
+
 export type TraceRequest = {
   service?: string;
   type: string;

@@ -10,6 +10,7 @@ import { Fact, Page } from '../ui/page.tsx';
 import { Empty, Loaded } from '../ui/states.tsx';
 import { Table, type Column } from '../ui/table.tsx';
 import { Age } from '../ui/values.tsx';
+import { CoveragePanel } from './coverage.tsx';
 
 const COLUMNS: Column<Route>[] = [
   { id: 'order', label: '#', number: true, sort: (row) => row.order, cell: (row) => row.order + 1 },
@@ -129,6 +130,7 @@ function RoutesView({ data }: { data: RouteList }) {
           sort={{ by: 'order', direction: 'asc' }}
         />
       )}
+      <CoveragePanel service={service} />
       <section class="panel" aria-labelledby="defaults">
         <h2 id="defaults">Where no route says otherwise</h2>
         <dl class="facts">

@@ -180,6 +180,7 @@ function Result({ trace }: { trace: Trace }) {
 }
 
 function nameOf(subscription: unknown): string {
-  const { name, group } = subscription as { name?: string; group?: string };
-  return group ? `${name} (${group})` : String(name);
+  const { name, group, filter, undecided } = subscription as Record<string, unknown>;
+  const about = [group, filter && 'if its headers fit', undecided && 'its expression is too much work'];
+  return `${name} (${about.filter(Boolean).join(', ')})`;
 }

@@ -181,6 +181,27 @@ static json_t *unsettled(test_stage *stage, test_system *at) {
   return left;
 }
 
+/* gives: where the statistics of a system are not what was seen, or NULL. */
+static char *miscounted(test_stage *stage, test_system *at, uint64_t until) {
+  const json_t *expected = ledger_expected(&at->ledger);
+  for (;;) {
+    char *text = NULL;
+    if (at->is_closed || evs_system_stats(at->system, &text, NULL) != EVS_OK)
+      return NULL;
+    json_t *stats = json_loads(text, 0, NULL);
+    evs_string_free(text);
+    char *wrong = match_difference(expected, stats);
+    json_decref(stats);
+    char *problem = wrong && test_now_ms() > until ? text_of("statistics of %s: %s", at->name, wrong) : NULL;
+    if (!wrong || problem) {
+      free(wrong);
+      return problem;
+    }
+    free(wrong);
+    stage_pump(stage);
+  }
+}
+
 /* Nothing is left to do, and nothing was handled that no step expected. */
 static char *settle(test_stage *stage) {
   uint64_t until = test_now_ms() + look_ms();
@@ -198,6 +219,8 @@ static char *settle(test_stage *stage) {
   }
   if (!wrong && json_array_size(stage->runs))
     wrong = with_found(text_of("handled beyond what was expected"), stage->runs);
+  for (size_t i = 0; i < stage->system_count && !wrong; i++)
+    wrong = miscounted(stage, &stage->systems[i], until);
   return wrong;
 }
 

@@ -25,6 +25,7 @@ static void close_system(test_stage *stage, test_system *at) {
     json_decref(stage_await(stage, at, EVS_REPORT_CLOSED, 0));
   evs_system_release(at->system);
   json_decref(at->transports);
+  ledger_end(&at->ledger);
 }
 
 void stage_end(test_stage *stage) {
@@ -86,6 +87,7 @@ json_t *stage_open(test_stage *stage, const char *name, const json_t *config) {
   test_require(stage->system_count < STAGE_SYSTEMS_MAX, "room for a system");
   stage->systems[stage->system_count++] = (test_system){
       .name = name, .system = system, .transports = names_of(json_object_get(config, "transports"))};
+  ledger_begin(&stage->systems[stage->system_count - 1].ledger, config);
   return NULL;
 }
 
@@ -187,7 +189,7 @@ static void perform(test_stage *stage, evs_system *system, uint64_t delivery, co
   evs_fail(system, &failure, 1, NULL, NULL);
 }
 
-static void handle(test_stage *stage, const test_system *at, const evs_message *message) {
+static void handle(test_stage *stage, test_system *at, const evs_message *message) {
   test_handler *handler = NULL;
   for (size_t i = 0; i < stage->handler_count; i++)
     if (stage->handlers[i].at == at && stage->handlers[i].token == message->subscription)
@@ -197,7 +199,9 @@ static void handle(test_stage *stage, const test_system *at, const evs_message *
   json_object_set_new(run, "handler", json_string(handler->name));
   json_object_set_new(run, "at", json_string(at->name));
   json_array_append(stage->runs, run);
-  perform(stage, at->system, message->delivery, next_word(handler, run));
+  const json_t *word = next_word(handler, run);
+  ledger_ran(&at->ledger, run, word);
+  perform(stage, at->system, message->delivery, word);
   json_decref(run);
 }
 

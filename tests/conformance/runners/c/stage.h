@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ledger.h"
 #include "libevents.h"
 
 enum { STAGE_SYSTEMS_MAX = 8, STAGE_HANDLERS_MAX = 16, STAGE_HUNG_MAX = 16 };
@@ -16,6 +17,7 @@ typedef struct test_system {
   const char *name; /* lent by the scenario */
   evs_system *system;
   json_t *transports; /* names */
+  test_ledger ledger;
   bool is_closed;
 } test_system;
 

@@ -196,6 +196,7 @@ static json_t *publish(test_scene *scene, const json_t *events, json_t **out_err
     test_require(report != NULL, "an event has its report before the system has ended");
     bool is_ok = strcmp(json_string_value(get(report, "status")), "EVS_OK") == 0;
     json_object_set_new(report, "error", is_ok ? json_null() : stage_error_of(report));
+    ledger_published(&scene->at->ledger, report, !is_ok);
     json_array_append_new(receipts, report);
   }
   return receipts;
@@ -244,7 +245,7 @@ static json_t *take_text(evs_status status, char *text, evs_error *error, json_t
 }
 
 static json_t *do_explain(test_scene *scene, const json_t *step, json_t **out_error) {
-  static const char *const names[] = {"type", "originPrefix", "key", "body", NULL};
+  static const char *const names[] = {"type", "originPrefix", "headers", "key", "body", NULL};
   char *answer = NULL;
   evs_error *error = NULL;
   json_t *query = members(step, names);

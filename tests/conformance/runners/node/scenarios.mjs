@@ -106,6 +106,21 @@ async function settle(stage) {
     }
   }
   if (stage.runs.length > 0) throw new Unexpected(`handled beyond what was expected: ${show(stage.runs)}`);
+  for (const name of stage.systems.keys()) {
+    for (let wrong; (wrong = miscounted(stage, name)) !== undefined; await pause(LOOK_AGAIN_MS)) {
+      if (performance.now() > until) throw new Unexpected(`statistics of ${name}: ${wrong}`);
+    }
+  }
+}
+
+/** Where the statistics of a system are not what was seen, or undefined. */
+function miscounted(stage, name) {
+  try {
+    return difference(stage.ledgers.get(name).expected(), stage.systems.get(name).stats());
+  } catch (error) {
+    if (error instanceof Closed) return undefined;
+    throw error;
+  }
 }
 
 /** Plays a scenario; gives why it does not hold, or undefined. */

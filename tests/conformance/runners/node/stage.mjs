@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Closed, EventSystem, Reject, RetryLater } from 'libevents';
 
+import { Ledger } from './ledger.mjs';
+
 export const LOOK_AGAIN_MS = 5;
 
 /** Does what its plan says: word n for the n-th run of an event, the last word for all that follow. */
@@ -28,6 +30,7 @@ class Handler {
 
 export class Stage {
   systems = new Map();
+  ledgers = new Map();
   transports = new Map();
   handlers = new Map();
   runs = [];
@@ -51,6 +54,7 @@ export class Stage {
   create(name, config, transports) {
     const system = new EventSystem(this.document(name, config, transports));
     this.systems.set(name, system);
+    this.ledgers.set(name, new Ledger(config));
     this.transports.set(name, Object.keys(transports));
     return system;
   }
@@ -68,7 +72,9 @@ export class Stage {
 
   async #handle(at, handler, message, metadata) {
     const word = handler.nextWord(message);
-    this.runs.push({ handler: handler.name, at, ...runOf(message, metadata) });
+    const run = runOf(message, metadata);
+    this.ledgers.get(at).ran(run, word);
+    this.runs.push({ handler: handler.name, at, ...run });
     if (word === 'hang') await this.#hang(at, metadata);
     else perform(word);
   }

@@ -31,13 +31,25 @@ const VERBS = {
     subscription.unsubscribe();
     await subscription.ended();
   },
-  publish: async ({ system }, event) => receiptOf(await system.publisher.publish(...eventOf(event))),
-  async publishBatch({ system }, { events }) {
+  async publish({ stage, at, system }, event) {
+    const ledger = stage.ledgers.get(at);
+    try {
+      const receipt = receiptOf(await system.publisher.publish(...eventOf(event)));
+      ledger.published(receipt, false);
+      return receipt;
+    } catch (error) {
+      if (error.receipt) ledger.published(error.receipt, true);
+      throw error;
+    }
+  },
+  async publishBatch({ stage, at, system }, { events }) {
     const batch = repeated(events).map((event) => {
       const [type, body, options] = eventOf(event);
       return { type, body, ...options };
     });
-    return (await system.publisher.publishBatch(batch)).map(receiptOf);
+    const receipts = (await system.publisher.publishBatch(batch)).map(receiptOf);
+    for (const receipt of receipts) stage.ledgers.get(at).published(receipt, Boolean(receipt.error));
+    return receipts;
   },
   flush: ({ system }) => system.flush({ timeout: CONNECT_MS }),
   drain: ({ system }) => system.drain({ timeout: CONNECT_MS }),

@@ -32,7 +32,7 @@ VERBS: dict[str, dict[str, type]] = {
     "flush": {},
     "drain": {},
     "handled": {"inOrder": bool},
-    "explain": {"type": str, "originPrefix": str, "key": str, "body": object},
+    "explain": {"type": str, "originPrefix": str, "headers": dict, "key": str, "body": object},
     "stats": {},
     "groups": {"topic": str},
     "topics": {},

@@ -27,12 +27,14 @@ sys.path.insert(0, str(TESTS.parent / "support"))
 
 import form  # noqa: E402
 import libevents  # noqa: E402
+from ledger import Ledger, uneven  # noqa: E402
 from match import difference, difference_in_any_order, repeated  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 from stage import LOOK_AGAIN_SECONDS, Stage, error_of, show  # noqa: E402
 from verbs import POLLED, WITHOUT_ORDER, play  # noqa: E402
 
 FACES: dict[str, Callable[..., Any]] = {"asyncio": libevents.EventSystem, "sync": libevents.SyncEventSystem}
+STATISTICS = libevents.Schema((TESTS.parents[1] / "docs/statistics.schema.json").read_text())
 LOOK_SECONDS = float(os.environ.get("EVS_LOOK_SECONDS", "30"))
 
 
@@ -128,6 +130,18 @@ async def settle(stage: Stage) -> None:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
     if stage.runs:
         raise Unexpected(f"handled beyond what was expected: {show(stage.runs)}")
+    for name, system in stage.systems.items():
+        with contextlib.suppress(libevents.Closed):
+            while wrong := miscounted(system.stats(), stage.ledgers[name]):
+                if time.monotonic() > until:
+                    raise Unexpected(f"statistics of {name}: {wrong}")
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def miscounted(stats: dict[str, Any], ledger: Ledger) -> str | None:
+    """Where statistics are not what was seen, do not add up, or are no such document, or None."""
+    problems = STATISTICS.validate(stats)
+    return difference(ledger.expected(), stats) or uneven(stats) or (str(problems[0]) if problems else None)
 
 
 async def play_all(stage: Stage, scenario: form.Scenario) -> None:

@@ -15,6 +15,7 @@ import time
 from typing import Any, Callable
 
 import libevents
+from ledger import Ledger
 
 LOOK_AGAIN_SECONDS = 0.005
 
@@ -59,6 +60,7 @@ class Stage:
         self.transports: dict[str, list[str]] = {}
         self.handlers: dict[str, Handler] = {}
         self.runs: list[dict[str, Any]] = []
+        self.ledgers: dict[str, Ledger] = {}
         self.listed: list[str] = []
         self.lines: list[str] = []
         self.operation = ""
@@ -71,6 +73,7 @@ class Stage:
     def create(self, name: str, config: dict[str, Any], transports: dict[str, Any]) -> Any:
         system = self._face(self.document(name, config, transports))
         self.systems[name] = system
+        self.ledgers[name] = Ledger(config)
         self.transports[name] = list(transports)
         return system
 
@@ -113,7 +116,9 @@ class Stage:
 
     def _begin(self, at: str, handler: Handler, message: libevents.Message, metadata: libevents.Metadata) -> Any:
         word = handler.next_word(message)
-        self.runs.append({"handler": handler.name, "at": at, **run_of(message, metadata)})
+        run = run_of(message, metadata)
+        self.ledgers[at].ran(run, word)
+        self.runs.append({"handler": handler.name, "at": at, **run})
         return word
 
     def _end_of_hang(self, at: str, word: Any) -> Callable[[], bool]:

@@ -7,6 +7,7 @@ import inspect
 import json
 from typing import Any
 
+import libevents
 from form import SELECTION
 from match import repeated
 from stage import Handler, Stage, event_of, receipt_of, result_of
@@ -63,12 +64,23 @@ async def _unsubscribe(stage: Stage, step: dict[str, Any], at: str) -> None:
 
 async def _publish(stage: Stage, step: dict[str, Any], at: str) -> Any:
     event = event_of({name: value for name, value in step.items() if name not in ("do", "at", "gives", "fails")})
-    return receipt_of(await result_of(stage.systems[at].publish(**event)))
+    ledger = stage.ledgers[at]
+    try:
+        receipt = receipt_of(await result_of(stage.systems[at].publish(**event)))
+    except libevents.Error as error:
+        if error.receipt:
+            ledger.published(receipt_of(error.receipt), failed=True)
+        raise
+    ledger.published(receipt, failed=False)
+    return receipt
 
 
 async def _publish_batch(stage: Stage, step: dict[str, Any], at: str) -> Any:
     events = [event_of(event) for event in repeated(step["events"])]
-    return [receipt_of(receipt) for receipt in await result_of(stage.systems[at].publish_batch(events))]
+    receipts = [receipt_of(receipt) for receipt in await result_of(stage.systems[at].publish_batch(events))]
+    for receipt in receipts:
+        stage.ledgers[at].published(receipt, failed=receipt["error"] is not None)
+    return receipts
 
 
 async def _flush(stage: Stage, step: dict[str, Any], at: str) -> None:
@@ -84,7 +96,7 @@ async def _handled(stage: Stage, step: dict[str, Any], at: str) -> Any:
 
 
 async def _explain(stage: Stage, step: dict[str, Any], at: str) -> Any:
-    names = {"originPrefix": "origin_prefix", "key": "key", "body": "body"}
+    names = {"originPrefix": "origin_prefix", "headers": "headers", "key": "key", "body": "body"}
     query = {names[name]: value for name, value in step.items() if name in names}
     return stage.systems[at].router.explain(step["type"], **query)
 
