@@ -187,7 +187,7 @@ char *evsi_system_status_json(evs_system *system) {
   evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",",
                 connected ? "true" : "false",
                 connected && state == EVSI_OPEN && !any_held(system) ? "true" : "false",
-                connected && state == EVSI_OPEN && evsi_consume_ready(system->consume) ? "true" : "false",
+                connected && state == EVSI_OPEN && evsi_consume_ready(system->consume, NULL) ? "true" : "false",
                 names[state]);
   add_transports(system, &out);
   evsi_buf_addf(&out, ",\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"}",

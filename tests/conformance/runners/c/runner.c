@@ -67,6 +67,7 @@ static json_t *transport_config(void *data, const char *name) {
   snprintf(number, sizeof number, "%d", kind->port);
   text = replaced(text, "${port}", number);
   text = replaced(text, "${folder}", kind->folder);
+  text = replaced(text, "${build}", EVS_BINARY_DIR);
   snprintf(number, sizeof number, "%d", (int)json_integer_value(json_object_get(kind->places, name)));
   text = replaced(text, "${place}", number);
   json_t *config = json_loads(text, 0, NULL);

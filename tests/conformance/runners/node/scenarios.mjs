@@ -37,7 +37,7 @@ class Transport {
   constructor(name, { capabilities, config }, { port, folder }) {
     this.name = name;
     this.capabilities = new Set(capabilities);
-    this.#template = JSON.stringify(config).replaceAll('${port}', port).replaceAll('${folder}', folder);
+    this.#template = JSON.stringify(config).replaceAll('${port}', port).replaceAll('${folder}', folder).replaceAll('${build}', BUILD);
   }
 
   /** Why it cannot play a scenario, or undefined. */

@@ -54,7 +54,7 @@ class Transport:
     def running(self) -> Iterator[None]:
         """With the folder and the server that it needs."""
         with tempfile.TemporaryDirectory() as folder:
-            self._template = self._template.replace("${folder}", folder)
+            self._template = self._template.replace("${folder}", folder).replace("${build}", str(BUILD))
             if self._server is None:
                 yield
                 return
