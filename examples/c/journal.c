@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * journal.c - a transport of one's own, as a shared object: a list of events in this process, and how far each
- * consumer group has come in it. Systems that name the same journal share it. docs/plugins.md walks through it. */
+ * journal.c - a transport of one's own, as a shared object: a list of events in this process, and how far
+ * each consumer group has come in it. Systems that name the same journal share it. docs/plugins.md walks
+ * through it. */
 #include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -108,7 +109,8 @@ static void wake_members(const journal *of) {
 /* ---- life -------------------------------------------------------------------------------------- */
 
 static evs_status create(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
-                         const char *options, size_t size, evs_transport **out_transport, evs_error **out_error) {
+                         const char *options, size_t size, evs_transport **out_transport,
+                         evs_error **out_error) {
   (void)env, (void)out_error;
   json_t *root = json_loadb(options, size, 0, NULL);
   const char *given = json_string_value(json_object_get(root, "journal"));
@@ -191,7 +193,8 @@ static evs_bytes place(char **at, evs_bytes from) {
 }
 
 static event *copy_event(const evs_tp_event *from) {
-  event *copy = calloc(1, sizeof *copy + from->topic.size + from->full_type.size + from->data.size + from->raw.size);
+  event *copy =
+      calloc(1, sizeof *copy + from->topic.size + from->full_type.size + from->data.size + from->raw.size);
   if (!copy)
     return NULL;
   char *at = copy->bytes;
@@ -330,7 +333,8 @@ static bool reads(const evs_transport *transport, const reader *one, const event
   bool is_named = false;
   for (size_t i = 0; i < one->topic_count && !is_named; i++)
     is_named = same(each->topic, one->topics[i]);
-  return is_named || (one->discovers && transport->ops->wants(transport->host, one->token, each->topic, each->type));
+  return is_named ||
+         (one->discovers && transport->ops->wants(transport->host, one->token, each->topic, each->type));
 }
 
 /* The journal is locked. The next one that waits and is due, or a new one; NULL: nothing to do now. */
@@ -433,7 +437,8 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
     return EVS_OK;
   }
   found->member = NULL;
-  found->due_ms = how->kind == EVS_SETTLE_RELEASE ? 0 : transport->ops->now_ms(transport->host) + how->delay_ms;
+  found->due_ms =
+      how->kind == EVS_SETTLE_RELEASE ? 0 : transport->ops->now_ms(transport->host) + how->delay_ms;
   found->deliveries -= how->kind == EVS_SETTLE_RELEASE;
   if (how->state.size) {
     free(found->state);
@@ -475,7 +480,8 @@ static char *groups_json(journal *of) {
   return dumped;
 }
 
-static void request(evs_transport *transport, const char *method, const char *params, size_t size, uint64_t token) {
+static void request(evs_transport *transport, const char *method, const char *params, size_t size,
+                    uint64_t token) {
   char refusal[120];
   (void)params, (void)size;
   if (strcmp(method, "groups") == 0) {

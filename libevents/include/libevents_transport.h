@@ -9,8 +9,8 @@
  * Threads: every function of a transport is called on the system's I/O thread, unless it has
  * EVS_CAP_DIRECT; then join, publish, settle and resume are also called on the host's threads, and outcomes
  * are given before publish and settle return. Host functions are called on the I/O thread, from within a
- * transport's function; wake(), now_ms(), count() and log() from any thread. A plug-in that has threads of its
- * own leaves a note for wake() there. None of them blocks, and no function of a transport may block.
+ * transport's function; wake(), now_ms(), count() and log() from any thread. A plug-in that has threads of
+ * its own leaves a note for wake() there. None of them blocks, and no function of a transport may block.
  *
  * Bytes given to publish() and settle() stay valid until the outcome of that token was given. Bytes given
  * to host functions are copied before these return.
@@ -41,7 +41,7 @@ enum {
   EVS_CAP_DLQ = 1 << 9,
   EVS_CAP_RETENTION = 1 << 10,
   EVS_CAP_DELAY = 1 << 11,
-  EVS_CAP_DIRECT = 1 << 12,    /* join, publish, settle and resume run on the caller's thread; built in only */
+  EVS_CAP_DIRECT = 1 << 12, /* join, publish, settle and resume run on the caller's thread; built in only */
   EVS_CAP_DURABILITY = 1 << 13 /* acknowledgement `replicated` and `fsynced` */
 };
 
@@ -266,16 +266,16 @@ typedef struct evs_transport_ops {
   const char *type;      /* "memory", "redis-streams" */
   uint64_t capabilities; /* EVS_CAP_… */
 
-  /* builds a transport from its configuration, of a plug-in the object `options`; opens nothing. env is internal
-   * to libevents (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for plug-ins. The ops
-   * table and host outlive it. */
+  /* builds a transport from its configuration, of a plug-in the object `options`; opens nothing. env is
+   * internal to libevents (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for
+   * plug-ins. The ops table and host outlive it. */
   evs_status (*create)(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
                        const char *config_json, size_t config_size, evs_transport **out_transport,
                        evs_error **out_error);
   void (*connect)(evs_transport *transport); /* begin; tells host->state(); keeps trying until close() */
   /* begin to stop: hand back every entry that is not settled, answer every open publish and settlement
-   * (what cannot be sent within deadline_ms as a failure), then call host->closed(). With EVS_CAP_DIRECT it may be
-   * connected again after that; of others a new one is made then */
+   * (what cannot be sent within deadline_ms as a failure), then call host->closed(). With EVS_CAP_DIRECT it
+   * may be connected again after that; of others a new one is made then */
   void (*close)(evs_transport *transport, uint32_t deadline_ms);
   void (*destroy)(evs_transport *transport); /* frees; after close, or without connect */
   void (*publish)(evs_transport *transport, const evs_tp_event *events, size_t count);
@@ -306,9 +306,11 @@ typedef const evs_transport_ops *(*evs_transport_entry_fn)(void);
 
 #pragma GCC visibility push(default)
 
-/* evs_transport_register - makes a transport of this program known by its type, for configurations that name it:
+/* evs_transport_register - makes a transport of this program known by its type, for configurations that name
+ * it:
  * {"type": "plugin", "plugin": <type>}. The table is lent until the process ends.
- * errors: EVS_CONFIG for a table that does not fit this library, EVS_CONFLICT when another one has this type */
+ * errors: EVS_CONFIG for a table that does not fit this library, EVS_CONFLICT when another one has this type
+ */
 evs_status evs_transport_register(const evs_transport_ops *ops, evs_error **out_error);
 
 #pragma GCC visibility pop

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bridge_test.c - a transport that the program is itself, by its records and its request: what it is asked, and
- * what it may say that is wrong. */
+ * bridge_test.c - a transport that the program is itself, by its records and its request: what it is asked,
+ * and what it may say that is wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +15,8 @@
 enum { SOON_MS = 50 };
 
 #define BRIDGE                                                                                               \
-  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"bridge\",\"retry\":{\"maxRetries\":1,\"baseDelay\":1,"   \
+  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"bridge\",\"retry\":{\"maxRetries\":1,"         \
+  "\"baseDelay\":1,"                                                                                         \
   "\"jitter\":0}}}}"
 #define ENVELOPE "{\\\"header\\\":{\\\"id\\\":\\\"e\\\",\\\"type\\\":\\\"a.b\\\"},\\\"body\\\":7}"
 
@@ -66,8 +67,8 @@ static int subscribe(evs_system *system) {
 
 static void give(evs_system *system, int subscription, int delivery, const char *data) {
   char members[600];
-  snprintf(members, sizeof members, "\"entries\":[{\"subscription\":%d,\"delivery\":%d,\"data\":\"%s\"}]", subscription,
-           delivery, data);
+  snprintf(members, sizeof members, "\"entries\":[{\"subscription\":%d,\"delivery\":%d,\"data\":\"%s\"}]",
+           subscription, delivery, data);
   assert_int_equal(tell(system, members), EVS_OK);
 }
 
@@ -165,8 +166,8 @@ static void what_makes_no_sense_is_ignored_or_refused(void **state) {
   snprintf(members, sizeof members, "\"entries\":[{\"subscription\":%d,\"delivery\":22}]", number);
   assert_int_equal(tell(system, members), EVS_VALIDATION);
   assert_settled(system, 22, "returned");
-  snprintf(members, sizeof members, "\"entries\":[{\"subscription\":%d,\"delivery\":23,\"data\":\"x\",\"raw\":\"?\"}]",
-           number);
+  snprintf(members, sizeof members,
+           "\"entries\":[{\"subscription\":%d,\"delivery\":23,\"data\":\"x\",\"raw\":\"?\"}]", number);
   assert_int_equal(tell(system, members), EVS_VALIDATION);
   assert_settled(system, 23, "returned");
   close_answered(system, number);

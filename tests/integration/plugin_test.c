@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * plugin_test.c - transports that are not built in: loaded from a shared object, or registered by the program;
- * and each way in which one does not fit, told before anything of it is called. */
+ * plugin_test.c - transports that are not built in: loaded from a shared object, or registered by the
+ * program; and each way in which one does not fit, told before anything of it is called. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +23,8 @@
 
 static void a_shared_object_is_a_transport(void **state) {
   (void)state;
-  evs_system *system = host_connect(SHOP(QUICK_RETRY "," PATTERNS ",\"library\":\"%s\",\"options\":{\"journal\":\"a\"}"), JOURNAL);
+  evs_system *system = host_connect(
+      SHOP(QUICK_RETRY "," PATTERNS ",\"library\":\"%s\",\"options\":{\"journal\":\"a\"}"), JOURNAL);
   host_subscribe(system, "{\"pattern\":\"order.*\"}");
   host_ready(system);
   host_report stored = host_publish(system, "order.placed", "{\"n\":1.50}");
@@ -68,7 +69,8 @@ static void assert_refused(const char *config, const char *path, const char *tex
   evs_system *system = NULL;
   evs_error *error = NULL;
   evs_status status = evs_system_open(config, strlen(config), &system, &error);
-  if (status != EVS_CONFIG || strcmp(evs_error_path(error), path) != 0 || !strstr(evs_error_message(error), text))
+  if (status != EVS_CONFIG || strcmp(evs_error_path(error), path) != 0 ||
+      !strstr(evs_error_message(error), text))
     fail_msg("%s: %d %s %s", config, (int)status, error ? evs_error_path(error) : "",
              error ? evs_error_message(error) : "");
   evs_error_free(error);
@@ -88,11 +90,13 @@ static void a_plug_in_that_does_not_fit_is_refused_with_the_reason(void **state)
   char config[400];
   (void)state;
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-    snprintf(config, sizeof config, SHOP("\"capabilities\":[\"publish\"],\"library\":\"" BROKEN "%s.so\""), all[i][0]);
+    snprintf(config, sizeof config, SHOP("\"capabilities\":[\"publish\"],\"library\":\"" BROKEN "%s.so\""),
+             all[i][0]);
     assert_refused(config, "/transports/main/library", all[i][1]);
   }
   assert_refused(SHOP("\"library\":\"/nowhere/x.so\""), "/transports/main/library", "/nowhere/x.so");
-  assert_refused(SHOP("\"library\":\"" EVS_SOURCE_DIR "/LICENSE\""), "/transports/main/library", "cannot be loaded");
+  assert_refused(SHOP("\"library\":\"" EVS_SOURCE_DIR "/LICENSE\""), "/transports/main/library",
+                 "cannot be loaded");
   assert_refused(SHOP("\"capabilities\":[\"publish\",\"delay\"],\"library\":\"" JOURNAL "\""),
                  "/transports/main/capabilities", "does not have the capability delay");
 }
@@ -102,12 +106,15 @@ static void the_document_is_checked_before_anything_is_loaded(void **state) {
     const char *config, *path, *text;
   } all[] = {
       {SHOP("\"options\":{}"), "/transports/main", "either \"library\" or \"plugin\""},
-      {SHOP("\"library\":\"./a.so\",\"plugin\":\"a\""), "/transports/main", "either \"library\" or \"plugin\""},
+      {SHOP("\"library\":\"./a.so\",\"plugin\":\"a\""), "/transports/main",
+       "either \"library\" or \"plugin\""},
       {SHOP("\"library\":\"a.so\""), "/transports/main", "no path"},
       {SHOP("\"library\":\"./a.so\",\"options\":[]"), "/transports/main/options", "must be an object"},
-      {SHOP("\"library\":\"./a.so\",\"capabilities\":[\"fly\"]"), "/transports/main/capabilities/0", "no capability"},
+      {SHOP("\"library\":\"./a.so\",\"capabilities\":[\"fly\"]"), "/transports/main/capabilities/0",
+       "no capability"},
       {"{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"plugin\",\"library\":\"./a.so\"}},"
-       "\"routing\":{\"routes\":[{\"pattern\":\"a.*\",\"transport\":\"main\",\"topic\":\"a\",\"partitions\":2}]}}",
+       "\"routing\":{\"routes\":[{\"pattern\":\"a.*\",\"transport\":\"main\",\"topic\":\"a\",\"partitions\":"
+       "2}]}}",
        "/routing/routes/0/partitions", "none of the transports has"},
   };
   (void)state;
@@ -220,7 +227,8 @@ static void a_program_registers_a_transport_and_names_it(void **state) {
   assert_int_equal(evs_transport_register(NULL, NULL), EVS_ARGUMENT);
   another.abi = 9;
   assert_int_equal(evs_transport_register(&another, NULL), EVS_CONFIG);
-  evs_system *system = host_connect(SHOP("\"plugin\":\"sink\",\"capabilities\":[\"publish\"],\"options\":{\"a\":1}"));
+  evs_system *system =
+      host_connect(SHOP("\"plugin\":\"sink\",\"capabilities\":[\"publish\"],\"options\":{\"a\":1}"));
   assert_string_equal(sink.options, "{\"a\":1}");
   assert_int_equal(host_publish(system, "order.placed", "1").outcome, EVS_OUTCOME_STORED);
   assert_int_equal(sink.published, 1);

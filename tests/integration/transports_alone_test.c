@@ -16,9 +16,12 @@
 enum { SOON_MS = 50 };
 
 #define ROUTED                                                                                               \
-  "{\"service\":\"shop\",\"originPrefix\":\"eu.de\",\"transports\":{\"main\":{\"type\":\"memory\"},\"other\":{"  \
-  "\"type\":\"memory\"}},\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"other\",\"topic\":"   \
-  "\"order-events\"},{\"pattern\":\"part.*\",\"transport\":\"main\",\"topic\":\"part-events\",\"partitions\":"   \
+  "{\"service\":\"shop\",\"originPrefix\":\"eu.de\",\"transports\":{\"main\":{\"type\":\"memory\"},"         \
+  "\"other\":{"                                                                                              \
+  "\"type\":\"memory\"}},\"routing\":{\"routes\":[{\"pattern\":\"order.*\",\"transport\":\"other\","         \
+  "\"topic\":"                                                                                               \
+  "\"order-events\"},{\"pattern\":\"part.*\",\"transport\":\"main\",\"topic\":\"part-events\","              \
+  "\"partitions\":"                                                                                          \
   "4}]}}"
 
 static evs_event to_topic(const char *topic, const char *type, const char *body) {
@@ -143,7 +146,7 @@ static evs_status ask(evs_system *system, const char *method, const char *params
 }
 
 #define TWO(first)                                                                                           \
-  "{\"service\":\"shop\",\"publisher\":{\"timeout\":20000},\"transports\":{\"main\":" first                      \
+  "{\"service\":\"shop\",\"publisher\":{\"timeout\":20000},\"transports\":{\"main\":" first                  \
   ",\"other\":{\"type\":\"memory\"}}}"
 
 static void only_the_named_transport_is_connected(void **state) {
@@ -163,7 +166,8 @@ static void only_the_named_transport_is_connected(void **state) {
   host_close(system, 1000);
 }
 
-/* What is published meanwhile waits, what was not handled comes again, and nothing is lost or handled twice. */
+/* What is published meanwhile waits, what was not handled comes again, and nothing is lost or handled twice.
+ */
 static void disconnect_and_connect_again(const char *config) {
   evs_system *system = host_open("%s", config);
   json_decref(host_call(system, "connect", "{}"));

@@ -9,7 +9,20 @@
 /* Numbers of one event, in this order; texts: type, body, then an array of the rest or undefined. */
 enum { TOKEN, PARTITION, TIMEOUT, DELAY, LEVEL, REPLICAS, WAIT, NUMBERS };
 enum { TYPE, BODY, REST, TEXTS };
-enum { CONTENT_TYPE, HEADERS, KEY, ID, TIMESTAMP, VERSION, TRANSPORT, BATCH_KEY, TOPIC, ORIGIN, ORIGIN_PREFIX, RESTS };
+enum {
+  CONTENT_TYPE,
+  HEADERS,
+  KEY,
+  ID,
+  TIMESTAMP,
+  VERSION,
+  TRANSPORT,
+  BATCH_KEY,
+  TOPIC,
+  ORIGIN,
+  ORIGIN_PREFIX,
+  RESTS
+};
 
 static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_event *event) {
   evs_bytes *const fields[RESTS] = {

@@ -125,9 +125,10 @@ static void check_pattern(evsi_check *check, const evsi_transport_config *transp
       (evsi_transport_capabilities(transport) & EVS_CAP_PATTERN_ROUTING))
     return;
   size_t mark = evsi_check_push(check, "pattern");
-  evsi_check_problem(check, &(evsi_problem){.message = "is a pattern, and the transport has no pattern routing",
-                                            .found = pattern,
-                                            .expected = "a type, or the topics to read in \"topics\""});
+  evsi_check_problem(check,
+                     &(evsi_problem){.message = "is a pattern, and the transport has no pattern routing",
+                                     .found = pattern,
+                                     .expected = "a type, or the topics to read in \"topics\""});
   evsi_check_pop(check, mark);
 }
 

@@ -246,25 +246,26 @@ static const evsi_key plugin_keys[] = {
                   "shared object that holds the transport: a path with a slash in it; or `plugin`"),
     EVSI_ROW_TEXT("plugin", EVSI_KEY_NULLABLE, 1, 64, NULL,
                   "type of a transport that the program registered (`evs_transport_register`); or `library`"),
-    CAPABILITY_ROW("what is asked of it, and must be there when it is loaded: publish, subscribe, "
-                   "patternRouting, batching, partitioning, consumerGroups, ordering, persistence, replay, dlq, "
-                   "retention, delay, durability; not given: publish and subscribe"),
+    CAPABILITY_ROW(
+        "what is asked of it, and must be there when it is loaded: publish, subscribe, "
+        "patternRouting, batching, partitioning, consumerGroups, ordering, persistence, replay, dlq, "
+        "retention, delay, durability; not given: publish and subscribe"),
     EVSI_ROW_GIVEN("options", "given to the transport as it is, no `${…}` in it is replaced; never shown"),
 };
-static const evsi_section plugin_section = {
-    "Transport `plugin`", "A transport that is not built in, see [plugins](plugins.md).",
-    EVSI_ROWS(plugin_keys)};
+static const evsi_section plugin_section = {"Transport `plugin`",
+                                            "A transport that is not built in, see [plugins](plugins.md).",
+                                            EVSI_ROWS(plugin_keys)};
 
 static const evsi_key bridge_keys[] = {
     TRANSPORT_ROWS,
     CAPABILITY_ROW("what the program's transport can do: publish, subscribe, patternRouting, batching, "
                    "partitioning, consumerGroups; not given: publish and subscribe"),
 };
-static const evsi_section bridge_section = {
-    "Transport `bridge`",
-    "A transport that the program is itself: an object in Python or JavaScript, see [plugins](plugins.md). The "
-    "bindings write this.",
-    EVSI_ROWS(bridge_keys)};
+static const evsi_section bridge_section = {"Transport `bridge`",
+                                            "A transport that the program is itself: an object in Python or "
+                                            "JavaScript, see [plugins](plugins.md). The "
+                                            "bindings write this.",
+                                            EVSI_ROWS(bridge_keys)};
 
 const evsi_section *evsi_section_transport(const char *type) {
   if (strcmp(type, "memory") == 0)

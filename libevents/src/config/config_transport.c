@@ -105,7 +105,8 @@ static bool is_type(const evsi_transport_config *transport, const char *type) {
 }
 
 /* What the document may count on; of a transport that is not built in, what it says itself. */
-static uint64_t capabilities_of(evsi_check *check, const evsi_transport_config *transport, const json_t *full) {
+static uint64_t capabilities_of(evsi_check *check, const evsi_transport_config *transport,
+                                const json_t *full) {
   bool is_plugin = is_type(transport, "plugin");
   if (is_type(transport, "memory"))
     return MEMORY_CAPABILITIES;
@@ -129,10 +130,10 @@ static void build_plugin(evsi_check *check, evsi_transport_config *out, const js
                                               .found = out->library ? "both" : "neither",
                                               .expected = "one of the two"});
   else if (out->library && !strchr(out->library, '/'))
-    evsi_check_problem(check,
-                       &(evsi_problem){.message = "\"library\" is no path: it would be searched for elsewhere",
-                                       .found = out->library,
-                                       .expected = "a path with a slash in it, such as ./transport.so"});
+    evsi_check_problem(
+        check, &(evsi_problem){.message = "\"library\" is no path: it would be searched for elsewhere",
+                               .found = out->library,
+                               .expected = "a path with a slash in it, such as ./transport.so"});
 }
 
 static void build_one(evsi_build *build, evsi_transport_config *out, json_t *full) {

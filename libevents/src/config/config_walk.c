@@ -225,9 +225,9 @@ static const evsi_section *transport_section(walk *at, const json_t *input) {
   static const evsi_key type_key = {.name = "type", .kind = EVSI_KEY_CHOICE, .choices = evsi_transport_types};
   const json_t *type = json_object_get(input, "type");
   if (!type) {
-    evsi_check_problem(at->check, &(evsi_problem){.message = "the key \"type\" is required",
-                                                  .expected =
-                                                      "one of: memory redis-streams file plugin bridge"});
+    evsi_check_problem(at->check,
+                       &(evsi_problem){.message = "the key \"type\" is required",
+                                       .expected = "one of: memory redis-streams file plugin bridge"});
     return NULL;
   }
   size_t mark = evsi_check_push(at->check, "type");

@@ -88,7 +88,8 @@ static bool give_number(evsi_consume *consume, evsi_subscription *subscription) 
   return true;
 }
 
-evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume, const evsi_subscription_options *options) {
+evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,
+                                        const evsi_subscription_options *options) {
   const evsi_config *config = consume->setup.config;
   return (evsi_origin_rule){.origin_prefix = config->origin_prefix,
                             .origins = (const char *const *)options->origins,
@@ -273,7 +274,8 @@ bool evsi_consume_ready(evsi_consume *consume, const evsi_link *link) {
   bool ready = true;
   pthread_mutex_lock(&consume->lock);
   for (evsi_group *group = consume->groups; group; group = group->next)
-    ready = ready && (!is_of(group, link) || evsi_link_is_off(group->link) || group->is_leaving || group->is_joined);
+    ready = ready &&
+            (!is_of(group, link) || evsi_link_is_off(group->link) || group->is_leaving || group->is_joined);
   pthread_mutex_unlock(&consume->lock);
   return ready;
 }

@@ -72,7 +72,8 @@ void evsi_consume_left(evsi_consume *consume, uint64_t token);
 void evsi_consume_reload(evsi_consume *consume, const evsi_config *config);
 /* Joins all groups of a transport; later subscriptions join by themselves. */
 void evsi_consume_start(evsi_consume *consume, uint32_t link);
-/* Is every group established, but for those of transports that the program disconnected? link: NULL: of all. */
+/* Is every group established, but for those of transports that the program disconnected? link: NULL: of all.
+ */
 bool evsi_consume_ready(evsi_consume *consume, const evsi_link *link);
 /* Nothing is queued, held by the host or being settled. */
 bool evsi_consume_idle(evsi_consume *consume, const evsi_link *link);

@@ -364,7 +364,8 @@ bool evsi_group_may_begin(const evsi_group *group); /* may something new be give
 bool evsi_group_is_ending(const evsi_group *group); /* it takes nothing more */
 void evsi_group_free(evsi_group *group);
 void evsi_subscription_free(evsi_subscription *subscription);
-evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume, const evsi_subscription_options *options);
+evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,
+                                        const evsi_subscription_options *options);
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
 void evsi_subscription_close_if_done(evsi_subscription *subscription);
 void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */

@@ -260,10 +260,11 @@ static evs_status go_to_topic(evsi_router *router, const evsi_route_query *query
   if (query->transport < 0)
     return evsi_error(out_error, EVS_ROUTING, "/topic", "a topic is one of a transport: name that, too");
   if (query->topic.size > EVSI_TOPIC_MAX || !evsi_topic_is_valid(query->topic))
-    return evsi_error(out_error, EVS_ROUTING, "/topic",
-                      "\"%.*s\" is no topic: use a-z and 0-9 in parts joined by single '-', at most %d bytes, "
-                      "such as order-events",
-                      (int)(query->topic.size < 64 ? query->topic.size : 64), query->topic.data, EVSI_TOPIC_MAX);
+    return evsi_error(
+        out_error, EVS_ROUTING, "/topic",
+        "\"%.*s\" is no topic: use a-z and 0-9 in parts joined by single '-', at most %d bytes, "
+        "such as order-events",
+        (int)(query->topic.size < 64 ? query->topic.size : 64), query->topic.data, EVSI_TOPIC_MAX);
   memcpy(out_decision->topic, query->topic.data, query->topic.size);
   out_decision->transports[0] = (uint32_t)query->transport;
   out_decision->transport_count = 1;

@@ -67,7 +67,8 @@ bool evsi_close_step(evs_system *system) {
   if (system->close_phase == 1) {
     evsi_publisher_flush(system->publisher);
     bool is_late = now >= atomic_load(&system->close_deadline_ms);
-    bool is_busy = evsi_publisher_in_flight(system->publisher) > 0 || !evsi_consume_idle(system->consume, NULL);
+    bool is_busy =
+        evsi_publisher_in_flight(system->publisher) > 0 || !evsi_consume_idle(system->consume, NULL);
     if ((!is_busy || is_late) && evsi_publisher_seal(system->publisher))
       close_transports(system);
     return true;

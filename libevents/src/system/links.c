@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * links.c - the life of one transport within a system: made, connected, disconnected while the others go on, and
- * connected again. */
+ * links.c - the life of one transport within a system: made, connected, disconnected while the others go on,
+ * and connected again. */
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -43,8 +43,9 @@ evs_status evsi_link_create(evs_system *system, uint32_t index, evs_error **out_
   if (status == EVS_OK) {
     link->ops = &link->table;
     const void *world = evsi_link_is_plugin(link) ? NULL : &system->world;
-    status = link->ops->create(&evsi_host_ops, &system->hosts[index], world, config->name, config->options_json,
-                               evsi_text(config->options_json).size, &link->transport, &error);
+    status =
+        link->ops->create(&evsi_host_ops, &system->hosts[index], world, config->name, config->options_json,
+                          evsi_text(config->options_json).size, &link->transport, &error);
   }
   return status == EVS_OK ? EVS_OK : place_error(error, config->name, out_error);
 }
@@ -73,7 +74,8 @@ bool evsi_link_connect(evs_system *system, uint32_t index, char *out_why, size_t
   if (evsi_link_is_open(link))
     return true;
   if (host->ending) {
-    snprintf(out_why, size, "transport %s is still being disconnected: wait for that first", link->config->name);
+    snprintf(out_why, size, "transport %s is still being disconnected: wait for that first",
+             link->config->name);
     return false;
   }
   if (evsi_link_is_off(link) && !make_anew(system, index, out_why, size))

@@ -31,8 +31,8 @@ struct evsi_request {
   uint64_t deadline_ms;
   evsi_request_then then; /* takes the answer of a question that no host made, or NULL */
   void *then_data;
-  int32_t link; /* the transport that answers, or BY_… */
-  int32_t only; /* of an own one: the transport that it is about; -1: all of them */
+  int32_t link;      /* the transport that answers, or BY_… */
+  int32_t only;      /* of an own one: the transport that it is about; -1: all of them */
   uint32_t deadline; /* of disconnect, ms */
   char method[METHOD_MAX];
   char *params;
@@ -303,12 +303,14 @@ static void pass_on(evs_system *system, const evsi_request *request) {
     link->ops->request(link->transport, request->method, request->params, strlen(request->params),
                        request->id);
   else
-    evsi_requests_answer(system, request->id, EVS_UNSUPPORTED, evsi_text("the transport answers no requests"));
+    evsi_requests_answer(system, request->id, EVS_UNSUPPORTED,
+                         evsi_text("the transport answers no requests"));
 }
 
 static bool is_closed_link(evs_system *system, const evsi_request *request) {
   char text[160];
-  if (evsi_link_is_open(&system->links[request->link]) || evsi_link_is_ending(system, (uint32_t)request->link))
+  if (evsi_link_is_open(&system->links[request->link]) ||
+      evsi_link_is_ending(system, (uint32_t)request->link))
     return false;
   snprintf(text, sizeof text, "transport %.64s is not connected", system->links[request->link].config->name);
   evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(text));

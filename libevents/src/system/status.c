@@ -184,11 +184,11 @@ char *evsi_system_status_json(evs_system *system) {
   for (uint32_t i = 0; i < system->link_count; i++)
     connected = connected && atomic_load(&system->links[i].connected);
   int state = atomic_load(&system->state);
-  evsi_buf_addf(&out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",",
-                connected ? "true" : "false",
-                connected && state == EVSI_OPEN && !any_held(system) ? "true" : "false",
-                connected && state == EVSI_OPEN && evsi_consume_ready(system->consume, NULL) ? "true" : "false",
-                names[state]);
+  evsi_buf_addf(
+      &out, "{\"connected\":%s,\"healthy\":%s,\"ready\":%s,\"state\":\"%s\",", connected ? "true" : "false",
+      connected && state == EVSI_OPEN && !any_held(system) ? "true" : "false",
+      connected && state == EVSI_OPEN && evsi_consume_ready(system->consume, NULL) ? "true" : "false",
+      names[state]);
   add_transports(system, &out);
   evsi_buf_addf(&out, ",\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"}",
                 (double)(system->env->now_ms() - system->stats.started_ms) / 1000.0);

@@ -25,7 +25,7 @@ struct evs_host {
   uint32_t index;
   /* @locks system->lock */
   bool connected, fatal, closed;
-  uint64_t since_ms; /* wall clock: when `connected` last changed */
+  uint64_t since_ms;   /* wall clock: when `connected` last changed */
   uint64_t wake_at_ms; /* when the transport wants to be woken; UINT64_MAX: not at all */
   uint64_t next_try_ms;
   char message[256];

@@ -56,10 +56,11 @@ static evs_status check_table(const evs_transport_ops *ops, const char *path, ev
                       TYPE_MAX);
   if (ops->capabilities & ~evsi_capabilities_all())
     return evsi_error(out_error, EVS_CONFIG, path,
-                      "the plug-in %s says that it has capabilities that a plug-in cannot have (0x%llx)", ops->type,
-                      (unsigned long long)(ops->capabilities & ~evsi_capabilities_all()));
+                      "the plug-in %s says that it has capabilities that a plug-in cannot have (0x%llx)",
+                      ops->type, (unsigned long long)(ops->capabilities & ~evsi_capabilities_all()));
   if (!(ops->capabilities & (EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE)))
-    return evsi_error(out_error, EVS_CONFIG, path, "the plug-in %s can neither publish nor subscribe", ops->type);
+    return evsi_error(out_error, EVS_CONFIG, path, "the plug-in %s can neither publish nor subscribe",
+                      ops->type);
   const char *missing = missing_function(ops);
   if (missing)
     return evsi_error(out_error, EVS_CONFIG, path, "the plug-in %s lacks a function that it must have: %s",
@@ -123,7 +124,8 @@ static evs_status load_library(const char *path, evs_transport_ops *out_ops, evs
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *why = dlerror();
-    return evsi_error(out_error, EVS_CONFIG, "/library", "the plug-in cannot be loaded: %s", why ? why : path);
+    return evsi_error(out_error, EVS_CONFIG, "/library", "the plug-in cannot be loaded: %s",
+                      why ? why : path);
   }
   /* It is never unloaded: its threads, and what it registered with others, may outlive every system. */
   evs_transport_entry_fn entry;

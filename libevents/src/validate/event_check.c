@@ -7,7 +7,14 @@
 #include "event/identity.h"
 #include "event/json_scan.h"
 
-enum { ID_MAX = 128, VERSION_MAX = 64, CONTENT_TYPE_MAX = 128, KEY_MAX = 1024, ORIGIN_MAX = 200, PREFIX_MAX = 255 };
+enum {
+  ID_MAX = 128,
+  VERSION_MAX = 64,
+  CONTENT_TYPE_MAX = 128,
+  KEY_MAX = 1024,
+  ORIGIN_MAX = 200,
+  PREFIX_MAX = 255
+};
 enum { REPLICAS_MAX = 100, ACKNOWLEDGE_MAX_MS = 300000 };
 static const uint64_t DELAY_MAX_MS = 10ULL * 366 * 24 * 3600 * 1000;
 
@@ -103,9 +110,10 @@ static evs_status check_origin(const evs_event *event, evs_error **out_error) {
   if (event->origin.size == 0 && event->origin_prefix.size == 0)
     return EVS_OK;
   if (event->topic.size == 0 || event->origin.size == 0)
-    return evsi_error(out_error, EVS_VALIDATION, "/origin",
-                      "only an event that goes to a topic of a transport is passed on, with the origin and the "
-                      "origin prefix that it has: others get this system's");
+    return evsi_error(
+        out_error, EVS_VALIDATION, "/origin",
+        "only an event that goes to a topic of a transport is passed on, with the origin and the "
+        "origin prefix that it has: others get this system's");
   if (event->origin.size > ORIGIN_MAX || !evsi_utf8_valid(event->origin.data, event->origin.size))
     return evsi_error(out_error, EVS_VALIDATION, "/origin", "the origin must be UTF-8 of at most %d bytes",
                       ORIGIN_MAX);
@@ -132,7 +140,8 @@ evs_status evsi_event_check(const evsi_config *config, const evs_event *event, c
                       "waits for at most %d ms",
                       REPLICAS_MAX, ACKNOWLEDGE_MAX_MS);
   const char *prefix = event->origin.size > 0 ? "" : config->origin_prefix;
-  evs_status status = evsi_type_fold(event->type, prefix, config->routing.extended_types, out_type, NULL, out_error);
+  evs_status status =
+      evsi_type_fold(event->type, prefix, config->routing.extended_types, out_type, NULL, out_error);
   if (status == EVS_OK)
     status = check_texts(event, out_error);
   if (status == EVS_OK)

@@ -16,9 +16,10 @@
 
 #define CASES EVS_SOURCE_DIR "/tests/unit/config/cases/"
 
-static const char some_transports[] = "{\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"},"
-                                     "\"r\":{\"type\":\"redis-streams\"},"
-                                     "\"p\":{\"type\":\"plugin\",\"plugin\":\"p\",\"capabilities\":[\"publish\"]},"
+static const char some_transports[] =
+    "{\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"},"
+    "\"r\":{\"type\":\"redis-streams\"},"
+    "\"p\":{\"type\":\"plugin\",\"plugin\":\"p\",\"capabilities\":[\"publish\"]},"
     "\"q\":{\"type\":\"bridge\"}}}";
 
 static int failures;

@@ -119,11 +119,10 @@ static inline void take_events(evs_transport *transport, const evs_tp_event *eve
   world.calls++;
 }
 
-static const evs_transport_ops store = {
-    .struct_size = sizeof store,
-    .type = "redis-streams",
-    .capabilities = EVS_CAP_PUBLISH,
-    .publish = take_events};
+static const evs_transport_ops store = {.struct_size = sizeof store,
+                                        .type = "redis-streams",
+                                        .capabilities = EVS_CAP_PUBLISH,
+                                        .publish = take_events};
 
 /* publisher: members of `publisher` in the configuration; routing: of `routing`. Connected from the start. */
 static inline void open_world(const char *publisher, const char *routing) {

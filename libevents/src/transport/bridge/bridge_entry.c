@@ -72,19 +72,19 @@ static bool is_wanted(evs_transport *transport, const bridge_group *group, evs_b
   evsi_envelope envelope;
   evsi_buf scratch = {0};
   bool is_read = evsi_envelope_header(data, &envelope, &scratch);
-  int size = !is_read                      ? 0
-             : envelope.origin_prefix.size ? snprintf(full, sizeof full, "%.*s.%.*s",
-                                                      (int)envelope.origin_prefix.size, envelope.origin_prefix.data,
-                                                      (int)envelope.type.size, envelope.type.data)
-                                           : snprintf(full, sizeof full, "%.*s", (int)envelope.type.size,
-                                                      envelope.type.data);
+  int size = !is_read ? 0
+             : envelope.origin_prefix.size
+                 ? snprintf(full, sizeof full, "%.*s.%.*s", (int)envelope.origin_prefix.size,
+                            envelope.origin_prefix.data, (int)envelope.type.size, envelope.type.data)
+                 : snprintf(full, sizeof full, "%.*s", (int)envelope.type.size, envelope.type.data);
   evsi_buf_free(&scratch);
   bool is_known = size > 0 && (size_t)size < sizeof full;
   return !is_known ||
          transport->ops->wants(transport->host, group->token, topic, evsi_bytes(full, (size_t)size));
 }
 
-static const char *take_one(evs_transport *transport, bridge_group *group, evs_bytes topic, const json_t *given) {
+static const char *take_one(evs_transport *transport, bridge_group *group, evs_bytes topic,
+                            const json_t *given) {
   const json_t *delivery = json_object_get(given, "delivery"), *data = json_object_get(given, "data");
   const json_t *partition = json_object_get(given, "partition"), *raw = json_object_get(given, "raw");
   evsi_buf bytes = {0};
@@ -96,7 +96,8 @@ static const char *take_one(evs_transport *transport, bridge_group *group, evs_b
     evsi_buf_free(&bytes);
     return "raw of an entry must be base64";
   }
-  bridge_entry *entry = bytes.failed ? NULL : entry_new(topic, text_of(data), evsi_bytes(bytes.data, bytes.size));
+  bridge_entry *entry =
+      bytes.failed ? NULL : entry_new(topic, text_of(data), evsi_bytes(bytes.data, bytes.size));
   evsi_buf_free(&bytes);
   if (!entry)
     return "out of memory";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bridge_group.c - groups, each as one subscription of the program's transport for every topic that it reads. */
+ * bridge_group.c - groups, each as one subscription of the program's transport for every topic that it reads.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,8 @@ void evsi_bridge_group_free(bridge_group *group) {
 
 /* ---- joining ----------------------------------------------------------------------------------- */
 
-static void ask_to_subscribe(evs_transport *transport, const bridge_subscription *subscription, bool from_new) {
+static void ask_to_subscribe(evs_transport *transport, const bridge_subscription *subscription,
+                             bool from_new) {
   evsi_buf call = {0};
   evsi_bridge_call(&call, "subscribe");
   evsi_buf_addf(&call, ",\"subscription\":%llu", (unsigned long long)subscription->number);
@@ -149,8 +151,8 @@ void evsi_bridge_subscribed(evs_transport *transport, const json_t *list) {
     if (!subscription)
       continue;
     if (error) {
-      snprintf(text, sizeof text, "group %.64s could not subscribe to %.64s: %.200s", subscription->group->name,
-               subscription->topic, error);
+      snprintf(text, sizeof text, "group %.64s could not subscribe to %.64s: %.200s",
+               subscription->group->name, subscription->topic, error);
       transport->ops->log(transport->host, 3, text);
       continue;
     }

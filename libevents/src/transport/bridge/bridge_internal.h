@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * bridge_internal.h - what the files of the bridge share. All of it is used on the I/O thread only.
  *
- * The program's transport subscribes to one topic (or to all, `*`) for one group at a time, and gives entries with
- * a number of its own. Until they are settled they are kept here: waiting, held by libevents, or parked for their
- * next attempt. Retries thus need nothing of the program's transport. */
+ * The program's transport subscribes to one topic (or to all, `*`) for one group at a time, and gives entries
+ * with a number of its own. Until they are settled they are kept here: waiting, held by libevents, or parked
+ * for their next attempt. Retries thus need nothing of the program's transport. */
 #ifndef EVSI_BRIDGE_INTERNAL_H
 #define EVSI_BRIDGE_INTERNAL_H
 

@@ -23,7 +23,8 @@ void evsi_bridge_member(evsi_buf *out, const char *name, evs_bytes text) {
 
 void evsi_bridge_tell(evs_transport *transport, evsi_buf *call) {
   evsi_buf_add_text(call, "}");
-  bool is_told = !call->failed && transport->ops->tell(transport->host, 0, evsi_bytes(call->data, call->size));
+  bool is_told =
+      !call->failed && transport->ops->tell(transport->host, 0, evsi_bytes(call->data, call->size));
   if (!is_told)
     transport->ops->log(transport->host, 3, "out of memory: the program was not told what to do");
   evsi_buf_free(call);
@@ -159,8 +160,8 @@ static void take_outcome(evs_transport *transport, const json_t *answer) {
 static void take_state(evs_transport *transport, const json_t *state) {
   const char *error = json_string_value(json_object_get(state, "error"));
   transport->is_connected = json_is_true(json_object_get(state, "connected"));
-  transport->ops->state(transport->host, transport->is_connected, json_is_true(json_object_get(state, "fatal")),
-                        evsi_text(error ? error : ""), 0);
+  transport->ops->state(transport->host, transport->is_connected,
+                        json_is_true(json_object_get(state, "fatal")), evsi_text(error ? error : ""), 0);
 }
 
 static void take_all(evs_transport *transport, const json_t *params, uint64_t token) {
@@ -184,8 +185,9 @@ static json_t *groups_json(const evs_transport *transport) {
     json_int_t lag = 0;
     for (const bridge_entry *each = group->first; each; each = each->next)
       lag++;
-    json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:n,s:n}", "group", group->name, "lag", lag, "pending",
-                                          (json_int_t)group->count - lag, "oldestPendingAt", "paused"));
+    json_array_append_new(list,
+                          json_pack("{s:s,s:I,s:I,s:n,s:n}", "group", group->name, "lag", lag, "pending",
+                                    (json_int_t)group->count - lag, "oldestPendingAt", "paused"));
   }
   return json_pack("{s:o}", "groups", list);
 }
