@@ -156,6 +156,12 @@ typedef struct evs_event {
   uint32_t replicas;        /* of EVS_ACKNOWLEDGE_REPLICATED: how many; 0: one */
   uint32_t acknowledge_timeout_ms; /* how long replicas or the disk are waited for; 0: as configured */
   evs_bytes batch_key; /* with batching: those of different keys are in no batch together; or empty */
+  /* With `transport`: the event goes to this topic there, whatever its type, and no route is asked; what a
+   * route says of the topic itself (partitions, order, retention) holds. Or empty. */
+  evs_bytes topic;
+  /* Of an event that is passed on, only with `topic`: whose it is. Empty: this system's. */
+  evs_bytes origin;
+  evs_bytes origin_prefix;
 } evs_event;
 
 /* What happened when an outcome is `stored`. Beyond STORED needs EVS_CAP_DURABILITY of the transport. */
@@ -174,7 +180,8 @@ enum {
   EVS_REPORT_REQUEST = 2,      /* the answer to evs_request(); `detail` is its JSON */
   EVS_REPORT_UNSUBSCRIBED = 3, /* the last record of a subscription; token is the subscription */
   EVS_REPORT_CLOSED = 4,       /* the last record of a system; `detail` is {released, abandoned} */
-  EVS_REPORT_LOG = 5 /* `detail` is one line of JSON: docs/statistics.md#log-records; at most 256 wait */
+  EVS_REPORT_LOG = 5, /* `detail` is one line of JSON: docs/statistics.md#log-records; at most 256 wait */
+  EVS_REPORT_TRANSPORT = 6 /* `transport` asks its program for something: `detail`, by docs/plugins.md */
 };
 
 /* One thing that ended. Bytes are lent until evs_batch_release(). */
@@ -302,10 +309,10 @@ evs_status evs_fail(evs_system *system, const evs_failure *failures, size_t coun
 
 /* Everything rare that may touch a store is a request by name with JSON arguments and a JSON answer, so
  * that it grows without new symbols. docs/requests.md lists them all:
- *   connect, ready, flush, drain, reload, coverage, groups, groups.pause, groups.resume, fleet, topics,
- *   dlq.list, dlq.get, dlq.requeue, dlq.discard, tail, schemas.register, schemas.list, … */
+ *   connect, disconnect, ready, flush, drain, reload, coverage, groups, groups.pause, groups.resume, fleet,
+ * topics, dlq.list, dlq.get, dlq.requeue, dlq.discard, tail, schemas.register, schemas.list, … */
 
-/* evs_request - starts a request; its answer is the EVS_REPORT_REQUEST with this token.
+/* evs_request - starts a request; its answer is the EVS_REPORT_REQUEST with this token; 0: none is wanted.
  * timeout_ms: 0 means the request's own default (10 s); then it ends with EVS_TIMEOUT
  * errors: EVS_NOT_FOUND for an unknown name, EVS_VALIDATION for bad arguments, EVS_CLOSED */
 evs_status evs_request(evs_system *system, const char *method, const char *params_json, size_t params_size,

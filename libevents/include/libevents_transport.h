@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * libevents_transport.h - what a transport (a store of events) offers to libevents, and what libevents
- * offers to it. The built-in transports use exactly this; so will plug-ins.
+ * offers to it. The built-in transports use exactly this, and so do plug-ins (docs/plugins.md).
  *
  * The interface is asynchronous: vectors go in, outcomes come back through the host functions with the
  * token that went in. Decisions (retry, dead letter, hand over) are made by libevents; a transport only
@@ -8,8 +8,9 @@
  *
  * Threads: every function of a transport is called on the system's I/O thread, unless it has
  * EVS_CAP_DIRECT; then join, publish, settle and resume are also called on the host's threads, and outcomes
- * are given before publish and settle return. Host functions may be
- * called from any thread, and from within a transport's function; none of them blocks.
+ * are given before publish and settle return. Host functions are called on the I/O thread, from within a
+ * transport's function; wake(), now_ms(), count() and log() from any thread. A plug-in that has threads of
+ * its own leaves a note for wake() there. None of them blocks, and no function of a transport may block.
  *
  * Bytes given to publish() and settle() stay valid until the outcome of that token was given. Bytes given
  * to host functions are copied before these return.
@@ -40,7 +41,7 @@ enum {
   EVS_CAP_DLQ = 1 << 9,
   EVS_CAP_RETENTION = 1 << 10,
   EVS_CAP_DELAY = 1 << 11,
-  EVS_CAP_DIRECT = 1 << 12,    /* join, publish, settle and resume run on the caller's thread */
+  EVS_CAP_DIRECT = 1 << 12, /* join, publish, settle and resume run on the caller's thread; built in only */
   EVS_CAP_DURABILITY = 1 << 13 /* acknowledgement `replicated` and `fsynced` */
 };
 
@@ -250,6 +251,12 @@ typedef struct evs_host_ops {
    * handler has then comes back as released settlements, and what was set aside is forgotten. A transport
    * that never calls it holds its streams for ever. */
   void (*lease)(evs_host *host, const evs_tp_place *stream, uint64_t until_ms);
+  /* the transport's wake() is called after so many ms, or earlier when something else asked for that */
+  void (*wake)(evs_host *host, uint64_t after_ms);
+  /* the monotonic clock that delays and leases count by */
+  uint64_t (*now_ms)(evs_host *host);
+  /* gives the program a record: an EVS_REPORT_TRANSPORT with this token and JSON text. 0: memory is short */
+  int32_t (*tell)(evs_host *host, uint64_t token, evs_bytes json);
 } evs_host_ops;
 
 /* A transport's functions. */
@@ -259,15 +266,16 @@ typedef struct evs_transport_ops {
   const char *type;      /* "memory", "redis-streams" */
   uint64_t capabilities; /* EVS_CAP_… */
 
-  /* builds a transport from its checked configuration; opens nothing. env is internal to libevents
-   * (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for plug-ins. The ops table
-   * and host outlive it. */
+  /* builds a transport from its configuration, of a plug-in the object `options`; opens nothing. env is
+   * internal to libevents (a const evsi_world of base/world.h: clock, random numbers, loop) and NULL for
+   * plug-ins. The ops table and host outlive it. */
   evs_status (*create)(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
                        const char *config_json, size_t config_size, evs_transport **out_transport,
                        evs_error **out_error);
   void (*connect)(evs_transport *transport); /* begin; tells host->state(); keeps trying until close() */
   /* begin to stop: hand back every entry that is not settled, answer every open publish and settlement
-   * (what cannot be sent within deadline_ms as a failure), then call host->closed() */
+   * (what cannot be sent within deadline_ms as a failure), then call host->closed(). With EVS_CAP_DIRECT it
+   * may be connected again after that; of others a new one is made then */
   void (*close)(evs_transport *transport, uint32_t deadline_ms);
   void (*destroy)(evs_transport *transport); /* frees; after close, or without connect */
   void (*publish)(evs_transport *transport, const evs_tp_event *events, size_t count);
@@ -287,7 +295,25 @@ typedef struct evs_transport_ops {
   /* with EVS_CAP_ORDERING: gives an entry again that was set aside, when there are credits, in the order that
    * they were asked for */
   void (*recall)(evs_transport *transport, const evs_tp_place *places, size_t count);
+  /* what host->wake() asked for. May be NULL: it never does */
+  void (*wake)(evs_transport *transport);
 } evs_transport_ops;
+
+/* A shared object that holds a transport has one function of this type, named EVS_TRANSPORT_ENTRY. It gives a
+ * table that stays as it is until the process ends; the object is never unloaded. */
+typedef const evs_transport_ops *(*evs_transport_entry_fn)(void);
+#define EVS_TRANSPORT_ENTRY "evs_transport_entry"
+
+#pragma GCC visibility push(default)
+
+/* evs_transport_register - makes a transport of this program known by its type, for configurations that name
+ * it:
+ * {"type": "plugin", "plugin": <type>}. The table is lent until the process ends.
+ * errors: EVS_CONFIG for a table that does not fit this library, EVS_CONFLICT when another one has this type
+ */
+evs_status evs_transport_register(const evs_transport_ops *ops, evs_error **out_error);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

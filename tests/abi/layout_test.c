@@ -33,7 +33,10 @@ AT(evs_event, delay_ms, 168);
 AT(evs_event, replicas, 176);
 AT(evs_event, acknowledge_timeout_ms, 180);
 AT(evs_event, batch_key, 184);
-SIZE(evs_event, 200);
+AT(evs_event, topic, 200);
+AT(evs_event, origin, 216);
+AT(evs_event, origin_prefix, 232);
+SIZE(evs_event, 248);
 
 AT(evs_report, struct_size, 0);
 AT(evs_report, kind, 4);
@@ -185,7 +188,10 @@ AT(evs_host_ops, state, 8);
 AT(evs_host_ops, log, 8 + 12 * sizeof(void *));
 AT(evs_host_ops, paused, 8 + 13 * sizeof(void *));
 AT(evs_host_ops, lease, 8 + 14 * sizeof(void *));
-SIZE(evs_host_ops, 8 + 15 * sizeof(void *));
+AT(evs_host_ops, wake, 8 + 15 * sizeof(void *));
+AT(evs_host_ops, now_ms, 8 + 16 * sizeof(void *));
+AT(evs_host_ops, tell, 8 + 17 * sizeof(void *));
+SIZE(evs_host_ops, 8 + 18 * sizeof(void *));
 AT(evs_transport_ops, struct_size, 0);
 AT(evs_transport_ops, abi, 4);
 AT(evs_transport_ops, type, 8);
@@ -194,7 +200,8 @@ AT(evs_transport_ops, create, 24);
 AT(evs_transport_ops, request, 24 + 9 * sizeof(void *));
 AT(evs_transport_ops, announce, 24 + 10 * sizeof(void *));
 AT(evs_transport_ops, recall, 24 + 11 * sizeof(void *));
-SIZE(evs_transport_ops, 24 + 12 * sizeof(void *));
+AT(evs_transport_ops, wake, 24 + 12 * sizeof(void *));
+SIZE(evs_transport_ops, 24 + 13 * sizeof(void *));
 
 int main(void) {
   return 0;

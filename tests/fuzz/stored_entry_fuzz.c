@@ -130,7 +130,8 @@ static void open_engine(engine *under_test) {
                                "\"retry\":{\"baseDelay\":1000,\"jitter\":0}}}";
   memset(under_test, 0, sizeof *under_test);
   fuzz_require(evsi_config_load(config, sizeof config - 1, &under_test->config, NULL) == EVS_OK);
-  under_test->link = (evsi_link){.ops = &ops, .config = &under_test->config->transports[0]};
+  under_test->link =
+      (evsi_link){.ops = &ops, .state = EVSI_LINK_OPEN, .config = &under_test->config->transports[0]};
   evsi_tasks_init(&under_test->tasks, &env, NULL);
   evsi_stats_init(&under_test->stats, &env, 100);
   evsi_wake_init(&under_test->wake);
@@ -237,7 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = world.token, .status = EVS_OK};
     world.token = 0;
     evsi_consume_settled(under_test.consume, &outcome, 1);
-    fuzz_require(evsi_consume_idle(under_test.consume));
+    fuzz_require(evsi_consume_idle(under_test.consume, NULL));
   }
   close_engine(&under_test);
   evsi_buf_free(&world.kept);

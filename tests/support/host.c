@@ -115,7 +115,8 @@ static host_report copy_report(const evs_report *from) {
   COPY(report.id, from->id);
   COPY(report.topic, from->topic);
   COPY(report.offset, from->offset);
-  COPY(report.message, from->kind == EVS_REPORT_LOG ? from->detail : from->message);
+  bool is_told = from->kind == EVS_REPORT_LOG || from->kind == EVS_REPORT_TRANSPORT;
+  COPY(report.message, is_told ? from->detail : from->message);
   return report;
 }
 

@@ -23,7 +23,7 @@ typedef struct host_report {
   uint64_t token;
   evs_status status;
   uint32_t outcome, attempts, acknowledgement, is_duplicate;
-  char id[80], topic[80], offset[40], message[512]; /* of a log entry: its JSON */
+  char id[80], topic[80], offset[40], message[1024]; /* of a log entry, or a call to a transport: its JSON */
 } host_report;
 
 /* Formats a configuration and opens a system from it. */

@@ -2,9 +2,11 @@
 // EventSystemBuilder: the configuration document by method calls, with the published names and argument orders.
 // It only assembles; the core checks everything at once when the system is built.
 
-import { ConfigurationError, Unsupported } from './errors.js';
+import { ConfigurationError } from './errors.js';
 import { checkOptions } from './event.js';
 import { kindOf } from './json.js';
+import { isOwnTransport, takeOwn } from './own.js';
+import type { OwnTransport } from './own.js';
 import { checkConfig } from './pure.js';
 import type { ConfigCheck } from './pure.js';
 import type { LogLevel, Logger } from './log.js';
@@ -52,7 +54,9 @@ export interface RateLimitingConfig {
 /** A whole configuration: the document, with the published forms of transports and poison handler. */
 export interface EventSystemConfig {
   readonly service: string;
-  readonly transports: ReadonlyMap<string, Transport> | Readonly<Record<string, TransportOptions | Transport>>;
+  readonly transports:
+    | ReadonlyMap<string, Transport | OwnTransport>
+    | Readonly<Record<string, TransportOptions | Transport | OwnTransport>>;
   readonly routing?: RoutingConfig;
   readonly publisher?: {
     readonly batching?: BatchingConfig;
@@ -106,20 +110,24 @@ export class EventSystemBuilder {
     return this.#set('origins', origins);
   }
 
-  /** Adds a transport that a factory or a plugin made. */
-  addTransport(name: string, transport: Transport): this {
-    if (!(transport instanceof Transport)) {
-      throw new Unsupported(
-        `transports written in JavaScript are not built yet (found ${kindOf(transport)}); use addTransportFromFactory`,
+  /**
+   * Adds a transport that a factory or a plugin made, or one that the program wrote (docs/plugins.md). `settings` are of
+   * the latter: groupId, retry and so on.
+   */
+  addTransport(name: string, transport: Transport | OwnTransport, settings: TransportOptions = {}): this {
+    if (transport instanceof Transport) return this.#addTransport(name, transportDocument(transport));
+    if (!isOwnTransport(transport)) {
+      throw new ConfigurationError(
+        `a transport is ${kindOf(transport)}, expected one that a factory made, or an object with publish() or subscribe()`,
         { path: '/transports' },
       );
     }
-    return this.#addTransport(name, transport);
+    return this.#addTransport(name, { ...checkOptions(settings, 'settings'), transport });
   }
 
   /** Adds a transport of a type ('memory', 'file', 'redis-streams') under a name. */
   addTransportFromFactory(name: string, type: string, config: TransportOptions = {}): this {
-    return this.#addTransport(name, factory.createTransport({ type, options: config }));
+    return this.addTransport(name, factory.createTransport({ type, options: config }));
   }
 
   withRedisTransport(url?: string, config: TransportOptions = {}, name = 'redis'): this {
@@ -192,7 +200,7 @@ export class EventSystemBuilder {
 
   /** What checkConfig() says of the document so far. */
   check(): ConfigCheck {
-    return checkConfig(this.config());
+    return checkConfig(takeOwn(this.config()).document as object);
   }
 
   /** ConfigurationError lists every fault. */
@@ -212,7 +220,7 @@ export class EventSystemBuilder {
     return options;
   }
 
-  #addTransport(name: string, transport: Transport): this {
+  #addTransport(name: string, document: TransportOptions): this {
     if (typeof name !== 'string' || name === '') {
       throw new ConfigurationError('a transport needs a name', { path: '/transports' });
     }
@@ -221,7 +229,7 @@ export class EventSystemBuilder {
         path: `/transports/${name}`,
       });
     }
-    this.#transports[name] = documentOf(transport);
+    this.#transports[name] = document;
     return this;
   }
 
@@ -264,12 +272,12 @@ function transportsOf(transports: EventSystemConfig['transports']): unknown {
   return Object.fromEntries(
     entries.map(([name, transport]: [string, unknown]) => [
       name,
-      transport instanceof Transport ? documentOf(transport) : transport,
+      transport instanceof Transport ? transportDocument(transport) : transport,
     ]),
   );
 }
 
-function documentOf(transport: Transport): TransportOptions {
+function transportDocument(transport: Transport): TransportOptions {
   return { ...transport.options, type: transport.type };
 }
 

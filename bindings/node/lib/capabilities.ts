@@ -62,6 +62,31 @@ export const CAPABILITIES: Readonly<Record<string, TransportCapabilities>> = {
   'redis-streams': { ...MEMORY, supportsDeadLetterQueues: true, supportsMessageRetention: true, supportsPersistence: true },
 };
 
+/** Words of a configuration, where it says itself what a transport can do. */
+const WORDS: Readonly<Record<string, keyof TransportCapabilities>> = {
+  publish: 'supportsPublishing',
+  subscribe: 'supportsSubscription',
+  patternRouting: 'supportsPatternRouting',
+  batching: 'supportsBatching',
+  partitioning: 'supportsPartitioning',
+  consumerGroups: 'supportsConsumerGroups',
+  ordering: 'supportsOrdering',
+  persistence: 'supportsPersistence',
+  dlq: 'supportsDeadLetterQueues',
+  retention: 'supportsMessageRetention',
+  durability: 'supportsReplication',
+};
+
+/** What a transport of this type, with these options, can do. */
+export function capabilitiesOf(type: string, options: object): TransportCapabilities {
+  const known = CAPABILITIES[type];
+  if (known) return known;
+  const { capabilities } = options as { capabilities?: readonly string[] | null };
+  const can = new Set((capabilities ?? ['publish', 'subscribe']).map((word) => WORDS[word]));
+  const said = Object.values(WORDS).map((name) => [name, can.has(name)]);
+  return { ...MEMORY, ...(Object.fromEntries(said) as Partial<TransportCapabilities>) };
+}
+
 /** Names of features, as routing configurations and validateTransportFeatures() have them. */
 export const FEATURES: Readonly<Record<string, keyof TransportCapabilities>> = {
   patternRouting: 'supportsPatternRouting',

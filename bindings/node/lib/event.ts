@@ -34,6 +34,11 @@ export interface PublishOptions {
   readonly contentType?: string;
   /** Name of a transport, in place of what the routes say. */
   readonly transport?: string;
+  /** With `transport`: it goes to this topic there, and no route is asked. */
+  readonly topic?: string;
+  /** With `topic`, of an event that is passed on: whose it is. */
+  readonly origin?: string;
+  readonly originPrefix?: string;
   /** Milliseconds until an outcome that is not known is `unknown`. */
   readonly timeout?: number;
   /** Delivered so many milliseconds after the store took it, by the store's clock. */
@@ -64,7 +69,7 @@ export interface OutgoingEvent {
   readonly level: Level;
   readonly type: string;
   readonly body: string | Uint8Array;
-  /** contentType, headers, key, id, timestamp, version, transport, batchKey. */
+  /** contentType, headers, key, id, timestamp, version, transport, batchKey, topic, origin, originPrefix. */
   readonly rest: readonly string[] | undefined;
 }
 
@@ -81,6 +86,9 @@ const KNOWN = new Set([
   'version',
   'contentType',
   'transport',
+  'topic',
+  'origin',
+  'originPrefix',
   'timeout',
   'delay',
   'acknowledgement',
@@ -135,6 +143,9 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
       optional(options, 'version'),
       optional(options, 'transport'),
       optional(options, 'batchKey'),
+      optional(options, 'topic'),
+      optional(options, 'origin'),
+      optional(options, 'originPrefix'),
     ],
   };
 }

@@ -62,6 +62,15 @@ export type {
   StoreOptions,
 } from './operations.js';
 export type { ImportedLine, ImportOptions } from './transfer.js';
+export { StoredMessage } from './own.js';
+export type {
+  GivenMessage,
+  MessagePlace,
+  OwnHandler,
+  OwnPublishOptions,
+  OwnSubscribeOptions,
+  OwnTransport,
+} from './own.js';
 export { EventPublisher } from './publisher.js';
 export type { BatchEvent } from './publisher.js';
 export {
@@ -147,7 +156,7 @@ export {
   TransportPlugin,
   createTransportFactory,
 } from './transports.js';
-export type { TransportMetrics, TransportOptions } from './transports.js';
+export type { EnvelopeLike, Plugin, TransportMetrics, TransportOptions } from './transports.js';
 export type { MessageHandler, PoisonMessageHandler } from './turn.js';
 export { DefaultEventValidator, createEventValidator } from './validator.js';
 export type { EventValidator, ValidationResult } from './validator.js';

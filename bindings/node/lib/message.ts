@@ -354,6 +354,10 @@ export class Report {
     this.status = numbers[row + 2]!;
   }
 
+  get transport(): string {
+    return this.joined.split('\0')[1]!;
+  }
+
   get detail(): string {
     return this.joined.split('\0')[5]!;
   }

@@ -80,6 +80,7 @@ export interface Native {
   readonly EVS_REPORT_UNSUBSCRIBED: number;
   readonly EVS_REPORT_CLOSED: number;
   readonly EVS_REPORT_LOG: number;
+  readonly EVS_REPORT_TRANSPORT: number;
   readonly EVS_FAIL_RETRY: number;
   readonly EVS_FAIL_REJECT: number;
   readonly EVS_FAIL_LATER: number;

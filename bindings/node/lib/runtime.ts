@@ -9,6 +9,7 @@ import { Log } from './log.js';
 import type { Logger } from './log.js';
 import { native } from './native.js';
 import { Outbox } from './outbox.js';
+import { OwnDriver, takeOwn } from './own.js';
 import { Casts } from './reading.js';
 import { Turn } from './turn.js';
 import type { PoisonMessageHandler } from './turn.js';
@@ -63,12 +64,17 @@ export class Runtime {
   #closing: Promise<void> | undefined;
 
   constructor(config: object, options: SystemOptions = {}) {
-    const text = encodeJson(config, 'configuration');
+    const own = takeOwn(config);
+    const text = encodeJson(own.document, 'configuration');
     this.engine = new Engine(text);
     const checked = JSON.parse(native.configCheck(text)) as { normalized?: Normalized };
     this.normalized = checked.normalized ?? {};
     this.outbox = new Outbox(this.engine, this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS);
     this.turn = new Turn(this.engine, this.outbox, new Log(options.logger), options.poisonMessageHandler);
+    const limit = this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS;
+    for (const [name, transport] of own.transports) {
+      this.turn.drivers.set(name, new OwnDriver(this.engine, name, transport, limit));
+    }
     this.published = options.published;
     this.hasPoisonHandler = options.poisonMessageHandler !== undefined;
   }

@@ -122,3 +122,19 @@ export interface EventSystemStatus extends SystemHealth {
   readonly uptime: number;
   readonly version: string;
 }
+
+/** Of one transport, as the core gives it. */
+export interface RawStatus {
+  readonly connected: boolean;
+  readonly since?: unknown;
+  readonly lastError?: unknown;
+  readonly nextTry?: unknown;
+  readonly heldBack?: TransportStatus['heldBack'];
+}
+
+export interface RawSystemStatus extends SystemHealth {
+  readonly connected: boolean;
+  readonly healthy: boolean;
+  readonly state: string;
+  readonly transports: Readonly<Record<string, RawStatus>>;
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // EventSystem: one opened system and its faces.
 
-import { CAPABILITIES } from './capabilities.js';
+import { capabilitiesOf } from './capabilities.js';
 import { EventConsumer } from './consumer.js';
 import { startDashboard } from './dashboard.js';
 import type { Dashboard, DashboardOptions } from './dashboard.js';
@@ -11,13 +11,14 @@ import { EventPublisher } from './publisher.js';
 import { milliseconds } from './event.js';
 import { split } from './operations.js';
 import type { ChangeOptions, StoreOptions } from './operations.js';
+import { takeOwn } from './own.js';
 import { checkConfig } from './pure.js';
 import { EventRouter } from './router.js';
 import type { RouteCoverage, RoutingConfig } from './router.js';
 import { Runtime } from './runtime.js';
 import type { Normalized, RequestOptions, SystemOptions } from './runtime.js';
 import { Schemas } from './schemas.js';
-import type { EventSystemStatus, SystemHealth, SystemStats, TransportStatus } from './stats.js';
+import type { EventSystemStatus, RawSystemStatus, SystemHealth, SystemStats, TransportStatus } from './stats.js';
 import { Transport } from './transports.js';
 import type { TransportOptions } from './transports.js';
 import type { EventValidator } from './validator.js';
@@ -103,15 +104,18 @@ export class EventSystem {
   readonly dlq: DeadLetters;
   readonly replays: Replays;
 
-  /** `config` is the document of docs/configuration.md. ConfigurationError lists every fault. */
+  /**
+   * `config` is the document of docs/configuration.md; in it a transport may be an object that the program wrote, or
+   * `{transport: object, ...settings}`. ConfigurationError lists every fault.
+   */
   constructor(config: object, options: SystemOptions = {}) {
     const runtime = (this.#runtime = new Runtime(config, options));
     const { normalized } = runtime;
     const transports = Object.entries(normalized.transports ?? {});
     this.transports = new Map(
-      transports.map(([name, options]) => [name, new Transport(name, options.type, options as TransportOptions, runtime)]),
+      transports.map(([name, options]) => [name, new Transport(name, options.type, options as TransportOptions, this)]),
     );
-    const capabilities = new Map(transports.map(([name, { type }]) => [name, CAPABILITIES[type]!]));
+    const capabilities = new Map(transports.map(([name, options]) => [name, capabilitiesOf(options.type, options)]));
     const routing = (normalized.routing ?? {}) as RoutingConfig;
     this.router = new EventRouter(runtime.engine, routing, normalized.originPrefix ?? '', capabilities);
     this.publisher = new EventPublisher(runtime, this);
@@ -169,8 +173,9 @@ export class EventSystem {
    * what changed.
    */
   async reload(config: object, options: RequestOptions = {}): Promise<readonly string[]> {
-    const { changed } = await this.#runtime.ask<{ changed: string[] }>('reload', { config }, options);
-    this.router.follow(((checkConfig(config).normalized as Normalized).routing ?? {}) as RoutingConfig);
+    const document = takeOwn(config).document as object;
+    const { changed } = await this.#runtime.ask<{ changed: string[] }>('reload', { config: document }, options);
+    this.router.follow(((checkConfig(document).normalized as Normalized).routing ?? {}) as RoutingConfig);
     return changed;
   }
 
@@ -184,15 +189,25 @@ export class EventSystem {
     return this.#runtime.isConnected();
   }
 
+  /** Nothing more can be done with it. */
+  isClosed(): boolean {
+    return this.#runtime.engine.isReleased;
+  }
+
+  /** Connected or not, and since when, of each transport, as evs_system_status() gives it. */
+  rawStatus(): RawSystemStatus {
+    return JSON.parse(this.#runtime.engine.status()) as RawSystemStatus;
+  }
+
   /** Does it live, and can events come and go? For probes: not ready from the beginning of a drain or close. */
   health(): SystemHealth {
-    if (this.#runtime.engine.isReleased) return { live: false, ready: false, reasons: ['the system is closed'] };
-    const { live, ready, reasons } = JSON.parse(this.#runtime.engine.status()) as SystemHealth;
+    if (this.isClosed()) return { live: false, ready: false, reasons: ['the system is closed'] };
+    const { live, ready, reasons } = this.rawStatus();
     return { live, ready, reasons };
   }
 
   async getStatus(): Promise<EventSystemStatus> {
-    const status = JSON.parse(this.#runtime.engine.status()) as Pick<EventSystemStatus, 'connected' | 'healthy' | 'live' | 'ready' | 'reasons' | 'state'>;
+    const { transports: _, ...status } = this.rawStatus();
     const { publisher, uptime, version } = this.stats();
     const entries = [...this.transports].map(
       async ([name, transport]): Promise<[string, TransportStatus]> => [name, await transport.getStatus()],

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Transports by the published names: descriptions that the builder takes, and views of a running system's own.
-// The C library does the work, so a transport publishes and subscribes through its system only.
+// Transports by the published names: descriptions that the builder takes, and those of a running system, each of
+// which can be used by itself. What goes through a transport itself asks no routes; all else is as everywhere.
 
-import { CAPABILITIES } from './capabilities.js';
+import { CAPABILITIES, capabilitiesOf } from './capabilities.js';
 import type { TransportCapabilities } from './capabilities.js';
-import { ConfigurationError, Unsupported } from './errors.js';
+import type { SubscribeOptions, Subscription } from './consumer.js';
+import { ConfigurationError, Unsupported, ValidationError } from './errors.js';
 import { checkOptions, show } from './event.js';
-import { checkConfig, version } from './pure.js';
-import type { Runtime } from './runtime.js';
-import type { SystemStats, TransportStatus } from './stats.js';
+import type { PublishOptions } from './event.js';
+import { encodeJson, kindOf } from './json.js';
+import { Message } from './message.js';
+import type { EventHeader, Receipt } from './message.js';
+import { isOwnTransport } from './own.js';
+import type { OwnTransport } from './own.js';
+import { bodyHash, checkConfig, version } from './pure.js';
+import type { RequestOptions } from './runtime.js';
+import type { RawStatus, SystemStats, TransportStatus } from './stats.js';
+import type { EventSystem } from './system.js';
+import type { MessageHandler } from './turn.js';
 
 const VERSION = version();
 
 export type TransportOptions = Readonly<Record<string, unknown>>;
-
-interface RawStatus {
-  readonly connected: boolean;
-  readonly since?: unknown;
-  readonly lastError?: unknown;
-  readonly nextTry?: unknown;
-  readonly heldBack?: TransportStatus['heldBack'];
-}
 
 export interface TransportMetrics {
   readonly messagesPublished: number;
@@ -34,24 +35,37 @@ export interface TransportMetrics {
   readonly throughput: number;
 }
 
-/** One transport of a system, or, not yet part of one, its description. */
+/** What goes through a transport itself: an envelope, or a body alone. */
+export interface EnvelopeLike {
+  readonly header: Partial<EventHeader> & { readonly type: string };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/**
+ * One transport of a system; or, not part of one, its description, which has a connection of its own once it is
+ * connected.
+ */
 export class Transport {
-  readonly #runtime: Runtime | undefined;
+  #system: EventSystem | undefined;
+  readonly #isPart: boolean;
+  readonly #subscriptions = new Map<string, Subscription[]>();
 
   constructor(
     readonly name: string,
     readonly type: string,
     /** As the configuration takes them. */
     readonly options: TransportOptions = {},
-    runtime?: Runtime,
+    system?: EventSystem,
   ) {
-    this.#runtime = runtime;
+    this.#system = system;
+    this.#isPart = system !== undefined;
     // A password among the options must not come into logs by the way.
     Object.defineProperty(this, 'options', { enumerable: false });
   }
 
   get capabilities(): TransportCapabilities {
-    return CAPABILITIES[this.type]!;
+    return capabilitiesOf(this.type, this.options);
   }
 
   isConnected(): boolean {
@@ -60,7 +74,7 @@ export class Transport {
 
   async getStatus(): Promise<TransportStatus> {
     const { connected, since, lastError, nextTry, heldBack } = this.#status();
-    const uptime = this.#runtime ? this.#stats().uptime : 0;
+    const uptime = this.#system ? this.#stats().uptime : 0;
     return {
       connected,
       healthy: connected && !heldBack,
@@ -87,48 +101,143 @@ export class Transport {
     };
   }
 
-  connect(): Promise<never> {
-    return Promise.reject(throughSystem('connect'));
+  /** Connects this transport, and none of the others of its system; again after disconnect(). */
+  async connect(options?: RequestOptions): Promise<void> {
+    await this.#open().request('connect', { transport: this.name }, options);
   }
 
-  disconnect(): Promise<never> {
-    return Promise.reject(throughSystem('close'));
+  /**
+   * Ends its connection while the others of its system go on. Handlers may end within `deadline` milliseconds; what
+   * was not handled is handed back, and what is published to it waits until it is connected again.
+   */
+  async disconnect(deadline?: number): Promise<void> {
+    const system = this.#system;
+    if (!system) return;
+    if (this.#isPart) {
+      const wait = { timeout: (deadline ?? DISCONNECT_MS) + GRACE_MS };
+      await system.request('disconnect', { transport: this.name, ...(deadline !== undefined && { deadline }) }, wait);
+    } else {
+      this.#system = undefined;
+      this.#subscriptions.clear();
+      await system.close(deadline);
+    }
   }
 
-  close(): Promise<never> {
-    return Promise.reject(throughSystem('close'));
+  /** The same as disconnect(). */
+  close(deadline?: number): Promise<void> {
+    return this.disconnect(deadline);
   }
 
-  publish(_topic: string, _message: unknown, _options?: unknown): Promise<never> {
-    return Promise.reject(throughSystem('publisher.publish'));
+  /**
+   * Publishes to a topic of this transport, without routes. `message` is an envelope ({header, body}), whose id, time,
+   * origin and headers stay, or a body alone, whose type is then that of the topic (`user` of `user-events`).
+   */
+  async publish(topic: string, message: unknown, options: PublishOptions = {}): Promise<Receipt> {
+    const [type, body, own] = isEnvelope(message) ? partsOf(message) : [typeOf(topic), message, {}];
+    return this.#open().publisher.publish(type, body, { ...own, ...options, topic, transport: this.name });
   }
 
-  subscribe(_topic: string, _handler: unknown, _options?: unknown): Promise<never> {
-    return Promise.reject(throughSystem('consumer.subscribe'));
+  /** Subscribes to a topic of this transport: to all that is in it, or to a type or pattern. */
+  async subscribe<Body = any>(
+    topic: string,
+    handler: MessageHandler<Body>,
+    options: SubscribeOptions<Body> = {},
+    eventType = '*',
+  ): Promise<Subscription> {
+    const system = this.#open();
+    const chosen = { ...options, transport: this.name, topics: [topic] };
+    const subscription = await system.consumer.subscribe<Body>(eventType, handler, chosen);
+    this.#subscriptions.set(topic, [...(this.#subscriptions.get(topic) ?? []), subscription]);
+    if (this.isConnected()) await system.request('ready', { transport: this.name });
+    return subscription;
   }
 
-  unsubscribe(_topic: string): Promise<never> {
-    return Promise.reject(throughSystem('consumer.unsubscribe'));
+  /** Ends what subscribe() began on a topic; one without any is fine. */
+  async unsubscribe(topic: string): Promise<void> {
+    const subscriptions = this.#subscriptions.get(topic) ?? [];
+    this.#subscriptions.delete(topic);
+    for (const subscription of subscriptions) subscription.unsubscribe();
+  }
+
+  /** The system that it is part of; without one, that of its own connection. */
+  #open(): EventSystem {
+    if (!this.#system) {
+      // Only here, since each of the two needs the other.
+      const { EventSystem } = require('./system.js') as typeof import('./system.js');
+      const transports = { [this.name]: { ...this.options, type: this.type } };
+      this.#system = new EventSystem({ service: 'transport', transports });
+    }
+    return this.#system;
   }
 
   #status(): RawStatus {
-    if (!this.#runtime || this.#runtime.engine.isReleased) return { connected: false };
-    const { transports } = JSON.parse(this.#runtime.engine.status()) as { transports: Record<string, RawStatus> };
-    return transports[this.name] ?? { connected: false };
+    if (!this.#system || this.#system.isClosed()) return { connected: false };
+    return this.#system.rawStatus().transports[this.name] ?? { connected: false };
   }
 
   #stats(): SystemStats {
-    if (!this.#runtime) throw throughSystem('stats');
-    return JSON.parse(this.#runtime.engine.stats()) as SystemStats;
+    if (!this.#system) throw new Unsupported('a transport that was never connected has counted nothing');
+    return this.#system.stats();
   }
 }
 
-function throughSystem(method: string): Unsupported {
-  return new Unsupported(`a transport is used through its system: call system.${method}()`);
+const DISCONNECT_MS = 10_000;
+const GRACE_MS = 5000;
+
+function isEnvelope(message: unknown): message is EnvelopeLike | Message {
+  if (message instanceof Message) return true;
+  const header = (message as { header?: unknown } | null | undefined)?.header;
+  return typeof header === 'object' && header !== null && 'type' in header;
+}
+
+/** An envelope as arguments of publish(); a message's own text stays as it is. */
+function partsOf(message: EnvelopeLike | Message): [type: string, body: unknown, options: PublishOptions] {
+  const { id, type, origin, originPrefix, timestamp, version, hash } = message.header;
+  const { headers = {} } = message;
+  const options = {
+    ...(id && { id }),
+    ...(timestamp && { timestamp }),
+    ...(version && { version }),
+    ...(origin && { origin, originPrefix: originPrefix ?? '' }),
+    headers,
+  };
+  if (message instanceof Message) {
+    const isJson = message.contentType === 'application/json';
+    const body = isJson ? Buffer.from(message.bodyText) : message.body;
+    return [type, body, { ...options, contentType: message.contentType }];
+  }
+  checkHash(message.body, hash);
+  return [type, message.body, options];
+}
+
+function checkHash(body: unknown, hash: string | undefined): void {
+  if (!hash || bodyHash(encodeJson(body ?? null, 'body')) === hash) return;
+  throw new ValidationError('header.hash is not the SHA-256 of the body: leave it out, or publish the message itself', {
+    path: '/header/hash',
+  });
+}
+
+/** `order-line-events` → `order.line`. */
+function typeOf(topic: string): string {
+  if (typeof topic !== 'string') throw new ValidationError(`topic is ${kindOf(topic)}, expected a string`, { path: '/topic' });
+  return topic.replace(/-events$/, '').replaceAll('-', '.');
+}
+
+/** What makes transports of one type; docs/plugins.md. */
+export interface Plugin {
+  readonly name: string;
+  readonly version?: string;
+  readonly capabilities?: Partial<TransportCapabilities>;
+  createTransport(options?: TransportOptions): Transport | OwnTransport;
+  validateConfig?(options?: TransportOptions): { valid: boolean; errors: string[] };
+  getDefaultConfig?(): TransportOptions;
+  getPluginStructure?(): object;
+  onRegister?(): void;
+  onUnregister?(): void;
 }
 
 /** What makes transports of one type. */
-export class TransportPlugin {
+export class TransportPlugin implements Plugin {
   readonly version = VERSION;
 
   constructor(readonly name: string) {}
@@ -221,24 +330,32 @@ function refuse(problems: readonly FoundProblem[]): void {
 }
 
 export class TransportFactory {
-  readonly #plugins = new Map<string, TransportPlugin>();
+  readonly #plugins = new Map<string, Plugin>();
 
-  registerPlugin(plugin: TransportPlugin): void {
-    if (!(plugin instanceof TransportPlugin)) {
-      throw new Unsupported('plugins written in JavaScript are not built yet; there are memory, redis-streams and file');
+  registerPlugin(plugin: Plugin): void {
+    const { name, createTransport } = (plugin ?? {}) as Partial<Plugin>;
+    if (typeof name !== 'string' || name === '' || typeof createTransport !== 'function') {
+      throw new ConfigurationError(
+        `a plugin is ${kindOf(plugin)}, expected an object with a name and createTransport(options)`,
+        { path: '/plugin' },
+      );
     }
-    this.#plugins.set(plugin.name, plugin);
+    this.#plugins.get(name)?.onUnregister?.();
+    this.#plugins.set(name, plugin);
+    plugin.onRegister?.();
   }
 
   unregisterPlugin(name: string): void {
+    const plugin = this.#plugins.get(name);
     this.#plugins.delete(name);
+    plugin?.onUnregister?.();
   }
 
-  getPlugin(name: string): TransportPlugin | undefined {
+  getPlugin(name: string): Plugin | undefined {
     return this.#plugins.get(name);
   }
 
-  getAllPlugins(): TransportPlugin[] {
+  getAllPlugins(): Plugin[] {
     return [...this.#plugins.values()];
   }
 
@@ -246,17 +363,25 @@ export class TransportFactory {
     return [...this.#plugins.keys()];
   }
 
-  createTransport({ type, options }: { type: string; options?: TransportOptions }): Transport {
+  /** Of a built-in type a Transport, of another one what its plugin makes. */
+  createTransport({ type, options }: { type: string; options?: TransportOptions }): Transport | OwnTransport {
     return this.createTransportWithPlugin(type, options);
   }
 
-  createTransportWithPlugin(name: string, options?: TransportOptions): Transport {
+  createTransportWithPlugin(name: string, options?: TransportOptions): Transport | OwnTransport {
     const plugin = this.#plugins.get(name);
     if (!plugin) {
       const known = this.getSupportedTypes().join(', ');
       throw new ConfigurationError(`no transport of type ${show(name)}; there are: ${known}`, { path: '/type' });
     }
-    return plugin.createTransport(options);
+    const isOurs = plugin instanceof TransportPlugin; // it says more by itself
+    const { valid = true, errors = [] } = (!isOurs && plugin.validateConfig?.(options)) || {};
+    if (!valid) {
+      throw new ConfigurationError(`the options of the ${name} transport are wrong: ${errors.join('; ')}`, { path: '/options' });
+    }
+    const transport = plugin.createTransport(options);
+    if (transport instanceof Transport || isOwnTransport(transport)) return transport;
+    throw new ConfigurationError(`plugin ${name} made ${kindOf(transport)}, expected a transport`, { path: '/plugin' });
   }
 }
 

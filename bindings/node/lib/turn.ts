@@ -16,6 +16,7 @@ import { Message, Metadata, deliveriesOf, reportsOf } from './message.js';
 import type { Delivery, Report, Settle } from './message.js';
 import { native } from './native.js';
 import type { Outbox } from './outbox.js';
+import type { OwnDriver } from './own.js';
 import type { Reader } from './reading.js';
 
 const RECORDS_PER_POLL = 512;
@@ -95,6 +96,8 @@ export class Turn {
   readonly #current = new AsyncLocalStorage<Run>();
   readonly consumers = new Map<number, Consumer>();
   readonly requests = new Map<number, Waiter>();
+  /** Of transports that the program wrote, by name. */
+  readonly drivers = new Map<string, OwnDriver>();
   /** Resolves with the last record, or when there will be none. */
   readonly closed: Promise<string>;
   #resolveClosed!: (detail: string) => void;
@@ -185,6 +188,8 @@ export class Turn {
         return this.end(report.detail);
       case native.EVS_REPORT_LOG:
         return this.#log.tell(JSON.parse(report.detail) as LogRecord);
+      case native.EVS_REPORT_TRANSPORT:
+        return this.drivers.get(report.transport)?.onCall(report.detail);
       default: // of a newer library
     }
   }
@@ -214,6 +219,7 @@ export class Turn {
     for (const waiter of this.requests.values()) waiter.reject(error);
     this.requests.clear();
     for (const token of [...this.consumers.keys()]) this.#onUnsubscribed(token);
+    for (const driver of this.drivers.values()) driver.end(error);
     this.#resolveClosed(detail);
   }
 

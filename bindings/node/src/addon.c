@@ -25,6 +25,7 @@ static bool export_constants(napi_env env, napi_value exports) {
       CONSTANT(EVS_REPORT_UNSUBSCRIBED),
       CONSTANT(EVS_REPORT_CLOSED),
       CONSTANT(EVS_REPORT_LOG),
+      CONSTANT(EVS_REPORT_TRANSPORT),
       CONSTANT(EVS_FAIL_RETRY),
       CONSTANT(EVS_FAIL_REJECT),
       CONSTANT(EVS_FAIL_LATER),

@@ -9,7 +9,20 @@
 /* Numbers of one event, in this order; texts: type, body, then an array of the rest or undefined. */
 enum { TOKEN, PARTITION, TIMEOUT, DELAY, LEVEL, REPLICAS, WAIT, NUMBERS };
 enum { TYPE, BODY, REST, TEXTS };
-enum { CONTENT_TYPE, HEADERS, KEY, ID, TIMESTAMP, VERSION, TRANSPORT, BATCH_KEY, RESTS };
+enum {
+  CONTENT_TYPE,
+  HEADERS,
+  KEY,
+  ID,
+  TIMESTAMP,
+  VERSION,
+  TRANSPORT,
+  BATCH_KEY,
+  TOPIC,
+  ORIGIN,
+  ORIGIN_PREFIX,
+  RESTS
+};
 
 static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_event *event) {
   evs_bytes *const fields[RESTS] = {
@@ -21,6 +34,9 @@ static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_even
       [VERSION] = &event->version,
       [TRANSPORT] = &event->transport,
       [BATCH_KEY] = &event->batch_key,
+      [TOPIC] = &event->topic,
+      [ORIGIN] = &event->origin,
+      [ORIGIN_PREFIX] = &event->origin_prefix,
   };
   for (uint32_t i = 0; i < RESTS; i++) {
     napi_value text;

@@ -103,6 +103,12 @@ const SAID = {
     'Without a schema: true undefined undefined',
     'Validator: true',
   ],
+  'transports.mjs': [
+    'By itself: user.created 123 user-events',
+    'Connected: false',
+    'Types: memory redis-streams file queue',
+    'Order: ORD-123',
+  ],
   'validator.mjs': [
     'Validated: true false 2 true',
     'User: ABC user@example.com',

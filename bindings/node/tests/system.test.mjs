@@ -79,7 +79,7 @@ test('a transport has a name of its own, a known type and valid options', () => 
     assert.deepEqual(error.problems.map(({ path }) => path).sort(), ['/port', '/ur']);
     return true;
   });
-  assert.throws(() => builder.addTransport('own', { publish() {} }), Unsupported);
+  assert.throws(() => builder.addTransport('own', { name: 'own' }), ConfigurationError);
   assert.throws(() => builder.setPoisonMessageHandler('x'), ConfigurationError);
 });
 

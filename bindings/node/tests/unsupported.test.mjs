@@ -19,16 +19,6 @@ function redis(options) {
 
 /** What → what tries it, given a connected system. */
 const NOT_BUILT = {
-  // the builder
-  'transports written in JavaScript': () => builder().addTransport('own', { name: 'own', publish() {}, subscribe() {} }),
-  'plugins written in JavaScript': () => libevents.createTransportFactory().registerPlugin({ name: 'own' }),
-  // transports used by themselves (Transport.publish, subscribe, …)
-  'publishing through a transport itself': ({ transports }) => transports.get('main').publish('a', {}),
-  'subscribing through a transport itself': ({ transports }) => transports.get('main').subscribe('a', () => 1),
-  'unsubscribing through a transport itself': ({ transports }) => transports.get('main').unsubscribe('a'),
-  'connecting a transport itself': ({ transports }) => transports.get('main').connect(),
-  'disconnecting a transport itself': ({ transports }) => transports.get('main').disconnect(),
-  'closing a transport itself': ({ transports }) => transports.get('main').close(),
   // options of the Redis transport (RedisStreamsConfig)
   'Redis Cluster': redis({ cluster: true }),
   'Sentinel': redis({ sentinel: {} }),

@@ -20,7 +20,8 @@ from ._pure import (
     validate_event_type,
     version,
 )
-from .aio import EventSystem, MessageStream, Subscription
+from ._own import StoredMessage
+from .aio import EventSystem
 from .builder import EventSystemBuilder
 from .dashboard import Dashboard, SyncDashboard
 from .errors import (
@@ -47,7 +48,9 @@ from .errors import (
 )
 from .message import Message, Metadata, Receipt
 from .schema import Schema, SchemaProblem
+from .stream import MessageStream, Subscription
 from .sync import SyncEventSystem, SyncMessageStream, SyncSubscription
+from .transports import SyncTransport, Transport
 
 __all__ = [
     "ArgumentError",
@@ -76,12 +79,15 @@ __all__ = [
     "RoutingError",
     "Schema",
     "SchemaProblem",
+    "StoredMessage",
     "Subscription",
     "SyncDashboard",
     "SyncEventSystem",
     "SyncMessageStream",
     "SyncSubscription",
+    "SyncTransport",
     "Timeout",
+    "Transport",
     "TransportError",
     "Unsupported",
     "ValidationError",

@@ -13,13 +13,13 @@ from .errors import ValidationError
 
 #: how an event is acknowledged: number of the level, replicas, how long they are waited for in ms
 Level = Tuple[int, int, int]
-Texts = Tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+Texts = Tuple[bytes, ...]
 
 _JSON_TYPE = "application/json"
 _AS_CONFIGURED: Level = (0, 0, 0)
 _LEVELS = {"none": 1, "stored": 2, "fsynced": 4}
 _REPLICATED = 3
-_NOTHING = (b"",) * 8
+_NOTHING = (b"",) * 11  #: the texts behind type and body
 _MAX_UINT32 = 0xFFFFFFFF
 
 
@@ -86,6 +86,9 @@ def encode_event(
     delay: Optional[float] = None,
     acknowledgement: Union[str, Mapping[str, Any], None] = None,
     batch_key: Optional[str] = None,
+    topic: Optional[str] = None,
+    origin: Optional[str] = None,
+    origin_prefix: Optional[str] = None,
 ) -> Outgoing:
     """Checks and encodes one event; everything that only the core can judge is left to it."""
     if timeout is not None and milliseconds(timeout, "timeout") == 0:
@@ -106,6 +109,9 @@ def encode_event(
             _text(version, "version"),
             _text(transport, "transport"),
             _text(batch_key, "batch_key"),
+            _text(topic, "topic"),
+            _text(origin, "origin"),
+            _text(origin_prefix, "origin_prefix"),
         ),
     )
 

@@ -5,6 +5,7 @@ It never runs a handler: messages go to worker threads, outcomes to the threads 
 """
 
 import contextvars
+import json
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from ._engine import Engine
 from ._log import tell
 from ._native import lib
 from ._outbox import refused
+from ._own import SyncDriver
 from ._reading import Reader
 from ._workers import Worker, Workers
 from .errors import Closed, Error, PublishTimeout, QueueFull, Timeout
@@ -102,6 +104,8 @@ class Pump:
         self._in_flight = 0  #: events that the core has, or is being offered
         self._ended = 0  #: events whose outcome was reported
         self.workers = Workers()
+        #: of transports that the program wrote, by name
+        self.drivers: Dict[str, SyncDriver] = {}
         self.closed = threading.Event()
 
     @property
@@ -275,6 +279,8 @@ class Pump:
         for report in reports:
             if report.kind == lib.EVS_REPORT_LOG:
                 tell(report)
+            elif report.kind == lib.EVS_REPORT_TRANSPORT:
+                self.drivers[report.transport()].on_call(json.loads(report.detail()))
         return is_last
 
     def _on_unsubscribed(self, token: int) -> None:
@@ -298,6 +304,8 @@ class Pump:
             for token in list(self._consumers):
                 self._on_unsubscribed(token)
             self._room.notify_all()
+        for driver in self.drivers.values():
+            driver.stop()
         self.closed.set()
 
     # ---- handlers -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ turn settled goes to the core in one call. Runs on the loop's thread only.
 
 import asyncio
 import inspect
+import json
 import logging
 import time
 import weakref
@@ -20,6 +21,7 @@ from ._engine import Engine, Failure
 from ._log import tell
 from ._native import lib
 from ._outbox import Outbox
+from ._own import AsyncDriver
 from ._reading import Reader, Unreadable
 from ._step import step
 from .errors import Closed, Error
@@ -97,6 +99,8 @@ class Turn:
         self._is_running_handler = False
         self.consumers: Dict[int, Consumer] = {}
         self.requests: "Dict[int, asyncio.Future[str]]" = {}
+        #: of transports that the program wrote, by name
+        self.drivers: Dict[str, AsyncDriver] = {}
         self.closed: "Optional[asyncio.Future[str]]" = None
         engine.held_at_exit = weakref.WeakMethod(self.held)
 
@@ -206,6 +210,8 @@ class Turn:
             self._on_closed(report.detail())
         elif report.kind == lib.EVS_REPORT_LOG:
             tell(report)
+        elif report.kind == lib.EVS_REPORT_TRANSPORT:
+            self.drivers[report.transport()].on_call(json.loads(report.detail()))
 
     def _on_answer(self, report: Report) -> None:
         future = self.requests.pop(report.token, None)
@@ -238,6 +244,8 @@ class Turn:
         self.requests.clear()
         for token in list(self.consumers):
             self._on_unsubscribed(token)
+        for driver in self.drivers.values():
+            driver.end(error)
         if self.closed is not None and not self.closed.done():
             self.closed.set_result(detail)
 

@@ -9,22 +9,8 @@ import asyncio
 import contextvars
 import json
 import warnings
-from collections import deque
 from datetime import datetime
-from typing import (
-    Any,
-    AsyncIterator,
-    Callable,
-    Deque,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    TypeVar,
-    Union,
-)
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar, Union
 
 from . import _options, _pure
 from ._batches import Batches
@@ -32,117 +18,24 @@ from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._observed import Observed
 from ._outbox import Batch, Outbox, Target
+from ._own import AsyncDriver, take_own
 from ._reading import Casts, taken_apart
 from ._turn import Consumer, Handler, PoisonHandler, Turn
 from .dashboard import Dashboard, server_options
 from .dlq import DeadLetters
 from .replay import Replays
 from .errors import Closed, Error, Forked, ValidationError
-from .message import Message, Metadata, Receipt, Record
+from .message import Receipt
 from .router import Router
 from .schemas import Schemas, Validator
+from .stream import MessageStream, Subscription
+from .transports import Transport
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
 _CLOSE_GRACE_SECONDS = 5.0
 _REQUEST_GRACE_SECONDS = 2.0
 _STOP_SECONDS = 5.0
-
-
-class Subscription:
-    """One handler on one pattern."""
-
-    def __init__(self, system: "EventSystem", pattern: str, consumer: Consumer) -> None:
-        self._system = system
-        self._consumer = consumer
-        self.pattern = pattern
-
-    @property
-    def is_active(self) -> bool:
-        return self._consumer.is_active
-
-    async def unsubscribe(self) -> None:
-        """Nothing new is delivered after this; handlers that run may end. Twice is fine."""
-        self._system._unsubscribe(self._consumer)
-
-    async def wait_ended(self) -> None:
-        """After `unsubscribe`: waits until the last message was settled. Not within its own handler."""
-        await self._system._wait_ended(self._consumer)
-
-    def __repr__(self) -> str:
-        return f"<libevents.Subscription {self.pattern} {'active' if self.is_active else 'ended'}>"
-
-
-class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
-    """Messages for `async for`: one counts as handled when the loop asks for the next one.
-
-    A loop that is left early has not said so of its last message, which is then delivered again; call
-    `acknowledge()` before `break` where it was handled.
-    """
-
-    def __init__(self, system: "EventSystem", pattern: _options.Pattern, options: Mapping[str, Any]) -> None:
-        self._system = system
-        self._pattern = pattern
-        self._options = options
-        self._subscription: Optional[Subscription] = None
-        self._records: Deque[Record] = deque()
-        self._current: Optional[Record] = None
-        self._waiter: "Optional[asyncio.Future[None]]" = None
-        self._is_closed = False
-
-    def __aiter__(self) -> "MessageStream":
-        return self
-
-    async def __aenter__(self) -> "MessageStream":
-        await self._subscribe()
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.aclose()
-
-    async def __anext__(self) -> Tuple[Message, Metadata]:
-        self.acknowledge()
-        await self._subscribe()
-        while not self._records:
-            if self._is_closed or self._subscription is None or not self._subscription.is_active:
-                raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        self._current = self._records.popleft()
-        return Message(self._current), Metadata(self._current)
-
-    async def _subscribe(self) -> None:
-        if self._subscription is None and not self._is_closed:
-            self._subscription = await self._system._subscribe_stream(self._pattern, self, self._options)
-
-    def acknowledge(self) -> None:
-        """Says that the newest message was handled."""
-        record, self._current = self._current, None
-        if record is not None:
-            self._system._turn.acknowledge(record)
-
-    async def aclose(self) -> None:
-        """Ends the iteration; what was not acknowledged is handed back."""
-        self._is_closed = True
-        if self._subscription is not None:
-            await self._subscription.unsubscribe()
-        unhandled = [self._current, *self._records]
-        self._current = None
-        self._records.clear()
-        for record in unhandled:
-            if record is not None:
-                self._system._turn.hand_back(record)
-        self.wake()
-
-    def accept(self, record: Record) -> None:
-        """A record for this stream."""
-        self._records.append(record)
-        self.wake()
-
-    def wake(self) -> None:
-        """There is a record, or there will be none."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class EventSystem(Observed):
@@ -155,14 +48,21 @@ class EventSystem(Observed):
     def __init__(
         self, config: _pure.JsonSource, *, poison_message_handler: Optional[PoisonHandler] = None
     ) -> None:
-        self._engine = Engine(config)
-        self._normalized: Mapping[str, Any] = _pure.check_config(config).get("normalized") or {}
+        document, own = take_own(config)
+        self._engine = Engine(document)
+        self._normalized: Mapping[str, Any] = _pure.check_config(document).get("normalized") or {}
         publisher = self._normalized.get("publisher") or {}
         consumer = self._normalized.get("consumer") or {}
         self._close_deadline = consumer.get("closeDeadline", 10_000) / 1000
         self._outbox = Outbox(self._engine, publisher.get("timeout", 30_000))
         self._turn = Turn(self._engine, self._outbox, poison_message_handler)
         self._closing: "Optional[asyncio.Task[None]]" = None
+        for name, transport in own.items():
+            driver = AsyncDriver(self._engine, name, transport, publisher.get("timeout", 30_000) / 1000)
+            self._turn.drivers[name] = driver
+        configured: Mapping[str, Any] = self._normalized.get("transports") or {}
+        #: each by itself, by name
+        self.transports = {name: Transport(self, name, options) for name, options in configured.items()}
         self.router = Router(self._engine, self._normalized)
         self.dlq = DeadLetters(self._ask)
         self.replays = Replays(self._ask)
@@ -284,6 +184,9 @@ class EventSystem(Observed):
         delay: Optional[float] = None,
         acknowledgement: Union[str, Mapping[str, Any], None] = None,
         batch_key: Optional[str] = None,
+        topic: Optional[str] = None,
+        origin: Optional[str] = None,
+        origin_prefix: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be.
 
@@ -306,6 +209,9 @@ class EventSystem(Observed):
             delay=delay,
             acknowledgement=acknowledgement,
             batch_key=batch_key,
+            topic=topic,
+            origin=origin,
+            origin_prefix=origin_prefix,
         )
         self._check_open()
         if self.validator.waiting:
@@ -358,7 +264,7 @@ class EventSystem(Observed):
 
         ConfigurationError names what may not differ (docs/requests.md#reload). Gives the paths that changed.
         """
-        document = _pure.document_of(config)
+        document = _pure.document_of(take_own(config)[0])
         changed: List[str] = json.loads(await self._ask("reload", {"config": document}, timeout))["changed"]
         return changed
 

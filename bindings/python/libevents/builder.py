@@ -8,6 +8,7 @@ import copy
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Union
 
 from ._options import camel_keys, merged
+from ._own import is_own, take_own
 from ._pure import check_config
 from .aio import EventSystem
 from .errors import ConfigurationError
@@ -50,13 +51,18 @@ class EventSystemBuilder:
         self, name: str, type: str, config: Options = None, **options: Any
     ) -> "EventSystemBuilder":
         """Adds a transport of a type ("memory", "file", "redis-streams") under a name."""
-        transports = self._config["transports"]
-        if name in transports:
+        return self._add(name, {"type": type, **merged(config, options)})
+
+    def add_transport(
+        self, name: str, transport: Any, config: Options = None, **options: Any
+    ) -> "EventSystemBuilder":
+        """Adds a transport that the program wrote (docs/plugins.md): an object with `publish` or `subscribe`."""
+        if not is_own(transport):
             raise ConfigurationError(
-                f"the transport {name!r} is there twice; give each its own name", path=f"/transports/{name}"
+                f"a transport is {type(transport).__name__}, expected an object with publish() or subscribe()",
+                path="/transports",
             )
-        transports[name] = {"type": type, **merged(config, options)}
-        return self
+        return self._add(name, {**merged(config, options), "transport": transport})
 
     def with_redis_transport(
         self, url: Optional[str] = None, config: Options = None, *, name: str = "redis", **options: Any
@@ -132,12 +138,13 @@ class EventSystemBuilder:
         return self
 
     def config(self) -> Dict[str, Any]:
-        """A copy of the document so far."""
-        return copy.deepcopy(self._config)
+        """A copy of the document so far, as the core takes it."""
+        document: Dict[str, Any] = copy.deepcopy(take_own(self._config)[0])
+        return document
 
     def check(self) -> Dict[str, Any]:
         """What `check_config` says of the document so far."""
-        return check_config(self._config)
+        return check_config(self.config())
 
     def build(self) -> EventSystem:
         """A system for asyncio; ConfigurationError lists every fault."""
@@ -146,6 +153,14 @@ class EventSystemBuilder:
     def build_sync(self) -> SyncEventSystem:
         """A system without asyncio; ConfigurationError lists every fault."""
         return SyncEventSystem(self._config, poison_message_handler=self._poison_handler)
+
+    def _add(self, name: str, transport: Dict[str, Any]) -> "EventSystemBuilder":
+        if name in self._config["transports"]:
+            raise ConfigurationError(
+                f"the transport {name!r} is there twice; give each its own name", path=f"/transports/{name}"
+            )
+        self._config["transports"][name] = transport
+        return self
 
     def _section(self, section: str, name: str, value: Union[bool, Dict[str, Any]]) -> "EventSystemBuilder":
         self._config.setdefault(section, {})[name] = value

@@ -312,6 +312,10 @@ class Report(NamedTuple):
         columns = self.columns
         return self.text[columns[_R_LAST - 2] : columns[_R_LAST - 1]].decode("utf-8", "replace")
 
+    def transport(self) -> str:
+        columns = self.columns
+        return self.text[columns[_R_START + 1] : columns[_R_START + 2]].decode("utf-8", "replace")
+
     def detail(self) -> str:
         columns = self.columns
         return self.text[columns[_R_LAST - 1] : columns[_R_LAST]].decode("utf-8", "replace")

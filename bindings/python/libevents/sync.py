@@ -16,6 +16,7 @@ from . import _options, _pure, _settle
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._observed import Observed
+from ._own import SyncDriver, take_own
 from ._pump import Pump, SyncConsumer, SyncHandler, SyncPoisonHandler
 from ._reading import Casts, Unreadable, taken_apart
 from .dashboard import SyncDashboard, server_options
@@ -25,6 +26,7 @@ from .errors import Closed, Forked, ValidationError
 from .message import DELIVERY, Message, Metadata, Receipt, Record
 from .router import Router
 from .schemas import SyncSchemas, Validator
+from .transports import SyncTransport
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any, Any], Any])
 
@@ -145,13 +147,19 @@ class SyncEventSystem(Observed):
     def __init__(
         self, config: _pure.JsonSource, *, poison_message_handler: Optional[SyncPoisonHandler] = None
     ) -> None:
-        self._engine = Engine(config)
-        self._normalized: Mapping[str, Any] = _pure.check_config(config).get("normalized") or {}
+        document, own = take_own(config)
+        self._engine = Engine(document)
+        self._normalized: Mapping[str, Any] = _pure.check_config(document).get("normalized") or {}
         publisher = self._normalized.get("publisher") or {}
         consumer = self._normalized.get("consumer") or {}
         self._close_deadline: float = consumer.get("closeDeadline", 10_000) / 1000
         self._publish_timeout: float = publisher.get("timeout", 30_000) / 1000
         self._pump = Pump(self._engine, poison_message_handler)
+        for name, transport in own.items():
+            self._pump.drivers[name] = SyncDriver(self._engine, name, transport)
+        configured: Mapping[str, Any] = self._normalized.get("transports") or {}
+        #: each by itself, by name
+        self.transports = {name: SyncTransport(self, name, options) for name, options in configured.items()}
         self.router = Router(self._engine, self._normalized)
         self.dlq = SyncDeadLetters(self._ask)
         self.replays = SyncReplays(self._ask)
@@ -242,6 +250,9 @@ class SyncEventSystem(Observed):
         delay: Optional[float] = None,
         acknowledgement: Union[str, Mapping[str, Any], None] = None,
         batch_key: Optional[str] = None,
+        topic: Optional[str] = None,
+        origin: Optional[str] = None,
+        origin_prefix: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be."""
         event = encode_event(
@@ -259,6 +270,9 @@ class SyncEventSystem(Observed):
             delay=delay,
             acknowledgement=acknowledgement,
             batch_key=batch_key,
+            topic=topic,
+            origin=origin,
+            origin_prefix=origin_prefix,
         )
         self._check_open()
         self._register_declared()
@@ -301,7 +315,7 @@ class SyncEventSystem(Observed):
         Routes, rate limits, log level and concurrency may differ (docs/requests.md#reload); ConfigurationError
         names everything else. Gives the paths of what changed.
         """
-        document = _pure.document_of(config)
+        document = _pure.document_of(take_own(config)[0])
         changed: List[str] = json.loads(self._ask("reload", {"config": document}, timeout))["changed"]
         return changed
 

@@ -39,6 +39,9 @@ static void read_event(evs_event *event, const uint64_t *numbers, text_cursor *c
   event->version = next_text(cursor);
   event->transport = next_text(cursor);
   event->batch_key = next_text(cursor);
+  event->topic = next_text(cursor);
+  event->origin = next_text(cursor);
+  event->origin_prefix = next_text(cursor);
 }
 
 evs_status evspy_publish(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,

@@ -10,8 +10,9 @@
 /* Numbers of one event: token, partition + 1, timeout_ms, delay_ms, acknowledgement, replicas, and how long
  * these are waited for in ms. */
 enum { EVSPY_EVENT_NUMBERS = 7 };
-/* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport. */
-enum { EVSPY_EVENT_TEXTS = 10 };
+/* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport, batch_key,
+ * topic, origin, origin_prefix. */
+enum { EVSPY_EVENT_TEXTS = 13 };
 
 /* evspy_publish - evs_publish() of `count` events. `numbers` has EVSPY_EVENT_NUMBERS for each, `ends` the
  * end of each of its EVSPY_EVENT_TEXTS in `text`. */

@@ -81,7 +81,7 @@ evs_status evs_system_status(evs_system *system, char **out_json, evs_error **ou
 
 evs_status evs_request(evs_system *system, const char *method, const char *params_json, size_t params_size,
                        uint32_t timeout_ms, uint64_t token, evs_error **out_error) {
-  evs_status status = evsi_guard(system, 0, out_error);
+  evs_status status = evsi_guard(system, method && evsi_is_telling(method), out_error);
   if (status != EVS_OK)
     return status;
   if (!method || (!params_json && params_size > 0))

@@ -91,6 +91,8 @@ typedef struct evsi_transport_config {
   bool is_plain;          /* stores entries in the published form, and a topic in one stream */
   bool starts_new;        /* new groups start at the newest event, unless a subscription says otherwise */
   evsi_ordering ordering; /* of topics whose routes ask for none */
+  uint64_t capabilities;  /* EVS_CAP_… that the document counts on */
+  char *library, *plugin; /* where a plug-in comes from, one of the two; NULL: it is built in */
 } evsi_transport_config;
 
 typedef struct evsi_config {

@@ -67,6 +67,7 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
   case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
   case EVSI_KEY_SCHEMAS:
+  case EVSI_KEY_GIVEN:
     evsi_buf_addf(out, "%" PRId64 " to %" PRId64 " entries", key->min, key->max);
     return;
   case EVSI_KEY_BOOL:
@@ -84,7 +85,7 @@ static void add_range(evsi_buf *out, const evsi_key *key) {
 static void add_built(evsi_buf *out, const evsi_key *key) {
   static const char *const kinds[] = {"text",          "whole number", "number",          "boolean", "choice",
                                       "list of texts", "object",       "list of objects", "object",  "object",
-                                      "object",        "any",          "object"};
+                                      "object",        "any",          "object",          "object"};
   bool is_switch = key->flags & EVSI_KEY_SWITCH;
   const char *kind = is_switch                      ? "boolean or object"
                      : key->flags & EVSI_KEY_DIGITS ? "text or whole number"
@@ -179,6 +180,8 @@ void evsi_config_table_markdown(evsi_buf *out) {
       enqueue(&waiting, evsi_section_transport("memory"));
       enqueue(&waiting, evsi_section_transport("redis-streams"));
       enqueue(&waiting, evsi_section_transport("file"));
+      enqueue(&waiting, evsi_section_transport("plugin"));
+      enqueue(&waiting, evsi_section_transport("bridge"));
     }
     if (i + 1 == waiting.count)
       enqueue(&waiting, &evsi_section_subscription);

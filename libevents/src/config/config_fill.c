@@ -76,6 +76,12 @@ json_t *evsi_fill(const evsi_section *section, const json_t *given) {
   return out;
 }
 
+static void hide_given(evsi_check *check, json_t *full, const evsi_key *key) {
+  if (json_object_size(json_object_get(full, key->name)) > 0 &&
+      json_object_set_new(full, key->name, json_string("***")) != 0)
+    check->nomem = true;
+}
+
 static void mask_text(evsi_check *check, json_t *full, const evsi_key *key) {
   const char *text = json_string_value(json_object_get(full, key->name));
   char shown[EVSI_FOUND_SIZE] = "***";
@@ -92,6 +98,8 @@ void evsi_fill_mask(evsi_check *check, const evsi_section *section, json_t *full
     const evsi_key *key = &section->keys[i];
     if (key->flags & (EVSI_KEY_SECRET | EVSI_KEY_URL))
       mask_text(check, full, key);
+    if (key->kind == EVSI_KEY_GIVEN)
+      hide_given(check, full, key);
     if (key->kind == EVSI_KEY_OBJECT && key->section)
       evsi_fill_mask(check, key->section, json_object_get(full, key->name));
     if (key->kind != EVSI_KEY_TRANSPORTS)

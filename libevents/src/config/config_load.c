@@ -286,6 +286,8 @@ void evsi_config_free(evsi_config *config) {
     evsi_free(config->transports[i].options_json);
     evsi_free(config->transports[i].group_id);
     evsi_free(config->transports[i].consumer_id);
+    evsi_free(config->transports[i].library);
+    evsi_free(config->transports[i].plugin);
   }
   evsi_free(config->transports);
   evsi_stored_free(&config->schemas.types);

@@ -10,20 +10,9 @@
 #include "base/alloc.h"
 #include "config/config_suggest.h"
 #include "event/pattern.h"
+#include "event/type_name.h"
 
 /* ---- topic words ------------------------------------------------------------------------------- */
-
-/* [a-z0-9]+(-[a-z0-9]+)* */
-static bool topic_valid(const char *topic) {
-  bool dash = true;
-  for (const char *c = topic; *c; c++) {
-    bool letter = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9');
-    if (!letter && (*c != '-' || dash))
-      return false;
-    dash = !letter;
-  }
-  return !dash;
-}
 
 static bool ends_with(const char *text, const char *end) {
   size_t size = strlen(text), end_size = strlen(end);
@@ -49,7 +38,7 @@ static char *topic_of(evsi_build *build, const char *word) {
   topic[size] = '\0';
   if (!ends_with(topic, suffix))
     snprintf(topic + size, sizeof topic - size, "%s", suffix);
-  if (!topic_valid(topic) || strlen(topic) > EVSI_TOPIC_WORD_MAX) {
+  if (!evsi_topic_is_valid(evsi_text(topic)) || strlen(topic) > EVSI_TOPIC_WORD_MAX) {
     evsi_check_problem(build->check,
                        &(evsi_problem){.message = "is not a valid topic word",
                                        .found = found,
@@ -260,7 +249,7 @@ static void build_suffix(evsi_build *build, json_t *routing) {
   const char *suffix = evsi_get_text(routing, "topicSuffix");
   char probe[EVSI_TOPIC_WORD_MAX];
   snprintf(probe, sizeof probe, "a%s", suffix ? suffix : "");
-  if (suffix && !topic_valid(probe)) {
+  if (suffix && !evsi_topic_is_valid(evsi_text(probe))) {
     size_t mark = evsi_check_push(build->check, "topicSuffix");
     evsi_check_problem(build->check,
                        &(evsi_problem){.message = "cannot end the name of a topic",

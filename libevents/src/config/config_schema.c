@@ -139,6 +139,9 @@ static void add_kind(writer *w, const evsi_key *key) {
   case EVSI_KEY_SCHEMAS:
     add_map(w, key, "{\"type\":\"object\"}");
     return;
+  case EVSI_KEY_GIVEN:
+    add_map(w, key, "true");
+    return;
   case EVSI_KEY_ANY:
     evsi_buf_add_text(out, "true");
     return;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json_text.h"
+#include "event/pattern.h"
 #include "libevents_transport.h"
 
 static uint32_t number_or(const json_t *given, const char *key, uint32_t otherwise) {
@@ -113,6 +114,31 @@ static void check_replay(evsi_check *check, const evsi_transport_config *transpo
   size_t mark = evsi_check_push(check, "replay");
   evsi_check_problem(check, &(evsi_problem){.message = "asks for a replay, which the transport cannot do",
                                             .expected = "another transport"});
+  evsi_check_pop(check, mark);
+}
+
+/* Which topics hold what a pattern can match only some transports know. */
+static void check_pattern(evsi_check *check, const evsi_transport_config *transport, const json_t *given) {
+  const char *pattern = evsi_get_text(given, "pattern");
+  bool is_type = pattern && !strchr(pattern, '*') && !evsi_pattern_is_expression(evsi_text(pattern));
+  if (!pattern || is_type || json_array_size(json_object_get(given, "topics")) > 0 ||
+      (evsi_transport_capabilities(transport) & EVS_CAP_PATTERN_ROUTING))
+    return;
+  size_t mark = evsi_check_push(check, "pattern");
+  evsi_check_problem(check,
+                     &(evsi_problem){.message = "is a pattern, and the transport has no pattern routing",
+                                     .found = pattern,
+                                     .expected = "a type, or the topics to read in \"topics\""});
+  evsi_check_pop(check, mark);
+}
+
+static void check_subscribe(evsi_check *check, const evsi_transport_config *transport) {
+  if (evsi_transport_capabilities(transport) & EVS_CAP_SUBSCRIBE)
+    return;
+  size_t mark = evsi_check_push(check, "transport");
+  evsi_check_problem(check, &(evsi_problem){.message = "takes no subscriptions",
+                                            .found = transport->name,
+                                            .expected = "a transport that has the capability subscribe"});
   evsi_check_pop(check, mark);
 }
 
@@ -229,6 +255,8 @@ static void take(evsi_check *check, const evsi_config *config, json_t *given,
   evsi_retry_override(&out->retry, json_object_get(given, "retry"));
   take_filter(check, given, out);
   take_unmatched(check, config, given, out);
+  check_subscribe(check, transport);
+  check_pattern(check, transport, given);
   check_replay(check, transport, replay);
   evsi_subscription_ordering(check, config, given, out);
   check_drops(check, config, given, transport);

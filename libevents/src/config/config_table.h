@@ -23,7 +23,8 @@ typedef enum {
   EVSI_KEY_FILTER,     /* object: a header to a text, a list of texts, or null */
   EVSI_KEY_TRANSPORTS, /* object: any name to a transport; its `type` names the section */
   EVSI_KEY_ANY,        /* the value is not looked into, and goes nowhere */
-  EVSI_KEY_SCHEMAS     /* object: type to version to schema */
+  EVSI_KEY_SCHEMAS,    /* object: type to version to schema */
+  EVSI_KEY_GIVEN       /* object: taken as it is, and never shown: nobody here knows what is in it */
 } evsi_key_kind;
 
 enum {
@@ -129,6 +130,8 @@ void evsi_config_table_schema(evsi_buf *out);
     .name = n, .kind = EVSI_KEY_OBJECT, .flags = EVSI_KEY_IGNORED | EVSI_KEY_NULLABLE, .section = part,      \
     .doc = "accepted for compatibility: " text                                                               \
   }
+#define EVSI_ROW_GIVEN(n, text)                                                                              \
+  { .name = n, .kind = EVSI_KEY_GIVEN, .max = 1000, .fallback = "{}", .doc = text }
 #define EVSI_ROW_ALSO(n, of, text)                                                                           \
   { .name = n, .target = of, .doc = text }
 #define EVSI_ROW_LATER(n, harmless, text)                                                                    \

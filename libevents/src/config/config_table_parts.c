@@ -7,7 +7,7 @@
 
 #define DAY_MS 86400000
 
-const char evsi_transport_types[] = "memory|redis-streams|file";
+const char evsi_transport_types[] = "memory|redis-streams|file|plugin|bridge";
 
 static const evsi_key ordering_keys[] = {
     EVSI_ROW_BOOL("enabled", 0, "false", "false: none"),
@@ -238,6 +238,35 @@ static const evsi_section file_section = {
     "with dead letters, without a server.",
     EVSI_ROWS(file_keys)};
 
+#define CAPABILITY_ROW(text) EVSI_ROW_TEXTS("capabilities", EVSI_KEY_NULLABLE, 1, 32, text)
+
+static const evsi_key plugin_keys[] = {
+    TRANSPORT_ROWS,
+    EVSI_ROW_TEXT("library", EVSI_KEY_NULLABLE, 1, 4000, NULL,
+                  "shared object that holds the transport: a path with a slash in it; or `plugin`"),
+    EVSI_ROW_TEXT("plugin", EVSI_KEY_NULLABLE, 1, 64, NULL,
+                  "type of a transport that the program registered (`evs_transport_register`); or `library`"),
+    CAPABILITY_ROW(
+        "what is asked of it, and must be there when it is loaded: publish, subscribe, "
+        "patternRouting, batching, partitioning, consumerGroups, ordering, persistence, replay, dlq, "
+        "retention, delay, durability; not given: publish and subscribe"),
+    EVSI_ROW_GIVEN("options", "given to the transport as it is, no `${…}` in it is replaced; never shown"),
+};
+static const evsi_section plugin_section = {"Transport `plugin`",
+                                            "A transport that is not built in, see [plugins](plugins.md).",
+                                            EVSI_ROWS(plugin_keys)};
+
+static const evsi_key bridge_keys[] = {
+    TRANSPORT_ROWS,
+    CAPABILITY_ROW("what the program's transport can do: publish, subscribe, patternRouting, batching, "
+                   "partitioning, consumerGroups; not given: publish and subscribe"),
+};
+static const evsi_section bridge_section = {"Transport `bridge`",
+                                            "A transport that the program is itself: an object in Python or "
+                                            "JavaScript, see [plugins](plugins.md). The "
+                                            "bindings write this.",
+                                            EVSI_ROWS(bridge_keys)};
+
 const evsi_section *evsi_section_transport(const char *type) {
   if (strcmp(type, "memory") == 0)
     return &memory_section;
@@ -245,6 +274,10 @@ const evsi_section *evsi_section_transport(const char *type) {
     return &redis_section;
   if (strcmp(type, "file") == 0)
     return &file_section;
+  if (strcmp(type, "plugin") == 0)
+    return &plugin_section;
+  if (strcmp(type, "bridge") == 0)
+    return &bridge_section;
   return NULL;
 }
 

@@ -7,18 +7,20 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "config/config_capability.h"
 #include "config/config_suggest.h"
 #include "libevents_transport.h"
 
-static const uint64_t common_capabilities = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING |
-                                            EVS_CAP_BATCHING | EVS_CAP_PARTITIONING |
-                                            EVS_CAP_CONSUMER_GROUPS | EVS_CAP_ORDERING;
+enum {
+  BRIDGE_CAPABILITIES = EVS_CAP_PUBLISH | EVS_CAP_SUBSCRIBE | EVS_CAP_PATTERN_ROUTING | EVS_CAP_BATCHING |
+                        EVS_CAP_PARTITIONING | EVS_CAP_CONSUMER_GROUPS,
+  MEMORY_CAPABILITIES = BRIDGE_CAPABILITIES | EVS_CAP_ORDERING,
+  STORE_CAPABILITIES = MEMORY_CAPABILITIES | EVS_CAP_PERSISTENCE | EVS_CAP_DELAY | EVS_CAP_DURABILITY |
+                       EVS_CAP_RETENTION | EVS_CAP_REPLAY
+};
 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport) {
-  if (!transport->type || strcmp(transport->type, "memory") == 0)
-    return common_capabilities;
-  return common_capabilities | EVS_CAP_PERSISTENCE | EVS_CAP_DELAY | EVS_CAP_DURABILITY | EVS_CAP_RETENTION |
-         EVS_CAP_REPLAY | (transport->enable_dlq ? EVS_CAP_DLQ : 0);
+  return transport->capabilities;
 }
 
 void evsi_build_urls(evsi_check *check, json_t *given) {
@@ -98,6 +100,42 @@ static void check_prefixes(evsi_check *check, const json_t *full) {
                                        .expected = "prefixes such as \"stream:\" and \"dlq:\""});
 }
 
+static bool is_type(const evsi_transport_config *transport, const char *type) {
+  return !transport->type || strcmp(transport->type, type) == 0;
+}
+
+/* What the document may count on; of a transport that is not built in, what it says itself. */
+static uint64_t capabilities_of(evsi_check *check, const evsi_transport_config *transport,
+                                const json_t *full) {
+  bool is_plugin = is_type(transport, "plugin");
+  if (is_type(transport, "memory"))
+    return MEMORY_CAPABILITIES;
+  if (!is_plugin && !is_type(transport, "bridge"))
+    return STORE_CAPABILITIES | (transport->enable_dlq ? (uint64_t)EVS_CAP_DLQ : 0);
+  size_t mark = evsi_check_push(check, "capabilities");
+  uint64_t read = evsi_capabilities_read(check, json_object_get(full, "capabilities"),
+                                         is_plugin ? evsi_capabilities_all() : BRIDGE_CAPABILITIES);
+  evsi_check_pop(check, mark);
+  return read;
+}
+
+/* Where a plug-in comes from, and what it is given. */
+static void build_plugin(evsi_check *check, evsi_transport_config *out, const json_t *full) {
+  out->library = evsi_build_text(check, evsi_get_text(full, "library"));
+  out->plugin = evsi_build_text(check, evsi_get_text(full, "plugin"));
+  out->options_json = evsi_json_text(json_object_get(full, "options"));
+  out->enable_dlq = out->capabilities & EVS_CAP_DLQ;
+  if (!out->library == !out->plugin)
+    evsi_check_problem(check, &(evsi_problem){.message = "a plug-in has either \"library\" or \"plugin\"",
+                                              .found = out->library ? "both" : "neither",
+                                              .expected = "one of the two"});
+  else if (out->library && !strchr(out->library, '/'))
+    evsi_check_problem(
+        check, &(evsi_problem){.message = "\"library\" is no path: it would be searched for elsewhere",
+                               .found = out->library,
+                               .expected = "a path with a slash in it, such as ./transport.so"});
+}
+
 static void build_one(evsi_build *build, evsi_transport_config *out, json_t *full) {
   evsi_check *check = build->check;
   out->type = evsi_build_text(check, evsi_get_text(full, "type"));
@@ -115,6 +153,11 @@ static void build_one(evsi_build *build, evsi_transport_config *out, json_t *ful
   evsi_retry_override(&out->retry, json_object_get(full, "retry"));
   evsi_retry_override(&out->retry, json_object_get(json_object_get(build->given, "consumer"), "retry"));
   check_prefixes(check, full);
+  out->capabilities = capabilities_of(check, out, full);
+  if (out->type && strcmp(out->type, "plugin") == 0) {
+    build_plugin(check, out, full);
+    return;
+  }
   json_t *options = json_copy(full);
   if (options) {
     json_object_del(options, "url");

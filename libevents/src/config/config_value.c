@@ -159,7 +159,7 @@ static json_t *wrong_type(evsi_check *check, const evsi_key *key, const json_t *
       [EVSI_KEY_OBJECT] = "an object",  [EVSI_KEY_LIST] = "a list of objects",
       [EVSI_KEY_WORDS] = "an object",   [EVSI_KEY_TRANSPORTS] = "an object",
       [EVSI_KEY_FILTER] = "an object",  [EVSI_KEY_ANY] = "anything",
-      [EVSI_KEY_SCHEMAS] = "an object",
+      [EVSI_KEY_SCHEMAS] = "an object", [EVSI_KEY_GIVEN] = "an object",
   };
   char message[80];
   const char *name = key->flags & EVSI_KEY_SWITCH ? "true, false or an object" : names[key->kind];
@@ -292,6 +292,7 @@ json_t *evsi_value_check(evsi_check *check, const evsi_key *key, const json_t *v
   case EVSI_KEY_FILTER:
   case EVSI_KEY_TRANSPORTS:
   case EVSI_KEY_SCHEMAS:
+  case EVSI_KEY_GIVEN:
     return wrong_type(check, key, value);
   default:
     return one_check(check, key, value);

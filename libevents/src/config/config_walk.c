@@ -31,7 +31,7 @@ static void section_names(const evsi_section *section, char out[NAMES_SIZE]) {
 
 /* A key that another type of transport has is no slip of the pen. */
 static const char *other_transport(const evsi_section *section, const char *name) {
-  static const char *const types[] = {"memory", "redis-streams", "file"};
+  static const char *const types[] = {"memory", "redis-streams", "file", "plugin", "bridge"};
   bool is_transport = false;
   const char *other = NULL;
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -225,8 +225,9 @@ static const evsi_section *transport_section(walk *at, const json_t *input) {
   static const evsi_key type_key = {.name = "type", .kind = EVSI_KEY_CHOICE, .choices = evsi_transport_types};
   const json_t *type = json_object_get(input, "type");
   if (!type) {
-    evsi_check_problem(at->check, &(evsi_problem){.message = "the key \"type\" is required",
-                                                  .expected = "one of: memory redis-streams file"});
+    evsi_check_problem(at->check,
+                       &(evsi_problem){.message = "the key \"type\" is required",
+                                       .expected = "one of: memory redis-streams file plugin bridge"});
     return NULL;
   }
   size_t mark = evsi_check_push(at->check, "type");
@@ -334,6 +335,14 @@ static void walk_schemas(walk *at, const evsi_key *key, const json_t *input) {
   evsi_walk_put(at->check, at->given, key, json_deep_copy(input));
 }
 
+/* What is in it is for somebody else. */
+static void walk_given(walk *at, const evsi_key *key, const json_t *input) {
+  if (!json_is_object(input))
+    evsi_value_check(at->check, key, input);
+  else if (size_fits(at, key, json_object_size(input)))
+    evsi_walk_put(at->check, at->given, key, json_deep_copy(input));
+}
+
 static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
   if (key->target) {
     put_synonym(at, key, input);
@@ -356,6 +365,9 @@ static void walk_key(walk *at, const evsi_key *key, const json_t *input) {
     return;
   case EVSI_KEY_SCHEMAS:
     walk_schemas(at, key, input);
+    return;
+  case EVSI_KEY_GIVEN:
+    walk_given(at, key, input);
     return;
   default:
     break;

@@ -88,7 +88,8 @@ static bool give_number(evsi_consume *consume, evsi_subscription *subscription) 
   return true;
 }
 
-static evsi_origin_rule rule_of(const evsi_consume *consume, const evsi_subscription_options *options) {
+evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,
+                                        const evsi_subscription_options *options) {
   const evsi_config *config = consume->setup.config;
   return (evsi_origin_rule){.origin_prefix = config->origin_prefix,
                             .origins = (const char *const *)options->origins,
@@ -113,7 +114,7 @@ static evs_status check_count(const evsi_consume *consume, evs_error **out_error
 
 /* @locks consume */
 static evs_status attach(evsi_consume *consume, evsi_subscription *subscription, evs_error **out_error) {
-  evsi_origin_rule rule = rule_of(consume, &subscription->options);
+  evsi_origin_rule rule = evsi_subscription_rule(consume, &subscription->options);
   evsi_group *group = evsi_group_find(consume, &subscription->options, out_error);
   if (!group)
     return EVS_NOMEM;
@@ -127,6 +128,8 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
     return evsi_error_nomem(out_error);
   evs_status status =
       evsi_matcher_add(group->matcher, subscription->pattern, &rule, subscription->number, out_error);
+  if (status == EVS_OK && (status = evsi_topics_add(subscription, out_error)) != EVS_OK)
+    evsi_matcher_remove(group->matcher, subscription->number);
   subscription->token = status == EVS_OK ? evsi_slots_add(&consume->subscriptions_by_token, subscription) : 0;
   if (subscription->token == 0) {
     consume->by_number[subscription->number] = NULL;
@@ -149,7 +152,7 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
 /* @locks consume: a reload replaces the configuration. */
 static evs_status read_options(evsi_consume *consume, evsi_subscription *subscription,
                                evs_error **out_error) {
-  evsi_origin_rule rule = rule_of(consume, &subscription->options);
+  evsi_origin_rule rule = evsi_subscription_rule(consume, &subscription->options);
   evs_status status = evsi_matcher_normalize(evsi_text(subscription->options.pattern), &rule,
                                              subscription->pattern, out_error);
   const char *filter = subscription->options.filter_json;
@@ -246,6 +249,7 @@ evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_e
   if (subscription) {
     subscription->is_closing = true;
     evsi_matcher_remove(subscription->group->matcher, subscription->number);
+    evsi_topics_remove(subscription);
     release_queued(subscription, &outgoing);
     evsi_group *group = subscription->group;
     evsi_bundles_begin(group, &outgoing);
@@ -262,18 +266,25 @@ evs_status evsi_consume_unsubscribe(evsi_consume *consume, uint64_t token, evs_e
   return EVS_OK;
 }
 
-bool evsi_consume_ready(evsi_consume *consume) {
+static bool is_of(const evsi_group *group, const evsi_link *link) {
+  return !link || group->link == link;
+}
+
+bool evsi_consume_ready(evsi_consume *consume, const evsi_link *link) {
   bool ready = true;
   pthread_mutex_lock(&consume->lock);
   for (evsi_group *group = consume->groups; group; group = group->next)
-    ready = ready && (group->is_leaving || group->is_joined);
+    ready = ready &&
+            (!is_of(group, link) || evsi_link_is_off(group->link) || group->is_leaving || group->is_joined);
   pthread_mutex_unlock(&consume->lock);
   return ready;
 }
 
-bool evsi_consume_idle(evsi_consume *consume) {
+bool evsi_consume_idle(evsi_consume *consume, const evsi_link *link) {
+  bool idle = true;
   pthread_mutex_lock(&consume->lock);
-  bool idle = consume->entries == NULL;
+  for (const evsi_entry *each = consume->entries; each && idle; each = each->all_next)
+    idle = !is_of(each->group, link);
   pthread_mutex_unlock(&consume->lock);
   return idle;
 }
@@ -302,16 +313,37 @@ void evsi_consume_stop(evsi_consume *consume) {
   evsi_settle_send(consume, &outgoing);
 }
 
-/* What the host has may end; what waits goes back, so that a paused group starts nothing. */
+/* @locks consume. What the host has may end; what waits goes back, since the group begins nothing now. */
+static void release_waiting(evsi_group *group, evsi_outgoing *outgoing) {
+  for (evsi_subscription *each = group->subscriptions; each; each = each->next)
+    release_queued(each, outgoing);
+  evsi_bundles_begin(group, outgoing);
+  evsi_orders_begin(group, outgoing);
+}
+
+void evsi_consume_end(evsi_consume *consume, const evsi_link *link) {
+  evsi_outgoing outgoing = {NULL, NULL};
+  pthread_mutex_lock(&consume->lock);
+  for (evsi_group *group = consume->groups; group; group = group->next) {
+    if (group->link != link)
+      continue;
+    group->is_joined = false;
+    release_waiting(group, &outgoing);
+  }
+  evsi_suspects_hand_back(consume, &outgoing);
+  pthread_mutex_unlock(&consume->lock);
+  evsi_settle_send(consume, &outgoing);
+}
+
 void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused) {
   evsi_outgoing outgoing = {NULL, NULL};
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
   if (group)
     group->is_paused = is_paused;
-  for (evsi_subscription *each = group ? group->subscriptions : NULL; each && is_paused; each = each->next)
-    release_queued(each, &outgoing);
-  if (group) {
+  if (group && is_paused) {
+    release_waiting(group, &outgoing);
+  } else if (group) {
     evsi_bundles_begin(group, &outgoing);
     evsi_orders_begin(group, &outgoing);
   }
@@ -320,13 +352,13 @@ void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused) 
   evsi_settle_send(consume, &outgoing);
 }
 
-uint64_t evsi_consume_abandon(evsi_consume *consume) {
+uint64_t evsi_consume_abandon(evsi_consume *consume, const evsi_link *link) {
   evsi_outgoing outgoing = {NULL, NULL};
   uint64_t abandoned = 0;
   uint32_t cursor = 0;
   pthread_mutex_lock(&consume->lock);
   for (evsi_delivery *each; (each = evsi_slots_next(&consume->deliveries, &cursor));) {
-    if (each->is_late)
+    if (each->is_late || !is_of(each->entry->group, link))
       continue;
     each->is_late = true;
     each->late_state = EVSI_DELIVERY_RELEASED;

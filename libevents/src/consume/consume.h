@@ -62,7 +62,7 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
                             size_t count);
 void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes, size_t count);
 uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token);
-bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type);
+bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes topic, evs_bytes full_type);
 void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes topic, int32_t partition,
                           uint64_t version, evs_bytes text);
 void evsi_consume_lease(evsi_consume *consume, const evs_tp_place *stream, uint64_t until_ms);
@@ -76,12 +76,17 @@ void evsi_consume_left(evsi_consume *consume, uint64_t token);
 void evsi_consume_reload(evsi_consume *consume, const evsi_config *config);
 /* Joins all groups of a transport; later subscriptions join by themselves. */
 void evsi_consume_start(evsi_consume *consume, uint32_t link);
-bool evsi_consume_ready(evsi_consume *consume); /* every group is established */
-bool evsi_consume_idle(evsi_consume *consume);  /* nothing is queued, held by the host or being settled */
+/* Is every group established, but for those of transports that the program disconnected? link: NULL: of all.
+ */
+bool evsi_consume_ready(evsi_consume *consume, const evsi_link *link);
+/* Nothing is queued, held by the host or being settled. */
+bool evsi_consume_idle(evsi_consume *consume, const evsi_link *link);
 /* No further delivery; what the host does not hold is handed back. */
 void evsi_consume_stop(evsi_consume *consume);
+/* The same for the groups of a transport that is open no more. */
+void evsi_consume_end(evsi_consume *consume, const evsi_link *link);
 /* Hands back what the host still holds; gives how many entries that were. */
-uint64_t evsi_consume_abandon(evsi_consume *consume);
+uint64_t evsi_consume_abandon(evsi_consume *consume, const evsi_link *link);
 uint64_t evsi_consume_released(evsi_consume *consume);
 
 #endif

@@ -88,12 +88,13 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
   }
 }
 
-/* Leaves out the subscriptions to other partitions. */
+/* Leaves out the subscriptions to other partitions and topics. */
 static uint32_t keep_fitting(const evsi_entry *entry, uint32_t *numbers, uint32_t count) {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < count; i++) {
     const evsi_subscription *subscription = entry->group->consume->by_number[numbers[i]];
-    if (evsi_partition_fits(subscription->options.partition, entry->stored.partition))
+    if (evsi_partition_fits(subscription->options.partition, entry->stored.partition) &&
+        evsi_subscription_reads(subscription, entry->stored.topic))
       numbers[kept++] = numbers[i];
   }
   return kept;
@@ -278,7 +279,7 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
     if (consume->entries)
       consume->entries->all_prev = entry;
     consume->entries = entry;
-    if (consume->stopping || group->is_leaving || group->is_paused)
+    if (evsi_group_is_ending(group) || group->is_paused)
       evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, &outgoing);
     else
       evsi_dispatch(entry, &outgoing);

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/error.h"
 #include "base/slots.h"
 #include "consume/consume.h"
 #include "consume/matcher.h"
@@ -193,6 +194,7 @@ struct evsi_group {
   char *consumer;
   evsi_label *transport_label;
   evsi_matcher *matcher;
+  evsi_matcher *searching; /* of those that name no topics; NULL: as matcher, since none does */
   evsi_subscription *subscriptions;
   uint32_t next_ordinal;
   uint64_t held; /* events in entries that are not settled */
@@ -365,11 +367,23 @@ void evsi_group_changed(evsi_group *group); /* its subscriptions: joins again */
 void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);
 bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
+bool evsi_group_is_ending(const evsi_group *group); /* it takes nothing more */
 void evsi_group_free(evsi_group *group);
 void evsi_subscription_free(evsi_subscription *subscription);
+evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,
+                                        const evsi_subscription_options *options);
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
 void evsi_subscription_close_if_done(evsi_subscription *subscription);
 void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */
+
+/* ---- topics.c ---- @locks consume */
+/* Does it take what is in this topic? One that names none takes all. */
+bool evsi_subscription_reads(const evsi_subscription *subscription, evs_bytes topic);
+/* It is in the group's matcher; and out of it again. */
+evs_status evsi_topics_add(evsi_subscription *subscription, evs_error **out_error);
+void evsi_topics_remove(const evsi_subscription *subscription);
+/* May something of this type in this topic be for the group? */
+bool evsi_topics_want(const evsi_group *group, evs_bytes topic, evs_bytes full_type);
 
 /* ---- relax.c ---- @locks consume */
 evs_status evsi_relax_check(const evsi_group *group, const evsi_subscription *subscription,

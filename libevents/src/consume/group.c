@@ -73,6 +73,7 @@ void evsi_group_free(evsi_group *group) {
   evsi_memberships_free(group);
   evsi_orders_free(group);
   evsi_matcher_free(group->matcher);
+  evsi_matcher_free(group->searching);
   evsi_free(group->name);
   evsi_free(group->replay);
   evsi_free(group->consumer);
@@ -116,6 +117,13 @@ typedef struct group_spec {
   char *subscriptions;
 } group_spec;
 
+static json_t *topics_json(const evsi_subscription_options *options) {
+  json_t *topics = json_array();
+  for (uint32_t i = 0; i < options->topic_count; i++)
+    json_array_append_new(topics, json_string(options->topics[i]));
+  return topics;
+}
+
 static json_t *subscriptions_json(const evsi_group *group) {
   const evsi_config *config = group->consume->setup.config;
   json_t *list = json_array();
@@ -127,6 +135,8 @@ static json_t *subscriptions_json(const evsi_group *group) {
       json_object_set_new(item, "partition", json_integer(each->options.partition));
     if (each->filter)
       json_object_set(item, "filter", each->filter);
+    if (each->options.topic_count > 0)
+      json_object_set_new(item, "topics", topics_json(&each->options));
     if (each->options.origins_set) {
       json_t *origins = json_array();
       for (uint32_t i = 0; i < each->options.origin_count; i++)
@@ -241,9 +251,10 @@ static void on_group_task(evsi_task *task) {
 void evsi_group_apply(evsi_group *group) {
   evsi_consume *consume = group->consume;
   pthread_mutex_lock(&consume->lock);
-  bool must_join = consume->started && group->must_join;
+  bool is_open = evsi_link_is_open(group->link);
+  bool must_join = consume->started && group->must_join && is_open;
   bool must_leave = group->must_leave && !group->is_leaving;
-  bool must_resume = group->must_resume && !group->is_leaving;
+  bool must_resume = group->must_resume && !group->is_leaving && is_open;
   if (must_join)
     group->must_join = false;
   group->must_resume = false;
@@ -252,6 +263,8 @@ void evsi_group_apply(evsi_group *group) {
     group->is_leaving = true;
   }
   pthread_mutex_unlock(&consume->lock);
+  if (!is_open)
+    return; /* who closed has left, and joins anew */
   evsi_orders_recall(group);
   if (must_leave)
     group->link->ops->leave(group->link->transport, group->token);
@@ -314,18 +327,22 @@ uint32_t evsi_group_prefetch(const evsi_group *group) {
   return prefetch;
 }
 
+bool evsi_group_is_ending(const evsi_group *group) {
+  return group->consume->stopping || group->is_leaving || evsi_link_is_off(group->link);
+}
+
 bool evsi_group_may_begin(const evsi_group *group) {
   bool any = false;
   for (const evsi_subscription *each = group->subscriptions; each && !any; each = each->next)
     any = !each->is_closing;
-  return any && !group->consume->stopping && !group->is_leaving && !group->is_paused;
+  return any && !evsi_group_is_ending(group) && !group->is_paused;
 }
 
 uint32_t evsi_consume_credits(evsi_consume *consume, uint64_t token) {
   uint32_t credits = 0;
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
-  if (group && !group->is_leaving && !consume->stopping) {
+  if (group && !evsi_group_is_ending(group)) {
     uint32_t prefetch = evsi_group_prefetch(group);
     uint32_t each = group->events_each > 0 ? group->events_each : 1;
     bool has_bytes = group->held_bytes < consume->setup.config->consumer.prefetch_bytes;
@@ -348,13 +365,10 @@ static bool is_open(const evsi_group *group) {
   return false;
 }
 
-bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes full_type) {
+bool evsi_consume_wants(evsi_consume *consume, uint64_t token, evs_bytes topic, evs_bytes full_type) {
   pthread_mutex_lock(&consume->lock);
   const evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
-  bool any = full_type.size == 1 && full_type.data[0] == '*';
-  bool wants =
-      group &&
-      (any || (full_type.size == 0 ? is_open(group) : evsi_matcher_can_match(group->matcher, full_type)));
+  bool wants = group && (full_type.size == 0 ? is_open(group) : evsi_topics_want(group, topic, full_type));
   pthread_mutex_unlock(&consume->lock);
   return wants;
 }

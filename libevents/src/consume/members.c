@@ -30,10 +30,21 @@ bool evsi_partition_fits(int32_t only, int32_t stored) {
   return only == EVS_PARTITION_NONE || stored == EVS_PARTITION_NONE || only == stored;
 }
 
+/* One that names no topics reads all. */
+static bool reads(const json_t *subscription, evs_bytes topic) {
+  const json_t *topics = json_object_get(subscription, "topics");
+  bool found = !json_is_array(topics);
+  for (size_t i = 0; i < json_array_size(topics) && !found; i++)
+    found = evsi_bytes_equal(evsi_text(json_string_value(json_array_get(topics, i))), topic);
+  return found;
+}
+
 static bool takes(const evsi_member *member, uint32_t number, const evsi_entry *entry,
                   evsi_headers *headers) {
-  const json_t *filter = json_object_get(json_array_get(member->subscriptions, number), "filter");
+  const json_t *subscription = json_array_get(member->subscriptions, number);
+  const json_t *filter = json_object_get(subscription, "filter");
   return evsi_partition_fits(member->partitions[number], entry->stored.partition) &&
+         reads(subscription, entry->stored.topic) &&
          evsi_header_filter_takes(filter, &entry->envelope, headers);
 }
 

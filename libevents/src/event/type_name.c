@@ -76,3 +76,14 @@ evs_status evsi_prefix_fold(evs_bytes prefix, char *out, evs_error **out_error) 
                      .hint = "a prefix is segments of letters, digits, _ and - joined by dots"};
   return fold_name(&g, prefix, out, NULL, out_error);
 }
+
+bool evsi_topic_is_valid(evs_bytes topic) {
+  bool is_gap = true;
+  for (uint64_t i = 0; i < topic.size; i++) {
+    bool is_letter = evsi_segment_char(topic.data[i], false);
+    if (!is_letter && (topic.data[i] != '-' || is_gap))
+      return false;
+    is_gap = !is_letter;
+  }
+  return !is_gap;
+}

@@ -18,4 +18,7 @@ evs_status evsi_type_fold(evs_bytes type, const char *own_prefix, bool extended,
 /* Same for an origin prefix: segments [a-z0-9_-]+ after folding. */
 evs_status evsi_prefix_fold(evs_bytes prefix, char *out, evs_error **out_error);
 
+/* [a-z0-9]+(-[a-z0-9]+)*, of any length. */
+bool evsi_topic_is_valid(evs_bytes topic);
+
 #endif

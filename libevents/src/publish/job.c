@@ -51,6 +51,10 @@ static evs_status check_capabilities(evsi_publisher *publisher, const evs_event 
   bool is_durable = event->acknowledgement > EVS_ACKNOWLEDGE_STORED;
   for (uint32_t i = 0; i < decision->transport_count; i++) {
     const evsi_link *link = &publisher->setup.links[decision->transports[i]];
+    if (!(link->ops->capabilities & EVS_CAP_PUBLISH))
+      return evsi_error(out_error, EVS_UNSUPPORTED, "/transport",
+                        "transport %s (%s) cannot publish: name another one, or give its route another",
+                        link->config->name, link->ops->type);
     if (event->delay_ms > 0 && !(link->ops->capabilities & EVS_CAP_DELAY))
       return evsi_error(out_error, EVS_UNSUPPORTED, "/delay",
                         "transport %s (%s) cannot deliver later: publish to redis-streams, or when it is due",
@@ -85,6 +89,7 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
                             .key = event->key,
                             .partition = event->partition - 1,
                             .transport = -1,
+                            .topic = event->topic,
                             .wall_ms = publisher->setup.env->wall_ms()};
   for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
     if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
@@ -94,7 +99,7 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
     return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
                       (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
   status = evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
-  if (config->routing.route_count > 0 && !draft->decision.route)
+  if (config->routing.route_count > 0 && !draft->decision.route && event->topic.size == 0)
     count_unrouted(publisher, draft->type);
   return status == EVS_OK ? check_capabilities(publisher, event, &draft->decision, out_error) : status;
 }
@@ -136,6 +141,11 @@ static bool compress(const evsi_publisher *publisher, event_draft *draft) {
   return true;
 }
 
+/* That of an event that is passed on is its own, also none. */
+static evs_bytes prefix_of(const evsi_publisher *publisher, const evs_event *event) {
+  return event->origin.size > 0 ? event->origin_prefix : evsi_text(publisher->setup.config->origin_prefix);
+}
+
 /* The stages of an event in their order: check, route, hash, compress, envelope. */
 static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          evs_error **out_error) {
@@ -156,8 +166,8 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   evsi_envelope envelope = {
       .id = draft->event_id,
       .type = evsi_text(draft->type),
-      .origin = evsi_text(config->service),
-      .origin_prefix = evsi_text(config->origin_prefix),
+      .origin = event->origin.size > 0 ? event->origin : evsi_text(config->service),
+      .origin_prefix = prefix_of(publisher, event),
       .timestamp = event->timestamp.size > 0 ? event->timestamp : evsi_text(draft->timestamp),
       .version = draft->version,
       .hash = evsi_text(config->publisher.hash ? draft->hash : NULL),
@@ -169,9 +179,10 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   return write_forms(publisher, &envelope, draft) ? EVS_OK : evsi_error_nomem(out_error);
 }
 
-static evs_bytes keep_full_type(char **at, const char *prefix, const char *type) {
+static evs_bytes keep_full_type(char **at, evs_bytes prefix, const char *type) {
   char *start = *at;
-  int size = prefix[0] ? sprintf(start, "%s.%s", prefix, type) : sprintf(start, "%s", type);
+  int size = prefix.size > 0 ? sprintf(start, "%.*s.%s", (int)prefix.size, prefix.data, type)
+                             : sprintf(start, "%s", type);
   *at += size + 1;
   return evsi_bytes(start, (size_t)size);
 }
@@ -203,10 +214,10 @@ static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_dra
 }
 
 static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft) {
-  const char *prefix = publisher->setup.config->origin_prefix;
+  evs_bytes prefix = prefix_of(publisher, event);
   uint32_t sends = draft->decision.transport_count;
   size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
-  size_t texts = strlen(prefix) + strlen(draft->type) + strlen(draft->decision.topic) + draft->event_id.size +
+  size_t texts = prefix.size + strlen(draft->type) + strlen(draft->decision.topic) + draft->event_id.size +
                  event->batch_key.size + 10;
   for (int form = 0; form < EVSI_FORMS; form++)
     texts += draft->envelopes[form].size + raw_of(event, draft, form).size;

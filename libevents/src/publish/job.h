@@ -139,6 +139,8 @@ void evsi_lane_flush(evsi_lane *lane);
 /* Ends all that has no outcome yet; @thread io. */
 void evsi_lane_abort(evsi_lane *lane, const char *why);
 void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message);
+/* Has it something on its way, or to send? @thread io */
+bool evsi_lane_is_sending(evsi_lane *lane);
 /* Since when the store takes nothing (wall clock, ms) and why, or 0; any thread. */
 uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]);
 

@@ -325,6 +325,11 @@ void evsi_lane_connected(evsi_lane *lane, bool connected, const char *message) {
   evsi_lane_run(lane);
 }
 
+bool evsi_lane_is_sending(evsi_lane *lane) {
+  take_inbox(lane);
+  return lane->sent.first != NULL || (lane->connected && has_waiting(lane));
+}
+
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
 static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome) {

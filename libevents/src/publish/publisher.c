@@ -191,6 +191,10 @@ void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config,
   atomic_store(&publisher->setup.router, router);
 }
 
+bool evsi_publisher_is_sending(evsi_publisher *publisher, uint32_t link) {
+  return evsi_lane_is_sending(&publisher->lanes[link]);
+}
+
 bool evsi_publisher_is_quiet(const evsi_publisher *publisher) {
   return atomic_load(&publisher->entering) == 0;
 }

@@ -51,6 +51,8 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
 void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool connected, const char *message);
 /* Since when a transport's store takes no events (wall clock, ms) and why; 0: it takes them. Any thread. */
 uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, char out_why[256]);
+/* Has a transport events that it has not answered, or that it could take now? @thread io */
+bool evsi_publisher_is_sending(evsi_publisher *publisher, uint32_t link);
 /* Events accepted and without an outcome. */
 uint64_t evsi_publisher_in_flight(const evsi_publisher *publisher);
 /* From now on events are routed by these. Those whose call is under way may still be by the former ones: they

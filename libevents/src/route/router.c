@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "event/pattern.h"
+#include "event/type_name.h"
 #include "route/partition.h"
 #include "route/router_parts.h"
 
@@ -242,9 +243,41 @@ evs_status evsi_router_decide(evsi_router *router, const evsi_route_query *query
   return status;
 }
 
+static bool leads_to(const evsi_route *route, const evsi_route_query *query) {
+  if (!route->enabled || !route->topic || !evsi_bytes_equal(evsi_text(route->topic), query->topic))
+    return false;
+  bool leads = route->transport_count == 0;
+  for (uint32_t i = 0; i < route->transport_count && !leads; i++)
+    leads = route->transports[i] == (uint32_t)query->transport;
+  return leads;
+}
+
+/* Where is said, and how that topic is laid out by the first route that leads there. */
+static evs_status go_to_topic(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
+                              evs_error **out_error) {
+  const evsi_config *config = router->config;
+  memset(out_decision, 0, sizeof *out_decision);
+  if (query->transport < 0)
+    return evsi_error(out_error, EVS_ROUTING, "/topic", "a topic is one of a transport: name that, too");
+  if (query->topic.size > EVSI_TOPIC_MAX || !evsi_topic_is_valid(query->topic))
+    return evsi_error(
+        out_error, EVS_ROUTING, "/topic",
+        "\"%.*s\" is no topic: use a-z and 0-9 in parts joined by single '-', at most %d bytes, "
+        "such as order-events",
+        (int)(query->topic.size < 64 ? query->topic.size : 64), query->topic.data, EVSI_TOPIC_MAX);
+  memcpy(out_decision->topic, query->topic.data, query->topic.size);
+  out_decision->transports[0] = (uint32_t)query->transport;
+  out_decision->transport_count = 1;
+  for (uint32_t i = 0; i < config->routing.route_count && !out_decision->route; i++)
+    out_decision->route = leads_to(&config->routing.routes[i], query) ? &config->routing.routes[i] : NULL;
+  return choose_partition(router, query, query->is_dry, out_decision, out_error);
+}
+
 evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
                              evs_error **out_error) {
   uint32_t winner = 0;
+  if (query->topic.size > 0)
+    return go_to_topic(router, query, out_decision, out_error);
   evsi_evidence evidence = {.origin = evsi_text(router->config->origin_prefix),
                             .is_dry = query->is_dry,
                             .ranks = &winner,

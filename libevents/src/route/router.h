@@ -28,6 +28,7 @@ typedef struct evsi_route_query {
   evs_bytes key;     /* or empty */
   int32_t partition; /* explicit, or EVS_PARTITION_NONE */
   int32_t transport; /* explicit index, or -1 */
+  evs_bytes topic;   /* explicit, with a transport: no pattern is asked; or empty */
   uint64_t wall_ms;  /* becomes the route's last hit; 0: leaves it */
   bool is_dry;       /* only asked: nothing is counted, nobody's turn is taken */
 } evsi_route_query;

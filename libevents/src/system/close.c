@@ -41,14 +41,13 @@ static bool has_links_open(evs_system *system) {
 }
 
 static void close_transports(evs_system *system) {
-  system->abandoned = evsi_consume_abandon(system->consume);
+  system->abandoned = evsi_consume_abandon(system->consume, NULL);
   evsi_publisher_abort(system->publisher, "the system was closed before the store answered");
   evsi_tasks_run(&system->tasks); /* what was handed back goes to the transports first */
   system->close_phase = 2;
   system->transports_deadline_ms = system->env->now_ms() + TRANSPORTS_DEADLINE_MS;
   evsi_fleet_withdraw(system);
-  for (uint32_t i = 0; i < system->link_count; i++)
-    system->links[i].ops->close(system->links[i].transport, TRANSPORTS_DEADLINE_MS);
+  evsi_links_close(system, TRANSPORTS_DEADLINE_MS);
 }
 
 static void give_last_record(evs_system *system) {
@@ -70,7 +69,8 @@ bool evsi_close_step(evs_system *system) {
   if (system->close_phase == 1) {
     evsi_publisher_flush(system->publisher);
     bool is_late = now >= atomic_load(&system->close_deadline_ms);
-    bool is_busy = evsi_publisher_in_flight(system->publisher) > 0 || !evsi_consume_idle(system->consume);
+    bool is_busy =
+        evsi_publisher_in_flight(system->publisher) > 0 || !evsi_consume_idle(system->consume, NULL);
     if ((!is_busy || is_late) && evsi_publisher_seal(system->publisher))
       close_transports(system);
     return true;

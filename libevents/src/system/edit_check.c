@@ -62,6 +62,8 @@ static void on_letter(void *data, evs_status status, evs_bytes json_or_message) 
   const evsi_link *link = &check->system->links[check->link];
   if (status == EVS_CLOSED)
     evsi_requests_answer(check->system, check->request, EVS_CLOSED, json_or_message);
+  else if (!evsi_link_is_open(link))
+    evsi_requests_answer(check->system, check->request, EVS_TRANSPORT, evsi_text("it was disconnected"));
   else if (status != EVS_OK || !is_refused(check, json_or_message))
     link->ops->request(link->transport, "dlq.requeue", check->params, strlen(check->params), check->request);
   evsi_free(check->params);

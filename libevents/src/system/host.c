@@ -70,8 +70,7 @@ static uint32_t on_credits(evs_host *host, uint64_t group) {
 }
 
 static int32_t on_wants(evs_host *host, uint64_t group, evs_bytes topic, evs_bytes full_type) {
-  (void)topic;
-  return evsi_consume_wants(host->system->consume, group, full_type);
+  return evsi_consume_wants(host->system->consume, group, topic, full_type);
 }
 
 static void on_members(evs_host *host, uint64_t group, evs_bytes topic, int32_t partition, uint64_t version,
@@ -95,6 +94,56 @@ static void on_log(evs_host *host, int32_t level, const char *message) {
   evsi_system_log(host->system, level, host->system->links[host->index].config->name, message);
 }
 
+/* ---- for plug-ins ------------------------------------------------------------------------------ */
+
+static void on_wake_wanted(evs_host *host, uint64_t after_ms) {
+  evs_system *system = host->system;
+  uint64_t at = system->env->now_ms() + after_ms;
+  pthread_mutex_lock(&system->lock);
+  bool is_earlier = at < host->wake_at_ms;
+  if (is_earlier)
+    host->wake_at_ms = at;
+  pthread_mutex_unlock(&system->lock);
+  if (is_earlier)
+    evsi_tasks_post(&system->tasks, &host->wake_task);
+}
+
+void evsi_host_woken(evsi_task *task) {
+  evs_host *host = (evs_host *)((char *)task - offsetof(evs_host, wake_task));
+  evs_system *system = host->system;
+  uint64_t now = system->env->now_ms();
+  pthread_mutex_lock(&system->lock);
+  uint64_t at = host->wake_at_ms;
+  pthread_mutex_unlock(&system->lock);
+  if (at != UINT64_MAX)
+    system->env->io->timer_start(host->wake_timer, at > now ? at - now : 0);
+}
+
+void evsi_host_on_wake(void *data) {
+  evs_host *host = data;
+  const evsi_link *link = &host->system->links[host->index];
+  pthread_mutex_lock(&host->system->lock);
+  host->wake_at_ms = UINT64_MAX;
+  pthread_mutex_unlock(&host->system->lock);
+  if (link->transport && link->ops->wake)
+    link->ops->wake(link->transport);
+}
+
+static uint64_t on_now(evs_host *host) {
+  return host->system->env->now_ms();
+}
+
+static int32_t on_tell(evs_host *host, uint64_t token, evs_bytes json) {
+  evs_report report = {.kind = EVS_REPORT_TRANSPORT,
+                       .token = token,
+                       .transport = evsi_text(host->system->links[host->index].config->name),
+                       .detail = json};
+  evsi_report *copy = evsi_report_new(&report);
+  if (copy)
+    evsi_records_add(&host->system->records, copy);
+  return copy != NULL;
+}
+
 const evs_host_ops evsi_host_ops = {
     .struct_size = sizeof(evs_host_ops),
     .abi = EVS_TRANSPORT_ABI,
@@ -113,4 +162,7 @@ const evs_host_ops evsi_host_ops = {
     .log = on_log,
     .paused = on_paused,
     .lease = on_lease,
+    .wake = on_wake_wanted,
+    .now_ms = on_now,
+    .tell = on_tell,
 };

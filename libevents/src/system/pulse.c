@@ -49,7 +49,7 @@ static void add_why_not_ready(evs_system *system, evsi_buf *out) {
   add_unconnected(system, out);
   if (!evsi_schemas_ready(system))
     add_reason(out, "the registry of schemas was not read yet");
-  if (!evsi_consume_ready(system->consume))
+  if (!evsi_consume_ready(system->consume, NULL))
     add_reason(out, "the store has not taken every subscription yet");
   if (evsi_requests_drain(system))
     add_reason(out, "the system is being drained");

@@ -31,13 +31,18 @@ struct evsi_request {
   uint64_t deadline_ms;
   evsi_request_then then; /* takes the answer of a question that no host made, or NULL */
   void *then_data;
-  int32_t link; /* the transport that answers, or BY_… */
+  int32_t link;      /* the transport that answers, or BY_… */
+  int32_t only;      /* of an own one: the transport that it is about; -1: all of them */
+  uint32_t deadline; /* of disconnect, ms */
   char method[METHOD_MAX];
   char *params;
   evsi_config *config; /* of a reload */
 };
 
-static const char *const own_methods[] = {"connect", "ready", "flush", "drain", "coverage", "reload"};
+static const char *const own_methods[] = {"connect", "disconnect", "ready", "flush",
+                                          "drain",   "coverage",   "reload"};
+/* They may be about one transport only. */
+static const char *const link_methods[] = {"connect", "disconnect", "ready"};
 static const char *const transport_methods[] = {
     "groups",      "groups.pause",     "groups.resume",   "fleet",          "topics",         "tail",
     "delayed",     "delayed.cancel",   "dlq.list",        "dlq.get",        "dlq.groups",     "dlq.count",
@@ -45,7 +50,7 @@ static const char *const transport_methods[] = {
     "dlq.import",  "operations.start", "operations.list", "operations.get", "operations.set", "audit",
     "doctor",      "retention",        "conservation",    "replay.start",   "replay.list",    "replay.get",
     "replay.set",  "file.check",       "file.vacuum",     "file.backup",    "copy.look",      "copy.read",
-    "copy.write",  "schemas.read",     "schemas.write"};
+    "copy.write",  "schemas.read",     "schemas.write",   "transport.tell"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {
@@ -59,6 +64,10 @@ static bool is_one_of(const char *method, const char *const *names, size_t count
       return true;
   }
   return false;
+}
+
+bool evsi_is_telling(const char *method) {
+  return strcmp(method, "transport.tell") == 0;
 }
 
 static void waiter_drop(evsi_request_waiter *waiter) {
@@ -95,7 +104,7 @@ static void tell(evsi_request *request, const evs_error *error, evs_bytes json) 
     pthread_cond_signal(&waiter->done);
     pthread_mutex_unlock(&waiter->lock);
     waiter_drop(waiter);
-  } else if (copy) {
+  } else if (copy && request->token != 0) {
     evsi_records_add(&request->system->records, copy);
   }
   free_request(request);
@@ -141,14 +150,14 @@ void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, ev
   evsi_requests_refuse(system, id, status, NULL, json_or_message);
 }
 
-/* Why the system is not connected yet; false when every transport is. */
-static bool why_not_connected(evs_system *system, char *text, size_t size, bool *out_fatal) {
+/* Why it is not connected yet; false when every transport that is asked for is. only: one of them, or -1. */
+static bool why_not_connected(evs_system *system, int32_t only, char *text, size_t size, bool *out_fatal) {
   bool missing = false;
   *out_fatal = false;
   pthread_mutex_lock(&system->lock);
   for (uint32_t i = 0; i < system->link_count && !missing; i++) {
     const struct evs_host *host = &system->hosts[i];
-    missing = !host->connected;
+    missing = !host->connected && (only < 0 || (uint32_t)only == i);
     if (missing) {
       *out_fatal = host->fatal;
       snprintf(text, size, "transport %s is not connected%s%s", system->links[i].config->name,
@@ -159,8 +168,13 @@ static bool why_not_connected(evs_system *system, char *text, size_t size, bool 
   return missing;
 }
 
-static bool is_ready(evs_system *system) {
-  return evsi_schemas_ready(system) && evsi_consume_ready(system->consume);
+static bool is_ready(evs_system *system, int32_t only) {
+  return evsi_schemas_ready(system) &&
+         evsi_consume_ready(system->consume, only < 0 ? NULL : &system->links[only]);
+}
+
+static bool is_disconnected(const evs_system *system, int32_t only) {
+  return !evsi_link_is_ending(system, (uint32_t)only);
 }
 
 /* Has the condition that an own request waits for come true? Then says so, or why it never will. */
@@ -170,23 +184,27 @@ static bool is_due(evs_system *system, const evsi_request *request, evs_status *
   *out_status = EVS_OK;
   snprintf(text, size, "{}");
   if (strcmp(request->method, "connect") == 0) {
-    if (why_not_connected(system, text, size, &fatal)) {
+    if (why_not_connected(system, request->only, text, size, &fatal)) {
       *out_status = EVS_TRANSPORT;
       return fatal;
     }
-    return is_ready(system);
+    return is_ready(system, request->only);
   }
+  if (strcmp(request->method, "disconnect") == 0)
+    return is_disconnected(system, request->only);
   if (strcmp(request->method, "ready") == 0)
-    return is_ready(system);
+    return is_ready(system, request->only);
   bool is_flushed = evsi_publisher_in_flight(system->publisher) == 0;
   return strcmp(request->method, "flush") == 0 ? is_flushed
-                                               : is_flushed && evsi_consume_idle(system->consume);
+                                               : is_flushed && evsi_consume_idle(system->consume, NULL);
 }
 
 /* What an own request waits for in vain. */
 static const char *what_is_missing(const evs_system *system, const char *method) {
   if (strcmp(method, "flush") == 0)
     return "events still wait for the store";
+  if (strcmp(method, "disconnect") == 0)
+    return "handlers still run, or the transport does not end";
   if (strcmp(method, "drain") == 0)
     return "messages are still being handled";
   return evsi_schemas_ready(system) ? "the store has not taken every subscription"
@@ -206,7 +224,8 @@ bool evsi_requests_drain(evs_system *system) {
 static void time_out(evs_system *system, const evsi_request *request) {
   char text[400];
   bool fatal;
-  if (strcmp(request->method, "connect") == 0 && why_not_connected(system, text, sizeof text, &fatal)) {
+  if (strcmp(request->method, "connect") == 0 &&
+      why_not_connected(system, request->only, text, sizeof text, &fatal)) {
     evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(text));
     return;
   }
@@ -264,16 +283,21 @@ void evsi_requests_abort(evs_system *system) {
   }
 }
 
-static void connect_all(evs_system *system) {
+/* Connects one transport, or all that are not. False: the request was answered. */
+static bool connect_links(evs_system *system, const evsi_request *request) {
+  char why[400];
   int expected = EVSI_NEW;
-  if (!atomic_compare_exchange_strong(&system->state, &expected, EVSI_OPEN))
-    return;
+  atomic_compare_exchange_strong(&system->state, &expected, EVSI_OPEN);
   for (uint32_t i = 0; i < system->link_count; i++) {
-    system->links[i].ops->connect(system->links[i].transport);
-    if (evsi_schemas_ready(system))
-      evsi_consume_start(system->consume, i);
+    if (request->only >= 0 && (uint32_t)request->only != i)
+      continue;
+    if (!evsi_link_connect(system, i, why, sizeof why)) {
+      evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(why));
+      return false;
+    }
   }
   evsi_schemas_look(system);
+  return true;
 }
 
 /* To whom it goes. Nothing follows a call of this: the answer may come, and free the request, within it. */
@@ -285,9 +309,22 @@ static void pass_on(evs_system *system, const evsi_request *request) {
     evsi_fleet_answer_self(system, request->id);
   else if (evsi_is_edit(system, request->method, request->params))
     evsi_edit_begin(system, link->index, request->params, request->id);
-  else
+  else if (link->ops->request)
     link->ops->request(link->transport, request->method, request->params, strlen(request->params),
                        request->id);
+  else
+    evsi_requests_answer(system, request->id, EVS_UNSUPPORTED,
+                         evsi_text("the transport answers no requests"));
+}
+
+static bool is_closed_link(evs_system *system, const evsi_request *request) {
+  char text[160];
+  if (evsi_link_is_open(&system->links[request->link]) ||
+      evsi_link_is_ending(system, (uint32_t)request->link))
+    return false;
+  snprintf(text, sizeof text, "transport %.64s is not connected", system->links[request->link].config->name);
+  evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(text));
+  return true;
 }
 
 static void answer_coverage(evs_system *system, uint64_t request) {
@@ -328,21 +365,23 @@ static void run_request(evsi_task *task) {
     finish(request, EVS_NOMEM, NULL, evsi_text("out of memory"));
     return;
   }
-  if (atomic_load(&system->state) >= EVSI_CLOSING) {
+  if (atomic_load(&system->state) >= EVSI_CLOSING && !evsi_is_telling(request->method)) {
     evsi_requests_answer(system, request->id, EVS_CLOSED, evsi_text("the system was closed"));
     return;
   }
-  if (strcmp(request->method, "connect") == 0)
-    connect_all(system);
+  if (strcmp(request->method, "connect") == 0 && !connect_links(system, request))
+    return;
+  if (strcmp(request->method, "disconnect") == 0)
+    evsi_link_disconnect(system, (uint32_t)request->only, request->deadline);
   else if (strcmp(request->method, "flush") == 0 || strcmp(request->method, "drain") == 0)
     evsi_publisher_flush(system->publisher);
   evsi_system_tick(system);
-  if (request->link == BY_SCHEMAS)
-    evsi_schemas_begin(system, request->method, request->params, request->id);
-  else if (request->link >= 0)
-    pass_on(system, request);
-  else
+  if (request->link == BY_SYSTEM)
     answer_at_once(system, request);
+  else if (request->link == BY_SCHEMAS)
+    evsi_schemas_begin(system, request->method, request->params, request->id);
+  else if (!is_closed_link(system, request))
+    pass_on(system, request);
 }
 
 /* The transport that a request names, or the first one that is not memory-only. */
@@ -360,6 +399,23 @@ static evs_status choose_link(evs_system *system, const json_t *params, int32_t 
   }
   return name ? evsi_error(out_error, EVS_NOT_FOUND, "/transport", "there is no transport named %.64s", name)
               : EVS_OK;
+}
+
+/* Which transport an own request is about. */
+static evs_status choose_only(evs_system *system, const char *method, const json_t *params,
+                              evsi_request *request, evs_error **out_error) {
+  enum { DEADLINE_MAX_MS = 3600000 };
+  const json_t *name = json_object_get(params, "transport"), *deadline = json_object_get(params, "deadline");
+  bool is_disconnect = strcmp(method, "disconnect") == 0;
+  json_int_t ms = deadline ? json_integer_value(deadline) : system->opened_with->consumer.close_deadline_ms;
+  if (is_disconnect && !json_is_string(name))
+    return evsi_error(out_error, EVS_VALIDATION, "/transport",
+                      "say which transport: the whole system ends by closing it");
+  if (is_disconnect && ((deadline && !json_is_integer(deadline)) || ms < 0 || ms > DEADLINE_MAX_MS))
+    return evsi_error(out_error, EVS_VALIDATION, "/deadline", "deadline must be milliseconds from 0 to %d",
+                      DEADLINE_MAX_MS);
+  request->deadline = (uint32_t)ms;
+  return json_is_string(name) ? choose_link(system, params, &request->only, out_error) : EVS_OK;
 }
 
 static evs_status check_note(const json_t *params, const char *name, const char *path,
@@ -418,9 +474,12 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
     json_decref(root);
     return evsi_error(out_error, EVS_VALIDATION, NULL, "the arguments of %s must be a JSON object", method);
   }
+  request->only = -1;
   request->link = is_schemas ? BY_SCHEMAS : BY_SYSTEM;
   snprintf(request->method, sizeof request->method, "%s", method);
   evs_status status = is_own || is_schemas ? EVS_OK : choose_link(system, root, &request->link, out_error);
+  if (status == EVS_OK && is_one_of(method, link_methods, sizeof link_methods / sizeof link_methods[0]))
+    status = choose_only(system, method, root, request, out_error);
   if (status == EVS_OK && strcmp(method, "reload") == 0)
     status = evsi_reload_check(system, root, &request->config, out_error);
   if (status == EVS_OK)

@@ -33,7 +33,8 @@ static void on_wake(void *data) {
 
 static void on_tick(void *data) {
   evs_system *system = data;
-  bool again = evsi_requests_check(system);
+  bool is_disconnecting = evsi_links_step(system);
+  bool again = evsi_requests_check(system) || is_disconnecting;
   if (system->close_phase > 0 && !evsi_close_step(system))
     return;
   system->ticking = false;
@@ -142,17 +143,6 @@ static bool build_base(evs_system *system) {
   return system->tick && system->fleet_timer && system->pulse_timer;
 }
 
-/* A transport knows its options, the document knows where they stand. Takes `error`. */
-static evs_status place_error(evs_error *error, const char *transport, evs_error **out_error) {
-  char path[256];
-  evs_status status = evs_error_status(error);
-  snprintf(path, sizeof path, "/transports/%s%s", transport,
-           evs_error_path(error) ? evs_error_path(error) : "");
-  evsi_error(out_error, status, path, "%s", evs_error_message(error));
-  evs_error_free(error);
-  return status;
-}
-
 static evs_status build_transports(evs_system *system, evs_error **out_error) {
   const evsi_config *config = system->config;
   system->links = evsi_calloc(config->transport_count, sizeof *system->links);
@@ -160,21 +150,11 @@ static evs_status build_transports(evs_system *system, evs_error **out_error) {
   if (!system->links || !system->hosts)
     return evsi_error_nomem(out_error);
   for (uint32_t i = 0; i < config->transport_count; i++) {
-    const evsi_transport_config *each = &config->transports[i];
-    system->hosts[i].system = system;
-    system->hosts[i].index = i;
     system->links[i].index = i;
-    system->links[i].config = each;
-    system->links[i].ops = evsi_transport_find(each->type);
-    if (!system->links[i].ops)
-      return evsi_error(out_error, EVS_CONFIG, "/transports", "transport type %s is not built in",
-                        each->type);
-    evs_error *error = NULL;
-    evs_status status = system->links[i].ops->create(
-        &evsi_host_ops, &system->hosts[i], &system->world, each->name, each->options_json,
-        strlen(each->options_json), &system->links[i].transport, &error);
+    system->links[i].config = &config->transports[i];
+    evs_status status = evsi_link_create(system, i, out_error);
     if (status != EVS_OK)
-      return place_error(error, each->name, out_error);
+      return status;
     system->link_count++;
   }
   return EVS_OK;
@@ -216,8 +196,12 @@ static evs_status build_stages(evs_system *system, evs_error **out_error) {
 }
 
 static void free_system(evs_system *system) {
-  for (uint32_t i = 0; i < system->link_count; i++)
-    system->links[i].ops->destroy(system->links[i].transport);
+  for (uint32_t i = 0; i < system->link_count; i++) {
+    if (system->links[i].transport)
+      system->links[i].ops->destroy(system->links[i].transport);
+  }
+  for (uint32_t i = 0; system->hosts && i < system->opened_with->transport_count; i++)
+    system->env->io->timer_free(system->hosts[i].wake_timer);
   evsi_operations_release(system);
   evsi_consume_free(system->consume);
   evsi_publisher_free(system->publisher);

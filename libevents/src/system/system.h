@@ -26,9 +26,15 @@ struct evs_host {
   uint32_t index;
   /* @locks system->lock */
   bool connected, fatal, closed;
-  uint64_t since_ms; /* wall clock: when `connected` last changed */
+  uint64_t since_ms;   /* wall clock: when `connected` last changed */
+  uint64_t wake_at_ms; /* when the transport wants to be woken; UINT64_MAX: not at all */
   uint64_t next_try_ms;
   char message[256];
+  evsi_task wake_task; /* to set the timer, from any thread */
+  evsi_timer *wake_timer;
+  /* @thread io: while it is being disconnected */
+  int ending; /* 0 not, 1 handlers and publishes may end, 2 the transport closes */
+  uint64_t ending_deadline_ms;
 };
 
 /* Which of all opened systems this is. */
@@ -105,6 +111,21 @@ uint64_t evsi_fork_generation(void);
 
 /* ---- host.c ---- */
 extern const evs_host_ops evsi_host_ops;
+void evsi_host_woken(evsi_task *task);
+void evsi_host_on_wake(void *data);
+
+/* ---- links.c ---- */
+/* Builds the transport of a link, or builds it anew. */
+evs_status evsi_link_create(evs_system *system, uint32_t link, evs_error **out_error);
+/* @thread io, all of these. Begins to connect; nothing when it is open. False: it cannot be now, and why. */
+bool evsi_link_connect(evs_system *system, uint32_t link, char *out_why, size_t size);
+/* Begins to disconnect; a later call may only shorten the deadline. */
+void evsi_link_disconnect(evs_system *system, uint32_t link, uint32_t deadline_ms);
+bool evsi_link_is_ending(const evs_system *system, uint32_t link);
+/* Goes on with what is being disconnected; true while something is. */
+bool evsi_links_step(evs_system *system);
+/* Begins to close all that are not closed; a closed one says so by host.closed. */
+void evsi_links_close(evs_system *system, uint32_t deadline_ms);
 
 /* ---- request.c ---- */
 typedef struct evsi_request_waiter evsi_request_waiter;
@@ -115,6 +136,8 @@ evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes p
                              char **out_json, evs_error **out_error);
 /* Does anybody wait for a drain? Any thread. */
 bool evsi_requests_drain(evs_system *system);
+/* The program goes on to answer a transport of its own while the system closes. */
+bool evsi_is_telling(const char *method);
 /* Looks which requests can be answered now; @thread io. True while some wait. */
 bool evsi_requests_check(evs_system *system);
 void evsi_requests_answer(evs_system *system, uint64_t id, evs_status status, evs_bytes json_or_message);

@@ -7,7 +7,14 @@
 #include "event/identity.h"
 #include "event/json_scan.h"
 
-enum { ID_MAX = 128, VERSION_MAX = 64, CONTENT_TYPE_MAX = 128, KEY_MAX = 1024 };
+enum {
+  ID_MAX = 128,
+  VERSION_MAX = 64,
+  CONTENT_TYPE_MAX = 128,
+  KEY_MAX = 1024,
+  ORIGIN_MAX = 200,
+  PREFIX_MAX = 255
+};
 enum { REPLICAS_MAX = 100, ACKNOWLEDGE_MAX_MS = 300000 };
 static const uint64_t DELAY_MAX_MS = 10ULL * 366 * 24 * 3600 * 1000;
 
@@ -98,6 +105,21 @@ static evs_status check_texts(const evs_event *event, evs_error **out_error) {
   return status;
 }
 
+/* An event is published as one of this system, or passed on as another's. */
+static evs_status check_origin(const evs_event *event, evs_error **out_error) {
+  if (event->origin.size == 0 && event->origin_prefix.size == 0)
+    return EVS_OK;
+  if (event->topic.size == 0 || event->origin.size == 0)
+    return evsi_error(
+        out_error, EVS_VALIDATION, "/origin",
+        "only an event that goes to a topic of a transport is passed on, with the origin and the "
+        "origin prefix that it has: others get this system's");
+  if (event->origin.size > ORIGIN_MAX || !evsi_utf8_valid(event->origin.data, event->origin.size))
+    return evsi_error(out_error, EVS_VALIDATION, "/origin", "the origin must be UTF-8 of at most %d bytes",
+                      ORIGIN_MAX);
+  return check_token("/originPrefix", event->origin_prefix, PREFIX_MAX, out_error);
+}
+
 evs_status evsi_event_check(const evsi_config *config, const evs_event *event, char *out_type,
                             evs_error **out_error) {
   if (event->struct_size < sizeof *event)
@@ -117,10 +139,13 @@ evs_status evsi_event_check(const evsi_config *config, const evs_event *event, c
                       "the acknowledgement is none, stored, replicated (1 to %d replicas) or fsynced, and "
                       "waits for at most %d ms",
                       REPLICAS_MAX, ACKNOWLEDGE_MAX_MS);
-  evs_status status = evsi_type_fold(event->type, config->origin_prefix, config->routing.extended_types,
-                                     out_type, NULL, out_error);
+  const char *prefix = event->origin.size > 0 ? "" : config->origin_prefix;
+  evs_status status =
+      evsi_type_fold(event->type, prefix, config->routing.extended_types, out_type, NULL, out_error);
   if (status == EVS_OK)
     status = check_texts(event, out_error);
+  if (status == EVS_OK)
+    status = check_origin(event, out_error);
   if (status == EVS_OK)
     status = check_headers(config, event->headers, out_error);
   if (status == EVS_OK)

@@ -16,8 +16,11 @@
 
 #define CASES EVS_SOURCE_DIR "/tests/unit/config/cases/"
 
-static const char two_transports[] = "{\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"},"
-                                     "\"r\":{\"type\":\"redis-streams\"}}}";
+static const char some_transports[] =
+    "{\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"},"
+    "\"r\":{\"type\":\"redis-streams\"},"
+    "\"p\":{\"type\":\"plugin\",\"plugin\":\"p\",\"capabilities\":[\"publish\"]},"
+    "\"q\":{\"type\":\"bridge\"}}}";
 
 static int failures;
 
@@ -160,7 +163,7 @@ static void run_subscription(const json_t *entry) {
   evs_error *error = NULL;
   char *text = text_of(entry, "subscription");
   const json_t *given = json_object_get(entry, "config");
-  char *around = given ? json_dumps(given, 0) : strdup(two_transports);
+  char *around = given ? json_dumps(given, 0) : strdup(some_transports);
   assert_int_equal(evsi_config_load(around, strlen(around), &config, NULL), EVS_OK);
   evs_status status = evsi_subscription_options_load(config, text, strlen(text), &options, &error);
   json_t *document = error ? json_loads(evs_error_json(error), 0, NULL) : json_object();
@@ -212,6 +215,7 @@ CASE_FILE(redis_urls_are_taken_apart_and_hidden, "redis.json")
 CASE_FILE(routing_and_features_are_checked, "routing.json")
 CASE_FILE(subscription_options_are_checked, "subscription.json")
 CASE_FILE(schemas_are_compiled_and_compared, "schemas.json")
+CASE_FILE(plug_ins_say_where_they_come_from, "plugins.json")
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -224,6 +228,7 @@ int main(void) {
       cmocka_unit_test(routing_and_features_are_checked),
       cmocka_unit_test(subscription_options_are_checked),
       cmocka_unit_test(schemas_are_compiled_and_compared),
+      cmocka_unit_test(plug_ins_say_where_they_come_from),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,8 +25,10 @@
 
 enum { TEXT_MAX = 2048, LIST_MAX = 128 };
 
-static const char base[] = "{\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"},\"r\":{\"type\":"
-                           "\"redis-streams\"}}}";
+static const char base[] =
+    "{\"service\":\"s\",\"transports\":{\"m\":{\"type\":\"memory\"},\"r\":{\"type\":"
+    "\"redis-streams\"},\"p\":{\"type\":\"plugin\",\"plugin\":\"p\",\"capabilities\":[\"publish\"]},"
+    "\"q\":{\"type\":\"bridge\"}}}";
 
 /* ---- what comes of a document ------------------------------------------------------------------- */
 

@@ -18,9 +18,9 @@
 #define DOCUMENT EVS_SOURCE_DIR "/docs/configuration.schema.json"
 #define GENERATED EVS_SOURCE_DIR "/tests/unit/config/problems.json"
 #define CASES EVS_SOURCE_DIR "/tests/unit/config/cases/"
-static const char *const files[] = {"keys.json",         "synonyms.json", "unsupported.json",
-                                    "environment.json",  "redis.json",    "routing.json",
-                                    "subscription.json", "schemas.json",  "sending.json"};
+static const char *const files[] = {"keys.json",    "synonyms.json", "unsupported.json",  "environment.json",
+                                    "redis.json",   "routing.json",  "subscription.json", "schemas.json",
+                                    "sending.json", "plugins.json"};
 
 /* What the table gives, as it is written: a member that is there twice is an error. */
 static json_t *published(void) {

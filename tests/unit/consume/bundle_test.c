@@ -33,9 +33,9 @@ static void the_entry_is_acknowledged_when_all_its_events_are_handled(void **sta
   assert_int_equal(end->kind, EVS_SETTLE_ACK);
   assert_string_equal(end->offset, ID);
   assert_int_equal(end->letter_count, 0);
-  assert_false(evsi_consume_idle(world.consume));
+  assert_false(evsi_consume_idle(world.consume, NULL));
   answer_with(end, 0);
-  assert_true(evsi_consume_idle(world.consume));
+  assert_true(evsi_consume_idle(world.consume, NULL));
   assert_int_equal(counted(EVSI_COUNT_ACKED), 3);
 }
 
@@ -186,7 +186,7 @@ static void what_the_host_keeps_too_long_goes_back_at_the_end(void **state) {
   deliver_orders(3, NULL);
   take(got, 2);
   evsi_consume_stop(world.consume);
-  assert_int_equal(evsi_consume_abandon(world.consume), 2);
+  assert_int_equal(evsi_consume_abandon(world.consume, NULL), 2);
   assert_int_equal(last(1)->kind, EVS_SETTLE_RELEASE);
   answer_with(last(1), 0);
   assert_int_equal(evsi_consume_ack(world.consume, &got[0].delivery, 1), 1);
@@ -253,7 +253,7 @@ static void thousands_of_events_that_nobody_wants_end_without_deep_calls(void **
   assert_int_equal(last(1)->kind, EVS_SETTLE_ACK);
   answer_with(last(1), 0);
   assert_int_equal(counted(EVSI_COUNT_UNMATCHED), 10000);
-  assert_true(evsi_consume_idle(world.consume));
+  assert_true(evsi_consume_idle(world.consume, NULL));
 }
 
 static void what_is_due_at_about_the_same_time_comes_together_and_the_rest_waits_on(void **state) {
@@ -355,7 +355,7 @@ static void a_handler_past_its_time_limit_fails_only_its_event(void **state) {
   assert_non_null(state_of(parked, "1"));
   answer_with(parked, 0);
   assert_int_equal(evsi_consume_ack(world.consume, &got[1].delivery, 1), 1); /* too late, and harmless */
-  assert_true(evsi_consume_idle(world.consume));
+  assert_true(evsi_consume_idle(world.consume, NULL));
 }
 
 #define OTHERS                                                                                               \
@@ -440,7 +440,7 @@ static void a_message_outlives_the_settlement_of_its_entry(void **state) {
   assert_true(evsi_consume_take(world.consume, batch, 1, &left));
   ack(batch->messages[0].delivery);
   answer_with(last(1), 0);
-  assert_true(evsi_consume_idle(world.consume));
+  assert_true(evsi_consume_idle(world.consume, NULL));
   assert_true(evsi_bytes_equal(batch->messages[0].offset, evsi_text(ID "/0")));
   assert_true(evsi_bytes_equal(batch->messages[0].id, evsi_text("e-0")));
   evsi_batch_free(batch);

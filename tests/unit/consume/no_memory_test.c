@@ -96,7 +96,7 @@ static bool play_failing_at(const play *what, long n) {
       fail_msg("the entry is lost when allocation %ld fails", n);
     answer_with(end, 0);
   }
-  assert_true(evsi_consume_idle(world.consume));
+  assert_true(evsi_consume_idle(world.consume, NULL));
   teardown(&none);
   return has_failed;
 }

@@ -96,7 +96,7 @@ static void what_waits_for_a_retry_is_set_aside_and_asked_for_in_order(void **st
   come("4", NULL, NULL);
   assert_int_equal(last(4)->kind, EVS_SETTLE_ASIDE);
   answer_with(last(4), 0);
-  assert_true(evsi_consume_idle(world.consume)); /* nothing is held */
+  assert_true(evsi_consume_idle(world.consume, NULL)); /* nothing is held */
   assert_string_equal(recalled_now(), "");
   come("1", NULL, "{\"a\":1}");
   assert_string_equal(taken_now(got), "1 ");
@@ -225,7 +225,7 @@ static void what_no_handler_has_goes_back_when_the_stream_is_given_up(void **sta
   ack(got[0]);
   assert_int_equal(last(2)->kind, EVS_SETTLE_ACK);
   answer_with(last(2), 0);
-  assert_true(evsi_consume_idle(world.consume));
+  assert_true(evsi_consume_idle(world.consume, NULL));
 }
 
 static void a_pause_keeps_what_waits_in_its_place(void **state) {

@@ -170,7 +170,7 @@ static inline int setup_with(const char *option) {
   world.now_ms = 1000;
   if (evsi_config_load(config, (size_t)size, &world.config, NULL) != EVS_OK)
     return -1;
-  world.link = (evsi_link){.ops = &scripted, .config = &world.config->transports[0]};
+  world.link = (evsi_link){.ops = &scripted, .state = EVSI_LINK_OPEN, .config = &world.config->transports[0]};
   evsi_tasks_init(&world.tasks, &env, NULL);
   evsi_stats_init(&world.stats, &env, 100);
   evsi_wake_init(&world.wake);

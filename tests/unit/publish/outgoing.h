@@ -119,8 +119,10 @@ static inline void take_events(evs_transport *transport, const evs_tp_event *eve
   world.calls++;
 }
 
-static const evs_transport_ops store = {
-    .struct_size = sizeof store, .type = "redis-streams", .publish = take_events};
+static const evs_transport_ops store = {.struct_size = sizeof store,
+                                        .type = "redis-streams",
+                                        .capabilities = EVS_CAP_PUBLISH,
+                                        .publish = take_events};
 
 /* publisher: members of `publisher` in the configuration; routing: of `routing`. Connected from the start. */
 static inline void open_world(const char *publisher, const char *routing) {
@@ -133,7 +135,7 @@ static inline void open_world(const char *publisher, const char *routing) {
   memset(&world, 0, sizeof world);
   world.now_us = 1000000;
   assert_int_equal(evsi_config_load(config, (size_t)size, &world.config, NULL), EVS_OK);
-  world.link = (evsi_link){.ops = &store, .config = &world.config->transports[0]};
+  world.link = (evsi_link){.ops = &store, .state = EVSI_LINK_OPEN, .config = &world.config->transports[0]};
   evsi_tasks_init(&world.tasks, &env, NULL);
   evsi_stats_init(&world.stats, &env, 100);
   evsi_wake_init(&world.wake);

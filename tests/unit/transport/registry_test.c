@@ -9,24 +9,30 @@
 
 #include <cmocka.h>
 
-#include "config/config_build.h"
+#include "config/config.h"
 
 static void the_configuration_knows_the_capabilities_of_every_transport(void **state) {
-  static char *const types[] = {"memory", "redis-streams", "file"};
+  static const char document[] =
+      "{\"service\":\"shop\",\"transports\":{\"a\":{\"type\":\"memory\"},\"b\":{\"type\":\"redis-streams\"},"
+      "\"c\":{\"type\":\"file\",\"path\":\"/x\"}}}";
+  evsi_config *config = NULL;
   (void)state;
-  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-    const evs_transport_ops *ops = evsi_transport_find(types[i]);
-    assert_non_null(ops);
-    assert_string_equal(ops->type, types[i]);
-    evsi_transport_config config = {.type = types[i], .enable_dlq = true};
-    assert_int_equal(evsi_transport_capabilities(&config), ops->capabilities & ~(uint64_t)EVS_CAP_DIRECT);
+  assert_int_equal(evsi_config_load(document, sizeof document - 1, &config, NULL), EVS_OK);
+  assert_int_equal(config->transport_count, 3);
+  for (uint32_t i = 0; i < config->transport_count; i++) {
+    evs_transport_ops ops;
+    assert_int_equal(evsi_transport_find(&config->transports[i], &ops, NULL), EVS_OK);
+    assert_string_equal(ops.type, config->transports[i].type);
+    assert_int_equal(config->transports[i].capabilities, ops.capabilities & ~(uint64_t)EVS_CAP_DIRECT);
   }
+  evsi_config_free(config);
 }
 
 static void an_unknown_type_is_not_found(void **state) {
   (void)state;
-  assert_null(evsi_transport_find("carrier-pigeon"));
-  assert_null(evsi_transport_find(""));
+  evs_transport_ops ops;
+  const evsi_transport_config config = {.type = "carrier-pigeon"};
+  assert_int_equal(evsi_transport_find(&config, &ops, NULL), EVS_CONFIG);
 }
 
 int main(void) {

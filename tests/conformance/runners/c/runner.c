@@ -2,6 +2,7 @@
  * runner.c - see runner.h. */
 #include "runner.h"
 
+#include <dlfcn.h>
 #include <ftw.h>
 #include <glob.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libevents_transport.h"
 #include "match.h"
 #include "support/redis_server.h"
 #include "support/until.h"
@@ -67,6 +69,7 @@ static json_t *transport_config(void *data, const char *name) {
   snprintf(number, sizeof number, "%d", kind->port);
   text = replaced(text, "${port}", number);
   text = replaced(text, "${folder}", kind->folder);
+  text = replaced(text, "${build}", EVS_BINARY_DIR);
   snprintf(number, sizeof number, "%d", (int)json_integer_value(json_object_get(kind->places, name)));
   text = replaced(text, "${place}", number);
   json_t *config = json_loads(text, 0, NULL);
@@ -305,10 +308,24 @@ static int print_counts(test_kind *kind) {
   return skipped;
 }
 
+/* The example of a plug-in, registered by this program under a name of its own. */
+static void register_own(void) {
+  static evs_transport_ops own;
+  void *library = dlopen(EVS_BINARY_DIR "/examples/journal.so", RTLD_NOW | RTLD_LOCAL);
+  test_require(library != NULL, "the example of a plug-in");
+  evs_transport_entry_fn entry;
+  *(void **)&entry = dlsym(library, EVS_TRANSPORT_ENTRY);
+  own = *entry();
+  own.type = "own-journal";
+  test_require(evs_transport_register(&own, NULL) == EVS_OK, "a plug-in that is registered");
+}
+
 static void run_files(test_kind *kind, const glob_t *files) {
   redis_server server = {0};
   snprintf(kind->folder, sizeof kind->folder, "/tmp/events-XXXXXX");
   test_require(mkdtemp(kind->folder) != NULL, "a temporary folder");
+  if (json_object_get(kind->entry, "own"))
+    register_own();
   if (json_object_get(kind->entry, "server")) {
     static const char *const options[] = {"--databases", "2000", NULL};
     redis_server_start(&server, options);

@@ -15,11 +15,13 @@ import { Closed, EventsError } from 'libevents';
 import { startRedis } from '../../../../bindings/node/tests/support/redis.mjs';
 import { difference, differenceInAnyOrder, repeated, show } from './match.mjs';
 import { LOOK_AGAIN_MS, Stage, errorOf } from './stage.mjs';
+import { OwnTransport } from './own.mjs';
 import { POLLED, WITHOUT_ORDER, play } from './verbs.mjs';
 
 const TESTS = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = process.env.EVS_SCENARIOS ?? join(TESTS, 'scenarios');
 const TRANSPORTS = process.env.EVS_TRANSPORTS ?? join(TESTS, 'transports.json');
+const BUILD = process.env.EVS_BUILD_DIR ?? fileURLToPath(new URL('../../../../build', import.meta.url));
 const LOOK_MS = Number(process.env.EVS_LOOK_SECONDS ?? 30) * 1000;
 
 /** A scenario does not hold. */
@@ -32,12 +34,15 @@ function readJson(path) {
 /** A kind of transport; every scenario gets places of its own in it. */
 class Transport {
   #template;
+  #isOwn;
   #places = 0;
 
-  constructor(name, { capabilities, config }, { port, folder }) {
+  constructor(name, { capabilities, config, own = false }, { port, folder }) {
+    this.#isOwn = own;
     this.name = name;
     this.capabilities = new Set(capabilities);
-    this.#template = JSON.stringify(config).replaceAll('${port}', port).replaceAll('${folder}', folder);
+    const values = { port, folder, build: BUILD };
+    this.#template = JSON.stringify(config).replace(/\$\{(port|folder|build)\}/g, (_, key) => values[key]);
   }
 
   /** Why it cannot play a scenario, or undefined. */
@@ -51,7 +56,8 @@ class Transport {
     const numbers = new Map();
     return (name) => {
       if (!numbers.has(name)) numbers.set(name, this.#places++);
-      return JSON.parse(this.#template.replaceAll('${place}', numbers.get(name)));
+      const found = JSON.parse(this.#template.replaceAll('${place}', numbers.get(name)));
+      return this.#isOwn ? { transport: new OwnTransport(numbers.get(name)), retry: found.retry } : found;
     };
   }
 }

@@ -29,12 +29,15 @@ import form  # noqa: E402
 import libevents  # noqa: E402
 from ledger import Ledger, uneven  # noqa: E402
 from match import difference, difference_in_any_order, repeated  # noqa: E402
+from own import AsyncOwnTransport, OwnTransport  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 from stage import LOOK_AGAIN_SECONDS, Stage, error_of, show  # noqa: E402
 from verbs import POLLED, WITHOUT_ORDER, play  # noqa: E402
 
 FACES: dict[str, Callable[..., Any]] = {"asyncio": libevents.EventSystem, "sync": libevents.SyncEventSystem}
 STATISTICS = libevents.Schema((TESTS.parents[1] / "docs/statistics.schema.json").read_text())
+OWN = {"asyncio": AsyncOwnTransport, "sync": OwnTransport}
+BUILD = Path(os.environ.get("EVS_BUILD_DIR", TESTS.parents[1] / "build"))
 LOOK_SECONDS = float(os.environ.get("EVS_LOOK_SECONDS", "30"))
 
 
@@ -45,18 +48,19 @@ class Unexpected(Exception):
 class Transport:
     """A kind of transport; every scenario gets places of its own in it."""
 
-    def __init__(self, name: str, entry: dict[str, Any]) -> None:
+    def __init__(self, name: str, entry: dict[str, Any], face: str) -> None:
         self.name = name
         self.capabilities = set(entry["capabilities"])
         self._template = json.dumps(entry["config"])
         self._server = entry.get("server")
+        self._own = OWN[face] if entry.get("own") else None
         self._places = 0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """With the folder and the server that it needs."""
         with tempfile.TemporaryDirectory() as folder:
-            self._template = self._template.replace("${folder}", folder)
+            self._template = self._template.replace("${folder}", folder).replace("${build}", str(BUILD))
             if self._server is None:
                 yield
                 return
@@ -79,7 +83,10 @@ class Transport:
             if name not in numbers:
                 numbers[name] = self._places
                 self._places += 1
-            return json.loads(self._template.replace("${place}", str(numbers[name])))
+            found = json.loads(self._template.replace("${place}", str(numbers[name])))
+            if self._own is None:
+                return found
+            return {"transport": self._own(numbers[name]), "retry": found["retry"]}
 
         return config
 
@@ -186,7 +193,7 @@ def main(arguments: list[str]) -> int:
     transports = json.loads(Path(os.environ.get("EVS_TRANSPORTS", TESTS / "transports.json")).read_text())
     totals = [0, 0, 0]
     for name, entry in transports.items():
-        transport = Transport(name, entry)
+        transport = Transport(name, entry, arguments[1])
         with transport.running():
             counts = run(transport, scenarios, FACES[arguments[1]])
         totals = [total + count for total, count in zip(totals, counts)]
