@@ -8,7 +8,7 @@
 void evsi_stats_init(evsi_stats *stats, const evsi_env *env, uint32_t max_labels) {
   memset(stats, 0, sizeof *stats);
   stats->env = env;
-  stats->started_ms = env->now_ms();
+  stats->started_ms = evsi_now_ms(env);
   stats->max_labels = max_labels;
   pthread_rwlock_init(&stats->lock, NULL);
 }
@@ -84,7 +84,7 @@ void evsi_stats_error(evsi_stats *stats, int is_publisher, const char *text) {
   pthread_rwlock_wrlock(&stats->lock);
   snprintf(is_publisher ? stats->publisher_error : stats->consumer_error, sizeof stats->publisher_error, "%s",
            text);
-  *(is_publisher ? &stats->publisher_error_at : &stats->consumer_error_at) = stats->env->wall_ms();
+  *(is_publisher ? &stats->publisher_error_at : &stats->consumer_error_at) = evsi_wall_ms(stats->env);
   pthread_rwlock_unlock(&stats->lock);
 }
 
@@ -212,5 +212,5 @@ void evsi_stats_json(evsi_stats *stats, evsi_buf *out) {
   add_counters(stats, out, "transport");
   pthread_rwlock_unlock(&stats->lock);
   evsi_buf_addf(out, "},\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"",
-                (double)(stats->env->now_ms() - stats->started_ms) / 1000.0);
+                (double)(evsi_now_ms(stats->env) - stats->started_ms) / 1000.0);
 }

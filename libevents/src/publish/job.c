@@ -85,7 +85,7 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
                             .key = event->key,
                             .partition = event->partition - 1,
                             .transport = -1,
-                            .wall_ms = publisher->setup.env->wall_ms()};
+                            .wall_ms = evsi_wall_ms(publisher->setup.env)};
   for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
     if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
       query.transport = (int32_t)i;
@@ -148,7 +148,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
     evsi_uuid7(env, draft->id);
     draft->event_id = evsi_text(draft->id);
   }
-  evsi_timestamp(env->wall_ms(), draft->timestamp);
+  evsi_timestamp(evsi_wall_ms(env), draft->timestamp);
   if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
     return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
   if (!compress(publisher, draft))
@@ -215,7 +215,7 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
     return NULL;
   char *at = (char *)job + fixed;
   job->token = event->token;
-  job->started_us = publisher->setup.env->now_us();
+  job->started_us = evsi_now_us(publisher->setup.env);
   uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
   job->deadline_ms = job->started_us / 1000 + timeout;
   job->cost = texts;
@@ -330,7 +330,7 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
   };
   if (send->status == EVS_OK) {
     evsi_histogram_record(&publisher->setup.stats->publish_latency,
-                          publisher->setup.env->now_us() - job->started_us);
+                          evsi_now_us(publisher->setup.env) - job->started_us);
   } else {
     evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
     evsi_count_label(job->type_label, EVSI_LABELED_FAILED);
@@ -350,7 +350,7 @@ static void count_stored(evsi_publisher *publisher, const evsi_send *send) {
   evsi_count(stats, EVSI_COUNT_DUPLICATES, send->is_duplicate);
   evsi_count(stats, EVSI_COUNT_DELAYED, send->event.delay_ms > 0);
   evsi_count_label(job->type_label, EVSI_LABELED_SENT);
-  evsi_label_sent_at(job->type_label, publisher->setup.env->wall_ms());
+  evsi_label_sent_at(job->type_label, evsi_wall_ms(publisher->setup.env));
   evsi_count_label(job->topic_label, EVSI_LABELED_SENT);
   evsi_count_label(evsi_stats_label(stats, EVSI_LABEL_TRANSPORT,
                                     evsi_text(publisher->setup.links[send->link].config->name)),

@@ -14,7 +14,7 @@ static void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes
   pthread_mutex_lock(&system->lock);
   bool changed = host->connected != is_connected;
   if (changed)
-    host->since_ms = system->env->wall_ms();
+    host->since_ms = evsi_wall_ms(system->env);
   host->connected = is_connected;
   host->fatal = fatal != 0;
   host->next_try_ms = next_try_ms;

@@ -22,7 +22,7 @@ static uint64_t hash_of(const char *component, const char *message) {
 /* The same text passes once a second; gives how many were held back since, or -1 to hold back. */
 static int64_t admit(evs_system *system, const char *component, const char *message) {
   uint64_t hash = hash_of(component, message);
-  uint64_t now = system->env->now_ms();
+  uint64_t now = evsi_now_ms(system->env);
   int64_t dropped = 0;
   pthread_mutex_lock(&system->lock);
   size_t place = hash % EVSI_LOG_MEMORY;
@@ -48,7 +48,7 @@ void evsi_system_log(evs_system *system, int32_t level, const char *component, c
   if (dropped < 0)
     return;
   evsi_buf_addf(&detail, "{\"level\":\"%s\",\"time\":%llu,\"component\":", names[level & 3],
-                (unsigned long long)system->env->wall_ms());
+                (unsigned long long)evsi_wall_ms(system->env));
   evsi_buf_add_json(&detail, component, strlen(component));
   evsi_buf_add_text(&detail, ",\"message\":");
   evsi_buf_add_json(&detail, message, strlen(message));
@@ -121,7 +121,7 @@ bool evsi_identity_init(evs_system *system) {
     snprintf(identity->instance + 2 * i, 3, "%02x", random[i]);
   gethostname(identity->host, sizeof identity->host - 1);
   identity->pid = (int)getpid();
-  identity->started_at_ms = system->env->wall_ms();
+  identity->started_at_ms = evsi_wall_ms(system->env);
   return true;
 }
 
@@ -191,6 +191,6 @@ char *evsi_system_status_json(evs_system *system) {
                 names[state]);
   add_transports(system, &out);
   evsi_buf_addf(&out, ",\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"}",
-                (double)(system->env->now_ms() - system->stats.started_ms) / 1000.0);
+                (double)(evsi_now_ms(system->env) - system->stats.started_ms) / 1000.0);
   return evsi_buf_take(&out);
 }
