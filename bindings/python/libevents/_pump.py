@@ -101,6 +101,8 @@ class Pump:
         self._next_token = 1
         self._in_flight = 0  #: events that the core has, or is being offered
         self._ended = 0  #: events whose outcome was reported
+        #: is told how each message ended: with None, or what went wrong (libevents.testing)
+        self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
         self.workers = Workers()
         self.closed = threading.Event()
 
@@ -171,6 +173,10 @@ class Pump:
 
     def has_consumers(self) -> bool:
         return bool(self._consumers)
+
+    def _tell(self, record: Record, error: Optional[BaseException]) -> None:
+        if self.observer is not None:
+            self.observer(record, error)
 
     def settle(self, settle: Callable[[Any], int], settled: Any) -> None:
         try:
@@ -348,11 +354,13 @@ class Pump:
     def _handled(self, consumer: SyncConsumer, record: Record) -> None:
         if not consumer.is_manual:
             self.settle(self._engine.ack, record.columns[DELIVERY])
+            self._tell(record, None)
 
     def _acknowledge_manual(self, record: Record) -> None:
         """Any thread; twice is fine."""
         if self._take_manual(record):
             self.settle(self._engine.ack, record.columns[DELIVERY])
+            self._tell(record, None)
 
     def _take_manual(self, record: Record) -> bool:
         """True for whoever comes first: only they may settle it."""
@@ -421,6 +429,7 @@ class Pump:
             return  # it was acknowledged before
         failure = _settle.failure_of(record, error)
         self.settle(self._engine.fail, failure)
+        self._tell(record, error)
         if not _settle.is_last_attempt(record, failure, consumer.max_retries):
             return
         logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)

@@ -23,6 +23,9 @@ if _found is None or _found.origin is None:
 
 DEADLINE = 20.0
 
+# In an installed package its entry point does this.
+pytest_plugins = ["libevents.testing.pytest_plugin"]
+
 
 def memory_config(**more):
     return {"service": "shop", "transports": {"main": {"type": "memory"}}, **more}
