@@ -212,6 +212,19 @@ async def test_a_handler_that_keeps_what_it_did_passes():
             await harness.assert_idempotent(breaks, "order.placed")
 
 
+@pytest.mark.asyncio
+async def test_handlers_that_never_come_to_rest_are_told(monkeypatch):
+    monkeypatch.setattr("libevents.testing._notes._HANDLED_AT_ONCE", 50)
+    async with MemoryHarness() as harness:
+
+        async def again(message, metadata):
+            await harness.system.publish("order.placed")
+
+        await harness.system.subscribe("order.*", again)
+        with pytest.raises(RuntimeError, match="does one publish what it handles"):
+            await harness.publish("order.placed")
+
+
 def test_only_memory_goes_by_a_held_clock():
     redis = {"transports": {"main": {"type": "redis-streams", "url": "redis://localhost:1"}}}
     with pytest.raises(libevents.ConfigurationError, match="clock that a test holds") as refused:

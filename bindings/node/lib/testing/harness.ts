@@ -87,10 +87,11 @@ export class MemoryHarness {
   /** Runs all that is due now, and what follows from it; the clock stands still. */
   async settle(): Promise<void> {
     await this.#connect();
+    const first = this.#notes.count;
     for (let before = ''; before !== this.#done(); ) {
       before = this.#done();
       await this.#move(0);
-      await this.#rest();
+      await this.#rest(first);
     }
   }
 
@@ -155,15 +156,16 @@ export class MemoryHarness {
     }
   }
 
-  /** Waits until nothing goes on any more unless the clock does. */
-  async #rest(): Promise<void> {
+  /** Waits until nothing goes on any more unless the clock does; `first`: handlers that had ended before. */
+  async #rest(first: number): Promise<void> {
     const { turn: served } = this.#runtime;
-    const began = performance.now();
+    let began = performance.now();
     for (let quiet = 0; quiet < QUIET_TURNS; ) {
+      this.#notes.checkEnd(first);
       const before = `${this.#done()} ${served.runs.size}`;
       await turn();
       const waiting = this.#awake();
-      if (`${this.#done()} ${served.runs.size}` !== before || !served.isAtRest()) quiet = 0;
+      if (`${this.#done()} ${served.runs.size}` !== before || !served.isAtRest()) [began, quiet] = [performance.now(), 0];
       else if (waiting.length === 0) quiet++;
       else if (performance.now() - began > this.#patience) waiting.forEach((run) => this.#stuck.add(run));
       else await pause(LOOK_MS);

@@ -10,6 +10,7 @@ import { matchesPattern } from '../pure.js';
 import type { Runtime } from '../runtime.js';
 
 const SHOWN = 20;
+const HANDLED_AT_ONCE = 100_000;
 
 export type PublishedOutcome = 'stored' | 'refused' | 'unknown';
 export type HandledOutcome = 'done' | 'failed' | 'rejected' | 'later';
@@ -112,6 +113,15 @@ export class Notes {
   moved(answer: Moved): void {
     this.now = answer.now;
     this.#nextDue = answer.next === null ? undefined : answer.now + answer.next;
+  }
+
+  /** Handlers that publish what they handle never come to rest; `first`: how many had ended before. */
+  checkEnd(first: number): void {
+    if (this.count - first <= HANDLED_AT_ONCE) return;
+    throw new Error(
+      `${HANDLED_AT_ONCE} handlers ran while the clock stood still, and more wait: does one publish what it ` +
+        `handles? The last was: ${shown(this.#handled.at(-1)!)}`,
+    );
   }
 
   // ---- what was seen ------------------------------------------------------------------------------------

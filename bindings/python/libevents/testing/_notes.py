@@ -11,6 +11,7 @@ from ..errors import Reject, RetryLater
 from ..message import Message, Metadata, Record
 
 _SHOWN = 20
+_HANDLED_AT_ONCE = 100_000
 _HELD: Mapping[str, Any] = {"holdClock": True}
 
 
@@ -84,6 +85,14 @@ class Notes:
     def moved(self, answer: Mapping[str, Any]) -> None:
         self.now_ms = answer["now"]
         self._next_ms = None if answer["next"] is None else self.now_ms + answer["next"]
+
+    def check_end(self, first: int) -> None:
+        """Handlers that publish what they handle never come to rest; `first`: how many had ended before."""
+        if self.count() - first > _HANDLED_AT_ONCE:
+            raise RuntimeError(
+                f"{_HANDLED_AT_ONCE} handlers ran while the clock stood still, and more wait: does one publish "
+                f"what it handles? The last was: {_shown(self._handled[-1])}"
+            )
 
     # ---- what was seen ------------------------------------------------------------------------------
 

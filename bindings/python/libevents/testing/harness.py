@@ -71,11 +71,11 @@ class MemoryHarness:
     async def settle(self) -> None:
         """Runs all that is due now, and what follows from it; the clock stands still."""
         await self._connect()
-        before = None
+        before, first = None, self._notes.count()
         while before != self._done():
             before = self._done()
             await self._move(0)
-            await self._rest()
+            await self._rest(first)
 
     async def advance(self, seconds: float) -> None:
         """Moves the clock, stopping wherever something is due, and lets it happen."""
@@ -135,15 +135,16 @@ class MemoryHarness:
             if limit and self._notes.now_ms >= self._began.get(task, self._notes.now_ms) + limit:
                 self._turn.time_out(task)
 
-    async def _rest(self) -> None:
-        """Waits until nothing goes on any more unless the clock does."""
+    async def _rest(self, first: int) -> None:
+        """Waits until nothing goes on any more unless the clock does; `first`: handlers that had ended before."""
         began, quiet = time.monotonic(), 0
         while quiet < _QUIET_TURNS:
+            self._notes.check_end(first)
             before = self._done(), len(self._turn.running())
             await asyncio.sleep(0)
             running = self._note_running()
             if (self._done(), len(self._turn.running())) != before or not self._turn.is_at_rest():
-                quiet = 0
+                began, quiet = time.monotonic(), 0
             elif running <= self._asleep | self._stuck:
                 quiet += 1
             elif time.monotonic() - began > self._patience:

@@ -56,13 +56,13 @@ class SyncMemoryHarness:
 
     def settle(self) -> None:
         """Runs all that is due now, and what follows from it; the clock stands still."""
-        quiet = 0
+        quiet, first = 0, self._notes.count()
         self._connect()
         # What is taken together with the answer begins to be handled before the answer after that.
         while quiet < _QUIET_ROUNDS:
             before = self._notes.count()
             self._move(0)
-            was_busy = self._rest()
+            was_busy = self._rest(first)
             quiet = 0 if was_busy or self._notes.count() != before else quiet + 1
 
     def advance(self, seconds: float) -> None:
@@ -99,13 +99,14 @@ class SyncMemoryHarness:
         for _, event in due:
             event.set()
 
-    def _rest(self) -> bool:
+    def _rest(self, first: int) -> bool:
         """Waits until no handler goes on unless the clock does; True where some did."""
         began, was_busy = time.monotonic(), False
         while self._pump.workers.busy() > len(self._sleepers):
             if time.monotonic() - began > self._patience:
                 return False
             was_busy = True
+            self._notes.check_end(first)
             time.sleep(_LOOK_SECONDS)
         return was_busy
 
