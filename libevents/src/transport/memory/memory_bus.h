@@ -93,7 +93,8 @@ typedef struct memory_rehearsal {
   pthread_mutex_t lock;
   struct memory_fault *faults;
   struct memory_note *notes, **notes_end;
-  uint64_t first, count; /* number of the first note, and how many there are */
+  uint64_t first, count;  /* number of the first note, and how many there are */
+  _Atomic uint64_t calls; /* to publish */
 } memory_rehearsal;
 
 struct evs_transport {
@@ -153,9 +154,10 @@ void evsi_memory_publish_one(evs_transport *transport, const evs_tp_event *from,
                              char *offset);
 
 /* ---- memory_rehearsal.c ---- any thread, without the lock */
-/* As evsi_memory_publish_one(), but for what shall fail; it is noted. */
-void evsi_memory_rehearse(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
-                          char *offset);
+/* As evsi_memory_publish_one(), but for what shall fail; it is noted. call: the same for what comes together.
+ */
+void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
+                          evs_tp_outcome *outcome, char *offset);
 void evsi_memory_fail(evs_transport *transport, const json_t *params, uint64_t token);
 void evsi_memory_published(evs_transport *transport, const json_t *params, uint64_t token);
 void evsi_memory_rehearsal_free(memory_rehearsal *rehearsal);

@@ -84,11 +84,15 @@ void evsi_memory_publish_one(evs_transport *transport, const evs_tp_event *from,
 void evsi_memory_publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
   evs_tp_outcome outcomes[REPORT_MAX];
   char offsets[REPORT_MAX][EVSI_MEMORY_OFFSET];
+  uint64_t call = transport->is_rehearsal ? atomic_fetch_add(&transport->rehearsal.calls, 1) + 1 : 0;
   while (count > 0) {
     size_t part = count < REPORT_MAX ? count : REPORT_MAX;
-    for (size_t i = 0; i < part; i++)
-      (transport->is_rehearsal ? evsi_memory_rehearse : evsi_memory_publish_one)(transport, &events[i],
-                                                                                 &outcomes[i], offsets[i]);
+    for (size_t i = 0; i < part; i++) {
+      if (transport->is_rehearsal)
+        evsi_memory_rehearse(transport, call, &events[i], &outcomes[i], offsets[i]);
+      else
+        evsi_memory_publish_one(transport, &events[i], &outcomes[i], offsets[i]);
+    }
     transport->ops->published(transport->host, outcomes, part);
     events += part;
     count -= part;

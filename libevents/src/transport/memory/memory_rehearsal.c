@@ -35,6 +35,7 @@ typedef struct memory_fault {
   struct memory_fault *next;
   const memory_mishap *mishap;
   json_int_t left; /* times */
+  uint64_t struck; /* the last call that it struck */
   char pattern[EVSI_PATTERN_MAX + 1];
   char prefix[EVSI_TYPE_MAX + 1];
 } memory_fault;
@@ -49,13 +50,18 @@ typedef struct memory_note {
   char bytes[];
 } memory_note;
 
-/* @locks rehearsal. The way in which this event shall fail, or NULL. */
-static const memory_mishap *take_fault(memory_rehearsal *rehearsal, evs_bytes full_type) {
+/* @locks rehearsal. The way in which this event shall fail, or NULL. What passes by itself later concerns all
+ * that comes together: a batch whose first event alone is tried again would lose its order. */
+static const memory_mishap *take_fault(memory_rehearsal *rehearsal, uint64_t call, evs_bytes full_type) {
   bool failed = false;
   for (memory_fault *fault = rehearsal->faults; fault; fault = fault->next) {
-    if (fault->left == 0 || !evsi_pattern_matches_text(fault->pattern, full_type, fault->prefix, &failed))
+    bool goes_on = fault->struck == call && (fault->mishap->flags & EVS_TP_TRANSIENT);
+    if (!goes_on && fault->left == 0)
       continue;
-    fault->left--;
+    if (!evsi_pattern_matches_text(fault->pattern, full_type, fault->prefix, &failed))
+      continue;
+    fault->left -= !goes_on;
+    fault->struck = call;
     return fault->mishap;
   }
   return NULL;
@@ -103,11 +109,11 @@ static memory_note *note_of(const evs_transport *transport, const evs_tp_event *
   return note;
 }
 
-void evsi_memory_rehearse(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
-                          char *offset) {
+void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
+                          evs_tp_outcome *outcome, char *offset) {
   memory_rehearsal *rehearsal = &transport->rehearsal;
   pthread_mutex_lock(&rehearsal->lock);
-  const memory_mishap *mishap = take_fault(rehearsal, from->full_type);
+  const memory_mishap *mishap = take_fault(rehearsal, call, from->full_type);
   pthread_mutex_unlock(&rehearsal->lock);
   *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = from->token, .status = EVS_OK};
   if (!mishap || mishap->is_stored)
