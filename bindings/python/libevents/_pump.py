@@ -353,14 +353,14 @@ class Pump:
 
     def _handled(self, consumer: SyncConsumer, record: Record) -> None:
         if not consumer.is_manual:
-            self.settle(self._engine.ack, record.columns[DELIVERY])
             self._tell(record, None)
+            self.settle(self._engine.ack, record.columns[DELIVERY])
 
     def _acknowledge_manual(self, record: Record) -> None:
         """Any thread; twice is fine."""
         if self._take_manual(record):
-            self.settle(self._engine.ack, record.columns[DELIVERY])
             self._tell(record, None)
+            self.settle(self._engine.ack, record.columns[DELIVERY])
 
     def _take_manual(self, record: Record) -> bool:
         """True for whoever comes first: only they may settle it."""
@@ -428,8 +428,8 @@ class Pump:
         if consumer.is_manual and not self._take_manual(record):
             return  # it was acknowledged before
         failure = _settle.failure_of(record, error)
-        self.settle(self._engine.fail, failure)
         self._tell(record, error)
+        self.settle(self._engine.fail, failure)
         if not _settle.is_last_attempt(record, failure, consumer.max_retries):
             return
         logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)
