@@ -148,6 +148,43 @@ static void a_handler_that_counts_twice_is_found(void **state) {
   evs_testing_close(at.kit);
 }
 
+static evs_status leaves(void *data, const evs_message *message) {
+  ((shop *)data)->sum++;
+  return evs_unsubscribe(evs_testing_system(((shop *)data)->kit), message->subscription, NULL);
+}
+
+static evs_status goes_on(void *data, const evs_message *message) {
+  shop *at = data;
+  evs_event event = {.struct_size = sizeof event, .type = message->type};
+  return ++at->sum < 50 ? evs_publish(evs_testing_system(at->kit), &event, 1, NULL, NULL) : EVS_OK;
+}
+
+static evs_status closes(void *data, const evs_message *message) {
+  (void)message;
+  ((shop *)data)->sum++;
+  return evs_system_close(evs_testing_system(((shop *)data)->kit), 0, NULL);
+}
+
+static void a_handler_may_unsubscribe_itself_publish_and_close(void **state) {
+  (void)state;
+  static const struct {
+    evs_testing_handler handler;
+    int times, times_again;
+    evs_status last;
+  } rows[] = {{leaves, 1, 1, EVS_OK}, {goes_on, 50, 51, EVS_OK}, {closes, 1, 1, EVS_CLOSED}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    shop at = {.kit = open_kit(NULL)};
+    evs_event event = host_event("order.placed", "1");
+    assert_int_equal(evs_testing_subscribe(at.kit, "{\"pattern\":\"order.*\"}", rows[i].handler, &at, NULL),
+                     EVS_OK);
+    assert_int_equal(evs_testing_publish(at.kit, &event, NULL), rows[i].last);
+    assert_int_equal(at.sum, rows[i].times);
+    assert_int_equal(evs_testing_publish(at.kit, &event, NULL), rows[i].last);
+    assert_int_equal(at.sum, rows[i].times_again);
+    evs_testing_close(at.kit);
+  }
+}
+
 static void a_kit_is_for_memory_only(void **state) {
   (void)state;
   static const char *const configs[] = {"[]", "{", "{\"transports\":{\"main\":{\"type\":\"redis-streams\"}}}",
@@ -166,6 +203,7 @@ int main(void) {
       cmocka_unit_test(what_went_through_is_given_as_json),
       cmocka_unit_test(publishing_fails_on_demand),
       cmocka_unit_test(a_handler_that_counts_twice_is_found),
+      cmocka_unit_test(a_handler_may_unsubscribe_itself_publish_and_close),
       cmocka_unit_test(a_kit_is_for_memory_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,20 +11,27 @@ evs_status evst_nomem(evs_error **out_error) {
   return evs_error_create(EVS_NOMEM, NULL, "out of memory", out_error);
 }
 
-json_t *evst_call(evs_testing *kit, const char *method, json_t *params, evs_error **out_error) {
+evs_status evst_call(evs_testing *kit, const char *method, json_t *params, json_t **out_answer,
+                     evs_error **out_error) {
   char *text = params ? json_dumps(params, JSON_COMPACT) : NULL, *answer = NULL;
-  json_t *document = NULL;
   json_decref(params);
-  if (!text) {
-    evst_nomem(out_error);
-    return NULL;
-  }
-  if (evs_call(kit->system, method, text, strlen(text), 0, &answer, out_error) == EVS_OK &&
-      !(document = json_loads(answer, 0, NULL)))
-    evst_nomem(out_error);
+  *out_answer = NULL;
+  if (!text)
+    return evst_nomem(out_error);
+  evs_status status = evs_call(kit->system, method, text, strlen(text), 0, &answer, out_error);
   free(text);
+  if (status == EVS_OK && !(*out_answer = json_loads(answer, 0, NULL)))
+    status = evst_nomem(out_error);
   evs_string_free(answer);
-  return document;
+  return status;
+}
+
+/* One whose answer says nothing. */
+static evs_status ask(evs_testing *kit, const char *method, json_t *params, evs_error **out_error) {
+  json_t *answer = NULL;
+  evs_status status = evst_call(kit, method, params, &answer, out_error);
+  json_decref(answer);
+  return status;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------- */
@@ -63,11 +70,7 @@ static evs_status begin(evs_testing *kit, const json_t *config, evs_error **out_
                           ? evs_system_open(text, strlen(text), &kit->system, out_error)
                           : evst_nomem(out_error);
   free(text);
-  if (status != EVS_OK)
-    return status;
-  json_t *answer = evst_call(kit, "connect", json_object(), out_error);
-  json_decref(answer);
-  return answer ? EVS_OK : EVS_TRANSPORT;
+  return status == EVS_OK ? ask(kit, "connect", json_object(), out_error) : status;
 }
 
 evs_status evs_testing_open(const char *config_json, size_t config_size, evs_testing **out_kit,
@@ -123,9 +126,7 @@ evs_status evs_testing_subscribe(evs_testing *kit, const char *options_json, evs
   }
   consumer->next = kit->consumers;
   kit->consumers = consumer;
-  json_t *answer = evst_call(kit, "ready", json_object(), out_error);
-  json_decref(answer);
-  return answer ? EVS_OK : EVS_TRANSPORT;
+  return ask(kit, "ready", json_object(), out_error);
 }
 
 /* ---- handlers --------------------------------------------------------------------------------- */
@@ -188,9 +189,11 @@ static evs_status run_handlers(evs_testing *kit, size_t *out_count, evs_error **
 
 /* One step of the clock; gives what is left of the way. */
 static evs_status move(evs_testing *kit, uint64_t ms, uint64_t *out_left, evs_error **out_error) {
-  json_t *answer = evst_call(kit, "testing.advance", json_pack("{s:I}", "ms", (json_int_t)ms), out_error);
-  if (!answer)
-    return EVS_VALIDATION;
+  json_t *answer = NULL;
+  evs_status status =
+      evst_call(kit, "testing.advance", json_pack("{s:I}", "ms", (json_int_t)ms), &answer, out_error);
+  if (status != EVS_OK)
+    return status;
   kit->now_ms = (uint64_t)json_integer_value(json_object_get(answer, "now"));
   *out_left = (uint64_t)json_integer_value(json_object_get(answer, "left"));
   json_decref(answer);
@@ -247,14 +250,14 @@ evs_status evs_testing_fail_publish(evs_testing *kit, const char *pattern, const
                                     uint32_t times, evs_error **out_error) {
   const char *name;
   json_t *number;
+  evs_status status = EVS_OK;
   json_object_foreach(kit->next, name, number) {
-    json_t *answer = evst_call(kit, "testing.fail",
-                               json_pack("{s:s,s:s,s:s,s:I}", "transport", name, "pattern", pattern,
-                                         "outcome", outcome, "times", (json_int_t)times),
-                               out_error);
-    json_decref(answer);
-    if (!answer)
-      return EVS_VALIDATION;
+    json_t *params = json_pack("{s:s,s:s,s:s,s:I}", "transport", name, "pattern", pattern, "outcome", outcome,
+                               "times", (json_int_t)times);
+    if (status == EVS_OK)
+      status = ask(kit, "testing.fail", params, out_error);
+    else
+      json_decref(params);
   }
-  return EVS_OK;
+  return status;
 }

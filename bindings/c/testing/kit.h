@@ -26,8 +26,10 @@ struct evs_testing {
   bool asks_again; /* a handler wants its event once more, at once */
 };
 
-/* A request by name; NULL and an error when it fails. Takes the reference to `params`. */
-json_t *evst_call(evs_testing *kit, const char *method, json_t *params, evs_error **out_error);
+/* A request by name; takes the reference to `params`. gives: *out_answer, json_decref(); NULL when it fails
+ */
+evs_status evst_call(evs_testing *kit, const char *method, json_t *params, json_t **out_answer,
+                     evs_error **out_error);
 evs_status evst_nomem(evs_error **out_error);
 
 /* ---- notes.c ---- */

@@ -45,12 +45,12 @@ static json_t *published_note(const json_t *from) {
 static evs_status look_at(evs_testing *kit, const char *transport, bool *out_more, evs_error **out_error) {
   size_t index;
   json_t *event;
-  json_t *page =
-      evst_call(kit, "testing.published",
-                json_pack("{s:s,s:O}", "transport", transport, "from", json_object_get(kit->next, transport)),
+  json_t *page = NULL, *from = json_object_get(kit->next, transport);
+  evs_status status =
+      evst_call(kit, "testing.published", json_pack("{s:s,s:O}", "transport", transport, "from", from), &page,
                 out_error);
-  if (!page)
-    return EVS_TRANSPORT;
+  if (status != EVS_OK)
+    return status;
   json_array_foreach(json_object_get(page, "events"), index, event) {
     json_array_append_new(kit->published, published_note(event));
   }

@@ -5,7 +5,7 @@ import asyncio
 
 import libevents
 import pytest
-from conftest import memory_config, run_script
+from conftest import ROOT, memory_config, run_script
 from libevents import testing
 from libevents.testing import MemoryHarness, SyncMemoryHarness
 
@@ -286,6 +286,9 @@ def test_what_is_exported_is_there():
     assert all(hasattr(testing, name) for name in testing.__all__)
 
 
-def test_the_package_brings_its_plugin():
-    source = "import sys, libevents; sys.exit('pytest' in sys.modules)"
+def test_the_package_names_its_plugin_and_needs_no_pytest():
+    assert '[project.entry-points.pytest11]\nlibevents = "libevents.testing.pytest_plugin"\n' in (
+        ROOT / "pyproject.toml"
+    ).read_text()
+    source = "import sys, libevents.testing; sys.exit('pytest' in sys.modules)"
     assert run_script(source).returncode == 0
