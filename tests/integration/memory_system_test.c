@@ -274,6 +274,26 @@ static void an_ended_subscription_gives_its_last_record_after_its_messages(void 
   host_close(system, 1000);
 }
 
+static void what_a_message_lends_outlives_its_subscription(void **state) {
+  (void)state;
+  evs_system *system = host_connect(PLAIN);
+  host_report report;
+  evs_batch *batch = NULL;
+  size_t count = 0;
+  uint64_t subscription = host_subscribe(system, "{\"pattern\":\"user.*\"}");
+  host_ready(system);
+  host_publish(system, "user.created", "1");
+  assert_int_equal(evs_poll(system, EVS_POLL_MESSAGES, 1, 20000, &batch, NULL), EVS_OK);
+  const evs_message *message = evs_batch_messages(batch, &count);
+  assert_int_equal(evs_unsubscribe(system, subscription, NULL), EVS_OK);
+  assert_true(host_ack(system, message->delivery));
+  assert_true(host_report_of(system, EVS_REPORT_UNSUBSCRIBED, &report, 20000));
+  assert_int_equal(message->pattern.size, strlen("user.*"));
+  assert_memory_equal(message->pattern.data, "user.*", strlen("user.*"));
+  evs_batch_release(batch);
+  host_close(system, 1000);
+}
+
 static void a_group_can_be_subscribed_again_after_its_last_subscription_ended(void **state) {
   (void)state;
   evs_system *system = host_connect(PLAIN);
@@ -376,6 +396,7 @@ int main(void) {
       cmocka_unit_test(a_hanging_handler_keeps_its_place_until_it_answers),
       cmocka_unit_test(concurrency_bounds_what_a_host_holds),
       cmocka_unit_test(an_ended_subscription_gives_its_last_record_after_its_messages),
+      cmocka_unit_test(what_a_message_lends_outlives_its_subscription),
       cmocka_unit_test(a_group_can_be_subscribed_again_after_its_last_subscription_ended),
       cmocka_unit_test(every_group_gets_every_event_and_shares_it_among_its_subscriptions),
       cmocka_unit_test(what_no_handler_takes_is_acknowledged_and_counted),

@@ -161,7 +161,8 @@ struct evsi_subscription {
   evsi_delivery *handed_first, *handed_last; /* oldest first */
   uint32_t queued;
   uint32_t handed;
-  uint32_t references; /* deliveries in entries that are not settled */
+  uint32_t references;      /* deliveries in entries that are not settled */
+  _Atomic uint32_t holders; /* itself, and deliveries in entries: a batch lends its pattern beyond its end */
   bool is_closing;
   bool is_closed; /* its last record was given */
 };
@@ -360,7 +361,7 @@ void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);
 bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
 void evsi_group_free(evsi_group *group);
-void evsi_subscription_free(evsi_subscription *subscription);
+void evsi_subscription_drop(evsi_subscription *subscription); /* any thread */
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */
 void evsi_subscription_close_if_done(evsi_subscription *subscription);
 void evsi_entry_finished(evsi_entry *entry); /* settled: credits come back, the entry is dropped */

@@ -82,6 +82,8 @@ static void free_entry(evsi_entry *entry) {
     if (entry->bundle->parts[i].event)
       free_entry(entry->bundle->parts[i].event); /* which has no bundle */
   }
+  for (uint32_t i = 0; i < entry->delivery_count; i++)
+    evsi_subscription_drop(entry->deliveries[i].subscription);
   evsi_bundle_free(entry->bundle);
   json_decref(entry->kept);
   evsi_entry_state_free(&entry->state);
