@@ -104,6 +104,21 @@ static void publishing_fails_on_demand(void **state) {
   evs_testing_close(kit);
 }
 
+static void what_handlers_did_was_for_nothing_as_the_test_asks(void **state) {
+  (void)state;
+  shop at = {.kit = open_kit(RETRY)};
+  assert_int_equal(evs_testing_subscribe(at.kit, "{\"pattern\":\"order.*\"}", takes, &at, NULL), EVS_OK);
+  assert_int_equal(evs_testing_fail_handling(at.kit, "order.*", "failed", 1, NULL), EVS_OK);
+  assert_int_equal(evs_testing_fail_handling(at.kit, "order.placed", "crashed", 1, NULL), EVS_OK);
+  assert_int_equal(evs_testing_fail_handling(at.kit, "*", "sometimes", 1, NULL), EVS_VALIDATION);
+  assert_int_equal(evs_testing_fail_handling(at.kit, "a..b", "failed", 1, NULL), EVS_VALIDATION);
+  publish(at.kit, "order.placed");
+  assert_int_equal(evs_testing_advance(at.kit, 60000, NULL), EVS_OK);
+  assert_string_equal(at.seen, "0/1 1000/2 1000/2 ");
+  assert_int_equal(evs_testing_expect_handled(at.kit, "order.*", 1, NULL), EVS_OK);
+  evs_testing_close(at.kit);
+}
+
 static evs_status pays(void *data, const evs_message *message) {
   (void)message;
   ((shop *)data)->sum += 5;
@@ -202,6 +217,7 @@ int main(void) {
       cmocka_unit_test(an_expectation_says_what_there_was),
       cmocka_unit_test(what_went_through_is_given_as_json),
       cmocka_unit_test(publishing_fails_on_demand),
+      cmocka_unit_test(what_handlers_did_was_for_nothing_as_the_test_asks),
       cmocka_unit_test(a_handler_that_counts_twice_is_found),
       cmocka_unit_test(a_handler_may_unsubscribe_itself_publish_and_close),
       cmocka_unit_test(a_kit_is_for_memory_only),

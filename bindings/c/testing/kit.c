@@ -26,8 +26,7 @@ evs_status evst_call(evs_testing *kit, const char *method, json_t *params, json_
   return status;
 }
 
-/* One whose answer says nothing. */
-static evs_status ask(evs_testing *kit, const char *method, json_t *params, evs_error **out_error) {
+evs_status evst_ask(evs_testing *kit, const char *method, json_t *params, evs_error **out_error) {
   json_t *answer = NULL;
   evs_status status = evst_call(kit, method, params, &answer, out_error);
   json_decref(answer);
@@ -70,7 +69,7 @@ static evs_status begin(evs_testing *kit, const json_t *config, evs_error **out_
                           ? evs_system_open(text, strlen(text), &kit->system, out_error)
                           : evst_nomem(out_error);
   free(text);
-  return status == EVS_OK ? ask(kit, "connect", json_object(), out_error) : status;
+  return status == EVS_OK ? evst_ask(kit, "connect", json_object(), out_error) : status;
 }
 
 evs_status evs_testing_open(const char *config_json, size_t config_size, evs_testing **out_kit,
@@ -97,6 +96,7 @@ void evs_testing_close(evs_testing *kit) {
     kit->consumers = consumer->next;
     free(consumer);
   }
+  evst_faults_free(kit);
   json_decref(kit->handled);
   json_decref(kit->published);
   json_decref(kit->next);
@@ -126,7 +126,7 @@ evs_status evs_testing_subscribe(evs_testing *kit, const char *options_json, evs
   }
   consumer->next = kit->consumers;
   kit->consumers = consumer;
-  return ask(kit, "ready", json_object(), out_error);
+  return evst_ask(kit, "ready", json_object(), out_error);
 }
 
 /* ---- handlers --------------------------------------------------------------------------------- */
@@ -156,8 +156,9 @@ static evs_status handle(evs_testing *kit, const evs_message *message, evs_error
                             out_error);
   kit->asks_again = false;
   evs_status status = consumer->handler(consumer->data, message);
+  if (status == EVS_OK && !kit->asks_again)
+    status = evst_mishap(kit, message);
   settle_one(kit, message, status);
-  kit->asks_again = false;
   return evst_note_handled(kit, message, status) ? EVS_OK : evst_nomem(out_error);
 }
 
@@ -244,20 +245,4 @@ evs_status evs_testing_publish(evs_testing *kit, const evs_event *event, evs_err
   evs_batch_release(batch);
   evs_status settled = evs_testing_settle(kit, status == EVS_OK ? out_error : NULL);
   return status != EVS_OK ? status : settled;
-}
-
-evs_status evs_testing_fail_publish(evs_testing *kit, const char *pattern, const char *outcome,
-                                    uint32_t times, evs_error **out_error) {
-  const char *name;
-  json_t *number;
-  evs_status status = EVS_OK;
-  json_object_foreach(kit->next, name, number) {
-    json_t *params = json_pack("{s:s,s:s,s:s,s:I}", "transport", name, "pattern", pattern, "outcome", outcome,
-                               "times", (json_int_t)times);
-    if (status == EVS_OK)
-      status = ask(kit, "testing.fail", params, out_error);
-    else
-      json_decref(params);
-  }
-  return status;
 }

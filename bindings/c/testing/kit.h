@@ -15,9 +15,18 @@ typedef struct evst_consumer {
   void *data;
 } evst_consumer;
 
+/* So many handlers whose good end shall count as another. */
+typedef struct evst_fault {
+  struct evst_fault *next;
+  uint32_t left;
+  bool is_crash;
+  char pattern[];
+} evst_fault;
+
 struct evs_testing {
   evs_system *system;
   evst_consumer *consumers;
+  evst_fault *faults;
   json_t *handled;   /* notes, in order */
   json_t *published; /* the same, as far as they were looked at */
   json_t *next;      /* name of a transport to the number of the note to go on with */
@@ -30,9 +39,19 @@ struct evs_testing {
  */
 evs_status evst_call(evs_testing *kit, const char *method, json_t *params, json_t **out_answer,
                      evs_error **out_error);
+/* The same where the answer says nothing. */
+evs_status evst_ask(evs_testing *kit, const char *method, json_t *params, evs_error **out_error);
 evs_status evst_nomem(evs_error **out_error);
 
+/* ---- faults.c ---- */
+/* What shall become of a message that was handled well: EVS_OK, or EVS_INTERNAL; or kit->asks_again. */
+evs_status evst_mishap(evs_testing *kit, const evs_message *message);
+void evst_faults_free(evs_testing *kit);
+
 /* ---- notes.c ---- */
+bool evst_fits(const evs_testing *kit, const char *pattern, evs_bytes full_type);
+/* "<prefix>.<type>" */
+json_t *evst_full_type(const evs_message *message);
 /* False: out of memory. */
 bool evst_note_handled(evs_testing *kit, const evs_message *message, evs_status status);
 /* Fetches what was published since the last time. */

@@ -48,12 +48,18 @@ evs_status evs_testing_publish(evs_testing *kit, const evs_event *event, evs_err
 evs_status evs_testing_fail_publish(evs_testing *kit, const char *pattern, const char *outcome,
                                     uint32_t times, evs_error **out_error);
 
+/* evs_testing_fail_handling - the next `times` handlers of events that match have run, and yet it was for
+ * nothing. outcome: "failed" (the attempt failed, behind what it did) or "crashed" (its process ended before
+ * the event was acknowledged: it comes again, `attempt` as before and `deliveries` one more). */
+evs_status evs_testing_fail_handling(evs_testing *kit, const char *pattern, const char *outcome,
+                                     uint32_t times, evs_error **out_error);
+
 /* evs_testing_published - what came to the transports, in order. gives: *out_json, an array of {type,
  * fullType, body, id, headers, topic, partition, outcome: "stored" | "refused" | "unknown", at}; free() */
 evs_status evs_testing_published(evs_testing *kit, const char *pattern, char **out_json,
                                  evs_error **out_error);
 /* evs_testing_handled - runs of handlers, in order. gives: *out_json, an array of {type, fullType, body, id,
- * attempt, deliveries, pattern, outcome: "done" | "failed", status, at}; free() */
+ * attempt, deliveries, pattern, outcome: "done" | "failed" | "later", status, at}; free() */
 evs_status evs_testing_handled(evs_testing *kit, const char *pattern, char **out_json, evs_error **out_error);
 
 /* evs_testing_expect_published - EVS_OK when so many events that match were stored.

@@ -12,8 +12,7 @@ static json_t *text_of(evs_bytes bytes) {
   return json_stringn(bytes.size ? bytes.data : "", bytes.size);
 }
 
-/* "<prefix>.<type>" */
-static json_t *full_type_of(const evs_message *message) {
+json_t *evst_full_type(const evs_message *message) {
   bool has_prefix = message->origin_prefix.size > 0;
   return json_sprintf("%.*s%s%.*s", (int)message->origin_prefix.size,
                       has_prefix ? message->origin_prefix.data : "", has_prefix ? "." : "",
@@ -24,11 +23,12 @@ bool evst_note_handled(evs_testing *kit, const evs_message *message, evs_status 
   json_t *body = message->content_type.size == 0
                      ? json_loadb(message->body.data, message->body.size, JSON_DECODE_ANY, NULL)
                      : NULL;
-  json_t *note = json_pack(
-      "{s:o,s:o,s:o?,s:o,s:i,s:i,s:o,s:s,s:s,s:I}", "type", text_of(message->type), "fullType",
-      full_type_of(message), "body", body, "id", text_of(message->id), "attempt", (int)message->attempt,
-      "deliveries", (int)message->deliveries, "pattern", text_of(message->pattern), "outcome",
-      status == EVS_OK ? "done" : "failed", "status", evs_status_name(status), "at", (json_int_t)kit->now_ms);
+  const char *outcome = status != EVS_OK ? "failed" : kit->asks_again ? "later" : "done";
+  json_t *note = json_pack("{s:o,s:o,s:o?,s:o,s:i,s:i,s:o,s:s,s:s,s:I}", "type", text_of(message->type),
+                           "fullType", evst_full_type(message), "body", body, "id", text_of(message->id),
+                           "attempt", (int)message->attempt, "deliveries", (int)message->deliveries,
+                           "pattern", text_of(message->pattern), "outcome", outcome, "status",
+                           evs_status_name(status), "at", (json_int_t)kit->now_ms);
   return note && json_array_append_new(kit->handled, note) == 0;
 }
 
@@ -75,15 +75,18 @@ evs_status evst_look(evs_testing *kit, evs_error **out_error) {
 
 /* ---- looking at them -------------------------------------------------------------------------- */
 
-static bool fits(const evs_testing *kit, const json_t *note, const char *pattern) {
-  const json_t *full_type = json_object_get(note, "fullType");
+bool evst_fits(const evs_testing *kit, const char *pattern, evs_bytes full_type) {
   int32_t matches = 0;
   evs_error *error = NULL;
-  evs_pattern_matches((evs_bytes){pattern, strlen(pattern)},
-                      (evs_bytes){json_string_value(full_type), json_string_length(full_type)},
+  evs_pattern_matches((evs_bytes){pattern, strlen(pattern)}, full_type,
                       (evs_bytes){kit->prefix, strlen(kit->prefix)}, &matches, &error);
   evs_error_free(error);
   return matches != 0;
+}
+
+static bool fits(const evs_testing *kit, const json_t *note, const char *pattern) {
+  const json_t *full_type = json_object_get(note, "fullType");
+  return evst_fits(kit, pattern, (evs_bytes){json_string_value(full_type), json_string_length(full_type)});
 }
 
 /* Those that match, and have the outcome unless it is NULL. */

@@ -113,6 +113,8 @@ export class Turn {
   lastMessageTime: string | undefined;
   /** Is told how each delivery ended (libevents/testing). */
   observer: Observer | undefined;
+  /** Throws what shall become of a delivery whose handler ended well (libevents/testing). */
+  mishap: ((delivery: Delivery) => void) | undefined;
 
   constructor(engine: Engine, outbox: Outbox, poisonHandler: PoisonMessageHandler | undefined) {
     this.#engine = engine;
@@ -303,6 +305,12 @@ export class Turn {
   }
 
   #succeeded(run: Run): void {
+    try {
+      this.mishap?.(run.delivery);
+    } catch (thrown) {
+      this.#failed(run, thrown);
+      return;
+    }
     if (run.consumer.isManual) this.#watch(run);
     else this.acknowledge(run);
   }

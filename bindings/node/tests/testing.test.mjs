@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ConfigurationError, TransportError, Unsupported } from 'libevents';
+import { ConfigurationError, TransportError, Unsupported, ValidationError } from 'libevents';
 import { MemoryHarness } from 'libevents/testing';
 
 import { openSystem } from './support/systems.mjs';
@@ -137,6 +137,19 @@ for (const outcome of ['unreachable', 'full']) {
     );
   });
 }
+
+test('what handlers did was for nothing as the test asks', async (t) => {
+  const harness = open(t, { originPrefix: 'eu', ...RETRY });
+  const seen = [];
+  await harness.system.consumer.subscribe('order.*', (_, { attempt, deliveries }) => void seen.push([attempt, deliveries]));
+  harness.failHandling('order.*');
+  harness.failHandling('order.placed', { outcome: 'crashed', times: 2 });
+  await harness.publish('order.placed');
+  await harness.advance(60_000);
+  assert.deepEqual(seen, [[1, 1], [2, 2], [2, 3], [2, 4]]);
+  assert.deepEqual(harness.handled().map(({ outcome }) => outcome), ['failed', 'later', 'later', 'done']);
+  assert.throws(() => harness.failHandling('*', { outcome: 'sometimes' }), ValidationError);
+});
 
 test('an assertion says what there was', async (t) => {
   const harness = open(t, { originPrefix: 'eu.de' });

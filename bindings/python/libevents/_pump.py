@@ -103,6 +103,8 @@ class Pump:
         self._ended = 0  #: events whose outcome was reported
         #: is told how each message ended: with None, or what went wrong (libevents.testing)
         self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
+        #: raises what shall become of a message whose handler ended well (libevents.testing)
+        self.mishap: Optional[Callable[[Record], None]] = None
         self.workers = Workers()
         self.closed = threading.Event()
 
@@ -342,7 +344,7 @@ class Pump:
             if isinstance(error, KeyboardInterrupt):
                 interrupt_main()
         else:
-            self._handled(consumer, record)
+            self._handled(worker, consumer, record)
 
     def _metadata_of(self, consumer: SyncConsumer, record: Record) -> Metadata:
         if not consumer.is_manual:
@@ -351,7 +353,13 @@ class Pump:
             self._manual.add(record.columns[DELIVERY])
         return Metadata(record, self._acknowledge_manual)
 
-    def _handled(self, consumer: SyncConsumer, record: Record) -> None:
+    def _handled(self, worker: Worker, consumer: SyncConsumer, record: Record) -> None:
+        try:
+            if self.mishap is not None:
+                self.mishap(record)
+        except Exception as error:
+            self._failed(worker, consumer, record, error)
+            return
         if not consumer.is_manual:
             self._tell(record, None)
             self.settle(self._engine.ack, record.columns[DELIVERY])
@@ -400,7 +408,7 @@ class Pump:
                 interrupt_main()
         for record, outcome in zip(records, outcomes):
             if outcome is None:
-                self._handled(consumer, record)
+                self._handled(worker, consumer, record)
             else:
                 self._failed(worker, consumer, record, outcome)
         for record in records[len(outcomes) :]:  # the subscription has ended

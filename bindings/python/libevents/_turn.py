@@ -97,6 +97,8 @@ class Turn:
         self._is_running_handler = False
         #: is told how each message ended: with None, or what went wrong (libevents.testing)
         self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
+        #: raises what shall become of a message whose handler ended well (libevents.testing)
+        self.mishap: Optional[Callable[[Record], None]] = None
         self.consumers: Dict[int, Consumer] = {}
         self.requests: "Dict[int, asyncio.Future[str]]" = {}
         self.closed: "Optional[asyncio.Future[str]]" = None
@@ -346,6 +348,12 @@ class Turn:
         self.settle_soon()
 
     def _handled(self, record: Record, consumer: Consumer) -> None:
+        try:
+            if self.mishap is not None:
+                self.mishap(record)
+        except Exception as error:
+            self._failed(record, consumer, error)
+            return
         if not consumer.is_manual:
             self._acknowledge(record)
 

@@ -151,6 +151,30 @@ async def test_what_can_pass_is_tried_again_by_the_clock(outcome):
 
 
 @pytest.mark.asyncio
+async def test_what_handlers_did_was_for_nothing_as_the_test_asks():
+    async with MemoryHarness({"originPrefix": "eu", **RETRY}) as harness:
+        seen = []
+        await harness.system.subscribe("order.*", lambda m, d: seen.append((harness.now, d.attempt, d.deliveries)))
+        harness.fail_handling("order.*")
+        harness.fail_handling("order.placed", outcome="crashed", times=2)
+        await harness.publish("order.placed")
+        await harness.advance(60)
+        assert [each[1:] for each in seen] == [(1, 1), (2, 2), (2, 3), (2, 4)]
+        assert [each.outcome for each in harness.handled()] == ["failed", "later", "later", "done"]
+        with pytest.raises(libevents.ValidationError):
+            harness.fail_handling(outcome="sometimes")
+
+
+def test_handlers_on_threads_crash_as_the_test_asks(sync_events):
+    seen = []
+    sync_events.system.subscribe("order.*", lambda message, metadata: seen.append(metadata.deliveries))
+    sync_events.fail_handling(outcome="crashed")
+    sync_events.publish("order.placed")
+    sync_events.advance(0.001)
+    assert seen == [1, 2]
+
+
+@pytest.mark.asyncio
 async def test_patterns_are_those_of_the_system():
     async with MemoryHarness({"originPrefix": "eu.de"}) as harness:
         harness.fail_publish("order.*")

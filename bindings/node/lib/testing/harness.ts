@@ -15,7 +15,7 @@ import { EventSystem } from '../system.js';
 import type { MessageHandler, Run } from '../turn.js';
 import { Twice } from './idempotence.js';
 import { Notes, expected, rehearsalOf } from './notes.js';
-import type { Handled, HandledOutcome, Mishap, Moved, Published, PublishedOutcome } from './notes.js';
+import type { Handled, HandledOutcome, HandlingMishap, Mishap, Moved, Published, PublishedOutcome } from './notes.js';
 
 const QUIET_TURNS = 3;
 const LOOK_MS = 1;
@@ -64,6 +64,7 @@ export class MemoryHarness {
     this.#runtime = runtimeOf(this.system);
     this.#patience = patience;
     this.#notes = new Notes(this.#runtime);
+    this.#runtime.turn.mishap = (delivery) => this.#notes.mishap(delivery);
     this.#runtime.turn.observer = (delivery, error) => this.#notes.observe(delivery, error);
   }
 
@@ -213,6 +214,11 @@ export class MemoryHarness {
     options: { readonly outcome?: Mishap; readonly times?: number; readonly transport?: string } = {},
   ): Promise<void> {
     await this.#runtime.ask('testing.fail', { outcome: 'refused', ...options, pattern });
+  }
+
+  /** The next so many handlers of events that match have run, and yet it was for nothing; default: one, failed. */
+  failHandling(pattern = '*', options: { readonly outcome?: HandlingMishap; readonly times?: number } = {}): void {
+    this.#notes.failHandling(options.outcome ?? 'failed', pattern, options.times ?? 1);
   }
 
   /** Throws, with all that was published, unless so many (or any) are as described. */

@@ -3,4 +3,4 @@
 
 export { MemoryHarness } from './harness.js';
 export type { Expectation, HarnessOptions, IdempotenceOptions } from './harness.js';
-export type { Handled, HandledOutcome, Mishap, Published, PublishedOutcome } from './notes.js';
+export type { Handled, HandledOutcome, HandlingMishap, Mishap, Published, PublishedOutcome } from './notes.js';

@@ -3,10 +3,10 @@
 
 import { inspect, isDeepStrictEqual } from 'node:util';
 
-import { Reject, RetryLater } from '../errors.js';
+import { Reject, RetryLater, ValidationError } from '../errors.js';
 import { Message, Metadata } from '../message.js';
 import type { Delivery, EventHeader, Settle } from '../message.js';
-import { matchesPattern } from '../pure.js';
+import { matchesPattern, normalizePattern } from '../pure.js';
 import type { Runtime } from '../runtime.js';
 
 const SHOWN = 20;
@@ -16,6 +16,12 @@ export type PublishedOutcome = 'stored' | 'refused' | 'unknown';
 export type HandledOutcome = 'done' | 'failed' | 'rejected' | 'later';
 /** `refused` for good; `unreachable`, `full`: tried again; `unknown`: not stored; `lost`: stored, without an answer. */
 export type Mishap = 'refused' | 'unreachable' | 'full' | 'unknown' | 'lost';
+
+/**
+ * `failed`: the attempt failed, behind what it did; `crashed`: its process ended before the event was acknowledged, so
+ * it comes again, `attempt` as before and `deliveries` one more.
+ */
+export type HandlingMishap = 'failed' | 'crashed';
 
 /** One event as it came to the transport. */
 export interface Published {
@@ -90,6 +96,7 @@ export class Notes {
   readonly #published: Published[] = [];
   readonly #next: Map<string, number>;
   readonly #originPrefix: string;
+  readonly #faults: { readonly outcome: HandlingMishap; readonly pattern: string; left: number }[] = [];
   now = 0;
   #nextDue: number | undefined;
 
@@ -147,6 +154,26 @@ export class Notes {
       at: this.now,
       fullType: originPrefix ? `${originPrefix}.${message.type}` : message.type,
     });
+  }
+
+  failHandling(outcome: HandlingMishap, pattern: string, times: number): void {
+    if (outcome !== 'failed' && outcome !== 'crashed') {
+      throw new ValidationError(`outcome is ${inspect(outcome)}, expected 'failed' or 'crashed'`, { path: '/outcome' });
+    }
+    normalizePattern(pattern, { originPrefix: this.#originPrefix });
+    this.#faults.push({ outcome, pattern, left: times });
+  }
+
+  /** A handler ended well; throws what the test wants to have come of it. */
+  mishap(delivery: Delivery): void {
+    const { type, header } = new Message(delivery);
+    const fullType = header.originPrefix ? `${header.originPrefix}.${type}` : type;
+    const fault = this.#faults.find(
+      ({ left, pattern }) => left > 0 && matchesPattern(fullType, pattern, { originPrefix: this.#originPrefix }),
+    );
+    if (!fault) return;
+    fault.left--;
+    throw fault.outcome === 'crashed' ? new RetryLater(0) : new Error('failed, as the test asked (failHandling)');
   }
 
   handled(pattern: string, outcome?: HandledOutcome): Handled[] {

@@ -6,12 +6,13 @@ import threading
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._engine import Engine
-from .._pure import matches_pattern
-from ..errors import Reject, RetryLater
+from .._pure import matches_pattern, normalize_pattern
+from ..errors import Reject, RetryLater, ValidationError
 from ..message import Message, Metadata, Record
 
 _SHOWN = 20
 _HANDLED_AT_ONCE = 100_000
+_FAILED = "failed, as the test asked (fail_handling)"
 _HELD: Mapping[str, Any] = {"holdClock": True}
 
 
@@ -55,6 +56,15 @@ def rehearsal_of(config: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     return document
 
 
+class _Fault:
+    """So many handlers whose good end shall count as another."""
+
+    def __init__(self, outcome: str, pattern: str, times: int) -> None:
+        self.outcome = outcome
+        self.pattern = pattern
+        self.left = times
+
+
 class Notes:
     """The records of one harness."""
 
@@ -65,6 +75,7 @@ class Notes:
         self._published: List[Tuple[float, Published]] = []
         self._next = {name: 0 for name in self._transports}
         self._handled: List[Handled] = []
+        self._faults: List[_Fault] = []
         self._lock = threading.Lock()
         self._next_ms: Optional[int] = None
         self.now_ms = 0
@@ -162,6 +173,17 @@ class Notes:
             return False
         return matches_pattern(pattern, each.full_type, origin_prefix=self._prefix)
 
+    def mishap(self, record: Record) -> None:
+        """A handler ended well; raises what the test wants to have come of it."""
+        message = Message(record)
+        prefix = message.origin_prefix
+        full_type = f"{prefix}.{message.type}" if prefix else message.type
+        with self._lock:
+            for fault in self._faults:
+                if fault.left > 0 and matches_pattern(fault.pattern, full_type, origin_prefix=self._prefix):
+                    fault.left -= 1
+                    raise RetryLater(0) if fault.outcome == "crashed" else RuntimeError(_FAILED)
+
     # ---- what a test says ---------------------------------------------------------------------------
 
     def fail(self, outcome: str, pattern: str, times: int, transport: Optional[str]) -> None:
@@ -169,6 +191,13 @@ class Notes:
         if transport is not None:
             params["transport"] = transport
         self._engine.call("testing.fail", params)
+
+    def fail_handling(self, outcome: str, pattern: str, times: int) -> None:
+        if outcome not in ("failed", "crashed"):
+            raise ValidationError(f'outcome is {outcome!r}, expected "failed" or "crashed"')
+        normalize_pattern(pattern, origin_prefix=self._prefix)
+        with self._lock:
+            self._faults.append(_Fault(outcome, pattern, times))
 
     def assert_published(
         self, pattern: str, body: Any, times: Optional[int], outcome: Optional[str]

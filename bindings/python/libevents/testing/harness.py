@@ -40,6 +40,7 @@ class MemoryHarness:
         self._turn = self.system._turn
         self._notes = Notes(self.system._engine, self.system._normalized)
         self._turn.observer = self._notes.observe
+        self._turn.mishap = self._notes.mishap
         self._sleepers: "List[Tuple[int, int, asyncio.Future[None]]]" = []
         self._numbers = itertools.count()
         self._asleep: "Set[asyncio.Task[Any]]" = set()
@@ -185,6 +186,14 @@ class MemoryHarness:
         knows), "lost" (stored, and nobody knows).
         """
         self._notes.fail(outcome, pattern, times, transport)
+
+    def fail_handling(self, pattern: str = "*", *, outcome: str = "failed", times: int = 1) -> None:
+        """The next so many handlers of events that match have run, and yet it was for nothing.
+
+        outcome: "failed" (the attempt failed, behind what it did), "crashed" (its process ended before the event was
+        acknowledged: it comes again, `attempt` as before, `deliveries` one more).
+        """
+        self._notes.fail_handling(outcome, pattern, times)
 
     def assert_published(
         self, pattern: str, body: Any = ..., *, times: Optional[int] = None, outcome: Optional[str] = "stored"

@@ -31,6 +31,7 @@ class SyncMemoryHarness:
         self._pump = self.system._pump
         self._notes = Notes(self.system._engine, self.system._normalized)
         self._pump.observer = self._notes.observe
+        self._pump.mishap = self._notes.mishap
         self._lock = threading.Lock()
         self._sleepers: List[Tuple[int, threading.Event]] = []
 
@@ -129,6 +130,9 @@ class SyncMemoryHarness:
         self, pattern: str = "*", *, outcome: str = "refused", times: int = 1, transport: Optional[str] = None
     ) -> None:
         self._notes.fail(outcome, pattern, times, transport)
+
+    def fail_handling(self, pattern: str = "*", *, outcome: str = "failed", times: int = 1) -> None:
+        self._notes.fail_handling(outcome, pattern, times)
 
     def assert_published(
         self, pattern: str, body: Any = ..., *, times: Optional[int] = None, outcome: Optional[str] = "stored"
