@@ -71,7 +71,8 @@ def test_c_program_compiles_and_runs(code, server, tmp_path):
     source.write_text(code.replace(DEFAULT_URL, server.url))
     program = tmp_path / "block"
     run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/libevents/include", f"-I{ROOT}/dashboard/server/include",
-         str(source), "-o", str(program), f"-L{ROOT}/build", "-Wl,--as-needed", "-levents-dashboard", "-levents",
+         f"-I{ROOT}/bindings/c/testing", str(source), "-o", str(program), f"-L{ROOT}/build",
+         f"-L{ROOT}/build/bindings/c/testing", "-Wl,--as-needed", "-levents_testing", "-levents-dashboard", "-levents", "-ljansson",
          f"-Wl,-rpath,{ROOT}/build"])
     run([str(program)], cwd=tmp_path)
 

@@ -125,7 +125,7 @@ static const evsi_io io = {.timer_new = timer_new,
                            .stream_write = stream_write,
                            .stream_unsent = stream_unsent,
                            .stream_close = stream_close};
-static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io};
+static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
 static void say(evsi_stream *stream, const char *bytes, size_t size) {
   if (stream && stream->is_connected && !stream->is_closing)

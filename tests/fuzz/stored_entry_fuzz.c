@@ -55,7 +55,7 @@ static bool random_bytes(void *bytes, size_t size) {
 }
 static const evsi_io io = {
     .loop_wake = on_loop_wake, .timer_new = timer_new, .timer_start = timer_start, .timer_free = timer_free};
-static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io};
+static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
 /* ---- a transport that looks at what it is told --------------------------------------------------- */
 

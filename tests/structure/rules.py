@@ -24,6 +24,7 @@ OUTSIDE_WORLD = {
     "clock": (r"\b(clock_gettime|gettimeofday|time|clock|timespec_get|nanosleep|usleep|sleep)\s*\(", {"base/env.c"}),
     "random numbers": (r"\b(rand|random|srand|rand_r|drand48|getrandom|getentropy|RAND_bytes|arc4random)\s*\(",
                        {"base/env.c"}),
+    "time of a system: evsi_now_ms() and its like": (r"->\s*(now_ms|now_us|wall_ms)\s*\(\s*\)", {"base/env.h"}),
     "JSON texts": (r"\bjson_load\w*\s*\(", {"base/json_text.c"}),
     "event loop": (r"\buv_\w+|#\s*include\s*[<\"]uv\.h", {"base/loop_uv.c", "base/env.c"}),
 }

@@ -58,6 +58,7 @@ BROKEN = [
     ("world_through_environment", SRC + "event/uses.c", "void f(void) { free(0); }\n", "(memory)"),
     ("world_through_environment", SRC + "event/uses.c", "long t = time (0);\n", "(clock)"),
     ("world_through_environment", SRC + "event/uses.c", "int r = rand();\n", "(random numbers)"),
+    ("world_through_environment", SRC + "event/uses.c", "long t = env->now_ms();\n", "(time of a system"),
     ("world_through_environment", SRC + "event/uses.c", "json_t *t = json_loads(s, 0, 0);\n", "(JSON texts)"),
     ("world_through_environment", SRC + "event/uses.c", "uv_loop_t loop;\n", "(event loop)"),
     ("world_through_environment", SRC + "event/uses.c", "#include <uv.h>\n", "(event loop)"),

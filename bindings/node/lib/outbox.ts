@@ -80,6 +80,11 @@ export class Outbox {
     });
   }
 
+  /** How many tokens were taken: for events that were handed over, and requests. */
+  get taken(): number {
+    return this.#nextToken - 1;
+  }
+
   /** A token for a request: they share the numbers of the events. */
   takeToken(): number {
     return this.#nextToken++;

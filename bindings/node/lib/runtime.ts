@@ -142,6 +142,18 @@ export class Runtime {
   }
 }
 
+const runtimes = new WeakMap<object, Runtime>();
+
+/** Lets the parts of the package that are not its face reach what a system is made of. */
+export function exposeRuntime(system: object, runtime: Runtime): Runtime {
+  runtimes.set(system, runtime);
+  return runtime;
+}
+
+export function runtimeOf(system: object): Runtime {
+  return runtimes.get(system)!;
+}
+
 /** Waits for a promise at most `ms`; false when the time was up. */
 async function inTime(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

@@ -15,7 +15,7 @@ import { takeOwn } from './own.js';
 import { checkConfig } from './pure.js';
 import { EventRouter } from './router.js';
 import type { RouteCoverage, RoutingConfig } from './router.js';
-import { Runtime } from './runtime.js';
+import { Runtime, exposeRuntime } from './runtime.js';
 import type { Normalized, RequestOptions, SystemOptions } from './runtime.js';
 import { Schemas } from './schemas.js';
 import type { EventSystemStatus, RawSystemStatus, SystemHealth, SystemStats, TransportStatus } from './stats.js';
@@ -109,7 +109,7 @@ export class EventSystem {
    * `{transport: object, ...settings}`. ConfigurationError lists every fault.
    */
   constructor(config: object, options: SystemOptions = {}) {
-    const runtime = (this.#runtime = new Runtime(config, options));
+    const runtime = (this.#runtime = exposeRuntime(this, new Runtime(config, options)));
     const { normalized } = runtime;
     const transports = Object.entries(normalized.transports ?? {});
     this.transports = new Map(

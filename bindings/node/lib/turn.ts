@@ -52,8 +52,11 @@ export interface Waiter {
   reject(error: Error): void;
 }
 
+/** How a delivery ended: handled, or with what went wrong. */
+export type Observer = (delivery: Delivery, error?: Error) => void;
+
 /** One delivery that a handler has. */
-class Run implements Settle {
+export class Run implements Settle {
   readonly deadline: number;
   isTimedOut = false;
   /** Told to stop since the system closes. */
@@ -112,6 +115,10 @@ export class Turn {
   #isSettling = false;
   #isEnded = false;
   lastMessageTime: string | undefined;
+  /** Is told how each delivery ended (libevents/testing). */
+  observer: Observer | undefined;
+  /** Throws what shall become of a delivery whose handler ended well (libevents/testing). */
+  mishap: ((delivery: Delivery) => void) | undefined;
 
   constructor(engine: Engine, outbox: Outbox, log: Log, poisonHandler: PoisonMessageHandler | undefined) {
     this.#engine = engine;
@@ -131,8 +138,23 @@ export class Turn {
 
   /** Is the caller a handler of this system that has not ended? */
   isInHandler(): boolean {
+    return this.currentRun() !== undefined;
+  }
+
+  /** The handler that the caller is, or is called by, while it has not ended. */
+  currentRun(): Run | undefined {
     const run = this.#current.getStore();
-    return run !== undefined && this.#runs.has(run);
+    return run && this.#runs.has(run) ? run : undefined;
+  }
+
+  /** Handlers that have not ended. */
+  get runs(): ReadonlySet<Run> {
+    return this.#runs;
+  }
+
+  /** Is nothing taken and not yet handed to its handler, or settled and not yet sent? */
+  isAtRest(): boolean {
+    return [this.#inbox, this.#acks, this.#failures, this.#poisoned].every((list) => list.length === 0);
   }
 
   // ---- taking -------------------------------------------------------------------------------------------
@@ -286,6 +308,12 @@ export class Turn {
   }
 
   #succeeded(run: Run): void {
+    try {
+      this.mishap?.(run.delivery);
+    } catch (thrown) {
+      this.#failed(run, thrown);
+      return;
+    }
     if (run.consumer.isManual) this.#watch(run);
     else this.acknowledge(run);
   }
@@ -294,7 +322,10 @@ export class Turn {
   acknowledge(run: Run): void {
     if (!this.#runs.delete(run)) return;
     if (run.isTimedOut) this.#failures.push(failureOf(run.delivery.id, lateness(run)));
-    else this.#acks.push(run.delivery.id);
+    else {
+      this.#acks.push(run.delivery.id);
+      this.observer?.(run.delivery);
+    }
     this.settleSoon();
   }
 
@@ -305,6 +336,7 @@ export class Turn {
     const isHandedBack = run.isCancelled && found.kind === native.EVS_FAIL_RETRY;
     const failure = isHandedBack ? released(run.delivery.id) : found;
     this.#failures.push(failure);
+    if (!run.isTimedOut) this.observer?.(run.delivery, errorOf(thrown));
     const isLast =
       failure.kind === native.EVS_FAIL_REJECT ||
       (failure.kind === native.EVS_FAIL_RETRY && run.delivery.attempt > run.consumer.maxRetries);
@@ -326,15 +358,17 @@ export class Turn {
     this.#timerAt = Infinity;
     for (const run of this.#runs) {
       if (run.isTimedOut) continue;
-      if (run.deadline <= now) this.#timeOut(run);
+      if (run.deadline <= now) this.timeOut(run);
       else this.#watch(run);
     }
     this.settleSoon();
   }
 
-  #timeOut(run: Run): void {
+  timeOut(run: Run): void {
+    if (run.isTimedOut) return;
     run.isTimedOut = true;
     const error = lateness(run);
+    this.observer?.(run.delivery, error);
     run.abort(error);
     if (run.delivery.attempt > run.consumer.maxRetries) this.#poison(run, error);
   }
@@ -352,6 +386,7 @@ export class Turn {
 
   acknowledgeDelivery(delivery: Delivery): void {
     this.#acks.push(delivery.id);
+    this.observer?.(delivery);
     this.settleSoon();
   }
 

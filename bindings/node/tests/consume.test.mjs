@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Closed, Reject, RetryLater, Timeout, ValidationError, createEventSystem } from 'libevents';
+import { MemoryHarness } from 'libevents/testing';
 
 import { openSystem, recorder } from './support/systems.mjs';
 import { until } from './support/until.mjs';
@@ -49,20 +50,36 @@ test('several handlers on one type all run, and the same one twice', async (t) =
 
 test('a failed attempt is repeated, and the poison handler is told after the last', async (t) => {
   const told = [];
-  const system = await openSystem(t, {
-    consumer: { poisonMessageHandler: (message, error, metadata) => told.push([message.body, error, metadata.attempt]) },
-  });
+  const poisonMessageHandler = (message, error, metadata) => told.push([message.body, error, metadata.attempt]);
+  const harness = new MemoryHarness({ consumer: { retry: { maxRetries: 2, baseDelay: 60_000, maxDelay: 3_600_000 } } }, { poisonMessageHandler });
+  t.after(() => harness.close());
   const { seen, handler } = recorder(async () => {
     throw new TypeError('no');
   });
-  await system.consumer.subscribe('a.b', handler);
-  await system.publisher.publish('a.b', 5);
-  await until(() => told.length === 1, 'the poison handler was told');
+  await harness.system.consumer.subscribe('a.b', handler);
+  await harness.publish('a.b', 5);
+  await harness.advance(3_600_000);
+  assert.deepEqual(harness.handled().map(({ at }) => at), [0, 60_000, 180_000]);
   assert.deepEqual(seen.map(({ attempt }) => attempt), [1, 2, 3]);
   const [[body, error, attempt]] = told;
   assert.deepEqual([body, error.constructor, error.message, attempt], [5, TypeError, 'no', 3]);
-  await system.drain();
-  assert.equal(system.consumer.getStats().poisonMessages, 1);
+  assert.equal(harness.system.consumer.getStats().poisonMessages, 1);
+});
+
+test('handlers may unsubscribe themselves and publish from inside', async (t) => {
+  const harness = new MemoryHarness();
+  t.after(() => harness.close());
+  const { system } = harness;
+  const once = await system.consumer.subscribe('a.once', () => once.unsubscribe());
+  await system.consumer.subscribe('a.count', async ({ body }) => {
+    if (body < 50) await system.publisher.publish('a.count', body + 1);
+  });
+  for (let n = 0; n < 2; n++) await harness.publish('a.once', n);
+  await harness.publish('a.count', 1);
+  harness.assertHandled('a.once', { body: 0, times: 1 });
+  assert.equal(harness.handled('a.once').length, 1);
+  const counted = harness.assertHandled('a.count', { times: 50 });
+  assert.deepEqual(counted.map(({ body }) => body), Array.from({ length: 50 }, (_, n) => n + 1));
 });
 
 test('a handler that throws at once has failed as well', async (t) => {

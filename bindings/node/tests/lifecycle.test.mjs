@@ -2,7 +2,9 @@
 // The ends that a process can come to, each many times: no crash, no hang, and the process ends by itself.
 
 import assert from 'node:assert/strict';
-import { availableParallelism } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +19,7 @@ const PROGRAMS = [
   ['exit_in_handler', 'a handler ends the process', ''],
   ['worker_terminated', 'workers are terminated under load', 'ended'],
   ['storm', 'every handler throws', 'ended'],
+  ['close_in_handler', 'handlers close the system', 'ended'],
   ['close_during_publish', 'a system is closed while it publishes', 'ended'],
   ['loop_left', 'the loop is left with an open system', 'ended'],
   ['two_copies', 'two copies of the package are in one process', 'ended'],
@@ -40,6 +43,17 @@ describe('on memory', { concurrency }, () => {
     test(what, () => repeat(program, { type: 'memory' }, lastWord));
   }
   test('systems that nobody closed are collected', () => repeat('abandoned', {}, 'ended'));
+});
+
+describe('on a file', { concurrency }, () => {
+  const ends = ['exit_open', 'exit_in_handler', 'close_in_handler', 'close_during_publish'];
+  for (const [program, what, lastWord] of PROGRAMS.filter(([name]) => ends.includes(name))) {
+    test(what, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'ends-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      await repeat(program, { type: 'file', path: join(folder, 'events.db') }, lastWord);
+    });
+  }
 });
 
 describe('on Redis', { concurrency, skip: process.env.EVS_NODE_MEMORY_ONLY ? 'memory only' : false }, () => {

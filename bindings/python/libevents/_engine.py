@@ -332,6 +332,11 @@ class Engine:
         if status != lib.EVS_OK:
             raise_error(status, problem)
 
+    def call(self, method: str, params: Dict[str, Any]) -> Any:
+        """A request that is answered at once, as those about a clock that is held are."""
+        source = json_text(params, "the parameters")
+        return json.loads(self._take(lib.evs_call, method.encode(), source, len(source), 0))
+
     def explain(self, query: Dict[str, Any]) -> Dict[str, Any]:
         source = json_text(query, "the question")
         answer: Dict[str, Any] = json.loads(self._take(lib.evs_explain, source, len(source)))

@@ -87,6 +87,11 @@ class Outbox:
             self._is_scheduled = True
             loop.call_soon(self.hand_over)
 
+    @property
+    def taken(self) -> int:
+        """How many tokens were taken: for events that were handed over, and requests."""
+        return self._next_token - 1
+
     def take_token(self) -> int:
         """A token for a request: they share the numbers of the events."""
         token = self._next_token

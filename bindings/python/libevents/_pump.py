@@ -103,6 +103,10 @@ class Pump:
         self._next_token = 1
         self._in_flight = 0  #: events that the core has, or is being offered
         self._ended = 0  #: events whose outcome was reported
+        #: is told how each message ended: with None, or what went wrong (libevents.testing)
+        self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
+        #: raises what shall become of a message whose handler ended well (libevents.testing)
+        self.mishap: Optional[Callable[[Record], None]] = None
         self.workers = Workers()
         #: of transports that the program wrote, by name
         self.drivers: Dict[str, SyncDriver] = {}
@@ -175,6 +179,10 @@ class Pump:
 
     def has_consumers(self) -> bool:
         return bool(self._consumers)
+
+    def _tell(self, record: Record, error: Optional[BaseException]) -> None:
+        if self.observer is not None:
+            self.observer(record, error)
 
     def settle(self, settle: Callable[[Any], int], settled: Any) -> None:
         try:
@@ -344,7 +352,7 @@ class Pump:
             if isinstance(error, KeyboardInterrupt):
                 interrupt_main()
         else:
-            self._handled(consumer, record)
+            self._handled(worker, consumer, record)
 
     def _metadata_of(self, consumer: SyncConsumer, record: Record) -> Metadata:
         if not consumer.is_manual:
@@ -353,13 +361,21 @@ class Pump:
             self._manual.add(record.columns[DELIVERY])
         return Metadata(record, self._acknowledge_manual)
 
-    def _handled(self, consumer: SyncConsumer, record: Record) -> None:
+    def _handled(self, worker: Worker, consumer: SyncConsumer, record: Record) -> None:
+        try:
+            if self.mishap is not None:
+                self.mishap(record)
+        except Exception as error:
+            self._failed(worker, consumer, record, error)
+            return
         if not consumer.is_manual:
+            self._tell(record, None)
             self.settle(self._engine.ack, record.columns[DELIVERY])
 
     def _acknowledge_manual(self, record: Record) -> None:
         """Any thread; twice is fine."""
         if self._take_manual(record):
+            self._tell(record, None)
             self.settle(self._engine.ack, record.columns[DELIVERY])
 
     def _take_manual(self, record: Record) -> bool:
@@ -400,7 +416,7 @@ class Pump:
                 interrupt_main()
         for record, outcome in zip(records, outcomes):
             if outcome is None:
-                self._handled(consumer, record)
+                self._handled(worker, consumer, record)
             else:
                 self._failed(worker, consumer, record, outcome)
         for record in records[len(outcomes) :]:  # the subscription has ended
@@ -428,6 +444,7 @@ class Pump:
         if consumer.is_manual and not self._take_manual(record):
             return  # it was acknowledged before
         failure = _settle.failure_of(record, error)
+        self._tell(record, error)
         self.settle(self._engine.fail, failure)
         if not _settle.is_last_attempt(record, failure, consumer.max_retries):
             return

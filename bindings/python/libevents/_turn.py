@@ -97,6 +97,10 @@ class Turn:
         self.batches: "Set[asyncio.Task[Any]]" = set()
         self._is_settling = False
         self._is_running_handler = False
+        #: is told how each message ended: with None, or what went wrong (libevents.testing)
+        self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
+        #: raises what shall become of a message whose handler ended well (libevents.testing)
+        self.mishap: Optional[Callable[[Record], None]] = None
         self.consumers: Dict[int, Consumer] = {}
         self.requests: "Dict[int, asyncio.Future[str]]" = {}
         #: of transports that the program wrote, by name
@@ -145,6 +149,21 @@ class Turn:
         records = {run.record.columns[DELIVERY]: run.record for run in self._runs.values()}
         records.update(self._manual)
         return [_settle.released(record) for record in (*records.values(), *self._inbox)]
+
+    def is_at_rest(self) -> bool:
+        """Is nothing taken and not yet handed to its handler, or settled and not yet sent?"""
+        return not (self._inbox or self._acks or self._failures or self._poisoned or self._background)
+
+    def running(self) -> "Dict[asyncio.Task[Any], int]":
+        """Handlers that have not ended, each with its time limit in milliseconds; 0: none."""
+        return {task: run.record.columns[HANDLER_TIMEOUT] for task, run in self._runs.items()}
+
+    def time_out(self, task: "asyncio.Task[Any]") -> None:
+        """Ends a handler whose time is up."""
+        run = self._runs.get(task)
+        if run is not None:
+            run.has_timed_out = True
+            task.cancel()
 
     def is_in_handler(self) -> bool:
         """Is the caller a handler of this system?"""
@@ -316,14 +335,8 @@ class Turn:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         timeout_ms = record.columns[HANDLER_TIMEOUT]
         if timeout_ms:
-            run.timer = self.loop.call_later(timeout_ms / 1000, self._on_timeout, task)
+            run.timer = self.loop.call_later(timeout_ms / 1000, self.time_out, task)
         task.add_done_callback(self._on_task_done)
-
-    def _on_timeout(self, task: "asyncio.Task[Any]") -> None:
-        run = self._runs.get(task)
-        if run is not None:
-            run.has_timed_out = True
-            task.cancel()
 
     def _on_task_done(self, task: "asyncio.Task[Any]") -> None:
         run = self._runs.pop(task, None)
@@ -343,8 +356,19 @@ class Turn:
         self.settle_soon()
 
     def _handled(self, record: Record, consumer: Consumer) -> None:
+        try:
+            if self.mishap is not None:
+                self.mishap(record)
+        except Exception as error:
+            self._failed(record, consumer, error)
+            return
         if not consumer.is_manual:
-            self._acks.append(record.columns[DELIVERY])
+            self._acknowledge(record)
+
+    def _acknowledge(self, record: Record) -> None:
+        self._acks.append(record.columns[DELIVERY])
+        if self.observer is not None:
+            self.observer(record, None)
 
     def _acknowledge_manual(self, record: Record) -> None:
         if self._manual.pop(record.columns[DELIVERY], None) is not None:
@@ -362,6 +386,8 @@ class Turn:
             # run it again at once, without end.
             failure = failure._replace(kind=lib.EVS_FAIL_LATER, delay_ms=_STRAY_CANCEL_DELAY_MS)
         self._failures.append(failure)
+        if self.observer is not None:
+            self.observer(record, error)
         if _settle.is_last_attempt(record, failure, consumer.max_retries):
             logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)
             if self._poison_handler is not None:
@@ -386,7 +412,7 @@ class Turn:
     # ---- settling -----------------------------------------------------------------------------------
 
     def acknowledge(self, record: Record) -> None:
-        self._acks.append(record.columns[DELIVERY])
+        self._acknowledge(record)
         self.settle_soon()
 
     def hand_back(self, record: Record) -> None:

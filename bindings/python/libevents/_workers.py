@@ -81,6 +81,11 @@ class Workers:
                 self._backlog += 1
         self._jobs.put(job)
 
+    def busy(self) -> int:
+        """How many jobs have not ended."""
+        with self._lock:
+            return len(self._threads) - self._idle + self._backlog
+
     def next_job(self) -> Optional[Job]:
         return self._jobs.get()
 

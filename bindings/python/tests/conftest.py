@@ -23,6 +23,9 @@ if _found is None or _found.origin is None:
 
 DEADLINE = 20.0
 
+# In an installed package its entry point does this.
+from libevents.testing.pytest_plugin import events, pytest_configure, sync_events  # noqa: E402, F401
+
 
 def memory_config(**more):
     return {"service": "shop", "transports": {"main": {"type": "memory"}}, **more}

@@ -53,7 +53,7 @@ evs_status evs_poll(evs_system *system, uint32_t what, uint32_t max, uint32_t ti
   if (!out_batch || max == 0 || (what & (EVS_POLL_MESSAGES | EVS_POLL_REPORTS)) == 0)
     return evsi_error(out_error, EVS_ARGUMENT, NULL,
                       "out_batch is NULL, max is 0, or `what` names nothing to take");
-  uint64_t deadline_us = system->env->now_us() + timeout_ms * UINT64_C(1000);
+  uint64_t deadline_us = evsi_now_us(system->host_env) + timeout_ms * UINT64_C(1000);
   for (;;) {
     bool was_closed = atomic_load(&system->state) == EVSI_CLOSED;
     uint64_t generation = evsi_wake_lower(&system->wake);

@@ -32,6 +32,6 @@ evs_status evs_publish_wait(evs_system *system, const evs_event *events, size_t 
     return status;
   if (!out_reports)
     return evsi_error(out_error, EVS_ARGUMENT, NULL, "out_reports is NULL");
-  uint64_t deadline_us = system->env->now_us() + timeout_ms * UINT64_C(1000);
+  uint64_t deadline_us = evsi_now_us(system->host_env) + timeout_ms * UINT64_C(1000);
   return evsi_publisher_publish_wait(system->publisher, events, count, deadline_us, out_reports, out_error);
 }

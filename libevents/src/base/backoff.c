@@ -38,8 +38,8 @@ uint64_t evsi_backoff_delay(const evsi_env *env, const evsi_retry_policy *policy
   uint64_t delay = evsi_backoff_plain(policy->strategy, policy->base_delay_ms, policy->max_delay_ms, retry);
   double jitter = policy->jitter < 0 ? 0 : policy->jitter > 1 ? 1 : policy->jitter;
   uint32_t roll;
-  /* Without random numbers the plain delay is still right, only less spread. */
-  if (jitter <= 0 || delay == 0 || !env->random(&roll, sizeof roll))
+  /* Without random numbers the plain delay is still right, only less spread; who holds the clock reckons. */
+  if (jitter <= 0 || delay == 0 || env->held || !env->random(&roll, sizeof roll))
     return delay;
   double factor = 1 - jitter + 2 * jitter * ((double)roll / (double)UINT32_MAX);
   double spread = (double)delay * factor;

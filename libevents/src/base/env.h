@@ -5,6 +5,7 @@
 #ifndef EVSI_ENV_H
 #define EVSI_ENV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,13 +63,36 @@ typedef struct evsi_io {
   void (*stream_close)(evsi_stream *stream);          /* `closed` follows later; unsent bytes are dropped */
 } evsi_io;
 
+/* A clock that stands still until a test moves it (held.h). */
+typedef struct evsi_held_clock {
+  _Atomic uint64_t now_us;
+  uint64_t began_us, began_wall_ms;
+} evsi_held_clock;
+
 typedef struct evsi_env {
-  uint64_t (*now_ms)(void);  /* monotonic */
-  uint64_t (*now_us)(void);  /* monotonic */
-  uint64_t (*wall_ms)(void); /* since 1970, for timestamps only */
+  uint64_t (*now_ms)(void);
+  uint64_t (*now_us)(void);
+  uint64_t (*wall_ms)(void);
   bool (*random)(void *bytes, size_t size);
   const evsi_io *io;
+  const evsi_held_clock *held; /* NULL: time is the world's */
 } evsi_env;
+
+/* Monotonic. */
+static inline uint64_t evsi_now_us(const evsi_env *env) {
+  return env->held ? atomic_load(&env->held->now_us) : env->now_us();
+}
+
+static inline uint64_t evsi_now_ms(const evsi_env *env) {
+  return env->held ? atomic_load(&env->held->now_us) / 1000 : env->now_ms();
+}
+
+/* Since 1970, for timestamps only. */
+static inline uint64_t evsi_wall_ms(const evsi_env *env) {
+  if (!env->held)
+    return env->wall_ms();
+  return env->held->began_wall_ms + (atomic_load(&env->held->now_us) - env->held->began_us) / 1000;
+}
 
 /* The real world: clock_gettime, getrandom, libuv. */
 const evsi_env *evsi_env_default(void);

@@ -41,9 +41,10 @@ static evsi_task *take_first(evsi_tasks *tasks, evsi_task **run) {
   return task;
 }
 
-void evsi_tasks_run(evsi_tasks *tasks) {
+bool evsi_tasks_run(evsi_tasks *tasks) {
   pthread_mutex_lock(&tasks->lock);
   evsi_task *run = tasks->head;
+  bool any = run != NULL;
   tasks->head = NULL;
   tasks->tail = &tasks->head;
   pthread_mutex_unlock(&tasks->lock);
@@ -51,4 +52,5 @@ void evsi_tasks_run(evsi_tasks *tasks) {
    * loop; a task that still waits here stays marked as posted, as its link must not change. */
   for (evsi_task *task; (task = take_first(tasks, &run));)
     task->run(task);
+  return any;
 }

@@ -27,7 +27,7 @@ void evsi_tasks_init(evsi_tasks *tasks, const evsi_env *env, evsi_loop *loop);
 void evsi_tasks_destroy(evsi_tasks *tasks);
 /* Queues the task unless it is queued already. */
 void evsi_tasks_post(evsi_tasks *tasks, evsi_task *task);
-/* Runs what is queued now; @thread io. */
-void evsi_tasks_run(evsi_tasks *tasks);
+/* Runs what is queued now; false: that is nothing. @thread io. */
+bool evsi_tasks_run(evsi_tasks *tasks);
 
 #endif

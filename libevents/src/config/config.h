@@ -178,6 +178,10 @@ typedef struct evsi_config {
     bool enabled;
     uint32_t interval_ms;
   } fleet;
+
+  struct {
+    bool holds_clock;
+  } testing;
 } evsi_config;
 
 /* Reads, checks and fills in. Reports all problems at once (EVS_CONFIG with problems[]).

@@ -32,6 +32,8 @@ void evsi_build_features(evsi_build *build);
 /* ---- config_schemas.c ---- */
 /* Behind the transports. */
 void evsi_build_schemas(evsi_build *build);
+/* ---- config_testing.c ---- */
+void evsi_build_testing(evsi_build *build);
 
 uint64_t evsi_transport_capabilities(const evsi_transport_config *transport);
 

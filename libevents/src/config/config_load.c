@@ -137,6 +137,7 @@ static void run_stages(evsi_build *build) {
   evsi_build_routing(build);
   evsi_build_features(build);
   evsi_build_schemas(build);
+  evsi_build_testing(build);
   evsi_fill_mask(build->check, &evsi_section_system, build->full);
   build->config->normalized_json = evsi_json_text(build->full);
   build->config->routing_json = evsi_json_text(json_object_get(build->full, "routing"));

@@ -248,6 +248,15 @@ static const evsi_key fleet_keys[] = {
 static const evsi_section fleet_section = {"fleet", "How other processes learn of this system.",
                                            EVSI_ROWS(fleet_keys)};
 
+static const evsi_key testing_keys[] = {
+    EVSI_ROW_BOOL(
+        "holdClock", 0, "false",
+        "true: the time of this system stands still until the request `testing.advance` moves it; every "
+        "transport must be `memory`, without `name`"),
+};
+static const evsi_section testing_section = {
+    "testing", "For tests of programs (docs/testing.md), never elsewhere.", EVSI_ROWS(testing_keys)};
+
 static const evsi_key system_keys[] = {
     EVSI_ROW_IGNORED("$schema", EVSI_KEY_TEXT, 0, 2048, "names `docs/configuration.schema.json` to editors"),
     EVSI_ROW_TEXT("service", EVSI_KEY_REQUIRED, 1, 200, NULL, "name of the service: origin of its events"),
@@ -271,6 +280,7 @@ static const evsi_key system_keys[] = {
     EVSI_ROW_OBJECT("limits", 0, &limits_section, "bounds on what is accepted"),
     EVSI_ROW_OBJECT("statistics", 0, &statistics_section, "what is counted"),
     EVSI_ROW_OBJECT("fleet", 0, &fleet_section, "how other processes learn of this system"),
+    EVSI_ROW_OBJECT("testing", 0, &testing_section, "for tests of programs"),
     EVSI_ROW_CHOICE("logLevel", 0, "debug|info|warn|error", NULL, "\"info\"",
                     "log records below it are not made"),
     EVSI_ROW_CHOICE("logOutput", 0, "host|stderr", NULL, "\"host\"",

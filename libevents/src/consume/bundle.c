@@ -94,7 +94,7 @@ static void take_first(evsi_group *group) {
 }
 
 static uint64_t elapsed_ms(const evsi_entry *carrier, uint64_t since_us) {
-  return (carrier->group->consume->setup.env->now_us() - since_us) / 1000;
+  return (evsi_now_us(carrier->group->consume->setup.env) - since_us) / 1000;
 }
 
 /* How long an event still waits that was not due yet when its entry was. */
@@ -171,7 +171,7 @@ void evsi_bundle_hold_up(evsi_entry *carrier, evsi_outgoing *outgoing) {
 void evsi_bundle_decided(evsi_entry *event, evsi_outgoing *outgoing) {
   evsi_entry *carrier = event->carrier;
   evsi_group *group = event->group;
-  carrier->bundle->parts[event->index].decided_us = group->consume->setup.env->now_us();
+  carrier->bundle->parts[event->index].decided_us = evsi_now_us(group->consume->setup.env);
   if (carrier->bundle->is_decided)
     return; /* decided anew, for the carrier that is being settled */
   carrier->bundle->open--;

@@ -65,7 +65,9 @@ void evsi_consume_free(evsi_consume *consume) {
   evsi_free(consume);
 }
 
-void evsi_subscription_free(evsi_subscription *subscription) {
+void evsi_subscription_drop(evsi_subscription *subscription) {
+  if (atomic_fetch_sub(&subscription->holders, 1) > 1)
+    return;
   evsi_subscription_options_free(&subscription->options);
   json_decref(subscription->filter);
   evsi_free(subscription);
@@ -166,6 +168,7 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   evsi_subscription *subscription = evsi_calloc(1, sizeof *subscription);
   if (!subscription)
     return evsi_error_nomem(out_error);
+  atomic_init(&subscription->holders, 1);
   pthread_mutex_lock(&consume->lock);
   evs_status status =
       evsi_subscription_options_load(consume->setup.config, json, size, &subscription->options, out_error);
@@ -185,7 +188,7 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   if (status == EVS_OK && evsi_link_is_direct(group->link))
     evsi_group_apply(group);
   if (status != EVS_OK)
-    evsi_subscription_free(subscription);
+    evsi_subscription_drop(subscription);
   return status;
 }
 
@@ -225,7 +228,7 @@ static void forget_subscription(evsi_subscription *subscription) {
     link = &(*link)->next;
   *link = subscription->next;
   subscription->group->consume->by_number[subscription->number] = NULL;
-  evsi_subscription_free(subscription);
+  evsi_subscription_drop(subscription);
 }
 
 void evsi_subscription_close_if_done(evsi_subscription *subscription) {

@@ -110,7 +110,7 @@ static void count_taken(evsi_consume *consume, const evsi_delivery *delivery) {
   evsi_stats *stats = consume->setup.stats;
   uint64_t bytes = entry->stored.data.size + entry->stored.raw.size;
   uint64_t made = evsi_timestamp_ms(entry->envelope.timestamp);
-  uint64_t now = consume->setup.env->wall_ms();
+  uint64_t now = evsi_wall_ms(consume->setup.env);
   if (made > 0 && now >= made)
     evsi_histogram_record(&stats->end_to_end_latency, (now - made) * 1000);
   evsi_count(stats, EVSI_COUNT_RECEIVED, 1);
@@ -128,7 +128,7 @@ static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_bat
     return false;
   evsi_delivery_unlink(delivery);
   delivery->state = EVSI_DELIVERY_HANDED;
-  delivery->handed_us = consume->setup.env->now_us();
+  delivery->handed_us = evsi_now_us(consume->setup.env);
   append(&subscription->handed_first, &subscription->handed_last, delivery);
   subscription->handed++;
   consume->running++;
@@ -232,7 +232,7 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_
   evsi_outgoing outgoing = {NULL, NULL};
   size_t stale = 0;
   pthread_mutex_lock(&consume->lock);
-  uint64_t now = consume->setup.env->now_us();
+  uint64_t now = evsi_now_us(consume->setup.env);
   for (size_t i = 0; i < count; i++) {
     evsi_entry *late = NULL;
     evsi_delivery *delivery = answered(consume, deliveries[i], &stale, &late);
@@ -260,7 +260,7 @@ static void note_error(evsi_consume *consume, const evsi_delivery *delivery, evs
 
 /* @locks consume */
 static void note_failure(evsi_consume *consume, evsi_delivery *delivery, const evs_failure *failure) {
-  uint64_t duration = consume->setup.env->now_us() - delivery->handed_us;
+  uint64_t duration = evsi_now_us(consume->setup.env) - delivery->handed_us;
   evsi_histogram_record(&consume->setup.stats->handler_latency, duration);
   evsi_count(consume->setup.stats, EVSI_COUNT_FAILED, 1);
   evsi_count_label(delivery->subscription->label, EVSI_LABELED_FAILED, 1);
@@ -278,7 +278,7 @@ static const evs_failure time_limit_passed = {
 static const evs_failure *failure_of(evsi_consume *consume, const evsi_delivery *delivery,
                                      const evs_failure *given) {
   uint64_t limit = delivery->subscription->options.handler_timeout_ms * UINT64_C(1000);
-  bool is_in_time = limit == 0 || consume->setup.env->now_us() < delivery->handed_us + limit;
+  bool is_in_time = limit == 0 || evsi_now_us(consume->setup.env) < delivery->handed_us + limit;
   if (given->kind != EVS_FAIL_RETRY || is_in_time)
     return given;
   evsi_count(consume->setup.stats, EVSI_COUNT_TIMED_OUT, 1);
@@ -352,7 +352,7 @@ void evsi_on_time_limits(void *data) {
   evsi_outgoing outgoing = {NULL, NULL};
   uint64_t next = 0;
   pthread_mutex_lock(&consume->lock);
-  uint64_t now = consume->setup.env->now_us();
+  uint64_t now = evsi_now_us(consume->setup.env);
   for (uint32_t i = 0; i < consume->number_count; i++) {
     uint64_t at = consume->by_number[i] ? expire(consume, consume->by_number[i], now, &outgoing) : 0;
     if (at != 0 && (next == 0 || at < next))

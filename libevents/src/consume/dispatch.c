@@ -79,6 +79,7 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
     evsi_delivery *delivery = &entry->deliveries[entry->delivery_count++];
     *delivery = (evsi_delivery){.entry = entry, .subscription = subscription, .state = EVSI_DELIVERY_QUEUED};
     subscription->references++;
+    atomic_fetch_add(&subscription->holders, 1);
     if (!evsi_view_delivery(delivery)) {
       delivery->state = EVSI_DELIVERY_EXHAUSTED;
       continue;

@@ -162,7 +162,8 @@ struct evsi_subscription {
   evsi_delivery *handed_first, *handed_last; /* oldest first */
   uint32_t queued;
   uint32_t handed;
-  uint32_t references; /* deliveries in entries that are not settled */
+  uint32_t references;      /* deliveries in entries that are not settled */
+  _Atomic uint32_t holders; /* itself, and deliveries in entries: a batch lends its pattern beyond its end */
   bool is_closing;
   bool is_closed; /* its last record was given */
 };
@@ -369,7 +370,7 @@ uint32_t evsi_group_prefetch(const evsi_group *group);
 bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
 bool evsi_group_is_ending(const evsi_group *group); /* it takes nothing more */
 void evsi_group_free(evsi_group *group);
-void evsi_subscription_free(evsi_subscription *subscription);
+void evsi_subscription_drop(evsi_subscription *subscription); /* any thread */
 evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,
                                         const evsi_subscription_options *options);
 /* Gives the last record of an ended subscription, and frees it when nothing refers to it any more. */

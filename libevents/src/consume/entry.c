@@ -31,7 +31,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   entry->events = 1;
   atomic_init(&entry->holders, 1);
   entry->cost = size;
-  entry->received_us = group->consume->setup.env->now_us();
+  entry->received_us = evsi_now_us(group->consume->setup.env);
   entry->stored = *stored;
   entry->stored.topic = evsi_bytes_place(&at, stored->topic);
   entry->stored.offset = evsi_bytes_place(&at, stored->offset);
@@ -85,6 +85,8 @@ static void free_entry(evsi_entry *entry) {
     if (entry->bundle->parts[i].event)
       free_entry(entry->bundle->parts[i].event); /* which has no bundle */
   }
+  for (uint32_t i = 0; i < entry->delivery_count; i++)
+    evsi_subscription_drop(entry->deliveries[i].subscription);
   evsi_bundle_free(entry->bundle);
   json_decref(entry->kept);
   evsi_entry_state_free(&entry->state);

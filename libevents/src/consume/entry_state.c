@@ -110,7 +110,7 @@ static json_t *bounded(evs_bytes text, size_t max) {
 
 void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint64_t duration_us) {
   evsi_entry_state *state = &entry->state;
-  uint64_t now = entry->group->consume->setup.env->wall_ms();
+  uint64_t now = evsi_wall_ms(entry->group->consume->setup.env);
   evs_bytes error_class = failure->error_class.size ? failure->error_class : evsi_text("Error");
   if (state->first_failure_ms == 0)
     state->first_failure_ms = now;

@@ -68,7 +68,7 @@ void evsi_group_free(evsi_group *group) {
   while (group->subscriptions) {
     evsi_subscription *subscription = group->subscriptions;
     group->subscriptions = subscription->next;
-    evsi_subscription_free(subscription);
+    evsi_subscription_drop(subscription);
   }
   evsi_memberships_free(group);
   evsi_orders_free(group);

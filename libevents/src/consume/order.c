@@ -477,7 +477,7 @@ void evsi_order_forget(evsi_entry *entry) {
 /* ---- what may begin --------------------------------------------------------------------------- */
 
 bool evsi_order_may_hand(const evsi_entry *entry) {
-  return entry->order->until_ms > entry->group->consume->setup.env->now_ms();
+  return entry->order->until_ms > evsi_now_ms(entry->group->consume->setup.env);
 }
 
 /* What no handler has goes back; nothing of the stream is remembered. */
@@ -541,7 +541,7 @@ void evsi_consume_lease(evsi_consume *consume, const evs_tp_place *stream, uint6
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, stream->group);
   evsi_order *order = group ? find_or_add(group, stream->topic, stream->partition) : NULL;
   if (order) {
-    bool was_over = order->until_ms <= consume->setup.env->now_ms();
+    bool was_over = order->until_ms <= evsi_now_ms(consume->setup.env);
     order->until_ms = until_ms;
     if (until_ms == 0)
       give_up(order, &outgoing);

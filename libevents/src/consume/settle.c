@@ -280,7 +280,7 @@ void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
   }
   evsi_membership *membership =
       evsi_membership_find(entry->group, entry->stored.topic, entry->stored.partition);
-  uint64_t now = consume->setup.env->wall_ms();
+  uint64_t now = evsi_wall_ms(consume->setup.env);
   entry->is_unmatched = true;
   if (membership) {
     entry->settlement.flags |= EVS_SETTLE_CHECK_MEMBERS;

@@ -74,13 +74,13 @@ static void note_failure(evsi_entry *entry, const evsi_judgement *judgement) {
 static bool is_missing_for_good(evsi_entry *entry) {
   const evsi_consume_setup *setup = &entry->group->consume->setup;
   uint64_t since = entry->state.unmatched_since_ms;
-  return setup->schemas_known_at(setup->data) > (since ? since : setup->env->wall_ms());
+  return setup->schemas_known_at(setup->data) > (since ? since : evsi_wall_ms(setup->env));
 }
 
 static void wait_for_version(evsi_entry *entry, evsi_outgoing *outgoing) {
   const evsi_consume_setup *setup = &entry->group->consume->setup;
   if (entry->state.unmatched_since_ms == 0)
-    entry->state.unmatched_since_ms = setup->env->wall_ms();
+    entry->state.unmatched_since_ms = evsi_wall_ms(setup->env);
   setup->look_for_schemas(setup->data);
   evsi_settle_as(entry, EVS_SETTLE_PARK, WAIT_MS, outgoing);
 }

@@ -178,7 +178,7 @@ static json_t *progress_of(const evsi_job *job) {
   return json_pack("{s:I,s:I,s:I,s:o,s:O,s:I,s:o}", "done", (json_int_t)sum.done, "skipped",
                    (json_int_t)sum.skipped, "failed", (json_int_t)sum.failed, "again",
                    job->again < 0 ? json_null() : json_integer(job->again), "errors", job->errors,
-                   "updatedAt", (json_int_t)job->operations->setup.env->wall_ms(), "lastError",
+                   "updatedAt", (json_int_t)evsi_wall_ms(job->operations->setup.env), "lastError",
                    job->last_error ? json_string(job->last_error) : json_null());
 }
 
@@ -290,7 +290,7 @@ static void on_ended(void *context, evs_status status, const json_t *answer, con
 
 /* Done, or stopped by a rule of its own. */
 static void end(evsi_job *job) {
-  json_int_t now = (json_int_t)job->operations->setup.env->wall_ms();
+  json_int_t now = (json_int_t)evsi_wall_ms(job->operations->setup.env);
   json_decref(job->ending);
   job->ending = json_deep_copy(job->document);
   json_object_set_new(job->ending, "state", json_string(job->stopped ? "stopped" : "done"));

@@ -184,7 +184,7 @@ static void on_counted(void *context, evs_status status, const json_t *answer, c
 static void on_bounds(void *context, evs_status status, const json_t *answer, const char *message) {
   call *made = context;
   const char *kind = json_string_value(json_object_get(made->document, "kind"));
-  json_int_t now = (json_int_t)made->operations->setup.env->wall_ms();
+  json_int_t now = (json_int_t)evsi_wall_ms(made->operations->setup.env);
   if (status != EVS_OK) {
     finish(made, status, message);
     return;
@@ -251,7 +251,8 @@ static void start(call *made) {
   if (evsi_operations_random_id(made->operations, id) &&
       evsi_operations_random_id(made->operations, made->owner)) {
     id[ID_DIGITS] = '\0';
-    made->document = evsi_operation_new(made->params, id, made->operations->setup.env->wall_ms(), &refusal);
+    made->document =
+        evsi_operation_new(made->params, id, evsi_wall_ms(made->operations->setup.env), &refusal);
   }
   if (!made->document) {
     refuse(made, EVS_VALIDATION, refusal);
@@ -321,7 +322,7 @@ static void on_found(void *context, evs_status status, const json_t *answer, con
     return;
   bool has_ended = evsi_operation_is_ended(made->document);
   const char *why =
-      evsi_operation_change(made->document, made->params, made->operations->setup.env->wall_ms());
+      evsi_operation_change(made->document, made->params, evsi_wall_ms(made->operations->setup.env));
   if (why) {
     finish(made, has_ended ? EVS_CONFLICT : EVS_VALIDATION, why);
     return;

@@ -42,7 +42,7 @@ static void on_passed(void *context, evs_status status, const json_t *answer, co
 
 static void pass_canary(evsi_job *job) {
   json_t *document = json_deep_copy(job->document);
-  json_int_t now = (json_int_t)job->operations->setup.env->wall_ms();
+  json_int_t now = (json_int_t)evsi_wall_ms(job->operations->setup.env);
   json_object_set_new(json_object_get(document, "canary"), "passedAt", json_integer(now));
   evsi_job_ask(job, "job.write",
                json_pack("{s:s,s:I,s:o}", "id", job->id, "version", job->version, "document", document),

@@ -49,7 +49,7 @@ void evsi_operations_stop(evsi_operations *operations) {
 }
 
 uint64_t evsi_operations_now(const evsi_operations *operations) {
-  return operations->setup.env->now_ms();
+  return evsi_now_ms(operations->setup.env);
 }
 
 void evsi_operations_wake(evsi_operations *operations) {

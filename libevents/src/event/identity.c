@@ -30,7 +30,7 @@ static uint64_t next_tick(uint64_t wall_ms, uint64_t roll) {
 static void fill_without_random(const evsi_env *env, uint64_t out_rolls[2]) {
   static _Atomic uint64_t salt;
   uint64_t x =
-      env->now_us() ^ (uint64_t)(uintptr_t)&x ^ atomic_fetch_add(&salt, UINT64_C(0x9E3779B97F4A7C15));
+      evsi_now_us(env) ^ (uint64_t)(uintptr_t)&x ^ atomic_fetch_add(&salt, UINT64_C(0x9E3779B97F4A7C15));
   for (int i = 0; i < 2; i++) {
     x += UINT64_C(0x9E3779B97F4A7C15);
     uint64_t z = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -44,7 +44,7 @@ void evsi_uuid7(const evsi_env *env, char out_text[37]) {
   uint64_t rolls[2];
   if (!env->random(rolls, sizeof rolls))
     fill_without_random(env, rolls);
-  uint64_t tick = next_tick(env->wall_ms(), rolls[0]);
+  uint64_t tick = next_tick(evsi_wall_ms(env), rolls[0]);
   uint64_t high = (tick >> COUNTER_BITS) << 16 | 0x7000 | (tick & 0xFFF);
   uint64_t low = UINT64_C(0x8000000000000000) | (rolls[1] & UINT64_C(0x3FFFFFFFFFFFFFFF));
   char *out = out_text;

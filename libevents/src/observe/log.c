@@ -61,7 +61,7 @@ static void format(const evsi_log *log, evsi_buf *out, const evsi_log_place *wha
                    const evsi_log_field *fields) {
   static const char *const names[] = {"debug", "info", "warn", "error"};
   evsi_buf_addf(out, "{\"level\":\"%s\",\"time\":%llu,\"component\":", names[what->level & 3],
-                (unsigned long long)log->env->wall_ms());
+                (unsigned long long)evsi_wall_ms(log->env));
   evsi_buf_add_json(out, what->component, strlen(what->component));
   evsi_buf_add_text(out, ",\"message\":");
   add_masked(out, evsi_text(what->message), EVSI_LOG_MESSAGE);
@@ -138,7 +138,7 @@ static bool has_room(evsi_log *log, uint64_t now) {
 
 /* @locks log. Whether this one passes: `place` is what to tell then, `other` what had its place before. */
 static bool admit(evsi_log *log, uint64_t hash, evsi_log_place *place, evsi_log_place *other) {
-  uint64_t now = log->env->now_ms();
+  uint64_t now = evsi_now_ms(log->env);
   evsi_log_place *known = &log->places[hash % EVSI_LOG_PLACES];
   if (known->hash == hash && now - known->at_ms < INTERVAL_MS) {
     known->held++;
@@ -183,7 +183,7 @@ static bool take_held(evsi_log_place *from, uint64_t now, bool all, evsi_log_pla
 }
 
 void evsi_log_flush(evsi_log *log, bool all) {
-  uint64_t now = log->env->now_ms();
+  uint64_t now = evsi_now_ms(log->env);
   for (size_t i = 0; i <= EVSI_LOG_PLACES; i++) {
     evsi_log_place what;
     pthread_mutex_lock(&log->lock);

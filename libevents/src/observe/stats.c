@@ -19,7 +19,7 @@ const evsi_rated_counter evsi_rated[EVSI_RATED_COUNTERS] = {
 void evsi_stats_init(evsi_stats *stats, const evsi_env *env, uint32_t max_labels) {
   memset(stats, 0, sizeof *stats);
   stats->env = env;
-  stats->started_ms = env->now_ms();
+  stats->started_ms = evsi_now_ms(env);
   stats->max_labels = max_labels;
   pthread_rwlock_init(&stats->lock, NULL);
   pthread_mutex_init(&stats->moments, NULL);
@@ -118,7 +118,7 @@ static void set_label_error(evsi_label *label, evsi_side side, const char *text,
 }
 
 void evsi_stats_error(evsi_stats *stats, evsi_side side, const evsi_labels *labels, const char *text) {
-  uint64_t now = stats->env->wall_ms();
+  uint64_t now = evsi_wall_ms(stats->env);
   pthread_mutex_lock(&stats->moments);
   set_error(&stats->errors[side], text, now);
   if (labels) {
@@ -130,7 +130,7 @@ void evsi_stats_error(evsi_stats *stats, evsi_side side, const evsi_labels *labe
 }
 
 void evsi_stats_label_error(evsi_stats *stats, evsi_side side, evsi_label *label, const char *text) {
-  uint64_t now = stats->env->wall_ms();
+  uint64_t now = evsi_wall_ms(stats->env);
   pthread_mutex_lock(&stats->moments);
   set_label_error(label, side, text, now);
   pthread_mutex_unlock(&stats->moments);
@@ -153,7 +153,7 @@ static void look_at_label(const evsi_stats *stats, evsi_label *label, bool is_ne
 void evsi_stats_look(evsi_stats *stats) {
   pthread_rwlock_rdlock(&stats->lock);
   pthread_mutex_lock(&stats->moments);
-  bool is_new_step = evsi_meter_clock_look(&stats->clock, stats->env->now_ms());
+  bool is_new_step = evsi_meter_clock_look(&stats->clock, evsi_now_ms(stats->env));
   for (int i = 0; i < EVSI_RATED_COUNTERS; i++)
     evsi_meter_look(&stats->meters[i], &stats->clock, is_new_step,
                     atomic_load_explicit(&stats->counters[evsi_rated[i].counter], memory_order_relaxed));

@@ -213,5 +213,5 @@ void evsi_stats_json(evsi_stats *stats, evsi_buf *out) {
   pthread_mutex_unlock(&stats->moments);
   pthread_rwlock_unlock(&stats->lock);
   evsi_buf_addf(out, "},\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"",
-                (double)(stats->env->now_ms() - stats->started_ms) / 1000.0);
+                (double)(evsi_now_ms(stats->env) - stats->started_ms) / 1000.0);
 }

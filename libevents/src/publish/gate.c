@@ -143,7 +143,7 @@ static void count_limited(evsi_publisher *publisher, const evsi_job *job) {
 
 /* @locks gate */
 static verdict judge(evsi_gate *gate, evsi_job *job, uint64_t *out_wait_us) {
-  uint64_t now_us = gate->publisher->setup.env->now_us();
+  uint64_t now_us = evsi_now_us(gate->publisher->setup.env);
   gate_key *key = find_key(gate, name_of(gate, job), now_us);
   if (!key)
     return NO_MEMORY;
@@ -217,7 +217,7 @@ static void run(evsi_gate *gate) {
   uint64_t wait_us = UINT64_MAX, next_ms = UINT64_MAX;
   gate_key *key, *following;
   pthread_mutex_lock(&gate->lock);
-  uint64_t now_us = env->now_us();
+  uint64_t now_us = evsi_now_us(env);
   HASH_ITER(hh, gate->keys, key, following) {
     if (!key->first)
       continue;
@@ -310,7 +310,7 @@ static evsi_job *take_all(evsi_gate *gate) {
 /* Without memory for a key, what waits for it passes. */
 void evsi_gate_change(evsi_gate *gate, const evsi_rate_limiting *policy) {
   pthread_mutex_lock(&gate->lock);
-  uint64_t now_us = gate->publisher->setup.env->now_us();
+  uint64_t now_us = evsi_now_us(gate->publisher->setup.env);
   evsi_job *waiting = take_all(gate);
   gate->policy = *policy;
   atomic_store(&gate->is_closed, true);

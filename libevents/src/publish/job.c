@@ -90,7 +90,7 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
                             .partition = event->partition - 1,
                             .transport = -1,
                             .topic = event->topic,
-                            .wall_ms = publisher->setup.env->wall_ms()};
+                            .wall_ms = evsi_wall_ms(publisher->setup.env)};
   for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
     if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
       query.transport = (int32_t)i;
@@ -158,7 +158,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
     evsi_uuid7(env, draft->id);
     draft->event_id = evsi_text(draft->id);
   }
-  evsi_timestamp(env->wall_ms(), draft->timestamp);
+  evsi_timestamp(evsi_wall_ms(env), draft->timestamp);
   if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
     return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
   if (!compress(publisher, draft))
@@ -226,7 +226,7 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
     return NULL;
   char *at = (char *)job + fixed;
   job->token = event->token;
-  job->started_us = publisher->setup.env->now_us();
+  job->started_us = evsi_now_us(publisher->setup.env);
   uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
   job->deadline_ms = job->started_us / 1000 + timeout;
   job->cost = texts;
@@ -348,7 +348,7 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
   };
   if (send->status == EVS_OK) {
     evsi_histogram_record(&publisher->setup.stats->publish_latency,
-                          publisher->setup.env->now_us() - job->started_us);
+                          evsi_now_us(publisher->setup.env) - job->started_us);
   } else {
     evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
     evsi_labels labels = evsi_send_labels(publisher, send);
@@ -374,7 +374,7 @@ static void count_stored(evsi_publisher *publisher, const evsi_send *send) {
   evsi_count_labels(&labels, EVSI_LABELED_SENT_BYTES, bytes);
   if (send->is_duplicate)
     evsi_count_labels(&labels, EVSI_LABELED_DUPLICATE, 1);
-  evsi_label_sent_at(labels.type, publisher->setup.env->wall_ms());
+  evsi_label_sent_at(labels.type, evsi_wall_ms(publisher->setup.env));
 }
 
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending) {

@@ -134,12 +134,12 @@ static void look_at_all(evsi_lane *lane, look_fn look, void *data) {
 /* The store takes nothing for now. What it refused together counts once. */
 static void hold(evsi_lane *lane, const evs_tp_outcome *outcome) {
   const evsi_env *env = lane->publisher->setup.env;
-  uint64_t now = env->now_ms();
+  uint64_t now = evsi_now_ms(env);
   if (lane->is_held && lane->retry_at_ms != UINT64_MAX && lane->retry_at_ms > now)
     return;
   pthread_mutex_lock(&lane->lock);
   if (!lane->is_held) {
-    lane->held_since_ms = env->wall_ms();
+    lane->held_since_ms = evsi_wall_ms(env);
     evsi_count(lane->publisher->setup.stats, EVSI_COUNT_HELD_BACK, 1);
   }
   snprintf(lane->held_why, sizeof lane->held_why, "%.*s", (int)outcome->message.size,
@@ -265,13 +265,13 @@ static size_t next_vector(evsi_lane *lane) {
   for (size_t i = count; i < picked; i++)
     put_back(lane, lane->picked[i], &hint);
   if (count < picked) /* there was no memory for an id: soon there may be */
-    lane->retry_at_ms = publisher->setup.env->now_ms() + MOMENT_MS;
+    lane->retry_at_ms = evsi_now_ms(publisher->setup.env) + MOMENT_MS;
   return count;
 }
 
 static void send_queue(evsi_lane *lane) {
   size_t count;
-  while (lane->connected && has_waiting(lane) && lane->retry_at_ms <= lane->publisher->setup.env->now_ms() &&
+  while (lane->connected && has_waiting(lane) && lane->retry_at_ms <= evsi_now_ms(lane->publisher->setup.env) &&
          (count = next_vector(lane)) > 0) {
     evsi_count_batch(lane->publisher->setup.stats, count);
     if (lane->is_held)
@@ -286,10 +286,10 @@ static void run(evsi_lane *lane, uint64_t until) {
   clock_hand hand = {until, UINT64_MAX};
   take_inbox(lane);
   if (lane->batcher)
-    hand.next = evsi_batcher_tick(lane->batcher, env->now_ms());
+    hand.next = evsi_batcher_tick(lane->batcher, evsi_now_ms(env));
   send_queue(lane);
   look_at_all(lane, expire, &hand);
-  uint64_t now = env->now_ms();
+  uint64_t now = evsi_now_ms(env);
   if (!has_waiting(lane) && !lane->sent.first)
     let_go(lane); /* nobody waits: the next event finds out */
   if (has_waiting(lane) && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < hand.next)
@@ -303,7 +303,7 @@ static void run(evsi_lane *lane, uint64_t until) {
 /* Only here deadlines pass: a timer fires when the answers that had arrived were read. */
 static void on_timer(void *data) {
   evsi_lane *lane = data;
-  run(lane, lane->publisher->setup.env->now_ms());
+  run(lane, evsi_now_ms(lane->publisher->setup.env));
 }
 
 void evsi_lane_run(evsi_lane *lane) {
@@ -371,7 +371,7 @@ static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **
   if (held)
     send->held++;
   else
-    lane->retry_at_ms = publisher->setup.env->now_ms() +
+    lane->retry_at_ms = evsi_now_ms(publisher->setup.env) +
                         evsi_backoff_delay(publisher->setup.env, &publisher->setup.config->publisher.retry,
                                            send->attempts - send->held);
   if (evsi_link_is_direct(lane->link) && !lane->batcher) {

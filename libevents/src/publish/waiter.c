@@ -105,7 +105,7 @@ static size_t offer_all(evsi_publisher *publisher, const evs_event *events, evsi
     offered += accepted;
     if (status == EVS_OK)
       continue;
-    uint64_t now = publisher->setup.env->now_us();
+    uint64_t now = evsi_now_us(evsi_env_default());
     if (status != EVS_QUEUE_FULL || now >= deadline_us)
       return offered;
     evsi_error_destroy(*out_refused);

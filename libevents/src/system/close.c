@@ -9,7 +9,7 @@
 enum { TRANSPORTS_DEADLINE_MS = 2000 };
 
 void evsi_system_close(evs_system *system, uint32_t deadline_ms) {
-  uint64_t deadline = system->env->now_ms() + deadline_ms;
+  uint64_t deadline = evsi_now_ms(system->host_env) + deadline_ms;
   uint64_t before = atomic_load(&system->close_deadline_ms);
   /* A second call may only shorten the deadline. */
   while ((before == 0 || deadline < before) &&
@@ -45,7 +45,7 @@ static void close_transports(evs_system *system) {
   evsi_publisher_abort(system->publisher, "the system was closed before the store answered");
   evsi_tasks_run(&system->tasks); /* what was handed back goes to the transports first */
   system->close_phase = 2;
-  system->transports_deadline_ms = system->env->now_ms() + TRANSPORTS_DEADLINE_MS;
+  system->transports_deadline_ms = evsi_now_ms(system->host_env) + TRANSPORTS_DEADLINE_MS;
   evsi_fleet_withdraw(system);
   evsi_links_close(system, TRANSPORTS_DEADLINE_MS);
 }
@@ -65,7 +65,7 @@ static void give_last_record(evs_system *system) {
 }
 
 bool evsi_close_step(evs_system *system) {
-  uint64_t now = system->env->now_ms();
+  uint64_t now = evsi_now_ms(system->host_env);
   if (system->close_phase == 1) {
     evsi_publisher_flush(system->publisher);
     bool is_late = now >= atomic_load(&system->close_deadline_ms);

@@ -20,7 +20,7 @@ void evsi_fleet_renew(void *data) {
   uint32_t interval = system->config->fleet.interval_ms;
   if (!system->config->fleet.enabled || system->close_phase > 1)
     return;
-  system->env->io->timer_start(system->fleet_timer, interval);
+  system->host_env->io->timer_start(system->fleet_timer, interval);
   char *document = evsi_system_stats_json(system);
   evs_bytes text = evsi_text(document);
   if (document && text.size <= DOCUMENT_MAX)
@@ -39,7 +39,7 @@ void evsi_fleet_run(evsi_task *task) {
 void evsi_fleet_withdraw(evs_system *system) {
   if (!system->config->fleet.enabled)
     return;
-  system->env->io->timer_stop(system->fleet_timer);
+  system->host_env->io->timer_stop(system->fleet_timer);
   announce(system, evsi_bytes(NULL, 0), 0);
 }
 
@@ -49,7 +49,7 @@ void evsi_fleet_answer_self(evs_system *system, uint64_t request) {
   evsi_buf_add_text(&out, "{\"instances\":[{\"service\":");
   evsi_buf_add_json(&out, system->config->service, evsi_text(system->config->service).size);
   evsi_buf_addf(&out, ",\"instance\":\"%s\",\"at\":%llu,\"ageMs\":0,\"stats\":", system->identity.instance,
-                (unsigned long long)system->env->wall_ms());
+                (unsigned long long)evsi_wall_ms(system->env));
   evsi_buf_add_bytes(&out, evsi_text(document));
   evsi_buf_add_text(&out, "}]}");
   if (document && !out.failed)

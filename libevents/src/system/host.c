@@ -14,7 +14,7 @@ static void on_state(evs_host *host, int32_t connected, int32_t fatal, evs_bytes
   pthread_mutex_lock(&system->lock);
   bool changed = host->connected != is_connected;
   if (changed)
-    host->since_ms = system->env->wall_ms();
+    host->since_ms = evsi_wall_ms(system->env);
   host->connected = is_connected;
   host->fatal = fatal != 0;
   host->next_try_ms = next_try_ms;
@@ -98,7 +98,7 @@ static void on_log(evs_host *host, int32_t level, const char *message) {
 
 static void on_wake_wanted(evs_host *host, uint64_t after_ms) {
   evs_system *system = host->system;
-  uint64_t at = system->env->now_ms() + after_ms;
+  uint64_t at = evsi_now_ms(system->env) + after_ms;
   pthread_mutex_lock(&system->lock);
   bool is_earlier = at < host->wake_at_ms;
   if (is_earlier)
@@ -111,7 +111,7 @@ static void on_wake_wanted(evs_host *host, uint64_t after_ms) {
 void evsi_host_woken(evsi_task *task) {
   evs_host *host = (evs_host *)((char *)task - offsetof(evs_host, wake_task));
   evs_system *system = host->system;
-  uint64_t now = system->env->now_ms();
+  uint64_t now = evsi_now_ms(system->env);
   pthread_mutex_lock(&system->lock);
   uint64_t at = host->wake_at_ms;
   pthread_mutex_unlock(&system->lock);
@@ -130,7 +130,7 @@ void evsi_host_on_wake(void *data) {
 }
 
 static uint64_t on_now(evs_host *host) {
-  return host->system->env->now_ms();
+  return evsi_now_ms(host->system->env);
 }
 
 static int32_t on_tell(evs_host *host, uint64_t token, evs_bytes json) {

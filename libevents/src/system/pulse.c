@@ -10,10 +10,10 @@ enum { PULSE_MS = 1000, STOPPED_MS = 10000 };
 
 void evsi_pulse(void *data) {
   evs_system *system = data;
-  atomic_store(&system->pulse_ms, system->env->now_ms());
+  atomic_store(&system->pulse_ms, evsi_now_ms(system->host_env));
   evsi_stats_look(&system->stats);
   evsi_log_flush(&system->log, false);
-  system->env->io->timer_start(system->pulse_timer, PULSE_MS);
+  system->host_env->io->timer_start(system->pulse_timer, PULSE_MS);
 }
 
 static void add_reason(evsi_buf *out, const char *text) {
@@ -56,7 +56,7 @@ static void add_why_not_ready(evs_system *system, evsi_buf *out) {
 }
 
 static bool is_live(evs_system *system, evsi_buf *reasons) {
-  uint64_t now = system->env->now_ms(), pulse = atomic_load(&system->pulse_ms);
+  uint64_t now = evsi_now_ms(system->host_env), pulse = atomic_load(&system->pulse_ms);
   bool has_stopped = pulse > 0 && now > pulse + STOPPED_MS;
   if (has_stopped)
     add_reason(reasons, "the I/O thread has not run for more than 10 seconds");

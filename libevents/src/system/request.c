@@ -40,7 +40,7 @@ struct evsi_request {
 };
 
 static const char *const own_methods[] = {"connect", "disconnect", "ready", "flush",
-                                          "drain",   "coverage",   "reload"};
+                                          "drain",   "coverage",   "reload", "testing.advance"};
 /* They may be about one transport only. */
 static const char *const link_methods[] = {"connect", "disconnect", "ready"};
 static const char *const transport_methods[] = {
@@ -50,7 +50,7 @@ static const char *const transport_methods[] = {
     "dlq.import",  "operations.start", "operations.list", "operations.get", "operations.set", "audit",
     "doctor",      "retention",        "conservation",    "replay.start",   "replay.list",    "replay.get",
     "replay.set",  "file.check",       "file.vacuum",     "file.backup",    "copy.look",      "copy.read",
-    "copy.write",  "schemas.read",     "schemas.write",   "transport.tell"};
+    "copy.write",  "schemas.read",     "schemas.write",   "transport.tell", "testing.fail", "testing.published"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {
@@ -236,7 +236,7 @@ static void time_out(evs_system *system, const evsi_request *request) {
 }
 
 bool evsi_requests_check(evs_system *system) {
-  uint64_t now = system->env->now_ms();
+  uint64_t now = evsi_now_ms(system->host_env);
   char text[400];
   uint32_t cursor = 0;
   for (;;) {
@@ -353,6 +353,8 @@ static void answer_at_once(evs_system *system, evsi_request *request) {
     evsi_reload_apply(system, config, request->id);
   else if (strcmp(request->method, "coverage") == 0)
     answer_coverage(system, request->id);
+  else if (strcmp(request->method, "testing.advance") == 0)
+    evsi_testing_advance(system, request->params, request->id);
 }
 
 static void run_request(evsi_task *task) {
@@ -448,10 +450,14 @@ static evs_status take_params(evs_system *system, evsi_request *request, evs_byt
                               evs_error **out_error) {
   bool is_change =
       is_one_of(request->method, changing_methods, sizeof changing_methods / sizeof changing_methods[0]);
+  bool is_fault = strcmp(request->method, "testing.fail") == 0;
   evs_status status = is_change ? note_actor(system, params, out_error) : EVS_OK;
+  if (is_fault &&
+      json_object_set_new(params, "originPrefix", json_string(system->opened_with->origin_prefix)) != 0)
+    status = evsi_error_nomem(out_error);
   if (status != EVS_OK)
     return status;
-  if (is_change)
+  if (is_change || is_fault)
     request->params = evsi_json_text(params);
   else
     request->params = given.size ? evsi_strndup(given.data, given.size) : evsi_strdup("{}");
@@ -500,7 +506,7 @@ evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes 
   request->system = system;
   request->token = token;
   request->waiter = waiter;
-  request->deadline_ms = system->env->now_ms() + (timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS);
+  request->deadline_ms = evsi_now_ms(system->host_env) + (timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS);
   evs_status status = prepare(system, method, params, request, out_error);
   if (status != EVS_OK) {
     free_request(request);
@@ -526,7 +532,7 @@ void evsi_request_inner(evs_system *system, uint32_t link, const char *method, c
   request->then_data = data;
   request->link = (int32_t)link;
   request->params = params;
-  request->deadline_ms = system->env->now_ms() + DEFAULT_TIMEOUT_MS;
+  request->deadline_ms = evsi_now_ms(system->host_env) + DEFAULT_TIMEOUT_MS;
   snprintf(request->method, sizeof request->method, "%s", method);
   run_request(&request->task);
 }
@@ -551,7 +557,7 @@ evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes p
   evsi_cond_init(&waiter->done);
   waiter->holders = 2;
   uint64_t limit = timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS;
-  uint64_t deadline_us = system->env->now_us() + (limit + GRACE_MS) * 1000;
+  uint64_t deadline_us = evsi_now_us(system->host_env) + (limit + GRACE_MS) * 1000;
   evs_status status = evsi_request_start(system, method, params, timeout_ms, 0, waiter, out_error);
   if (status != EVS_OK) {
     waiter->holders = 1;

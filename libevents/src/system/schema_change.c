@@ -70,7 +70,7 @@ static evs_status plan_removal(evsi_schemas *schemas, evsi_schema_change *change
 
 evs_status evsi_schema_change_plan(evsi_schemas *schemas, evsi_schema_change *change, evs_error **out_error) {
   evs_status status = check_type(change, out_error);
-  change->now_ms = schemas->system->env->wall_ms();
+  change->now_ms = evsi_wall_ms(schemas->system->env);
   if (status != EVS_OK)
     return status;
   switch (change->kind) {

@@ -73,7 +73,7 @@ static void read_folder(evsi_schemas *schemas) {
   evsi_stored_set set = {.items = NULL};
   evs_error *error = NULL;
   bool is_changed = false;
-  uint64_t now = schemas->system->env->wall_ms();
+  uint64_t now = evsi_wall_ms(schemas->system->env);
   if (evsi_schema_folder_read(config->schemas.folder, &schemas->fingerprint, &set, &is_changed, &error) ==
       EVS_OK) {
     if (is_changed)
@@ -229,7 +229,7 @@ static void read_store(evsi_schemas *schemas) {
   if (!text)
     return; /* the next look asks again */
   schemas->is_asking = true;
-  schemas->asked_at_ms = system->env->wall_ms();
+  schemas->asked_at_ms = evsi_wall_ms(system->env);
   evsi_request_inner(system, link, "schemas.read", text, on_read, schemas);
 }
 

@@ -77,7 +77,7 @@ static evs_status declare_in_folder(evsi_schemas *schemas, const evsi_stored *it
   evsi_registration in = {.type = evsi_text(item->type),
                           .version = evsi_text(item->version),
                           .text = evsi_text(item->text),
-                          .registered_ms = schemas->system->env->wall_ms(),
+                          .registered_ms = evsi_wall_ms(schemas->system->env),
                           .is_own = true};
   evsi_plan plan;
   evs_status status = evsi_registry_plan(schemas->registry, &in, &plan, out_error);

@@ -99,7 +99,7 @@ bool evsi_identity_init(evs_system *system) {
     snprintf(identity->instance + 2 * i, 3, "%02x", random[i]);
   gethostname(identity->host, sizeof identity->host - 1);
   identity->pid = (int)getpid();
-  identity->started_at_ms = system->env->wall_ms();
+  identity->started_at_ms = evsi_wall_ms(system->env);
   return true;
 }
 
@@ -170,6 +170,6 @@ char *evsi_system_status_json(evs_system *system) {
   evsi_buf_add_text(&out, ",");
   add_transports(system, &out);
   evsi_buf_addf(&out, ",\"uptime\":%.3f,\"version\":\"" EVS_VERSION "\"}",
-                (double)(system->env->now_ms() - system->stats.started_ms) / 1000.0);
+                (double)(evsi_now_ms(system->env) - system->stats.started_ms) / 1000.0);
   return evsi_buf_take(&out);
 }

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/held.h"
 
 static _Atomic uint64_t fork_generation;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
@@ -47,7 +48,7 @@ void evsi_system_tick(evs_system *system) {
   if (system->ticking)
     return;
   system->ticking = true;
-  system->env->io->timer_start(system->tick, TICK_MS);
+  system->host_env->io->timer_start(system->tick, TICK_MS);
 }
 
 static void *io_thread(void *data) {
@@ -114,6 +115,17 @@ static void look_for_schemas(void *data) {
   evsi_schemas_look(data);
 }
 
+static bool make_loop(evs_system *system) {
+  bool is_held = system->opened_with->testing.holds_clock;
+  const evsi_io *io = is_held ? &evsi_io_held : system->host_env->io;
+  system->loop = io->loop_new(on_wake, system);
+  if (!system->loop)
+    return false;
+  system->host_loop = is_held ? evsi_held_real(system->loop) : system->loop;
+  system->env = is_held ? evsi_held_env(system->loop) : system->host_env;
+  return true;
+}
+
 static bool build_base(evs_system *system) {
   system->fork_generation = evsi_fork_generation();
   pthread_mutex_init(&system->lock, NULL);
@@ -121,19 +133,18 @@ static bool build_base(evs_system *system) {
   evsi_slots_init(&system->requests);
   system->close_task.run = evsi_close_begin;
   system->fleet_task.run = evsi_fleet_run;
-  system->env = evsi_env_default();
+  system->env = system->host_env = evsi_env_default();
+  if (!make_loop(system))
+    return false;
   evsi_system_log_init(system);
   if (!evsi_identity_init(system))
-    return false;
-  system->loop = system->env->io->loop_new(on_wake, system);
-  if (!system->loop)
     return false;
   evsi_tasks_init(&system->tasks, system->env, system->loop);
   system->has_tasks = true;
   system->world = (evsi_world){.env = system->env, .loop = system->loop, .tasks = &system->tasks};
-  system->tick = system->env->io->timer_new(system->loop, on_tick, system);
-  system->fleet_timer = system->env->io->timer_new(system->loop, evsi_fleet_renew, system);
-  system->pulse_timer = system->env->io->timer_new(system->loop, evsi_pulse, system);
+  system->tick = system->host_env->io->timer_new(system->host_loop, on_tick, system);
+  system->fleet_timer = system->host_env->io->timer_new(system->host_loop, evsi_fleet_renew, system);
+  system->pulse_timer = system->host_env->io->timer_new(system->host_loop, evsi_pulse, system);
   system->has_wake = evsi_wake_init(&system->wake);
   if (!system->has_wake)
     return false;
@@ -207,9 +218,9 @@ static void free_system(evs_system *system) {
   evsi_publisher_free(system->publisher);
   evsi_reload_free(system);
   evsi_schemas_free(system);
-  system->env->io->timer_free(system->tick);
-  system->env->io->timer_free(system->fleet_timer);
-  system->env->io->timer_free(system->pulse_timer);
+  system->host_env->io->timer_free(system->tick);
+  system->host_env->io->timer_free(system->fleet_timer);
+  system->host_env->io->timer_free(system->pulse_timer);
   if (system->loop)
     system->env->io->loop_free(system->loop);
   if (system->has_tasks)

@@ -58,8 +58,9 @@ struct evs_system {
   _Atomic(evsi_config *) config; /* read it on the I/O thread, or between evsi_reload_hold() and _let() */
   evsi_config *opened_with;      /* its first one, which lives as long as the system, as transports do */
   const evsi_env *env;
+  const evsi_env *host_env; /* of those who wait outside: a clock that a test holds does not hold them up */
   evsi_identity identity;
-  evsi_loop *loop;
+  evsi_loop *loop, *host_loop;
   evsi_tasks tasks;
   evsi_world world;
   evsi_wake wake;
@@ -108,6 +109,11 @@ void evsi_system_close(evs_system *system, uint32_t deadline_ms); /* any thread,
 void evsi_system_release(evs_system *system);
 /* Rises in every forked child. */
 uint64_t evsi_fork_generation(void);
+
+/* ---- testing.c ---- */
+/* Moves a held clock to when something is due next, at most so far as the request says, and runs what is due.
+ */
+void evsi_testing_advance(evs_system *system, const char *params, uint64_t request);
 
 /* ---- host.c ---- */
 extern const evs_host_ops evsi_host_ops;

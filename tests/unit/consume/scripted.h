@@ -85,7 +85,7 @@ static inline bool random_bytes(void *bytes, size_t size) {
 
 static const evsi_io io = {
     .loop_wake = on_loop_wake, .timer_new = timer_new, .timer_start = timer_start, .timer_free = timer_free};
-static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io};
+static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
 static inline json_t *json_of(evs_bytes text) {
   return text.size ? json_loadb(text.data, text.size, 0, NULL) : NULL;

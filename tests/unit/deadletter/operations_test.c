@@ -76,7 +76,7 @@ static bool random_bytes(void *bytes, size_t size) {
 
 static const evsi_io io = {
     .timer_new = timer_new, .timer_start = timer_start, .timer_stop = timer_stop, .timer_free = timer_free};
-static const evsi_env env = {now_ms, now_ms, now_ms, random_bytes, &io};
+static const evsi_env env = {now_ms, now_ms, now_ms, random_bytes, &io, NULL};
 
 /* ---- the store ----------------------------------------------------------------------------------- */
 

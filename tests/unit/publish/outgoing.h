@@ -98,7 +98,7 @@ static const evsi_io io = {.loop_wake = on_loop_wake,
                            .timer_start = timer_start,
                            .timer_stop = timer_stop,
                            .timer_free = timer_free};
-static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io};
+static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
 static inline void copy(char *out, size_t size, evs_bytes text) {
   snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");

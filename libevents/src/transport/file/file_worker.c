@@ -20,11 +20,11 @@ static pthread_mutex_t workers_lock = PTHREAD_MUTEX_INITIALIZER;
 static evsi_file_worker *workers; /* @locks workers_lock */
 
 uint64_t evsi_file_now(const evsi_file_worker *worker) {
-  return worker->env->now_ms();
+  return evsi_now_ms(worker->env);
 }
 
 uint64_t evsi_file_wall(const evsi_file_worker *worker) {
-  return worker->env->wall_ms();
+  return evsi_wall_ms(worker->env);
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------- */

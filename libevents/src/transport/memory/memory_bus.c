@@ -141,7 +141,7 @@ void evsi_memory_park(memory_group *group, memory_entry *entry) {
 
 void evsi_memory_put_off(memory_group *group, memory_entry *entry, evs_transport *transport) {
   entry->member = NULL;
-  entry->due_ms = transport->world.env->now_ms() + SHORT_MS;
+  entry->due_ms = evsi_now_ms(transport->world.env) + SHORT_MS;
   evsi_memory_park(group, entry);
   evsi_tasks_post(transport->world.tasks, &transport->timer_task);
 }

@@ -5,6 +5,7 @@
 #ifndef EVSI_MEMORY_BUS_H
 #define EVSI_MEMORY_BUS_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -16,6 +17,8 @@
 typedef struct memory_bus memory_bus;
 typedef struct memory_group memory_group;
 
+enum { EVSI_MEMORY_OFFSET = 24 };
+
 /* Bytes of one event, shared by the groups that got it. */
 typedef struct memory_event {
   uint32_t holders; /* @locks bus */
@@ -23,7 +26,7 @@ typedef struct memory_event {
   int32_t partition;
   uint32_t ordering;
   evs_bytes topic, full_type, data, raw;
-  char offset[24];
+  char offset[EVSI_MEMORY_OFFSET];
   char bytes[];
 } memory_event;
 
@@ -50,13 +53,13 @@ typedef struct memory_member {
 } memory_member;
 
 /* The one member that gets the entries of an ordered stream. */
-typedef struct memory_order {
-  struct memory_order *next;
+typedef struct memory_ordered {
+  struct memory_ordered *next;
   const evs_transport *transport; /* NULL: nobody yet */
   uint64_t token;
   int32_t partition;
   char topic[];
-} memory_order;
+} memory_ordered;
 
 struct memory_group {
   memory_group *next;
@@ -67,7 +70,7 @@ struct memory_group {
   size_t waiting;
   memory_entry *parked; /* by due time */
   memory_entry *held;   /* by sequence */
-  memory_order *orders;
+  memory_ordered *orders;
   char *paused; /* JSON {by, at, reason}, or NULL */
 };
 
@@ -84,6 +87,15 @@ struct memory_bus {
   pthread_cond_t delivered;
 };
 
+/* What a test that holds the clock wants to fail, and sees of what was published. */
+typedef struct memory_rehearsal {
+  pthread_mutex_t lock;
+  struct memory_fault *faults;
+  struct memory_note *notes, **notes_end;
+  uint64_t first, count;  /* number of the first note, and how many there are */
+  _Atomic uint64_t calls; /* to publish */
+} memory_rehearsal;
+
 struct evs_transport {
   const evs_host_ops *ops;
   evs_host *host;
@@ -94,6 +106,8 @@ struct evs_transport {
   evsi_timer *timer;    /* parked entries and entries that wait for credits; @thread io */
   evsi_task timer_task; /* to start it from other threads */
   bool is_connected;
+  bool is_rehearsal;
+  memory_rehearsal rehearsal;
 };
 
 /* Finds or makes the bus of this name (NULL: a private one). NULL when memory is short. */
@@ -127,8 +141,25 @@ void evsi_memory_order_recall(memory_group *group, uint64_t sequence);
 void evsi_memory_order_free(memory_group *group);
 
 /* ---- memory_request.c ---- */
+/* Takes the reference; NULL: memory was short. */
+void evsi_memory_answer(evs_transport *transport, uint64_t token, json_t *document);
 void evsi_memory_request(evs_transport *transport, const char *method, const char *params_json,
                          size_t params_size, uint64_t token);
+
+/* ---- memory_publish.c ---- any thread, without the lock */
+void evsi_memory_publish(evs_transport *transport, const evs_tp_event *events, size_t count);
+/* offset: EVSI_MEMORY_OFFSET bytes, to which *outcome refers. */
+void evsi_memory_publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
+                             char *offset);
+
+/* ---- memory_rehearsal.c ---- any thread, without the lock */
+/* As evsi_memory_publish_one(), but for what shall fail; it is noted. call: the same for what comes together.
+ */
+void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
+                          evs_tp_outcome *outcome, char *offset);
+void evsi_memory_fail(evs_transport *transport, const json_t *params, uint64_t token);
+void evsi_memory_published(evs_transport *transport, const json_t *params, uint64_t token);
+void evsi_memory_rehearsal_free(memory_rehearsal *rehearsal);
 
 /* ---- memory_transport.c ---- any thread, without the lock */
 void evsi_memory_pump(memory_bus *bus); /* tells and delivers all that can be */

@@ -5,8 +5,8 @@
 
 #include "transport/memory/memory_bus.h"
 
-static memory_order *find_or_add(memory_group *group, const memory_event *event) {
-  memory_order *order = group->orders;
+static memory_ordered *find_or_add(memory_group *group, const memory_event *event) {
+  memory_ordered *order = group->orders;
   while (order && (order->partition != event->partition || strlen(order->topic) != event->topic.size ||
                    memcmp(order->topic, event->topic.data, event->topic.size) != 0))
     order = order->next;
@@ -22,14 +22,14 @@ static memory_order *find_or_add(memory_group *group, const memory_event *event)
   return order;
 }
 
-static bool is_in(const memory_order *order, const memory_event *event) {
+static bool is_in(const memory_ordered *order, const memory_event *event) {
   return event->ordering != EVS_ORDER_NONE && order->partition == event->partition &&
          strlen(order->topic) == event->topic.size &&
          memcmp(order->topic, event->topic.data, event->topic.size) == 0;
 }
 
 /* Is an entry of the stream with a member, or will it come again? */
-static bool is_busy(const memory_group *group, const memory_order *order) {
+static bool is_busy(const memory_group *group, const memory_ordered *order) {
   for (const memory_entry *entry = group->held; entry; entry = entry->hh.next) {
     if (is_in(order, entry->event))
       return true;
@@ -48,7 +48,7 @@ static bool wants(const memory_member *member, const memory_event *event) {
 
 memory_member *evsi_memory_order_choose(memory_group *group, const memory_event *event,
                                         memory_member *chosen) {
-  memory_order *order = find_or_add(group, event);
+  memory_ordered *order = find_or_add(group, event);
   if (!order)
     return NULL;
   memory_member *owner = order->transport ? evsi_memory_member(group, order->transport, order->token) : NULL;
@@ -68,7 +68,7 @@ memory_member *evsi_memory_order_choose(memory_group *group, const memory_event 
   return chosen;
 }
 
-static void bring_back_parked(memory_group *group, const memory_order *order) {
+static void bring_back_parked(memory_group *group, const memory_ordered *order) {
   memory_entry **link = &group->parked;
   while (*link) {
     memory_entry *entry = *link;
@@ -82,7 +82,7 @@ static void bring_back_parked(memory_group *group, const memory_order *order) {
 }
 
 void evsi_memory_order_disown(memory_group *group, const evs_transport *transport) {
-  for (memory_order *order = group->orders; order; order = order->next) {
+  for (memory_ordered *order = group->orders; order; order = order->next) {
     if (order->transport != transport || evsi_memory_member(group, transport, order->token))
       continue;
     order->transport = NULL;
@@ -121,7 +121,7 @@ void evsi_memory_order_recall(memory_group *group, uint64_t sequence) {
 
 void evsi_memory_order_free(memory_group *group) {
   while (group->orders) {
-    memory_order *order = group->orders;
+    memory_ordered *order = group->orders;
     group->orders = order->next;
     evsi_free(order);
   }

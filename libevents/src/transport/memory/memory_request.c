@@ -9,7 +9,7 @@
 #include "transport/memory/memory_bus.h"
 #include "transport/pause.h"
 
-static void answer(evs_transport *transport, uint64_t token, json_t *document) {
+void evsi_memory_answer(evs_transport *transport, uint64_t token, json_t *document) {
   char *text = document ? evsi_json_text(document) : NULL;
   json_decref(document);
   transport->ops->replied(transport->host, token, text ? EVS_OK : EVS_NOMEM,
@@ -34,7 +34,7 @@ static void list_groups(evs_transport *transport, const json_t *params, uint64_t
   pthread_mutex_lock(&transport->bus->lock);
   json_t *document = groups_json(transport->bus);
   pthread_mutex_unlock(&transport->bus->lock);
-  answer(transport, token, document);
+  evsi_memory_answer(transport, token, document);
 }
 
 /* record: NULL, the group goes on. */
@@ -56,11 +56,11 @@ static void set_paused(evs_transport *transport, const json_t *params, uint64_t 
   if (!group)
     evsi_free(text);
   evsi_memory_pump(transport->bus);
-  answer(transport, token, group ? evsi_pause_answer(params, record) : NULL);
+  evsi_memory_answer(transport, token, group ? evsi_pause_answer(params, record) : NULL);
 }
 
 static void pause_group(evs_transport *transport, const json_t *params, uint64_t token) {
-  json_t *record = evsi_pause_record(params, transport->world.env->wall_ms());
+  json_t *record = evsi_pause_record(params, evsi_wall_ms(transport->world.env));
   set_paused(transport, params, token, record);
   json_decref(record);
 }
@@ -74,7 +74,11 @@ void evsi_memory_request(evs_transport *transport, const char *method, const cha
   static const struct {
     const char *method;
     void (*run)(evs_transport *transport, const json_t *params, uint64_t token);
-  } all[] = {{"groups", list_groups}, {"groups.pause", pause_group}, {"groups.resume", resume_group}};
+  } all[] = {{"groups", list_groups},
+             {"groups.pause", pause_group},
+             {"groups.resume", resume_group},
+             {"testing.fail", evsi_memory_fail},
+             {"testing.published", evsi_memory_published}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (strcmp(all[i].method, method) != 0)
       continue;

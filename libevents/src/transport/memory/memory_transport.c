@@ -3,9 +3,7 @@
  * on the publisher's thread; parked entries come back by a timer. */
 #include "transport/memory/memory_transport.h"
 
-#include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -37,6 +35,8 @@ static evs_status create(const evs_host_ops *ops, evs_host *host, const void *en
     transport->max_queue = max_queue > 0 ? (size_t)max_queue : DEFAULT_MAX_QUEUE;
     transport->name = evsi_strdup(name);
     transport->bus = evsi_memory_bus_hold(bus_name);
+    transport->is_rehearsal = transport->world.env->held != NULL;
+    pthread_mutex_init(&transport->rehearsal.lock, NULL);
     transport->timer = transport->world.env->io->timer_new(transport->world.loop, on_timer, transport);
   }
   json_decref(config);
@@ -56,6 +56,7 @@ static void destroy(evs_transport *transport) {
     return;
   transport->world.env->io->timer_free(transport->timer);
   evsi_memory_bus_drop(transport->bus);
+  evsi_memory_rehearsal_free(&transport->rehearsal);
   evsi_free(transport->name);
   evsi_free(transport);
 }
@@ -160,7 +161,7 @@ static bool next_handful(memory_bus *bus, handful *out) {
     out->transport = member->transport;
     out->token = member->token;
     uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
-    uint64_t now = member->transport->world.env->now_ms();
+    uint64_t now = evsi_now_ms(member->transport->world.env);
     while (group->first && out->count < DELIVER_MAX && out->count < credits &&
            (out->count == 0 || !group->members->next) && take(group, member, now, out)) {
     }
@@ -255,98 +256,12 @@ void evsi_memory_pump(memory_bus *bus) {
 
 static void on_timer(void *data) {
   evs_transport *transport = data;
-  uint64_t now = transport->world.env->now_ms();
+  uint64_t now = evsi_now_ms(transport->world.env);
   pthread_mutex_lock(&transport->bus->lock);
   uint64_t next = evsi_memory_wake_due(transport->bus, now);
   pthread_mutex_unlock(&transport->bus->lock);
   if (next)
     transport->world.env->io->timer_start(transport->timer, next > now ? next - now : 1);
-  evsi_memory_pump(transport->bus);
-}
-
-static memory_event *copy_event(const evs_tp_event *from) {
-  memory_event *event = evsi_calloc(1, sizeof *event + from->topic.size + from->full_type.size +
-                                           from->data.size + from->raw.size + 4);
-  if (!event)
-    return NULL;
-  char *at = event->bytes;
-  event->topic = evsi_bytes_place(&at, from->topic);
-  event->full_type = evsi_bytes_place(&at, from->full_type);
-  event->data = evsi_bytes_place(&at, from->data);
-  event->raw = evsi_bytes_place(&at, from->raw);
-  event->partition = from->partition;
-  event->ordering = from->ordering;
-  return event;
-}
-
-/* @locks bus. True when every group that reads the event has room for it. */
-static bool has_room(const evs_transport *transport, const memory_event *event) {
-  for (memory_group *group = transport->bus->groups; group; group = group->next) {
-    if (group->waiting >= transport->max_queue && evsi_memory_group_reads(group, event))
-      return false;
-  }
-  return true;
-}
-
-/* @locks bus. False when memory is short. */
-static bool queue_event(evs_transport *transport, memory_event *event) {
-  event->sequence = ++transport->bus->sequence;
-  snprintf(event->offset, sizeof event->offset, "%" PRIu64, event->sequence);
-  event->holders = 1;
-  for (memory_group *group = transport->bus->groups; group; group = group->next) {
-    if (!evsi_memory_group_reads(group, event))
-      continue;
-    memory_entry *entry = evsi_calloc(1, sizeof *entry);
-    if (!entry)
-      return false;
-    entry->event = event;
-    event->holders++;
-    evsi_memory_queue(group, entry, false);
-  }
-  return true;
-}
-
-static void publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
-                        char *offset) {
-  *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = from->token, .status = EVS_OK};
-  memory_event *event = copy_event(from);
-  if (!event) {
-    outcome->status = EVS_NOMEM;
-    outcome->flags = EVS_TP_NOT_SENT;
-    outcome->message = evsi_text("out of memory");
-    return;
-  }
-  pthread_mutex_lock(&transport->bus->lock);
-  if (!has_room(transport, event)) {
-    outcome->status = EVS_QUEUE_FULL;
-    outcome->flags = EVS_TP_TRANSIENT | EVS_TP_NOT_SENT;
-    outcome->message =
-        evsi_text("the queue of a consumer group is full (maxQueue): its handlers are slower than "
-                  "the publishers");
-    evsi_free(event);
-  } else {
-    if (!queue_event(transport, event)) {
-      outcome->status = EVS_NOMEM;
-      outcome->message = evsi_text("out of memory: not every group got the event");
-    }
-    memcpy(offset, event->offset, sizeof event->offset);
-    outcome->offset = evsi_text(offset);
-    evsi_memory_event_drop(event);
-  }
-  pthread_mutex_unlock(&transport->bus->lock);
-}
-
-static void publish(evs_transport *transport, const evs_tp_event *events, size_t count) {
-  evs_tp_outcome outcomes[DELIVER_MAX];
-  char offsets[DELIVER_MAX][24];
-  while (count > 0) {
-    size_t part = count < DELIVER_MAX ? count : DELIVER_MAX;
-    for (size_t i = 0; i < part; i++)
-      publish_one(transport, &events[i], &outcomes[i], offsets[i]);
-    transport->ops->published(transport->host, outcomes, part);
-    events += part;
-    count -= part;
-  }
   evsi_memory_pump(transport->bus);
 }
 
@@ -446,7 +361,7 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   if (!entry || entry->member != transport || entry->is_aside)
     return EVS_CONFLICT;
   if (settlement->kind == EVS_SETTLE_ASIDE) {
-    evsi_memory_order_aside(group, entry, transport->world.env->now_ms());
+    evsi_memory_order_aside(group, entry, evsi_now_ms(transport->world.env));
     evsi_tasks_post(transport->world.tasks, &transport->timer_task);
     return EVS_OK;
   }
@@ -459,7 +374,7 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   switch (settlement->kind) {
   case EVS_SETTLE_PARK:
   case EVS_SETTLE_HAND_OVER:
-    entry->due_ms = transport->world.env->now_ms() + settlement->delay_ms;
+    entry->due_ms = evsi_now_ms(transport->world.env) + settlement->delay_ms;
     evsi_memory_park(group, entry);
     evsi_tasks_post(transport->world.tasks, &transport->timer_task);
     break;
@@ -546,7 +461,7 @@ const evs_transport_ops evsi_memory_transport = {
     .connect = connect_bus,
     .close = close_bus,
     .destroy = destroy,
-    .publish = publish,
+    .publish = evsi_memory_publish,
     .join = join,
     .leave = leave,
     .resume = resume,

@@ -27,7 +27,7 @@ static json_t *given(const evsi_redis_request *request, const char *name) {
 }
 
 void evsi_redis_audit(evsi_redis_request *request, const evsi_redis_audit_row *row) {
-  uint64_t now = request->transport->world->env->wall_ms();
+  uint64_t now = evsi_wall_ms(request->transport->world->env);
   json_t *document = json_pack("{s:I,s:o,s:o,s:s,s:o,s:I,s:s,s:o,s:o}", "at", (json_int_t)now, "actor",
                                given(request, "actor"), "address", given(request, "address"), "action",
                                row->action, "scope", row->scope, "count", (json_int_t)row->count, "result",

@@ -26,7 +26,7 @@ static const evsi_io *io_of(const evsi_redis_conn *conn) {
 }
 
 static uint64_t now_of(const evsi_redis_conn *conn) {
-  return conn->net->world->env->now_ms();
+  return evsi_now_ms(conn->net->world->env);
 }
 
 /* ---- commands on their way -------------------------------------------------------------------- */

@@ -321,7 +321,7 @@ static void register_topic(evsi_redis_request *request) {
   size_t i;
   if (!name)
     return;
-  snprintf(id, sizeof id, "%016llx", (unsigned long long)request->transport->world->env->wall_ms());
+  snprintf(id, sizeof id, "%016llx", (unsigned long long)evsi_wall_ms(request->transport->world->env));
   evsi_redis_arg_text(&call.args, request->transport->config.layout.registry);
   evsi_redis_arg_text(&call.args, id);
   evsi_redis_arg_text(&call.args, name);

@@ -91,7 +91,7 @@ static void on_clock(evsi_redis_request *request, uint64_t tag, const evsi_redis
     return;
   int64_t server_ms = evsi_redis_integer(evsi_redis_item(reply, 0)) * 1000 +
                       evsi_redis_integer(evsi_redis_item(reply, 1)) / 1000;
-  made->facts.round_trip_ms = (int64_t)(env->now_ms() - made->asked_ms);
+  made->facts.round_trip_ms = (int64_t)(evsi_now_ms(env) - made->asked_ms);
   made->facts.clock_difference_ms = server_ms - (int64_t)made->asked_wall_ms - made->facts.round_trip_ms / 2;
 }
 
@@ -219,8 +219,8 @@ void evsi_redis_request_doctor(evsi_redis_request *request) {
   request->extra = made;
   request->extra_free = doctor_free;
   request->step = ask_rights;
-  made->asked_ms = env->now_ms();
-  made->asked_wall_ms = env->wall_ms();
+  made->asked_ms = evsi_now_ms(env);
+  made->asked_wall_ms = evsi_wall_ms(env);
   send_words(request, (const char *[]){"TIME"}, 1, on_clock, 0);
   send_words(request, (const char *[]){"ACL", "WHOAMI"}, 2, on_user, 0);
   send_words(request, (const char *[]){"INFO"}, 1, on_info, 0);

@@ -297,7 +297,7 @@ void evsi_redis_publish_free(evs_transport *transport) {
 /* What the published library keeps beside the envelope. */
 static void put_published_fields(const evs_transport *transport, const evs_tp_event *event, evsi_buf *out) {
   evsi_redis_put_text(out, "timestamp");
-  evsi_redis_put_u64(out, transport->world->env->wall_ms());
+  evsi_redis_put_u64(out, evsi_wall_ms(transport->world->env));
   evsi_redis_put_text(out, "topic");
   evsi_redis_put(out, event->topic.data, event->topic.size);
 }

@@ -24,7 +24,7 @@ evsi_redis_conn *evsi_redis_conn_for_key(evs_transport *transport, const char *k
 }
 
 uint64_t evsi_redis_now(const evs_transport *transport) {
-  return transport->world->env->now_ms();
+  return evsi_now_ms(transport->world->env);
 }
 
 void evsi_redis_log(evs_transport *transport, int32_t level, const char *format, ...) {
