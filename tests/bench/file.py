@@ -8,6 +8,7 @@ left out, and said so."""
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import resource
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
 COUNT = 200_000
 PEER_COUNT = 2_000  # the slow ones
-BATCH = 128
+BATCH, UNDER_WAY = 128, 8
 RATE, RATE_SECONDS = 1000, 15
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 5.0, 30.0
 
@@ -46,28 +47,33 @@ def in_c(folder: Path) -> tuple[float, float]:
     return COUNT / found["publish"], COUNT / found["handle"]
 
 
-def in_python(folder: Path, count: int) -> tuple[float, float]:
-    """Batches of 128 published one after the other, then handled by a handler that does nothing."""
-    seen = 0
-    made = system(folder / "python.db")
-    with made:
-        begun = time.monotonic()
-        for first in range(0, count, BATCH):
-            receipts = made.publish_batch([
+async def in_python(folder: Path, count: int) -> tuple[float, float]:
+    """Batches of 128, some of them under way at a time, then handled by a handler that reads the body."""
+    seen, numbers = 0, iter(range(0, count, BATCH))
+    is_done = asyncio.Event()
+
+    async def publish() -> None:
+        for first in numbers:
+            receipts = await made.publish_batch([
                 ("bench.tick", {"number": number, "text": "a body of some bytes"})
                 for number in range(first, min(first + BATCH, count))])
             assert all(receipt.outcome == "stored" for receipt in receipts)
-        put = time.monotonic() - begun
 
-        def handle(message: libevents.Message, metadata: libevents.Metadata) -> None:
-            nonlocal seen
-            seen += 1
+    async def handle(message: libevents.Message, metadata: libevents.Metadata) -> None:
+        nonlocal seen
+        seen += "number" in message.body
+        if seen == count:
+            is_done.set()
 
+    config = {"service": "bench", "transports": {"main": {"type": "file", "path": str(folder / "python.db")}}}
+    async with libevents.EventSystem(config) as made:
         begun = time.monotonic()
-        made.subscribe("bench.*", handle, concurrency=1024, group="bench")
-        while seen < count:
-            time.sleep(0.005)
-        made.drain()
+        await asyncio.gather(*(publish() for _ in range(UNDER_WAY)))
+        put = time.monotonic() - begun
+        begun = time.monotonic()
+        await made.subscribe("bench.*", handle, concurrency=1024, group="bench")
+        await is_done.wait()
+        await made.drain()
         return count / put, count / (time.monotonic() - begun)
 
 
@@ -115,7 +121,7 @@ def pragmas(path: Path) -> dict[str, Any]:
 
 
 def side_by_side(folder: Path) -> list[Row]:
-    c, python = in_c(folder), in_python(folder, COUNT)
+    c, python = in_c(folder), asyncio.run(in_python(folder, COUNT))
     others = peers(folder)
     (folder / "npm").mkdir()
     node = in_node(folder, node_package(folder / "npm"))

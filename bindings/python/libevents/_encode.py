@@ -47,7 +47,8 @@ def _json_encoder() -> Callable[[Any], str]:
         return encoder.encode
     encode_text = getattr(json.encoder, "encode_basestring")
     chunks = make(None, encoder.default, encode_text, None, ":", ",", False, False, False)
-    return lambda value: "".join(chunks(value, 0))
+    join = "".join
+    return lambda value: join(chunks(value, 0))
 
 
 _encode_json = _json_encoder()
@@ -128,9 +129,13 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
     )
 
 
-def encode_plain(type: str, body: Any) -> Outgoing:
+def _encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    made: Outgoing = _new(Outgoing, (_PLAIN, (_text(type, "type"), encode_body(body, None))))
+    try:
+        texts = (type.encode(), _encode_json(body).encode())
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        texts = (_text(type, "type"), encode_body(body, None))  # says what is wrong
+    made: Outgoing = _new(Outgoing, (_PLAIN, texts))
     return made
 
 
@@ -147,7 +152,7 @@ def encode_batch(events: Iterable[Any]) -> List[Outgoing]:
 
 def _encode_entry(event: Any) -> Outgoing:
     if event.__class__ is tuple and len(event) == 2:
-        return encode_plain(*event)
+        return _encode_plain(*event)
     options: Dict[str, Any] = {}
     if isinstance(event, Mapping):
         options = dict(event)
@@ -160,7 +165,7 @@ def _encode_entry(event: Any) -> Outgoing:
             f"found {event.__class__.__name__}, expected (type, body), (type, body, options) or a dict"
         )
     if not options:
-        return encode_plain(type, body)
+        return _encode_plain(type, body)
     try:
         return encode_event(type, body, **options)
     except TypeError as problem:
@@ -169,8 +174,6 @@ def _encode_entry(event: Any) -> Outgoing:
 
 def encode_body(body: Any, content_type: Optional[str]) -> bytes:
     """JSON text, or the bytes as they are when a content type says what they are."""
-    if content_type is None and isinstance(body, dict):
-        return encode_json(body, "body")
     if isinstance(body, (bytes, bytearray, memoryview)):
         if content_type is None:
             raise ValidationError(

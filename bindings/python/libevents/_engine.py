@@ -375,8 +375,8 @@ def _copy_batch(batch: Any) -> Tuple[List[Record], List[Report]]:
         lib.evs_batch_release(batch)
     rows, chars = ffi.buffer(columns), ffi.buffer(text)
     return (
-        list(split_messages(rows[:messages_size], chars)) if messages_size else [],
-        list(split_reports(rows[messages_size : messages_size + reports_size], chars)) if reports_size else [],
+        split_messages(rows[:messages_size], chars) if messages_size else [],
+        split_reports(rows[messages_size : messages_size + reports_size], chars) if reports_size else [],
     )
 
 

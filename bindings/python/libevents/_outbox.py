@@ -7,6 +7,7 @@ Runs on the loop's thread only.
 
 import asyncio
 from collections import deque
+from itertools import repeat
 from typing import Deque, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._encode import Outgoing
@@ -89,12 +90,9 @@ class Outbox:
         """Gives the receipts of all of them, in order."""
         loop = self._loop
         assert loop is not None
-        batch, now = Batch(loop.create_future(), len(events)), loop.time()
-        default = now + self._default_timeout_ms / 1000
-        self._entries.extend(
-            ((batch, index), event, now + event[0][2] / 1000 if event[0][2] else default)
-            for index, event in enumerate(events)
-        )
+        batch, now, default = Batch(loop.create_future(), len(events)), loop.time(), self._default_timeout_ms
+        ends = [now + (event[0][2] or default) / 1000 for event in events]
+        self._entries.extend(zip(zip(repeat(batch), range(len(events))), events, ends))
         self._hand_over_soon(loop)
         return batch.future
 

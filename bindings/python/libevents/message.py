@@ -7,7 +7,7 @@ Nothing here refers to memory of the C library.
 
 import json
 from struct import Struct
-from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ._native import lib
 from .errors import Error, ValidationError, make_error
@@ -299,7 +299,6 @@ _LEVELS = {
     lib.EVS_ACKNOWLEDGE_FSYNCED: "fsynced",
 }
 _R_START: int = lib.EVSPY_REPORT_START
-_R_ENDS = slice(_R_START + 1, _R_START + 5)
 _R_LAST: int = lib.EVSPY_REPORT_COLUMNS - 1
 
 
@@ -334,8 +333,8 @@ class Report(NamedTuple):
 
     def receipt(self) -> Receipt:
         """Of a publish."""
-        numbers, (end_id, end_transport, end_topic, end_offset) = self.columns[2:_R_START], self.columns[_R_ENDS]
-        status, outcome, attempts, partition, level, is_duplicate = numbers
+        _, _, status, outcome, attempts, partition, level, is_duplicate, *ends = self.columns
+        _, end_id, end_transport, end_topic, end_offset, _, _ = ends
         text = self.text[:end_offset]
         whole = text.decode()
         if len(whole) == end_offset:  # ASCII: to cut the str is cheaper than to decode each part
@@ -358,13 +357,11 @@ class Report(NamedTuple):
         return receipt._replace(error=error)
 
 
-def split_messages(columns: bytes, text: bytes) -> Iterator[Record]:
-    for row in MESSAGE.iter_unpack(columns):
-        start = row[_START]
-        yield Record(row, text[start : start + row[_LAST]])
+def split_messages(columns: bytes, text: bytes) -> List[Record]:
+    rows = MESSAGE.iter_unpack(columns)
+    return [Record(row, text[row[_START] : row[_START] + row[_LAST]]) for row in rows]
 
 
-def split_reports(columns: bytes, text: bytes) -> Iterator[Report]:
-    for row in REPORT.iter_unpack(columns):
-        start = row[_R_START]
-        yield _new(Report, (row, text[start : start + row[_R_LAST]]))
+def split_reports(columns: bytes, text: bytes) -> List[Report]:
+    rows = REPORT.iter_unpack(columns)
+    return [_new(Report, (row, text[row[_R_START] : row[_R_START] + row[_R_LAST]])) for row in rows]
