@@ -235,6 +235,18 @@ size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from) {
   return size;
 }
 
+size_t evsi_digits(uint64_t value, char out[EVSI_DIGITS_TEXT]) {
+  char digits[EVSI_DIGITS_TEXT];
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  memcpy(out, digits + at, sizeof digits - at);
+  out[sizeof digits - at] = '\0';
+  return sizeof digits - at;
+}
+
 bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }

@@ -41,6 +41,9 @@ evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none *
 evs_bytes evsi_bytes_place(char **at, evs_bytes from);
 /* Copies as much as fits into `capacity` bytes (at least 1) with its NUL; gives how much that was. */
 size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from);
+/* Decimal digits and a NUL; gives how many digits. snprintf() would cost as much as the rest of a command. */
+enum { EVSI_DIGITS_TEXT = 21 };
+size_t evsi_digits(uint64_t value, char out[EVSI_DIGITS_TEXT]);
 bool evsi_bytes_equal(evs_bytes a, evs_bytes b);
 /* Size of the UTF-8 sequence at `text` (size at least 1); 0: none, overlong, surrogate, cut off, too high. */
 size_t evsi_utf8_sequence(const char *text, size_t size);
