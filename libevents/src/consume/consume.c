@@ -129,6 +129,8 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
       evsi_matcher_add(group->matcher, subscription->pattern, &rule, subscription->number, out_error);
   subscription->token = status == EVS_OK ? evsi_slots_add(&consume->subscriptions_by_token, subscription) : 0;
   if (subscription->token == 0) {
+    if (status == EVS_OK)
+      evsi_matcher_remove(group->matcher, subscription->number);
     consume->by_number[subscription->number] = NULL;
     return status == EVS_OK ? evsi_error_nomem(out_error) : status;
   }

@@ -88,6 +88,20 @@ static void each_request_without_memory_is_answered(void **state) {
       {"dlq.count", "{}"},
       {"fleet", "{}"},
       {"retention", "{}"},
+      {"conservation", "{}"},
+      {"doctor", "{}"},
+      {"operations.start", "{\"kind\":\"discard\",\"filter\":{\"type\":\"order.none\"}}"},
+      {"operations.list", "{}"},
+      {"replay.start", "{\"filter\":{\"type\":\"order.none\"}}"},
+      {"replay.list", "{}"},
+      {"dlq.archive", "{}"},
+      {"dlq.export", "{}"},
+      {"dlq.requeue", "{\"filter\":{}}"},
+      {"dlq.discard", "{\"filter\":{}}"},
+      {"groups.pause", "{\"group\":\"other\"}"},
+      {"groups.resume", "{\"group\":\"other\"}"},
+      {"schemas.compat", "{\"type\":\"order.paid\",\"schema\":{\"type\":\"string\"}}"},
+      {"schemas.diff", "{\"type\":\"order.paid\",\"from\":\"1.0.0\",\"schema\":{\"type\":\"string\"}}"},
       {"audit", "{}"},
       {"delayed", "{}"},
   };
@@ -127,6 +141,35 @@ static uint64_t next_report(evs_system *system) {
       return token;
   }
   return 0;
+}
+
+/* Gives whether there was a shortage; what was subscribed is there in the end. */
+static bool subscribe_short_of(evs_system *system, long allowed) {
+  static const char options[] =
+      "{\"pattern\":\"order.*\",\"group\":\"late\",\"filter\":{\"a\":[\"b\",\"c\"]}}";
+  evs_error *error = NULL;
+  uint64_t token = 0;
+  shortage_begin(allowed, false);
+  evs_status status = evs_subscribe(system, options, sizeof options - 1, &token, &error);
+  bool was_short = shortage_end();
+  if (status != EVS_OK && (status != EVS_NOMEM || !was_short))
+    fail_msg("after %ld allocations: %s", allowed, evs_error_json(error));
+  evs_error_free(error);
+  if (status == EVS_OK)
+    assert_int_equal(evs_unsubscribe(system, token, NULL), EVS_OK);
+  return was_short;
+}
+
+static void each_subscription_without_memory_is_there_or_refused(void **state) {
+  const store *on = *state;
+  long before = shortage_alive();
+  shortage_begin(SHORTAGE_NEVER, false);
+  evs_system *system = host_connect("%s", on->config);
+  for (long allowed = 0; subscribe_short_of(system, allowed); allowed++)
+    assert_true(allowed < ALLOCATIONS_MAX);
+  host_ready(system);
+  host_close(system, CALL_MS);
+  assert_int_equal(shortage_alive(), before);
 }
 
 /* Gives whether there was a shortage. */
@@ -188,9 +231,15 @@ int main(void) {
       ON(opening_without_memory_is_told, stores[2]),
       ON(each_request_without_memory_is_answered, stores[0]),
       ON(each_request_without_memory_is_answered, stores[1]),
+      ON(each_subscription_without_memory_is_there_or_refused, stores[0]),
+      ON(each_subscription_without_memory_is_there_or_refused, stores[1]),
+      ON(each_subscription_without_memory_is_there_or_refused, stores[2]),
       ON(each_event_without_memory_has_its_report, stores[0]),
       ON(each_event_without_memory_has_its_report, stores[1]),
       ON(each_event_without_memory_has_its_report, stores[2]),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  const struct CMUnitTest long_ones[] = {/* a lost connection is made again after a second */
+                                         ON(each_request_without_memory_is_answered, stores[2])};
+  return cmocka_run_group_tests(tests, setup, teardown) +
+         (getenv("EVS_LONG") ? cmocka_run_group_tests(long_ones, setup, teardown) : 0);
 }
