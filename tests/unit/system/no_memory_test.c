@@ -125,8 +125,8 @@ static void each_request_without_memory_is_answered(void **state) {
   assert_int_equal(shortage_alive(), before);
 }
 
-/* The next report of an event; a poll that memory is too short for is tried again. */
-static uint64_t next_report(evs_system *system) {
+/* The token of the next report of a kind; a poll that memory is too short for is tried again. */
+static uint64_t next_report(evs_system *system, uint32_t kind) {
   for (uint64_t until = test_now_ms() + CALL_MS; test_now_ms() < until;) {
     evs_batch *batch = NULL;
     size_t count = 0;
@@ -135,7 +135,7 @@ static uint64_t next_report(evs_system *system) {
     if (status != EVS_OK)
       continue;
     const evs_report *report = evs_batch_reports(batch, &count);
-    uint64_t token = count && report->kind == EVS_REPORT_PUBLISH ? report->token : 0;
+    uint64_t token = count && report->kind == kind ? report->token : 0;
     evs_batch_release(batch);
     if (token)
       return token;
@@ -158,6 +158,26 @@ static bool subscribe_short_of(evs_system *system, long allowed) {
   if (status == EVS_OK)
     assert_int_equal(evs_unsubscribe(system, token, NULL), EVS_OK);
   return was_short;
+}
+
+/* Gives whether there was a shortage. */
+static bool unsubscribe_short_of(evs_system *system, long allowed) {
+  uint64_t token = host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"late\"}");
+  shortage_begin(allowed, false);
+  assert_int_equal(evs_unsubscribe(system, token, NULL), EVS_OK);
+  assert_int_equal(next_report(system, EVS_REPORT_UNSUBSCRIBED), token);
+  return shortage_end();
+}
+
+static void each_subscription_that_ends_without_memory_says_so(void **state) {
+  const store *on = *state;
+  long before = shortage_alive();
+  shortage_begin(SHORTAGE_NEVER, false);
+  evs_system *system = host_connect("%s", on->config);
+  for (long allowed = 0; unsubscribe_short_of(system, allowed); allowed++)
+    assert_true(allowed < ALLOCATIONS_MAX);
+  host_close(system, CALL_MS);
+  assert_int_equal(shortage_alive(), before);
 }
 
 static void each_subscription_without_memory_is_there_or_refused(void **state) {
@@ -183,7 +203,7 @@ static bool publish_short_of(evs_system *system, long allowed) {
   evs_error_free(error);
   assert_true(status == EVS_OK || status == EVS_NOMEM);
   if (accepted)
-    assert_int_equal(next_report(system), event.token);
+    assert_int_equal(next_report(system, EVS_REPORT_PUBLISH), event.token);
   return shortage_end();
 }
 
@@ -234,6 +254,7 @@ int main(void) {
       ON(each_subscription_without_memory_is_there_or_refused, stores[0]),
       ON(each_subscription_without_memory_is_there_or_refused, stores[1]),
       ON(each_subscription_without_memory_is_there_or_refused, stores[2]),
+      ON(each_subscription_that_ends_without_memory_says_so, stores[0]),
       ON(each_event_without_memory_has_its_report, stores[0]),
       ON(each_event_without_memory_has_its_report, stores[1]),
       ON(each_event_without_memory_has_its_report, stores[2]),
