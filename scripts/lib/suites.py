@@ -182,7 +182,7 @@ def table(long: bool) -> list[Suite]:
               (build(), pytest("tests/scripts")), packages=("TEST", "NODE")),
         Suite("structure", "the tree, its layers and its documents agree",
               (build(), pytest("tests/structure"))),
-        Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
+        Suite("unit", "the inside of the C library; a small change of it is noticed", (build(), (ctest("unit"), pytest("tests/mutants")))),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
               (build(), (ctest("conformance"), pytest("tests/conformance"))), packages=("TEST", "NODE")),
         Suite("valkey", "scenarios and pairs of languages over Valkey in place of Redis, where that can be had",
@@ -236,6 +236,8 @@ def table(long: bool) -> list[Suite]:
               (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT")),
         Suite("coverage", "what tests run of the core, of Python and TypeScript is as much as tests/coverage asks; where memory never failed",
               coverage(), packages=("TEST", "NODE"), seconds=(3600, 14400), by_name=True),
+        Suite("mutants", "of sixty small changes of the core, the tests notice what tests/mutants asks",
+              (build("asan"), build("coverage"), sh("python3", "tests/mutants/mutants.py")), seconds=(5400, 14400), by_name=True),
     ]
 
 
@@ -396,6 +398,10 @@ def tail(path: Path) -> list[str]:
     return [lines[n] for n in around[:40]] + ["…"] + lines[-8:] if around else lines[-40:]
 
 
+def choose(suites: dict[str, Suite], names: list[str], long: bool) -> list[Suite]:
+    return [suites[name] for name in names] or [suite for suite in suites.values() if long or not suite.by_name]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/test")
     parser.add_argument("--long", action="store_true")
@@ -408,9 +414,9 @@ def main() -> int:
     if unknown:
         print(f"scripts/test: no suite '{unknown[0]}'; there are: {', '.join(suites)}", file=sys.stderr)
         return 2
-    chosen = [suites[name] for name in args.names] or [suite for suite in suites.values() if args.long or not suite.by_name]
+    chosen = choose(suites, args.names, args.long)
     if args.list:
-        for suite in [suites[name] for name in args.names] or suites.values():
+        for suite in choose(suites, args.names, long=True):
             print(f"{suite.name:12} {suite.about}{' (by name, or with --long)' if suite.by_name else ''}")
         return 0
     if args.packages:
