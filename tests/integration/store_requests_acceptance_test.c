@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * store_requests_acceptance_test.c - what a store tells about itself is the same of Redis and of a file: what
- * waits to be due, who is connected, how healthy it is, and its newest events. */
+ * waits to be due, who is connected, how healthy it is, its newest events, and what was taken of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -139,6 +139,21 @@ static void the_tail_begins_with_the_newest_and_goes_on_behind_them(void **state
   host_close(system, 1000);
 }
 
+static void no_more_is_taken_than_the_prefetch_allows(void **state) {
+  (void)state;
+  static const char *const types[] = {"order.placed", "user.made"};
+  evs_system *system = connect_as("shop");
+  host_publish_many(system, types, 2, 0, 8);
+  host_subscribe(system, "{\"pattern\":\"*\",\"group\":\"shop\",\"prefetch\":1}");
+  host_ready(system);
+  host_message first = host_next(system);
+  long long pending =
+      store_pending(system, "order-events", "shop") + store_pending(system, "user-events", "shop");
+  assert_int_equal(pending, 1);
+  assert_true(host_ack(system, first.delivery));
+  host_close(system, 1000);
+}
+
 #define ON_BOTH(test)                                                                                        \
   cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
 #test " (file)", test, setup_file, teardown, NULL                                                        \
@@ -150,6 +165,7 @@ int main(void) {
       ON_BOTH(taking_back_needs_ids),
       ON_BOTH(the_fleet_is_who_is_connected),
       ON_BOTH(the_doctor_finds_a_new_store_healthy_and_says_what_it_promises),
+      ON_BOTH(no_more_is_taken_than_the_prefetch_allows),
       ON_BOTH(the_tail_begins_with_the_newest_and_goes_on_behind_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
