@@ -128,7 +128,7 @@ def counted(preset: str) -> dict[str, str]:
 
 def judge(*argv: str) -> Step:
     """A tool that reports what was counted, and fails under its limits."""
-    return sh(*argv, preset="coverage", env={"NODE_V8_COVERAGE": "", "COVERAGE_PROCESS_START": ""})
+    return sh("env", "-u", "COVERAGE_PROCESS_START", "-u", "NODE_V8_COVERAGE", *argv, preset="coverage")
 
 
 def coverage() -> tuple[Step | tuple[Step, ...], ...]:
