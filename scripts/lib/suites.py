@@ -26,6 +26,7 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 COUNTS = json.loads((ROOT / "tests/support/counts.json").read_text())
 SUPPRESSIONS = ROOT / "tests/support"
+COVERAGE = ROOT / "tests/coverage"
 PROCESSORS = os.cpu_count() or 1
 # Tests that own what they talk to: while one waits for a server or a deadline, others can work.
 AT_ONCE = 2 * PROCESSORS
@@ -48,6 +49,7 @@ class Suite:
     steps: tuple[Step | tuple[Step, ...], ...]  # those of an inner tuple are run beside each other
     packages: tuple[str, ...] = ("TEST",)  # kinds of scripts/lib/packages.sh, beside BUILD
     seconds: tuple[int, int] = (900, 14400)  # the limit: short, long
+    by_name: bool = False  # too long for every run: only when it is named, or with --long
 
 
 def folder(preset: str) -> Path:
@@ -112,6 +114,47 @@ def sanitizer(preset: str) -> dict[str, str]:
     return {}
 
 
+def with_env(step: Step, **more: str) -> Step:
+    return dataclasses.replace(step, env=step.env | more)
+
+
+def counted(preset: str) -> dict[str, str]:
+    """Where the processes of a coverage build write what they ran; tests/coverage/begin.py prepares it."""
+    if preset != "coverage":
+        return {}
+    return {"EVS_ROOT": str(ROOT), "COVERAGE_PROCESS_START": str(COVERAGE / "coveragerc"),
+            "NODE_V8_COVERAGE": str(folder(preset) / "counts/node")}
+
+
+def judge(*argv: str) -> Step:
+    """A tool that reports what was counted, and fails under its limits."""
+    return sh("env", "-u", "COVERAGE_PROCESS_START", "-u", "NODE_V8_COVERAGE", *argv, preset="coverage")
+
+
+def coverage() -> tuple[Step | tuple[Step, ...], ...]:
+    counts = folder("coverage") / "counts"
+    python = ("python3", "-m", "coverage")
+    rules = f"--rcfile={COVERAGE / 'coveragerc'}"
+
+    def node_judge(path: str, *more: str) -> Step:
+        return judge(f"{COVERAGE}/node_modules/.bin/c8", "report", f"--temp-directory={counts}/node", f"--src={path}",
+                     f"--include={path}/**", "--exclude-after-remap", "--exclude=[]", "--check-coverage", "--lines=90",
+                     *more)
+
+    return (build("coverage"), node_modules("tests/coverage"), node_modules("dashboard/web"),
+            sh("python3", "tests/coverage/begin.py", preset="coverage"),
+            with_env(ctest("unit|conformance|integration", "coverage"), EVS_SHORTAGE_LOG=f"{counts}/shortages"),
+            (pytest("tests/integration", preset="coverage"), pytest("tests/conformance", preset="coverage"),
+             pytest("bindings/python/tests", preset="coverage")),
+            (node("bindings/node/tests/*.test.mjs", preset="coverage"),
+             sh("npm", "--prefix", "dashboard/web", "run", "--silent", "test", preset="coverage")),
+            judge("python3", "-m", "gcovr", "--config", f"{COVERAGE}/gcovr.cfg", "--html-details",
+                  f"{counts}/html-c/index.html", str(folder("coverage") / "libevents")),
+            judge("python3", "tests/unit/support/sites.py", f"{counts}/shortages", str(folder("coverage") / "tests")),
+            judge(*python, "combine", "--quiet", rules), judge(*python, "report", rules),
+            node_judge("bindings/node/lib", "--all"), node_judge("dashboard/web/src/lib", "--all"))
+
+
 def valkey(step: Step) -> Step:
     """The same step over Valkey in place of Redis."""
     return dataclasses.replace(step, argv=("scripts/lib/with-valkey", *step.argv))
@@ -139,7 +182,7 @@ def table(long: bool) -> list[Suite]:
               (build(), pytest("tests/scripts")), packages=("TEST", "NODE")),
         Suite("structure", "the tree, its layers and its documents agree",
               (build(), pytest("tests/structure"))),
-        Suite("unit", "the inside of the C library", (build(), ctest("unit"))),
+        Suite("unit", "the inside of the C library; a small change of it is noticed", (build(), (ctest("unit"), pytest("tests/mutants")))),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
               (build(), (ctest("conformance"), pytest("tests/conformance"))), packages=("TEST", "NODE")),
         Suite("valkey", "scenarios and pairs of languages over Valkey in place of Redis, where that can be had",
@@ -191,6 +234,10 @@ def table(long: bool) -> list[Suite]:
               (build("fuzz"), *fuzzers(long)), packages=("TEST", "FUZZ")),
         Suite("lint", "clang-tidy and the format",
               (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT")),
+        Suite("coverage", "what tests run of the core, of Python and TypeScript is as much as tests/coverage asks; where memory never failed",
+              coverage(), packages=("TEST", "NODE"), seconds=(3600, 14400), by_name=True),
+        Suite("mutants", "of sixty small changes of the core, the tests notice what tests/mutants asks",
+              (build("asan"), build("coverage"), sh("python3", "tests/mutants/mutants.py")), seconds=(5400, 14400), by_name=True),
     ]
 
 
@@ -208,7 +255,7 @@ def environment(step: Step, long: bool) -> dict[str, str]:
     env.pop("EVS_LONG", None)
     if long:
         env["EVS_LONG"] = "1"
-    env.update(step.env)
+    env.update(counted(step.preset) | step.env)
     if "EVS_PRELOAD" in env:
         found = [subprocess.run(["gcc", f"-print-file-name={name}"], check=True, capture_output=True,
                                 text=True).stdout.strip() for name in env.pop("EVS_PRELOAD").split()]
@@ -313,7 +360,8 @@ def count(text: str, ok: bool) -> tuple[int, int, int]:
 
 def prepares(step: Step) -> bool:
     """Makes what the next steps need, and tests nothing itself."""
-    return step.argv[0] in ("scripts/build", "mkdir") or step.argv[3:4] == ("ci",)
+    return (step.argv[0] in ("scripts/build", "mkdir") or step.argv[3:4] == ("ci",)
+            or step.argv[1:2] == ("tests/coverage/begin.py",))
 
 
 def run_suite(suite: Suite, long: bool) -> tuple[int, int]:
@@ -350,6 +398,10 @@ def tail(path: Path) -> list[str]:
     return [lines[n] for n in around[:40]] + ["…"] + lines[-8:] if around else lines[-40:]
 
 
+def choose(suites: dict[str, Suite], names: list[str], long: bool) -> list[Suite]:
+    return [suites[name] for name in names] or [suite for suite in suites.values() if long or not suite.by_name]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/test")
     parser.add_argument("--long", action="store_true")
@@ -362,10 +414,10 @@ def main() -> int:
     if unknown:
         print(f"scripts/test: no suite '{unknown[0]}'; there are: {', '.join(suites)}", file=sys.stderr)
         return 2
-    chosen = [suites[name] for name in args.names] or list(suites.values())
+    chosen = choose(suites, args.names, args.long)
     if args.list:
-        for suite in chosen:
-            print(f"{suite.name:12} {suite.about}")
+        for suite in choose(suites, args.names, long=True):
+            print(f"{suite.name:12} {suite.about}{' (by name, or with --long)' if suite.by_name else ''}")
         return 0
     if args.packages:
         print(" ".join(dict.fromkeys(kind for suite in chosen for kind in suite.packages)))

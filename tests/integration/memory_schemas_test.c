@@ -130,6 +130,10 @@ static void warn_tells_the_handler_what_is_wrong(void **state) {
   assert_non_null(strstr(message.validation,
                          "\"errors\":[{\"instancePath\":\"/id\",\"schemaPath\":\"/properties/id/type\""));
   assert_int_equal(host_stat(system, "consumer", "schemaViolations"), 1);
+  json_t *stats = host_stats(system);
+  const char *error = json_string_value(json_object_get(json_object_get(stats, "consumer"), "lastError"));
+  assert_non_null(strstr(error, "an event of type order.placed is not valid by version 1.0.0 of its schema"));
+  json_decref(stats);
   host_close(system, 0);
 }
 

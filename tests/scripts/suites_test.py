@@ -47,6 +47,13 @@ def test_counts_tests_of_a_step(text, ok, expected):
     assert suites.count(text, ok) == expected
 
 
+def test_what_takes_longest_runs_by_name_or_with_long_only():
+    table = {each.name: each for each in (suites.Suite("quick", "", ()), suites.Suite("slow", "", (), by_name=True))}
+    assert [each.name for each in suites.choose(table, [], False)] == ["quick"]
+    assert [each.name for each in suites.choose(table, [], True)] == ["quick", "slow"]
+    assert [each.name for each in suites.choose(table, ["slow"], False)] == ["slow"]
+
+
 def test_a_step_that_fails_fails_its_suite():
     assert suites.run_suite(suite(suites.sh("true"), suites.sh("false")), False) == (1, 1)
 

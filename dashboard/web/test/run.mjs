@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bundles the tests of the pure parts and runs them with node's test runner.
+// Compiles the pure parts and their tests, file by file so that coverage is that of each, and runs the tests with
+// node's test runner.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,16 +8,30 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const here = dirname(fileURLToPath(import.meta.url));
+const web = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = mkdtempSync(join(tmpdir(), 'page-test-'));
+const sources = (folder) => readdirSync(join(web, folder)).filter((name) => name.endsWith('.ts')).map((name) => join(folder, name));
+
+const asCompiled = {
+  name: 'as-compiled',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\..*\.ts$/ }, ({ path, kind }) =>
+      kind === 'entry-point' ? undefined : { path: path.replace(/\.ts$/, '.mjs'), external: true });
+  },
+};
+
 try {
-  const tests = readdirSync(here).filter((name) => name.endsWith('.test.ts'));
+  const tests = sources('test');
   await build({
-    entryPoints: tests.map((name) => join(here, name)),
+    absWorkingDir: web,
+    entryPoints: [...tests, ...sources('src/lib')],
+    outbase: '.',
     bundle: true,
+    plugins: [asCompiled],
     platform: 'node',
     format: 'esm',
     outdir: out,
+    sourcemap: 'inline',
     outExtension: { '.js': '.mjs' },
   });
   const files = tests.map((name) => join(out, name.replace(/\.ts$/, '.mjs')));

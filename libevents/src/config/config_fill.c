@@ -87,8 +87,8 @@ static void mask_text(evsi_check *check, json_t *full, const evsi_key *key) {
   char shown[EVSI_FOUND_SIZE] = "***";
   if (!text)
     return;
-  if (key->flags & EVSI_KEY_URL)
-    evsi_url_mask(text, shown, sizeof shown);
+  if ((key->flags & EVSI_KEY_URL) && !evsi_url_mask(text, shown, sizeof shown))
+    check->nomem = true;
   if (json_object_set_new(full, key->name, json_string(shown)) != 0)
     check->nomem = true;
 }

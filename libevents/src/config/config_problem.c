@@ -126,7 +126,7 @@ void evsi_text_cut(const char *text, char *out, size_t size) {
   memcpy(out + length, sign, sizeof sign);
 }
 
-void evsi_url_mask(const char *url, char *out, size_t size) {
+bool evsi_url_mask(const char *url, char *out, size_t size) {
   const char *scheme_end = strstr(url, "://");
   const char *query = strchr(url, '?');
   const char *start = scheme_end ? scheme_end + 3 : url;
@@ -146,6 +146,7 @@ void evsi_url_mask(const char *url, char *out, size_t size) {
   char *masked = evsi_buf_take(&text);
   evsi_text_cut(masked ? masked : "***", out, size);
   evsi_free(masked);
+  return masked != NULL;
 }
 
 void evsi_found(char out[EVSI_FOUND_SIZE], const json_t *value, bool secret) {

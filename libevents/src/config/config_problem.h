@@ -53,7 +53,7 @@ evs_status evsi_check_error(const evsi_check *check, const char *what, evs_error
 /* A value as it may be shown: short, and without what a URL or a secret gives away. */
 void evsi_found(char out[EVSI_FOUND_SIZE], const json_t *value, bool secret);
 /* A URL without user, password and query; cut to fit. */
-void evsi_url_mask(const char *url, char *out, size_t size);
+bool evsi_url_mask(const char *url, char *out, size_t size);
 /* Copies what fits, whole characters only, with a sign that it was cut. */
 void evsi_text_cut(const char *text, char *out, size_t size);
 

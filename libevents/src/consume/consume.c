@@ -70,6 +70,7 @@ void evsi_subscription_drop(evsi_subscription *subscription) {
     return;
   evsi_subscription_options_free(&subscription->options);
   json_decref(subscription->filter);
+  evsi_free(subscription->ending);
   evsi_free(subscription);
 }
 
@@ -134,6 +135,8 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
     evsi_matcher_remove(group->matcher, subscription->number);
   subscription->token = status == EVS_OK ? evsi_slots_add(&consume->subscriptions_by_token, subscription) : 0;
   if (subscription->token == 0) {
+    if (status == EVS_OK)
+      evsi_matcher_remove(group->matcher, subscription->number);
     consume->by_number[subscription->number] = NULL;
     return status == EVS_OK ? evsi_error_nomem(out_error) : status;
   }
@@ -159,6 +162,9 @@ static evs_status read_options(evsi_consume *consume, evsi_subscription *subscri
                                              subscription->pattern, out_error);
   const char *filter = subscription->options.filter_json;
   if (status == EVS_OK && filter && !(subscription->filter = evsi_json_load(evsi_text(filter), 0, NULL)))
+    status = evsi_error_nomem(out_error);
+  const evs_report ending = {.kind = EVS_REPORT_UNSUBSCRIBED};
+  if (status == EVS_OK && !(subscription->ending = evsi_report_new(&ending)))
     status = evsi_error_nomem(out_error);
   return status;
 }
@@ -235,11 +241,10 @@ void evsi_subscription_close_if_done(evsi_subscription *subscription) {
   if (!subscription->is_closing || subscription->handed > 0 || subscription->queue_first)
     return;
   if (!subscription->is_closed) {
-    evs_report report = {.kind = EVS_REPORT_UNSUBSCRIBED, .token = subscription->token};
-    evsi_report *copy = evsi_report_new(&report);
     subscription->is_closed = true;
-    if (copy)
-      evsi_records_add(subscription->group->consume->setup.records, copy);
+    subscription->ending->public.token = subscription->token;
+    evsi_records_add(subscription->group->consume->setup.records, subscription->ending);
+    subscription->ending = NULL;
   }
   if (subscription->references == 0)
     forget_subscription(subscription);

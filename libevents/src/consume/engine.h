@@ -156,7 +156,8 @@ struct evsi_subscription {
   char name[192];
   evsi_subscription_options options;
   char pattern[EVSI_PATTERN_MAX + 1];
-  json_t *filter; /* of options.filter_json; NULL: takes all headers */
+  json_t *filter;      /* of options.filter_json; NULL: takes all headers */
+  evsi_report *ending; /* its last record, made in time: it must come; NULL once it did */
   evsi_label *label;
   evsi_delivery *queue_first, *queue_last;
   evsi_delivery *handed_first, *handed_last; /* oldest first */

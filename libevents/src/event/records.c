@@ -105,16 +105,24 @@ bool evsi_batch_reserve(evs_batch *batch, size_t messages) {
   return true;
 }
 
-bool evsi_batch_set_reports(evs_batch *batch, evsi_report *first, size_t count) {
-  batch->reports = evsi_alloc((count ? count : 1) * sizeof *batch->reports);
-  if (!batch->reports) {
-    free_list(first);
-    return false;
-  }
+static bool has_room(evs_batch *batch, size_t reports) {
+  batch->reports = evsi_alloc((reports ? reports : 1) * sizeof *batch->reports);
+  return batch->reports != NULL;
+}
+
+static void fill_reports(evs_batch *batch, evsi_report *first) {
   batch->nodes = first;
   for (; first; first = first->next)
     batch->reports[batch->report_count++] = first->public;
-  return true;
+}
+
+bool evsi_batch_set_reports(evs_batch *batch, evsi_report *first, size_t count) {
+  if (has_room(batch, count)) {
+    fill_reports(batch, first);
+    return true;
+  }
+  free_list(first);
+  return false;
 }
 
 bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool *out_left) {
@@ -122,20 +130,24 @@ bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool
   evsi_report *first = records->head;
   evsi_report *last = NULL;
   size_t count = 0;
+  size_t logs = 0;
   for (evsi_report *report = first; report && count < max; report = report->next, count++) {
     last = report;
-    records->logs -= report->public.kind == EVS_REPORT_LOG;
+    logs += report->public.kind == EVS_REPORT_LOG;
   }
-  if (last) {
+  bool can_take = count == 0 || has_room(batch, count); /* before: what was taken must not be lost */
+  if (last && can_take) {
     records->head = last->next;
     if (!records->head)
       records->tail = &records->head;
     last->next = NULL;
     records->count -= count;
+    records->logs -= logs;
+    fill_reports(batch, first);
   }
   *out_left = records->head != NULL;
   pthread_mutex_unlock(&records->lock);
-  return count == 0 || evsi_batch_set_reports(batch, first, count);
+  return can_take;
 }
 
 bool evsi_records_any(evsi_records *records) {

@@ -2,6 +2,7 @@
  * job.c - building the stored form of an event, and reporting what became of it. */
 #include "publish/job.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -277,24 +278,20 @@ evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_er
   return job;
 }
 
-void evsi_job_release(evsi_send *send) {
-  evsi_job *job = send->job;
-  if (atomic_fetch_sub(&job->holders, 1) == 1) {
-    evsi_free(job->message);
-    evsi_free(job);
-  }
-}
-
-static void deliver_report(evsi_publisher *publisher, evsi_publish_waiter *waiter, size_t index,
+/* False: there is no memory for a report that is owed. */
+static bool deliver_report(evsi_publisher *publisher, evsi_publish_waiter *waiter, size_t index,
                            const evs_report *report) {
   if (waiter) {
     evsi_waiter_put(waiter, index, report);
     evsi_waiter_drop(waiter);
-  } else if (report->token != 0) {
-    evsi_report *copy = evsi_report_new(report);
-    if (copy)
-      evsi_records_add(publisher->setup.records, copy);
+    return true;
   }
+  if (report->token == 0)
+    return true;
+  evsi_report *copy = evsi_report_new(report);
+  if (copy)
+    evsi_records_add(publisher->setup.records, copy);
+  return copy != NULL;
 }
 
 /* Every transport of a fan-out, when there are several. */
@@ -327,27 +324,53 @@ evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send) {
   return labels;
 }
 
+/* What its report says without texts. */
+static evs_report bare_report(const evsi_job *job, const evsi_send *send) {
+  return (evs_report){.struct_size = sizeof(evs_report),
+                      .kind = EVS_REPORT_PUBLISH,
+                      .token = job->token,
+                      .status = send->status,
+                      .outcome = send->outcome,
+                      .attempts = send->attempts,
+                      .partition = send->event.partition,
+                      .acknowledgement = send->acknowledgement,
+                      .is_duplicate = send->is_duplicate};
+}
+
+/* There was no memory for its report: now that nobody reads the job, its own becomes one. */
+static void become_report(evsi_job *job) {
+  static_assert(sizeof(evsi_report) <= sizeof(evsi_job) + sizeof(evsi_send), "a job has room for its report");
+  const evs_report bare = bare_report(job, worst(job));
+  evsi_records *records = job->owed_to;
+  evsi_report *report = (evsi_report *)job;
+  memset(report, 0, sizeof *report);
+  report->public = bare;
+  evsi_records_add(records, report);
+}
+
+void evsi_job_release(evsi_send *send) {
+  evsi_job *job = send->job;
+  if (atomic_fetch_sub(&job->holders, 1) != 1)
+    return;
+  evsi_free(job->message);
+  if (job->owed_to)
+    become_report(job);
+  else
+    evsi_free(job);
+}
+
 static void report_job(evsi_publisher *publisher, evsi_job *job) {
   const evsi_send *send = worst(job);
   evsi_buf detail = {0};
   if (job->send_count > 1)
     add_fan_out(publisher, job, &detail);
-  evs_report report = {
-      .kind = EVS_REPORT_PUBLISH,
-      .token = job->token,
-      .status = send->status,
-      .outcome = send->outcome,
-      .attempts = send->attempts,
-      .partition = send->event.partition,
-      .id = job->id,
-      .transport = evsi_text(publisher->setup.links[send->link].config->name),
-      .topic = send->event.topic,
-      .offset = evsi_text(send->offset),
-      .message = evsi_text(job->message),
-      .detail = evsi_bytes(detail.data, detail.size),
-      .acknowledgement = send->acknowledgement,
-      .is_duplicate = send->is_duplicate,
-  };
+  evs_report report = bare_report(job, send);
+  report.id = job->id;
+  report.transport = evsi_text(publisher->setup.links[send->link].config->name);
+  report.topic = send->event.topic;
+  report.offset = evsi_text(send->offset);
+  report.message = evsi_text(job->message);
+  report.detail = evsi_bytes(detail.data, detail.size);
   if (send->status == EVS_OK) {
     evsi_histogram_record(&publisher->setup.stats->publish_latency,
                           evsi_now_us(publisher->setup.env) - job->started_us);
@@ -360,7 +383,8 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
   }
   atomic_fetch_sub(&publisher->in_flight, 1);
   atomic_fetch_sub(&publisher->in_flight_bytes, job->cost);
-  deliver_report(publisher, job->waiter, job->index, &report);
+  if (!deliver_report(publisher, job->waiter, job->index, &report))
+    job->owed_to = publisher->setup.records;
   evsi_buf_free(&detail);
 }
 
@@ -399,7 +423,7 @@ void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_endi
     report_job(publisher, job);
 }
 
-void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
+bool evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
                      size_t index, const evs_error *error) {
   evs_report report = {
       .kind = EVS_REPORT_PUBLISH,
@@ -416,5 +440,5 @@ void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_pub
   evsi_stats_error(publisher->setup.stats, EVSI_SIDE_PUBLISHER, NULL, evs_error_message(error));
   if (waiter)
     evsi_waiter_hold(waiter);
-  deliver_report(publisher, waiter, index, &report);
+  return deliver_report(publisher, waiter, index, &report);
 }

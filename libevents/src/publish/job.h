@@ -47,6 +47,7 @@ struct evsi_job {
   _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
   char *message;
+  evsi_records *owed_to; /* who still has to get its report; NULL: nobody */
   uint32_t send_count;
   evsi_send sends[];
 };
@@ -120,8 +121,8 @@ evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send);
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
 /* The transport needs the bytes of this send no more. */
 void evsi_job_release(evsi_send *send);
-/* An event that was refused before it became a job. */
-void evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
+/* An event that was refused before it became a job. False: without memory for the report that is owed. */
+bool evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
                      size_t index, const evs_error *error);
 
 void evsi_waiter_put(evsi_publish_waiter *waiter, size_t index, const evs_report *report);

@@ -145,9 +145,12 @@ static evs_status publish_all(evsi_publisher *publisher, const evs_event *events
     evs_error *error = NULL;
     evsi_job *job = evsi_job_new(publisher, &events[taken], &error);
     if (!job) {
-      evsi_job_refuse(publisher, &events[taken], waiter, base + taken, error);
+      bool is_told = evsi_job_refuse(publisher, &events[taken], waiter, base + taken, error);
       evs_error_free(error);
-      continue;
+      if (is_told)
+        continue;
+      status = evsi_error_nomem(out_error);
+      break;
     }
     job->index = base + taken;
     job->waiter = waiter;

@@ -147,7 +147,7 @@ evs_status evsi_explain_config(evs_bytes config_json, evs_bytes query, char **ou
   if (status != EVS_OK)
     return status;
   json_t *document = evsi_json_load(config_json, 0, NULL);
-  status = explain(config, query, &explanation, out_error);
+  status = document ? explain(config, query, &explanation, out_error) : evsi_error_nomem(out_error);
   if (status == EVS_OK)
     status = add_receivers(config, document, query, explanation, out_error);
   if (status == EVS_OK && !(*out_json = evsi_json_text(explanation)))

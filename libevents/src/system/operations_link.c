@@ -26,7 +26,8 @@ static void on_answer(void *data, evs_status status, evs_bytes json_or_message) 
   evsi_free(data);
   if (status == EVS_OK) {
     answer = evsi_json_load(json_or_message, 0, NULL);
-    status = answer ? EVS_OK : EVS_INTERNAL;
+    status = answer ? EVS_OK : EVS_NOMEM;
+    json_or_message = evsi_text("out of memory");
   }
   char *message = status == EVS_OK ? NULL : evsi_strndup(json_or_message.data, json_or_message.size);
   asked.fn(asked.context, status, answer, message);

@@ -19,7 +19,8 @@ struct evsi_request_waiter {
   pthread_mutex_t lock;
   pthread_cond_t done;
   uint32_t holders;
-  evsi_report *report;
+  bool is_told;
+  evsi_report *report; /* NULL though told: there was no memory for it */
 };
 
 struct evsi_request {
@@ -28,6 +29,7 @@ struct evsi_request {
   uint64_t id;
   uint64_t token;
   evsi_request_waiter *waiter;
+  evsi_report *no_memory; /* what is told where there is no memory for the answer */
   uint64_t deadline_ms;
   evsi_request_then then; /* takes the answer of a question that no host made, or NULL */
   void *then_data;
@@ -84,6 +86,7 @@ static void waiter_drop(evsi_request_waiter *waiter) {
 
 static void free_request(evsi_request *request) {
   evsi_config_free(request->config);
+  evsi_free(request->no_memory);
   evsi_free(request->params);
   evsi_free(request);
 }
@@ -102,11 +105,13 @@ static void tell(evsi_request *request, const evs_error *error, evs_bytes json) 
   if (waiter) {
     pthread_mutex_lock(&waiter->lock);
     waiter->report = copy;
+    waiter->is_told = true;
     pthread_cond_signal(&waiter->done);
     pthread_mutex_unlock(&waiter->lock);
     waiter_drop(waiter);
-  } else if (copy) {
-    evsi_records_add(&request->system->records, copy);
+  } else {
+    evsi_records_add(&request->system->records, copy ? copy : request->no_memory);
+    request->no_memory = copy ? request->no_memory : NULL;
   }
   free_request(request);
 }
@@ -498,6 +503,17 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
   return status;
 }
 
+/* Whoever asked with a token gets a report, also when there is no memory for one by then. */
+static evs_status foresee(evsi_request *request, evs_error **out_error) {
+  const evs_report report = {.kind = EVS_REPORT_REQUEST,
+                             .token = request->token,
+                             .status = EVS_NOMEM,
+                             .message = evsi_text("out of memory")};
+  if (!request->waiter)
+    request->no_memory = evsi_report_new(&report);
+  return request->waiter || request->no_memory ? EVS_OK : evsi_error_nomem(out_error);
+}
+
 evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes params, uint32_t timeout_ms,
                               uint64_t token, evsi_request_waiter *waiter, evs_error **out_error) {
   evsi_request *request = evsi_calloc(1, sizeof *request);
@@ -508,7 +524,9 @@ evs_status evsi_request_start(evs_system *system, const char *method, evs_bytes 
   request->token = token;
   request->waiter = waiter;
   request->deadline_ms = evsi_now_ms(system->host_env) + (timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS);
-  evs_status status = prepare(system, method, params, request, out_error);
+  evs_status status = foresee(request, out_error);
+  if (status == EVS_OK)
+    status = prepare(system, method, params, request, out_error);
   if (status != EVS_OK) {
     free_request(request);
     return status;
@@ -567,11 +585,10 @@ evs_status evsi_request_call(evs_system *system, const char *method, evs_bytes p
   }
   bool in_time = true;
   pthread_mutex_lock(&waiter->lock);
-  while (!waiter->report && in_time)
+  while (!waiter->is_told && in_time)
     in_time = evsi_cond_wait(&waiter->done, &waiter->lock, deadline_us);
-  status = waiter->report || in_time
-               ? take_answer(waiter, out_json, out_error)
-               : evsi_error(out_error, EVS_TIMEOUT, NULL, "%s: no answer in time", method);
+  status = waiter->is_told ? take_answer(waiter, out_json, out_error)
+                           : evsi_error(out_error, EVS_TIMEOUT, NULL, "%s: no answer in time", method);
   pthread_mutex_unlock(&waiter->lock);
   waiter_drop(waiter);
   return status;

@@ -31,12 +31,15 @@ static evs_status check_type(evsi_schema_change *change, evs_error **out_error) 
 static evs_status plan_registration(evsi_schemas *schemas, evsi_schema_change *change,
                                     evs_error **out_error) {
   evsi_compat_rule rule;
-  char *text = evsi_schema_param(change->params, "schemaText", "schema");
+  char *text = NULL;
+  evs_status status = evsi_schema_param(change->params, "schemaText", "schema", &text, out_error);
+  if (status != EVS_OK)
+    return status;
   if (!text)
     return evsi_error(out_error, EVS_VALIDATION, "/schema",
                       "there is no schema: give schemaText, or schema as an object or a boolean");
   evsi_registry_rule(schemas->registry, evsi_text(change->type), &rule);
-  evs_status status = evsi_schema_rule_params(change->params, &rule, out_error);
+  status = evsi_schema_rule_params(change->params, &rule, out_error);
   evsi_registration in = {.type = evsi_text(change->type),
                           .version = text_in(change->params, "version"),
                           .text = evsi_text(text),

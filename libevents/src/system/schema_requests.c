@@ -16,11 +16,15 @@ static evs_bytes text_in(const json_t *params, const char *name) {
   return evsi_bytes(json_string_value(text), json_string_length(text));
 }
 
-char *evsi_schema_param(const json_t *params, const char *text_name, const char *value_name) {
+evs_status evsi_schema_param(const json_t *params, const char *text_name, const char *value_name,
+                             char **out_text, evs_error **out_error) {
   const json_t *text = json_object_get(params, text_name), *value = json_object_get(params, value_name);
+  *out_text = NULL;
   if (json_is_string(text))
-    return evsi_strndup(json_string_value(text), json_string_length(text));
-  return value ? evsi_json_text(value) : NULL;
+    *out_text = evsi_strndup(json_string_value(text), json_string_length(text));
+  else if (value)
+    *out_text = evsi_json_text(value);
+  return *out_text || (!value && !json_is_string(text)) ? EVS_OK : evsi_error_nomem(out_error);
 }
 
 evs_status evsi_schema_rule_params(const json_t *params, evsi_compat_rule *rule, evs_error **out_error) {
@@ -158,9 +162,11 @@ static evs_status validate(evsi_schemas *schemas, const json_t *params, evsi_buf
                            evs_error **out_error) {
   evsi_schema_version *version;
   evs_status status = find(schemas, params, "version", &version, out_error);
+  char *body = NULL;
+  if (status == EVS_OK)
+    status = evsi_schema_param(params, "bodyText", "body", &body, out_error);
   if (status != EVS_OK)
     return status;
-  char *body = evsi_schema_param(params, "bodyText", "body");
   if (!body)
     return evsi_error(out_error, EVS_VALIDATION, "/body",
                       "there is no body: give bodyText, or body as a value");
@@ -189,7 +195,9 @@ static evs_status compat(evsi_schemas *schemas, const json_t *params, evsi_buf *
     evsi_registry_rule(schemas->registry, evsi_text(type), &rule);
     status = evsi_schema_rule_params(params, &rule, out_error);
   }
-  if (status == EVS_OK && !(text = evsi_schema_param(params, "schemaText", "schema")))
+  if (status == EVS_OK)
+    status = evsi_schema_param(params, "schemaText", "schema", &text, out_error);
+  if (status == EVS_OK && !text)
     status =
         evsi_error(out_error, EVS_VALIDATION, "/schema", "there is no schema: give schemaText, or schema");
   evsi_registration in = {.type = evsi_text(type), .text = evsi_text(text), .rule = &rule};
@@ -255,8 +263,10 @@ static evs_status add_diff(evsi_schemas *schemas, const evsi_schema_version *fro
 static evs_status diff(evsi_schemas *schemas, const json_t *params, evsi_buf *out, evs_error **out_error) {
   evsi_schema_version *from, *to = NULL;
   evs_schema *given = NULL;
-  char *text = evsi_schema_param(params, "schemaText", "schema");
+  char *text = NULL;
   evs_status status = find(schemas, params, "from", &from, out_error);
+  if (status == EVS_OK)
+    status = evsi_schema_param(params, "schemaText", "schema", &text, out_error);
   if (status == EVS_OK && text)
     status = evsi_registry_compile(schemas->registry, evsi_schema_type_name(from->type), evsi_text(text),
                                    &given, out_error);
@@ -323,14 +333,13 @@ static void answer(evsi_schemas *schemas, reader read, const json_t *params, uin
 void evsi_schemas_begin(evs_system *system, const char *method, const char *params, uint64_t request) {
   size_t index = index_of(method);
   json_t *root = evsi_json_load(evsi_text(params), 0, NULL);
-  if (methods[index].read) {
+  if (root && methods[index].read) {
     answer(system->schemas, methods[index].read, root, request);
     json_decref(root);
     return;
   }
-  evsi_schema_change *change = evsi_calloc(1, sizeof *change);
-  if (!change || !root) {
-    evsi_free(change);
+  evsi_schema_change *change = root ? evsi_calloc(1, sizeof *change) : NULL;
+  if (!change) {
     json_decref(root);
     evsi_requests_answer(system, request, EVS_NOMEM, evsi_text("out of memory"));
     return;

@@ -64,8 +64,9 @@ void evsi_schema_change_free(evsi_schema_change *change);
 evs_status evsi_schema_change_plan(evsi_schemas *schemas, evsi_schema_change *change, evs_error **out_error);
 
 /* ---- schema_requests.c ---- */
-/* `schemaText`, or `schema` as text; freed with evsi_free(). NULL: neither, or no memory. */
-char *evsi_schema_param(const json_t *params, const char *text_name, const char *value_name);
+/* `schemaText`, or `schema` as text; freed with evsi_free(). NULL: neither is there. */
+evs_status evsi_schema_param(const json_t *params, const char *text_name, const char *value_name,
+                             char **out_text, evs_error **out_error);
 /* Rules of the params over those in *rule. */
 evs_status evsi_schema_rule_params(const json_t *params, evsi_compat_rule *rule, evs_error **out_error);
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/alloc.h"
 #include "base/compress.h"
+#include "unit/support/shortage.h"
 
 static const evsi_encoding encodings[] = {EVSI_ENCODING_ZSTD, EVSI_ENCODING_LZ4};
 enum { ENCODINGS = sizeof encodings / sizeof *encodings, LARGE = 3 * 1024 * 1024 };
@@ -159,44 +159,24 @@ static void words_are_those_of_the_configuration(void **state) {
   assert_string_equal(evsi_encoding_word(EVSI_ENCODING_LZ4), "lz4");
 }
 
-static int allowed;
-
-static void *failing(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return allowed-- > 0 ? realloc(ptr, size) : NULL;
+static evs_status pack_and_unpack(void *encoding) {
+  static char text[200000];
+  const evsi_encoding as = *(const evsi_encoding *)encoding;
+  memset(text, 'y', sizeof text);
+  evsi_buf packed = {0}, plain = {0};
+  const char *why = evsi_decompress_no_memory;
+  if (evsi_compress(as, 0, evsi_bytes(text, sizeof text), &packed))
+    why = unpack(as, packed.data, packed.size, sizeof text, &plain);
+  assert_true(!why || why == evsi_decompress_no_memory);
+  evsi_buf_free(&packed);
+  evsi_buf_free(&plain);
+  return why ? EVS_NOMEM : EVS_OK;
 }
 
 static void every_allocation_may_fail(void **state) {
   (void)state;
-  static char text[200000];
-  memset(text, 'y', sizeof text);
-  for (int e = 0; e < ENCODINGS; e++) {
-    evsi_buf packed = packed_of(encodings[e], text, sizeof text);
-    evsi_alloc_replace(failing);
-    bool ok = false;
-    for (int limit = 0; !ok; limit++) {
-      evsi_buf again = {0};
-      allowed = limit;
-      ok = evsi_compress(encodings[e], 0, evsi_bytes(text, sizeof text), &again);
-      evsi_buf_free(&again);
-      assert_true(limit < 100);
-    }
-    ok = false;
-    for (int limit = 0; !ok; limit++) {
-      evsi_buf plain;
-      allowed = limit;
-      const char *why = unpack(encodings[e], packed.data, packed.size, sizeof text, &plain);
-      ok = why == NULL;
-      assert_true(ok || why == evsi_decompress_no_memory);
-      evsi_buf_free(&plain);
-      assert_true(limit < 100);
-    }
-    evsi_alloc_replace(NULL);
-    evsi_buf_free(&packed);
-  }
+  for (int e = 0; e < ENCODINGS; e++)
+    shortage_of_each(pack_and_unpack, (void *)&encodings[e], SHORTAGE_IS_TOLD);
 }
 
 int main(void) {

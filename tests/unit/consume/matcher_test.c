@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/buf.h"
 #include "consume/matcher.h"
+#include "unit/support/shortage.h"
 
 /* One subscription in a matcher of its own. Result: 'd'elivered, 'f'iltered or 'u'nmatched. */
 static char ask(const char *own, const char *const *origins, uint32_t origin_count, const char *pattern,
@@ -177,38 +177,21 @@ static void oversized_names_match_nothing(void **state) {
   evsi_matcher_free(matcher);
 }
 
-static size_t fail_after, live_blocks;
-
-static void *failing_realloc(void *ptr, size_t size) {
-  if (size == 0) {
-    live_blocks -= ptr != NULL;
-    free(ptr);
-    return NULL;
-  }
-  if (fail_after > 0 && --fail_after == 0)
-    return NULL;
-  void *got = realloc(ptr, size);
-  live_blocks += got && !ptr;
-  return got;
-}
-
 static void any_failed_allocation_is_told_and_changes_nothing(void **state) {
   (void)state;
   const char *origins[] = {"us.ca", "eu"};
   evsi_origin_rule rule = {
       .origin_prefix = "eu.de", .origins = origins, .origin_count = 2, .origins_set = true};
   bool reached_end = false;
-  evsi_alloc_replace(failing_realloc);
-  for (size_t at = 1; !reached_end; at++) {
-    live_blocks = 0;
-    fail_after = at;
+  for (long at = 0; !reached_end; at++) {
+    long before = shortage_alive();
+    shortage_begin(at, false);
     evs_error *error = NULL;
     uint32_t id;
     bool filtered;
     evsi_matcher *matcher = evsi_matcher_new();
     evs_status status = matcher ? evsi_matcher_add(matcher, "eu.de.user.*", &rule, 0, &error) : EVS_NOMEM;
-    reached_end = fail_after > 0;
-    fail_after = 0;
+    reached_end = !shortage_end();
     if (matcher) {
       assert_int_equal(status, reached_end ? EVS_OK : EVS_NOMEM);
       assert_int_equal(
@@ -218,10 +201,9 @@ static void any_failed_allocation_is_told_and_changes_nothing(void **state) {
     }
     evs_error_free(error);
     evsi_matcher_free(matcher);
-    assert_int_equal(live_blocks, 0);
+    assert_int_equal(shortage_alive(), before);
     assert_true(at < 500);
   }
-  evsi_alloc_replace(NULL);
 }
 
 int main(void) {

@@ -3,27 +3,9 @@
  * entry may come again or stay in the store, and is never lost, never settled twice, and nothing crashes. */
 #include "unit/consume/scripted.h"
 
-enum { NONE = -1, ALLOCATIONS_MAX = 2000 };
+#include "unit/support/shortage.h"
 
-static long until_failure = NONE; /* that many allocations succeed, then one fails */
-
-static bool fails_now(void) {
-  return until_failure >= 0 && until_failure-- == 0;
-}
-
-static void *failing_realloc(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return fails_now() ? NULL : realloc(ptr, size);
-}
-
-/* The JSON library's scanner writes behind its buffer when that cannot grow (by doubling): it is spared. */
-static void *failing_malloc(size_t size) {
-  bool is_scanner = size >= 16 && (size & (size - 1)) == 0;
-  return !is_scanner && fails_now() ? NULL : malloc(size);
-}
+enum { ALLOCATIONS_MAX = 2000 };
 
 /* What is delivered, and how its handlers end. */
 typedef struct play {
@@ -80,11 +62,10 @@ static bool play_failing_at(const play *what, long n) {
   void *none = NULL;
   assert_int_equal(setup(&none), 0);
   subscribe(ORDERS);
-  until_failure = n;
+  shortage_begin(n, false);
   bool is_taken = deliver_entry(what);
   host_turn(what->failure);
-  bool has_failed = until_failure == NONE;
-  until_failure = NONE;
+  bool has_failed = shortage_end();
   while (host_turn(what->failure) > 0) {
   }
   if (is_taken != (world.settled_count > 0))
@@ -103,12 +84,13 @@ static bool play_failing_at(const play *what, long n) {
 
 static void play_all(const play *what) {
   long n = 0;
-  evsi_alloc_replace(failing_realloc);
-  json_set_alloc_funcs(failing_malloc, free);
+  shortage_of_json(true);
+  play_failing_at(what, n); /* what is made once in a process */
+  long before = shortage_alive();
   while (n < ALLOCATIONS_MAX && play_failing_at(what, n))
     n++;
-  json_set_alloc_funcs(malloc, free);
-  evsi_alloc_replace(NULL);
+  assert_int_equal(shortage_alive(), before);
+  shortage_of_json(false);
   assert_in_range(n, 5, ALLOCATIONS_MAX - 1);
 }
 

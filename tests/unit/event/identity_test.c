@@ -50,6 +50,22 @@ static void an_id_is_a_uuid_of_version_7_with_the_time_in_front(void **state) {
     assert_non_null(strchr(i == 8 || i == 13 || i == 18 || i == 23 ? "-" : "0123456789abcdef", id[i]));
 }
 
+static bool give_two_numbers(void *bytes, size_t size) {
+  static const uint64_t numbers[2] = {0, UINT64_MAX};
+  assert_int_equal(size, sizeof numbers);
+  memcpy(bytes, numbers, size);
+  return true;
+}
+
+static void the_counter_and_the_rest_of_an_id_are_different_random_numbers(void **state) {
+  (void)state;
+  const evsi_env two = {.now_us = give_us, .wall_ms = give_wall, .random = give_two_numbers};
+  char id[37];
+  wall = UINT64_C(0x019A10000000);
+  evsi_uuid7(&two, id);
+  assert_string_equal(id, "019a1000-0000-7000-bfff-ffffffffffff");
+}
+
 static void ids_rise_within_a_millisecond_and_when_the_clock_goes_back(void **state) {
   (void)state;
   char before[37], now[37];
@@ -182,6 +198,7 @@ static void the_hash_of_nothing_is_known(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_id_is_a_uuid_of_version_7_with_the_time_in_front),
+      cmocka_unit_test(the_counter_and_the_rest_of_an_id_are_different_random_numbers),
       cmocka_unit_test(ids_rise_within_a_millisecond_and_when_the_clock_goes_back),
       cmocka_unit_test(ids_of_many_threads_are_unique),
       cmocka_unit_test(ids_are_unique_also_without_random_numbers),

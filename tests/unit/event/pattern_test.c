@@ -26,6 +26,7 @@ static void a_refusal_names_the_pattern_and_the_position(void **state) {
       {"a.**", "'*' at byte 2"},        {"a..b", "'.' at byte 2"},   {".a", "'.' at byte 0"},
       {"a.", "'.' at byte 1"},          {"a.b c", "0x20 at byte 3"}, {"user_x", "'_' at byte 4"},
       {"a.\xC3\xA9", "0xc3 at byte 2"}, {"*a.b", "'*' at byte 0"},   {".", "'.' at byte 0"},
+      {"_x", "'_' at byte 0"},          {"-a.b", "'-' at byte 0"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char out[EVSI_PATTERN_MAX + 1];

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/buf.h"
 #include "event/pattern_trie.h"
+#include "unit/support/shortage.h"
 
 enum { IDS = 400 };
 
@@ -234,31 +234,13 @@ static void texts_that_are_no_types_match_nothing_dangerous(void **state) {
   evsi_pattern_trie_free(trie);
 }
 
-static size_t live_blocks;
-static size_t fail_after;
-
-/* Counts what is alive and fails one allocation. */
-static void *counting_realloc(void *ptr, size_t size) {
-  if (size == 0) {
-    live_blocks -= ptr != NULL;
-    free(ptr);
-    return NULL;
-  }
-  if (fail_after > 0 && --fail_after == 0)
-    return NULL;
-  void *got = realloc(ptr, size);
-  live_blocks += got && !ptr;
-  return got;
-}
-
 static void removed_patterns_leave_no_memory_behind(void **state) {
   (void)state;
-  evsi_alloc_replace(counting_realloc);
-  live_blocks = 0;
+  shortage_begin(SHORTAGE_NEVER, false);
   evsi_pattern_trie *trie = evsi_pattern_trie_new();
   char text[64];
   evsi_pattern_trie_add(trie, "first.one", 1); /* the tables */
-  size_t before = live_blocks;
+  long before = shortage_alive();
   for (int round = 0; round < 3; round++) {
     for (uint32_t i = 0; i < 1000; i++) {
       snprintf(text, sizeof text, "%sa%u.*.b%u%s", i % 2 ? "*." : "", i % 50, i, i % 3 ? ".*" : "");
@@ -268,25 +250,22 @@ static void removed_patterns_leave_no_memory_behind(void **state) {
       snprintf(text, sizeof text, "%sa%u.*.b%u%s", i % 2 ? "*." : "", i % 50, i, i % 3 ? ".*" : "");
       evsi_pattern_trie_remove(trie, text, i);
     }
-    assert_int_equal(live_blocks, before);
+    assert_int_equal(shortage_alive(), before);
   }
   evsi_pattern_trie_free(trie);
-  assert_int_equal(live_blocks, 0);
-  evsi_alloc_replace(NULL);
+  assert_int_equal(shortage_alive(), 0);
 }
 
 static void any_failed_allocation_leaves_the_trie_as_it_was(void **state) {
   (void)state;
-  evsi_alloc_replace(counting_realloc);
   size_t failures = 0;
-  for (size_t at = 1; at < 60; at++) {
-    live_blocks = 0;
-    fail_after = at;
+  for (long at = 0; at < 60; at++) {
+    shortage_begin(at, false);
     evsi_pattern_trie *trie = evsi_pattern_trie_new();
     bool first = trie && evsi_pattern_trie_add(trie, "a.*.c", 1);
     bool second = trie && evsi_pattern_trie_add(trie, "*.c", 2);
     bool third = trie && evsi_pattern_trie_add(trie, "a.b.*", 3);
-    fail_after = 0;
+    shortage_end();
     failures += !(first && second && third);
     seen s = {.total = 0};
     if (trie)
@@ -295,9 +274,8 @@ static void any_failed_allocation_leaves_the_trie_as_it_was(void **state) {
     assert_int_equal(s.times[2], second);
     assert_int_equal(s.times[3], third);
     evsi_pattern_trie_free(trie);
-    assert_int_equal(live_blocks, 0);
+    assert_int_equal(shortage_alive(), 0);
   }
-  evsi_alloc_replace(NULL);
   assert_true(failures > 10);
 }
 
@@ -306,14 +284,11 @@ static void matching_allocates_nothing(void **state) {
   evsi_pattern_trie *trie = evsi_pattern_trie_new();
   evsi_pattern_trie_add(trie, "*.user.*", 1);
   evsi_pattern_trie_add(trie, "*", 2);
-  evsi_alloc_replace(counting_realloc);
-  fail_after = 1;
+  shortage_begin(0, true);
   seen s = {.total = 0};
   evsi_pattern_trie_match(trie, evsi_text("eu.de.user.created"), note, &s);
-  assert_int_equal(fail_after, 1);
+  assert_false(shortage_end());
   assert_int_equal(s.total, 2);
-  fail_after = 0;
-  evsi_alloc_replace(NULL);
   evsi_pattern_trie_free(trie);
 }
 

@@ -3,27 +3,16 @@
  * leaks (the sanitizers see to that), and what was accepted ends. */
 #include "outgoing.h"
 
-#include "base/alloc.h"
+#include "unit/support/shortage.h"
 
 enum { EVENTS = 6 };
 
-static long allowed;
-
-static void *failing(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return allowed-- > 0 ? realloc(ptr, size) : NULL;
-}
-
 /* Publishes under the shortage, goes on without it; gives whether there was memory for all. */
-static bool publish_with(const char *publisher, long limit) {
+static bool publish_with(const char *publisher, long limit, bool goes_on) {
   static const char *const types[] = {"order.paid", "split.it", "user.made"};
   size_t accepted = 0;
   open_world(publisher, "\"routes\":[{\"pattern\":\"split.*\",\"transport\":\"main\",\"partitions\":2}]");
-  allowed = limit;
-  evsi_alloc_replace(failing);
+  shortage_begin(limit, goes_on);
   for (int i = 0; i < EVENTS; i++) {
     evs_event event = event_of(types[i % 3], "", (uint64_t)i + 1);
     event.key = evsi_text("k");
@@ -31,8 +20,7 @@ static bool publish_with(const char *publisher, long limit) {
     run_tasks();
   }
   advance(20);
-  bool was_enough = allowed > 0;
-  evsi_alloc_replace(NULL);
+  bool was_enough = !shortage_end();
   for (int i = 0; i < 20 && evsi_publisher_in_flight(world.publisher) > 0; i++) {
     answer_rest();
     advance(10);
@@ -43,11 +31,14 @@ static bool publish_with(const char *publisher, long limit) {
 }
 
 static void fail_each(const char *publisher) {
-  long limit = 0;
-  while (!publish_with(publisher, limit))
-    assert_true(++limit < 10000);
-  print_message("%ld allocations\n", limit);
-  assert_true(limit > 10);
+  for (int goes_on = 0; goes_on <= 1; goes_on++) {
+    long limit = 0, before = 0;
+    publish_with(publisher, limit, goes_on);
+    for (before = shortage_alive(); !publish_with(publisher, limit, goes_on); limit++)
+      assert_true(limit < 10000);
+    assert_int_equal(shortage_alive(), before);
+    assert_true(limit > 10);
+  }
 }
 
 static void without_memory_what_goes_at_once_ends(void **state) {

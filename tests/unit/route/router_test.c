@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "event/pattern.h"
 #include "route/router.h"
+#include "unit/support/shortage.h"
 
 static uint32_t transport_0[] = {0}, transport_1[] = {1}, both[] = {1, 0};
 static evsi_transport_config transports[] = {{.name = "main"}, {.name = "backup"}};
@@ -427,14 +428,19 @@ static void wrong_queries_are_refused(void **state) {
   evsi_router_free(router);
 }
 
-static size_t fail_after;
-
-static void *failing_realloc(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return fail_after > 0 && --fail_after == 0 ? NULL : realloc(ptr, size);
+static evs_status make_and_explain(void *config) {
+  static const char query[] = "{\"type\":\"a.b\"}";
+  evsi_router *router = NULL;
+  evs_error *error = NULL;
+  char *text = NULL;
+  evs_status status = evsi_router_new(config, &router, &error);
+  if (status == EVS_OK)
+    status = evsi_router_explain(router, query, sizeof query - 1, &text, &error);
+  assert_true((text != NULL) == (status == EVS_OK));
+  evs_error_free(error);
+  evsi_free(text);
+  evsi_router_free(router);
+  return status;
 }
 
 static void any_failed_allocation_is_told(void **state) {
@@ -444,27 +450,7 @@ static void any_failed_allocation_is_told(void **state) {
   evsi_config config = config_of(routes, 2);
   config.routing.mappings = mappings;
   config.routing.mapping_count = 1;
-  bool reached_end = false;
-  evsi_alloc_replace(failing_realloc);
-  for (size_t at = 1; !reached_end; at++) {
-    evsi_router *router = NULL;
-    evs_error *error = NULL;
-    char *text = NULL;
-    const char query[] = "{\"type\":\"a.b\"}";
-    fail_after = at;
-    evs_status status = evsi_router_new(&config, &router, &error);
-    if (status == EVS_OK)
-      status = evsi_router_explain(router, query, sizeof query - 1, &text, &error);
-    reached_end = fail_after > 0;
-    fail_after = 0;
-    assert_int_equal(status, reached_end ? EVS_OK : EVS_NOMEM);
-    assert_true((text != NULL) == reached_end);
-    evs_error_free(error);
-    evsi_free(text);
-    evsi_router_free(router);
-    assert_true(at < 1000);
-  }
-  evsi_alloc_replace(NULL);
+  shortage_of_each(make_and_explain, &config, SHORTAGE_IS_TOLD);
 }
 
 int main(void) {

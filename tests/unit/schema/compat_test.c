@@ -113,6 +113,8 @@ static const change changes[] = {
      "{\"prefixItems\":[{\"type\":\"number\"}],\"items\":{\"type\":\"number\"}}", true, true},
     {"{\"type\":\"array\",\"items\":{\"type\":\"number\"}}",
      "{\"prefixItems\":[true,{\"type\":\"integer\"}]}", false, false},
+    {"{\"type\":\"array\",\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"string\"}],\"maxItems\":2}",
+     "{\"items\":{\"type\":\"integer\"}}", false, false},
     {"{\"$schema\":\"http://json-schema.org/draft-07/"
      "schema#\",\"type\":\"array\",\"items\":[{\"type\":\"integer\"}],\"additionalItems\":false}",
      "{\"prefixItems\":[{\"type\":\"number\"}],\"items\":false}", true, true},

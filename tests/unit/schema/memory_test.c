@@ -5,6 +5,7 @@
 
 #include "base/env.h"
 #include "schema/body.h"
+#include "unit/support/shortage.h"
 
 static const char schema_text[] =
     "{\"$id\":\"http://x/"
@@ -20,18 +21,9 @@ static const char body[] =
 
 static const char valid_body[] = "{\"a\":\"aa\",\"b\":[{\"k\":[1]}]}";
 
-static long allowed; /* allocations until one fails */
-
-static void *fail_one(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return allowed-- == 0 ? NULL : realloc(ptr, size);
-}
-
 /* Compiles, validates and reports. The first status that is not fine. */
-static evs_status whole_way(void) {
+static evs_status whole_way(void *none) {
+  (void)none;
   evsi_schema_options options = {.asserts_format = true};
   evsi_schema *schema = NULL;
   evsi_validation *validation = NULL;
@@ -61,7 +53,8 @@ static evs_status whole_way(void) {
 }
 
 /* As writers and readers have it. */
-static evs_status whole_reading(void) {
+static evs_status whole_reading(void *none) {
+  (void)none;
   static const char text[] = "{\"properties\":{\"a\":{\"default\":[1]},\"b\":{}},\"required\":[\"a\",\"b\"]}";
   evs_schema *schema = NULL;
   evsi_verdict verdict = {.is_valid = false};
@@ -80,7 +73,8 @@ static evs_status whole_reading(void) {
 }
 
 /* Two versions get into a registry, the second with reasons; a body is judged. */
-static evs_status whole_registry(void) {
+static evs_status whole_registry(void *none) {
+  (void)none;
   static const char *const texts[] = {"{\"type\":\"integer\"}", "{\"type\":\"string\"}"};
   evsi_registry_setup setup = {.env = evsi_env_default()};
   evsi_registry *registry = evsi_registry_new(&setup);
@@ -107,7 +101,8 @@ static evs_status whole_registry(void) {
 }
 
 /* Compares a schema with itself, and with one that it is not compatible with. */
-static evs_status whole_comparison(void) {
+static evs_status whole_comparison(void *none) {
+  (void)none;
   evsi_schema *schemas[2] = {NULL, NULL};
   char *report = NULL;
   bool allowed_to = false;
@@ -131,38 +126,24 @@ static evs_status whole_comparison(void) {
   return status;
 }
 
-static void fail_each_in_turn(evs_status (*way)(void)) {
-  long failures = 0;
-  evsi_alloc_replace(fail_one);
-  for (allowed = -1; allowed < 0; failures++) {
-    allowed = failures;
-    evs_status status = way();
-    bool has_failed = allowed < 0;
-    if (status != (has_failed ? EVS_NOMEM : EVS_OK))
-      fail_msg("after %ld allocations: %s", failures, evs_status_name(status));
-  }
-  evsi_alloc_replace(NULL);
-  assert_true(failures > 30);
-}
-
 static void each_failed_allocation_of_a_validation_is_reported(void **state) {
   (void)state;
-  fail_each_in_turn(whole_way);
+  shortage_of_each(whole_way, NULL, SHORTAGE_IS_TOLD);
 }
 
 static void each_failed_allocation_of_a_comparison_is_reported(void **state) {
   (void)state;
-  fail_each_in_turn(whole_comparison);
+  shortage_of_each(whole_comparison, NULL, SHORTAGE_IS_TOLD);
 }
 
 static void each_failed_allocation_of_a_reading_is_reported(void **state) {
   (void)state;
-  fail_each_in_turn(whole_reading);
+  shortage_of_each(whole_reading, NULL, SHORTAGE_IS_TOLD);
 }
 
 static void each_failed_allocation_of_a_registry_is_reported(void **state) {
   (void)state;
-  fail_each_in_turn(whole_registry);
+  shortage_of_each(whole_registry, NULL, SHORTAGE_IS_TOLD);
 }
 
 int main(void) {

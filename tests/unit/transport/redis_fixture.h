@@ -297,8 +297,10 @@ static inline bool is_closed(void *data) {
 }
 
 static inline void host_free(evs_host *host) {
+  int was_closed = host->is_closed;
   evsi_redis_transport.destroy(host->transport);
   run_for(20); /* closing handles end */
+  assert_int_equal(host->is_closed, was_closed);
   open_hosts--;
   for (size_t i = 0; i < host->reply_count; i++)
     free(host->replies[i].text);

@@ -371,6 +371,14 @@ static void a_script_that_the_server_forgot_is_sent_again(void **state) {
   host_close(host);
 }
 
+static void one_that_is_let_go_before_it_is_closed_tells_nothing_more(void **state) {
+  (void)state;
+  host_free(host_connected());
+  evs_host *closing = host_connected();
+  evsi_redis_transport.close(closing->transport, 2000);
+  host_free(closing);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(publishes_ten_thousand_events_and_gives_their_offsets),
@@ -390,6 +398,7 @@ int main(void) {
       TEST(a_group_from_new_gets_what_comes_after_it_and_new_topics_whole),
       TEST(partitions_are_streams_of_their_own),
       TEST(a_script_that_the_server_forgot_is_sent_again),
+      TEST(one_that_is_let_go_before_it_is_closed_tells_nothing_more),
   };
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

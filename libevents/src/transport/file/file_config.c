@@ -36,8 +36,8 @@ evs_status evsi_file_config_load(evsi_file_config *config, const char *json, siz
                                  evs_error **out_error) {
   memset(config, 0, sizeof *config);
   json_t *root = evsi_json_load(evsi_bytes(json, size), 0, NULL);
-  evs_status status = EVS_OK;
-  if (!json_is_object(root) || !json_is_string(json_object_get(root, "path")))
+  evs_status status = root ? EVS_OK : evsi_error_nomem(out_error);
+  if (root && (!json_is_object(root) || !json_is_string(json_object_get(root, "path"))))
     status = evsi_error(out_error, EVS_CONFIG, "/path", "a file transport needs a path");
   if (status == EVS_OK) {
     fill_in(config, root);

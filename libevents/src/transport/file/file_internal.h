@@ -99,6 +99,7 @@ struct evs_transport {
 
   pthread_mutex_t notes_lock;
   evsi_file_note *notes_first, *notes_last; /* @locks notes_lock */
+  evsi_file_note *spare_note;               /* @locks notes_lock: for when memory is short; or NULL */
   evsi_task notes_task;
 
   evs_transport *next; /* among those of the worker */

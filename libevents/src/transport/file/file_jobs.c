@@ -30,8 +30,8 @@ void evsi_file_request_job_create(evsi_file_request *request) {
                   "tttt", id, document, evsi_file_param(request, "owner"), key);
     evsi_file_answer(request, json_pack("{s:s,s:b}", "id", id, "isNew", 1));
   }
-  if (!is_known && (!id || !document))
-    evsi_file_refuse(request, EVS_VALIDATION, "the operation cannot be read");
+  if (!is_known && (!id || !document)) /* libevents gives both */
+    evsi_file_refuse(request, EVS_NOMEM, "out of memory");
   evsi_free(document);
 }
 

@@ -49,6 +49,7 @@ static void on_task(evsi_task *task) {
 void evsi_file_notes_init(evs_transport *transport) {
   pthread_mutex_init(&transport->notes_lock, NULL);
   transport->notes_task.run = on_task;
+  transport->spare_note = evsi_alloc(sizeof *transport->spare_note);
 }
 
 void evsi_file_notes_free(evs_transport *transport) {
@@ -57,11 +58,26 @@ void evsi_file_notes_free(evs_transport *transport) {
     transport->notes_first = note->next;
     note_free(note);
   }
+  evsi_free(transport->spare_note);
   pthread_mutex_destroy(&transport->notes_lock);
 }
 
-static void add(evs_transport *transport, const evsi_file_note *from) {
+/* What was done has to be told: one note is always held ready. NULL: memory was short twice. */
+static evsi_file_note *note_new(evs_transport *transport) {
+  pthread_mutex_lock(&transport->notes_lock);
   evsi_file_note *note = evsi_alloc(sizeof *note);
+  if (!note) {
+    note = transport->spare_note;
+    transport->spare_note = NULL;
+  } else if (!transport->spare_note) {
+    transport->spare_note = evsi_alloc(sizeof *note);
+  }
+  pthread_mutex_unlock(&transport->notes_lock);
+  return note;
+}
+
+static void add(evs_transport *transport, const evsi_file_note *from) {
+  evsi_file_note *note = note_new(transport);
   if (!note) {
     evsi_free(from->text);
     evsi_free(from->outcomes);
@@ -92,10 +108,9 @@ void evsi_file_note_published(evs_transport *transport, evs_tp_outcome *outcomes
 }
 
 void evsi_file_note_replied(evs_transport *transport, uint64_t token, evs_status status, evs_bytes text) {
-  const evsi_file_note note = {.kind = EVSI_NOTE_REPLIED,
-                               .number = token,
-                               .status = status,
-                               .text = evsi_strndup(text.data ? text.data : "", text.size)};
+  char *copy = evsi_strndup(text.data ? text.data : "", text.size);
+  const evsi_file_note note = {
+      .kind = EVSI_NOTE_REPLIED, .number = token, .status = copy ? status : EVS_NOMEM, .text = copy};
   add(transport, &note);
 }
 

@@ -155,6 +155,8 @@ static void run(evs_transport *transport, const evsi_file_job *job) {
   request.params = *params ? evsi_json_load(evsi_text(params), JSON_ALLOW_NUL, NULL) : json_object();
   if (!asked)
     evsi_file_refuse(&request, EVS_UNSUPPORTED, "a file has no request %.64s", job->as.request.method);
+  else if (!request.params)
+    evsi_file_refuse(&request, EVS_NOMEM, "out of memory");
   else if (!json_is_object(request.params))
     evsi_file_refuse(&request, EVS_VALIDATION, "the arguments of a request are a JSON object");
   else

@@ -57,6 +57,8 @@ static void free_group(memory_group *group) {
 }
 
 void evsi_memory_bus_drop(memory_bus *bus) {
+  if (!bus)
+    return;
   pthread_mutex_lock(&buses_lock);
   bool is_last = --bus->holders == 0;
   if (is_last) {

@@ -83,7 +83,10 @@ void evsi_memory_request(evs_transport *transport, const char *method, const cha
     if (strcmp(all[i].method, method) != 0)
       continue;
     json_t *params = evsi_json_load(evsi_bytes(params_json, params_size), 0, NULL);
-    all[i].run(transport, params, token);
+    if (params)
+      all[i].run(transport, params, token);
+    else
+      answer(transport, token, NULL);
     json_decref(params);
     return;
   }

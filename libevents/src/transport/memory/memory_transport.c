@@ -20,13 +20,23 @@ static void on_timer_task(evsi_task *task) {
   on_timer((char *)task - offsetof(evs_transport, timer_task));
 }
 
+static void destroy(evs_transport *transport) {
+  if (!transport)
+    return;
+  transport->world.env->io->timer_free(transport->timer);
+  evsi_memory_bus_drop(transport->bus);
+  evsi_memory_rehearsal_free(&transport->rehearsal);
+  evsi_free(transport->name);
+  evsi_free(transport);
+}
+
 static evs_status create(const evs_host_ops *ops, evs_host *host, const void *env, const char *name,
                          const char *config_json, size_t config_size, evs_transport **out_transport,
                          evs_error **out_error) {
   json_t *config = evsi_json_load(evsi_bytes(config_json, config_size), 0, NULL);
   const char *bus_name = json_string_value(json_object_get(config, "name"));
   json_int_t max_queue = json_integer_value(json_object_get(config, "maxQueue"));
-  evs_transport *transport = evsi_calloc(1, sizeof *transport);
+  evs_transport *transport = config ? evsi_calloc(1, sizeof *transport) : NULL;
   if (transport) {
     transport->ops = ops;
     transport->host = host;
@@ -40,8 +50,10 @@ static evs_status create(const evs_host_ops *ops, evs_host *host, const void *en
     transport->timer = transport->world.env->io->timer_new(transport->world.loop, on_timer, transport);
   }
   json_decref(config);
-  if (!transport || !transport->name || !transport->bus || !transport->timer)
+  if (!transport || !transport->name || !transport->bus || !transport->timer) {
+    destroy(transport);
     return evsi_error_nomem(out_error);
+  }
   *out_transport = transport;
   return EVS_OK;
 }
@@ -49,16 +61,6 @@ static evs_status create(const evs_host_ops *ops, evs_host *host, const void *en
 static void connect_bus(evs_transport *transport) {
   transport->is_connected = true;
   transport->ops->state(transport->host, 1, 0, evsi_text("connected"), 0);
-}
-
-static void destroy(evs_transport *transport) {
-  if (!transport)
-    return;
-  transport->world.env->io->timer_free(transport->timer);
-  evsi_memory_bus_drop(transport->bus);
-  evsi_memory_rehearsal_free(&transport->rehearsal);
-  evsi_free(transport->name);
-  evsi_free(transport);
 }
 
 /* What one member gets, copied out so that it can be delivered without the lock: entries, or the news that

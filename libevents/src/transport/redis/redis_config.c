@@ -109,6 +109,8 @@ evs_status evsi_redis_config_load(evsi_redis_config *config, const char *json, s
                                   evs_error **out_error) {
   memset(config, 0, sizeof *config);
   json_t *root = evsi_json_load(evsi_bytes(json, size), 0, NULL);
+  if (!root)
+    return evsi_error_nomem(out_error);
   if (!json_is_object(root)) {
     json_decref(root);
     return evsi_error(out_error, EVS_CONFIG, "",

@@ -152,6 +152,8 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
   if (!request->step) {
     snprintf(text, sizeof text, "redis-streams has no request %.64s", method);
     evsi_redis_request_answer(request, EVS_UNSUPPORTED, evsi_text(text));
+  } else if (!request->params) {
+    evsi_redis_request_answer(request, EVS_NOMEM, evsi_text("out of memory"));
   } else if (!json_is_object(request->params)) {
     evsi_redis_request_answer(request, EVS_VALIDATION,
                               evsi_text("the arguments of a request are a JSON object"));
