@@ -8,12 +8,11 @@ const factory = createTransportFactory();
 
 const memoryTransport = factory.createTransport({ type: 'memory', options: {} }) as Transport;
 await memoryTransport.connect();
-const handled = new Promise<string>((resolve) => {
-  void memoryTransport.subscribe('user-events', async (message, metadata) => {
-    resolve(`${message.header.type} ${message.body.userId} ${metadata.topic}`);
-  }, { groupId: 'mail' }, 'user.created');
-});
-while ((await memoryTransport.getStatus()).connected !== true) await new Promise((resolve) => setTimeout(resolve, 5));
+let messageHandled = (_: string): void => undefined;
+const handled = new Promise<string>((resolve) => (messageHandled = resolve));
+await memoryTransport.subscribe('user-events', async (message, metadata) => {
+  messageHandled(`${message.header.type} ${message.body.userId} ${metadata.topic}`);
+}, { groupId: 'mail' }, 'user.created');
 await memoryTransport.publish('user-events', createEventEnvelope('user.created', { userId: '123' }, 'user-service'));
 console.log('By itself:', await handled);
 await memoryTransport.unsubscribe('user-events');
