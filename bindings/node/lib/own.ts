@@ -7,7 +7,7 @@ import type { TransportCapabilities } from './capabilities.js';
 import type { Engine } from './engine.js';
 import { Closed, ConfigurationError, EventsError, Timeout, Unsupported, ValidationError } from './errors.js';
 import { encodeJson, textOf } from './json.js';
-import { log } from './log.js';
+import type { Log } from './log.js';
 import type { EventHeader } from './message.js';
 
 const RETRY_MS = [100, 5000] as const;
@@ -146,6 +146,7 @@ export class OwnDriver {
   readonly #name: string;
   readonly #transport: OwnTransport;
   readonly #limitMs: number;
+  readonly #log: Log;
   readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   readonly #groups = new Map<number, string>();
   readonly #lanes = new Map<string, Promise<void>>();
@@ -154,11 +155,18 @@ export class OwnDriver {
   #isOpen = false;
   #nextDelivery = 1;
 
-  constructor(engine: Engine, name: string, transport: OwnTransport, limitMs: number) {
+  constructor(
+    engine: Engine,
+    name: string,
+    transport: OwnTransport,
+    limitMs: number,
+    log: Log,
+  ) {
     this.#engine = engine;
     this.#name = name;
     this.#transport = transport;
     this.#limitMs = limitMs;
+    this.#log = log;
   }
 
   /** A record of the core; never throws. */
@@ -210,7 +218,7 @@ export class OwnDriver {
     try {
       await this.#inTime('disconnect()', () => (this.#transport.disconnect ?? this.#transport.close)?.call(this.#transport));
     } catch (thrown) {
-      log('error', `transport ${this.#name} could not be closed: ${textOf(thrown)}`);
+      this.#log.say('error', `transport ${this.#name} could not be closed: ${textOf(thrown)}`);
     }
     this.#send({ closed: true });
   }
@@ -260,7 +268,7 @@ export class OwnDriver {
     try {
       await this.#inTime('unsubscribe()', () => this.#transport.unsubscribe?.(topic, { group }));
     } catch (thrown) {
-      log('error', `transport ${this.#name} could not unsubscribe from ${topic}: ${textOf(thrown)}`);
+      this.#log.say('error', `transport ${this.#name} could not unsubscribe from ${topic}: ${textOf(thrown)}`);
     }
     this.#tell('unsubscribed', subscription);
   }

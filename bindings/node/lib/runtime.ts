@@ -70,10 +70,11 @@ export class Runtime {
     const checked = JSON.parse(native.configCheck(text)) as { normalized?: Normalized };
     this.normalized = checked.normalized ?? {};
     this.outbox = new Outbox(this.engine, this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS);
-    this.turn = new Turn(this.engine, this.outbox, new Log(options.logger), options.poisonMessageHandler);
+    const log = new Log(options.logger);
+    this.turn = new Turn(this.engine, this.outbox, log, options.poisonMessageHandler);
     const limit = this.normalized.publisher?.timeout ?? DEFAULT_PUBLISH_MS;
     for (const [name, transport] of own.transports) {
-      this.turn.drivers.set(name, new OwnDriver(this.engine, name, transport, limit));
+      this.turn.drivers.set(name, new OwnDriver(this.engine, name, transport, limit, log));
     }
     this.published = options.published;
     this.hasPoisonHandler = options.poisonMessageHandler !== undefined;
