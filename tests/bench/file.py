@@ -26,7 +26,7 @@ BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
 COUNT = 200_000
 PEER_COUNT = 2_000  # the slow ones
 BATCH = 128
-AT_A_TIME = 4  # batches under way, where a program can have more than one
+AT_A_TIME = 8  # batches under way, where a program can have more than one
 RATE, RATE_SECONDS = 1000, 15
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 5.0, 30.0
 

@@ -17,10 +17,10 @@ static double now_s(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void must(evs_status status, evs_error *error, const char *what) {
+static void must(evs_status status, evs_error **error, const char *what) {
   if (status == EVS_OK)
     return;
-  fprintf(stderr, "%s: %s\n", what, error ? evs_error_json(error) : "failed");
+  fprintf(stderr, "%s: %s\n", what, *error ? evs_error_json(*error) : "failed");
   exit(1);
 }
 
@@ -34,8 +34,8 @@ static evs_system *open_file(const char *path) {
   evs_error *error = NULL;
   snprintf(config, sizeof config,
            "{\"service\":\"bench\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}}}", path);
-  must(evs_system_open(config, strlen(config), &system, &error), error, "opening");
-  must(evs_call(system, "connect", "{}", 2, PATIENCE_MS, &answer, &error), error, "connecting");
+  must(evs_system_open(config, strlen(config), &system, &error), &error, "opening");
+  must(evs_call(system, "connect", "{}", 2, PATIENCE_MS, &answer, &error), &error, "connecting");
   evs_string_free(answer);
   return system;
 }
@@ -47,7 +47,7 @@ static long take_reports(evs_system *system) {
   size_t count = 0;
   long stored = 0;
   evs_status status = evs_poll(system, EVS_POLL_REPORTS, 1024, PATIENCE_MS, &batch, &error);
-  must(status, error, "waiting for outcomes");
+  must(status, &error, "waiting for outcomes");
   const evs_report *reports = evs_batch_reports(batch, &count);
   for (size_t i = 0; i < count; i++)
     stored += reports[i].kind == EVS_REPORT_PUBLISH && reports[i].outcome == EVS_OUTCOME_STORED;
@@ -73,7 +73,7 @@ static double publish(evs_system *system, long count) {
     evs_error *error = NULL;
     evs_status status = wanted > 0 ? evs_publish(system, events, wanted, &taken, &error) : EVS_QUEUE_FULL;
     if (status != EVS_QUEUE_FULL)
-      must(status, error, "publishing");
+      must(status, &error, "publishing");
     else
       evs_error_free(error);
     offered += (long)taken;
@@ -89,20 +89,20 @@ static double handle(evs_system *system, long count) {
   evs_error *error = NULL;
   char *answer = NULL;
   double begun = now_s();
-  must(evs_subscribe(system, options, strlen(options), &subscription, &error), error, "subscribing");
+  must(evs_subscribe(system, options, strlen(options), &subscription, &error), &error, "subscribing");
   for (long handled = 0; handled < count;) {
     evs_batch *batch = NULL;
     size_t found = 0;
-    must(evs_poll(system, EVS_POLL_MESSAGES, BATCH, PATIENCE_MS, &batch, &error), error,
+    must(evs_poll(system, EVS_POLL_MESSAGES, BATCH, PATIENCE_MS, &batch, &error), &error,
          "waiting for events");
     const evs_message *messages = evs_batch_messages(batch, &found);
     for (size_t i = 0; i < found; i++)
       deliveries[i] = messages[i].delivery;
-    must(evs_ack(system, deliveries, found, NULL, &error), error, "acknowledging");
+    must(evs_ack(system, deliveries, found, NULL, &error), &error, "acknowledging");
     evs_batch_release(batch);
     handled += (long)found;
   }
-  must(evs_call(system, "drain", "{}", 2, PATIENCE_MS, &answer, &error), error, "draining");
+  must(evs_call(system, "drain", "{}", 2, PATIENCE_MS, &answer, &error), &error, "draining");
   evs_string_free(answer);
   return now_s() - begun;
 }

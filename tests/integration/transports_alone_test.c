@@ -11,6 +11,7 @@
 
 #include "support/folder.h"
 #include "support/host.h"
+#include "support/redis_server.h"
 #include "support/until.h"
 
 enum { SOON_MS = 50 };
@@ -224,6 +225,19 @@ static void a_file_can_be_disconnected_and_connected_again(void **state) {
   folder_remove(folder);
 }
 
+static void redis_can_be_disconnected_and_connected_again(void **state) {
+  static const char *const options[] = {NULL};
+  char config[400];
+  redis_server server = {0};
+  (void)state;
+  redis_server_start(&server, options);
+  snprintf(config, sizeof config,
+           TWO("{\"type\":\"redis-streams\",\"url\":\"redis://127.0.0.1:%d\",\"sessionTimeout\":1000}"),
+           server.port);
+  disconnect_and_connect_again(config);
+  redis_server_stop(&server);
+}
+
 static void a_plug_in_can_be_disconnected_and_connected_again(void **state) {
   (void)state;
   disconnect_and_connect_again(
@@ -272,6 +286,7 @@ int main(void) {
       cmocka_unit_test(only_the_named_transport_is_connected),
       cmocka_unit_test(memory_can_be_disconnected_and_connected_again),
       cmocka_unit_test(a_file_can_be_disconnected_and_connected_again),
+      cmocka_unit_test(redis_can_be_disconnected_and_connected_again),
       cmocka_unit_test(a_plug_in_can_be_disconnected_and_connected_again),
       cmocka_unit_test(handlers_may_end_until_the_deadline),
       cmocka_unit_test(a_system_closes_while_a_transport_is_being_disconnected),

@@ -155,13 +155,7 @@ export class OwnDriver {
   #isOpen = false;
   #nextDelivery = 1;
 
-  constructor(
-    engine: Engine,
-    name: string,
-    transport: OwnTransport,
-    limitMs: number,
-    log: Log,
-  ) {
+  constructor(engine: Engine, name: string, transport: OwnTransport, limitMs: number, log: Log) {
     this.#engine = engine;
     this.#name = name;
     this.#transport = transport;

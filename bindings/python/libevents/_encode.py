@@ -13,14 +13,17 @@ from .errors import ValidationError
 
 #: how an event is acknowledged: number of the level, replicas, how long they are waited for in ms
 Level = Tuple[int, int, int]
-Texts = Tuple[bytes, ...]
+#: how many texts, partition + 1 (0: none given), timeout_ms and delay_ms (0: the configuration's), the level's
+Numbers = Tuple[int, int, int, int, int, int, int]
 
 _JSON_TYPE = "application/json"
 _AS_CONFIGURED: Level = (0, 0, 0)
 _LEVELS = {"none": 1, "stored": 2, "fsynced": 4}
 _REPLICATED = 3
-_NOTHING = (b"",) * 11  #: the texts behind type and body
+_PLAIN: Numbers = (2, 0, 0, 0, 0, 0, 0)
 _MAX_UINT32 = 0xFFFFFFFF
+#: makes a NamedTuple in a third of the time
+_new: Any = tuple.__new__
 
 
 def _plain(value: Any) -> Any:
@@ -44,20 +47,22 @@ def _json_encoder() -> Callable[[Any], str]:
         return encoder.encode
     encode_text = getattr(json.encoder, "encode_basestring")
     chunks = make(None, encoder.default, encode_text, None, ":", ",", False, False, False)
-    return lambda value: "".join(chunks(value, 0))
+    join = "".join
+    return lambda value: join(chunks(value, 0))
 
 
 _encode_json = _json_encoder()
 
 
 class Outgoing(NamedTuple):
-    """One event, ready for the border."""
+    """One event, ready for the border: see evspy_publish()."""
 
-    partition: int  #: + 1; 0: none given
-    timeout_ms: int  #: 0: the configuration's
-    delay_ms: int
-    level: Level
-    texts: Texts
+    numbers: Numbers
+    texts: Tuple[bytes, ...]
+
+    @property
+    def timeout_ms(self) -> int:
+        return self.numbers[2]
 
 
 def milliseconds(seconds: Optional[float], name: str, *, limit: int = _MAX_UINT32) -> int:
@@ -93,27 +98,23 @@ def encode_event(
     """Checks and encodes one event; everything that only the core can judge is left to it."""
     if timeout is not None and milliseconds(timeout, "timeout") == 0:
         raise ValidationError("timeout is 0, expected seconds above 0; leave it out for publisher.timeout")
-    return Outgoing(
-        _partition_number(partition),
-        milliseconds(timeout, "timeout"),
-        milliseconds(delay, "delay", limit=1 << 53),
-        _level(acknowledgement),
-        (
-            _text(type, "type"),
-            encode_body(body, content_type),
-            b"" if content_type in (None, _JSON_TYPE) else _text(content_type, "content_type"),
-            b"" if not headers else encode_json(dict(headers), "headers"),
-            _text(key, "key"),
-            _text(id, "id"),
-            _timestamp(timestamp),
-            _text(version, "version"),
-            _text(transport, "transport"),
-            _text(batch_key, "batch_key"),
-            _text(topic, "topic"),
-            _text(origin, "origin"),
-            _text(origin_prefix, "origin_prefix"),
-        ),
+    texts = (
+        _text(type, "type"),
+        encode_body(body, content_type),
+        b"" if content_type in (None, _JSON_TYPE) else _text(content_type, "content_type"),
+        b"" if not headers else encode_json(dict(headers), "headers"),
+        _text(key, "key"),
+        _text(id, "id"),
+        _timestamp(timestamp),
+        _text(version, "version"),
+        _text(transport, "transport"),
+        _text(batch_key, "batch_key"),
+        _text(topic, "topic"),
+        _text(origin, "origin"),
+        _text(origin_prefix, "origin_prefix"),
     )
+    times = milliseconds(timeout, "timeout"), milliseconds(delay, "delay", limit=1 << 53)
+    return Outgoing((len(texts), _partition_number(partition), *times, *_level(acknowledgement)), texts)
 
 
 def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
@@ -134,9 +135,14 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
     )
 
 
-def encode_plain(type: str, body: Any) -> Outgoing:
+def _encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    return Outgoing(0, 0, 0, _AS_CONFIGURED, (_text(type, "type"), encode_body(body, None), *_NOTHING))
+    try:
+        texts = (type.encode(), _encode_json(body).encode())
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        texts = (_text(type, "type"), encode_body(body, None))  # says what is wrong
+    made: Outgoing = _new(Outgoing, (_PLAIN, texts))
+    return made
 
 
 def encode_batch(events: Iterable[Any]) -> List[Outgoing]:
@@ -151,6 +157,8 @@ def encode_batch(events: Iterable[Any]) -> List[Outgoing]:
 
 
 def _encode_entry(event: Any) -> Outgoing:
+    if event.__class__ is tuple and len(event) == 2:
+        return _encode_plain(*event)
     options: Dict[str, Any] = {}
     if isinstance(event, Mapping):
         options = dict(event)
@@ -163,7 +171,7 @@ def _encode_entry(event: Any) -> Outgoing:
             f"found {event.__class__.__name__}, expected (type, body), (type, body, options) or a dict"
         )
     if not options:
-        return encode_plain(type, body)
+        return _encode_plain(type, body)
     try:
         return encode_event(type, body, **options)
     except TypeError as problem:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from array import array
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import errors
@@ -212,17 +212,15 @@ class Engine:
 
     def publish(self, events: Sequence[Outgoing], first_token: int) -> Offer:
         """Offers events, with tokens counting up from `first_token`."""
-        numbers = array("Q")
-        texts: List[bytes] = []
-        for token, event in enumerate(events, first_token):
-            numbers.extend((token, event.partition, event.timeout_ms, event.delay_ms, *event.level))
-            texts += event.texts
+        numbers = array("Q", chain.from_iterable([event[0] for event in events]))
+        texts = list(chain.from_iterable([event[1] for event in events]))
         accepted, problem = ffi.new("size_t *"), new_error()
         handle = self._enter()
         try:
             status = lib.evspy_publish(
                 handle,
                 len(events),
+                first_token,
                 ffi.from_buffer("uint64_t[]", numbers),
                 ffi.from_buffer("uint64_t[]", _ends(texts)),
                 ffi.from_buffer(b"".join(texts)),
@@ -382,8 +380,8 @@ def _copy_batch(batch: Any) -> Tuple[List[Record], List[Report]]:
         lib.evs_batch_release(batch)
     rows, chars = ffi.buffer(columns), ffi.buffer(text)
     return (
-        list(split_messages(rows[:messages_size], chars)),
-        list(split_reports(rows[messages_size : messages_size + reports_size], chars)),
+        split_messages(rows[:messages_size], chars) if messages_size else [],
+        split_reports(rows[messages_size : messages_size + reports_size], chars) if reports_size else [],
     )
 
 

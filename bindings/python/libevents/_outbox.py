@@ -7,6 +7,7 @@ Runs on the loop's thread only.
 
 import asyncio
 from collections import deque
+from itertools import repeat
 from typing import Deque, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._encode import Outgoing
@@ -83,6 +84,19 @@ class Outbox:
         assert loop is not None
         timeout = (event.timeout_ms or self._default_timeout_ms) / 1000
         self._entries.append((target, event, loop.time() + timeout))
+        self._hand_over_soon(loop)
+
+    def put_all(self, events: Sequence[Outgoing]) -> "asyncio.Future[List[Receipt]]":
+        """Gives the receipts of all of them, in order."""
+        loop = self._loop
+        assert loop is not None
+        batch, now, default = Batch(loop.create_future(), len(events)), loop.time(), self._default_timeout_ms
+        ends = [now + (event[0][2] or default) / 1000 for event in events]
+        self._entries.extend(zip(zip(repeat(batch), range(len(events))), events, ends))
+        self._hand_over_soon(loop)
+        return batch.future
+
+    def _hand_over_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._is_scheduled and not self._is_blocked:
             self._is_scheduled = True
             loop.call_soon(self.hand_over)
@@ -100,7 +114,7 @@ class Outbox:
 
     def on_report(self, report: Report) -> None:
         """The outcome of one event."""
-        target = self._waiting.pop(report.token, None)
+        target = self._waiting.pop(report.columns[1], None)
         if target is not None:
             _resolve(target, report.receipt())
 
@@ -126,8 +140,7 @@ class Outbox:
             offer = self._engine_offer([event for _, event, _ in chunk])
             first = self._next_token
             self._next_token += len(chunk)
-            for token, (target, _, _) in enumerate(chunk[: offer[0]], first):
-                self._waiting[token] = target
+            self._waiting.update(zip(range(first, first + offer[0]), [entry[0] for entry in chunk]))
             if offer[1] is not None:
                 self._on_refusal(chunk[offer[0] :], offer[1])
         if self._entries and not self._is_blocked and not self._is_scheduled:
@@ -154,13 +167,9 @@ class Outbox:
             return 0, error
 
     def _next_chunk(self) -> List[_Entry]:
-        chunk: List[_Entry] = []
-        entries = self._entries
-        while entries and len(chunk) < EVENTS_PER_TURN:
-            entry = entries.popleft()
-            if not _is_given_up(entry[0]):
-                chunk.append(entry)
-        return chunk
+        take = self._entries.popleft
+        chunk = [take() for _ in range(min(len(self._entries), EVENTS_PER_TURN))]
+        return [entry for entry in chunk if not _is_given_up(entry[0])]
 
     def _on_refusal(self, rest: List[_Entry], error: Error) -> None:
         if isinstance(error, (Closed, Forked)):

@@ -16,6 +16,7 @@ from typing import Any, Coroutine, Optional
 
 _NOTHING: Any = object()
 _HAS_TASK_CONTEXT = sys.version_info >= (3, 11)
+_enter, _leave = asyncio.tasks._enter_task, asyncio.tasks._leave_task
 
 
 class _Rest(Coroutine[Any, Any, Any]):
@@ -63,25 +64,34 @@ class _Rest(Coroutine[Any, Any, Any]):
 class _StandIn:
     """The current task of a first step; becomes a Task when somebody needs one."""
 
-    __slots__ = ("_loop", "_rest", "_context", "_task", "__weakref__")
+    __slots__ = ("_loop", "_coroutine", "_context", "_rest", "_task", "__weakref__")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, rest: _Rest, context: Context) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], context: Context
+    ) -> None:
         self._loop = loop
-        self._rest = rest
+        self._coroutine = coroutine
         self._context = context
+        self._rest: Optional[_Rest] = None
         self._task: "Optional[asyncio.Task[Any]]" = None
+
+    def rest(self) -> _Rest:
+        """Made when it is asked for: most coroutines have none."""
+        if self._rest is None:
+            self._rest = _Rest(self._coroutine, self._context)
+        return self._rest
 
     def real_task(self) -> "asyncio.Task[Any]":
         if self._task is None:
             # Task itself, not loop.create_task(): a task factory may step at once, and we are in a step.
             if sys.version_info >= (3, 11):
-                self._task = asyncio.Task(self._rest, loop=self._loop, context=self._context)
+                self._task = asyncio.Task(self.rest(), loop=self._loop, context=self._context)
             else:
                 self._task = self._context.copy().run(self._make_task)
         return self._task
 
     def _make_task(self) -> "asyncio.Task[Any]":
-        return asyncio.Task(self._rest, loop=self._loop)
+        return asyncio.Task(self.rest(), loop=self._loop)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -107,23 +117,23 @@ def step(
 
     Raises what the coroutine raised. Must be called by a callback of the loop, not within a Task.
     """
-    rest = _Rest(coroutine, context)
-    stand_in: Any = _StandIn(loop, rest, context)
-    asyncio.tasks._enter_task(loop, stand_in)
+    stand_in: Any = _StandIn(loop, coroutine, context)
+    _enter(loop, stand_in)
     try:
-        rest.waits_for = context.run(coroutine.send, None)
+        waits_for = context.run(coroutine.send, None)
+        stand_in.rest().waits_for = waits_for
     except StopIteration as end:
         if stand_in._task is None:
             return None
-        rest.end = end
+        stand_in.rest().end = end
     except (KeyboardInterrupt, SystemExit):
-        rest.end = asyncio.CancelledError()
+        stand_in.rest().end = asyncio.CancelledError()
         raise
     except BaseException as error:
         if stand_in._task is None:
             raise
-        rest.end = error
+        stand_in.rest().end = error
     finally:
-        asyncio.tasks._leave_task(loop, stand_in)
+        _leave(loop, stand_in)
     task: "asyncio.Task[Any]" = stand_in.real_task()
     return task

@@ -14,6 +14,7 @@ import time
 import weakref
 from collections import deque
 from contextvars import Context
+from types import CoroutineType
 from typing import Any, Awaitable, Callable, Coroutine, Deque, Dict, List, Optional, Set, Tuple
 
 from . import _settle
@@ -36,6 +37,7 @@ _SECONDS_PER_TURN = 0.005
 _RECOVERY_SECONDS = 0.1
 _STRAY_CANCEL_DELAY_MS = 1000
 _LAST_STEP_SECONDS = 1.0
+_PUBLISHED: int = lib.EVS_REPORT_PUBLISH
 
 logger = logging.getLogger("libevents")
 
@@ -199,9 +201,9 @@ class Turn:
             self._pause(error)
             return 0
         self._inbox.extend(records)
-        for report in reports:
-            self._on_report(report)
         if reports:
+            for report in reports:
+                self._on_report(report)
             self._outbox.reports_taken()
         return len(records) + len(reports)
 
@@ -219,15 +221,16 @@ class Turn:
     # ---- reports ------------------------------------------------------------------------------------
 
     def _on_report(self, report: Report) -> None:
-        if report.kind == lib.EVS_REPORT_PUBLISH:
+        kind = report.columns[0]
+        if kind == _PUBLISHED:
             self._outbox.on_report(report)
-        elif report.kind == lib.EVS_REPORT_REQUEST:
+        elif kind == lib.EVS_REPORT_REQUEST:
             self._on_answer(report)
-        elif report.kind == lib.EVS_REPORT_UNSUBSCRIBED:
+        elif kind == lib.EVS_REPORT_UNSUBSCRIBED:
             self._on_unsubscribed(report.token)
-        elif report.kind == lib.EVS_REPORT_CLOSED:
+        elif kind == lib.EVS_REPORT_CLOSED:
             self._on_closed(report.detail())
-        elif report.kind == lib.EVS_REPORT_LOG:
+        elif kind == lib.EVS_REPORT_LOG:
             tell(report)
         elif report.kind == lib.EVS_REPORT_TRANSPORT:
             self.drivers[report.transport()].on_call(json.loads(report.detail()))
@@ -323,7 +326,7 @@ class Turn:
         result = context.run(consumer.handler, Message(record), metadata)
         if result is None:
             return None
-        if inspect.iscoroutine(result):
+        if result.__class__ is CoroutineType:
             return step(self.loop, result, context)
         if inspect.isawaitable(result):
             return step(self.loop, _awaited(result), context)

@@ -17,7 +17,7 @@ from ._batches import Batches
 from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._observed import Observed
-from ._outbox import Batch, Outbox, Target
+from ._outbox import Outbox
 from ._own import AsyncDriver, take_own
 from ._reading import Casts, taken_apart
 from ._turn import Consumer, Handler, PoisonHandler, Turn
@@ -228,17 +228,13 @@ class EventSystem(Observed):
 
         An event is (type, body), (type, body, options) or a dict with `type`, `body` and options.
         """
-        loop = self._attach()
+        self._attach()
         outgoing = encode_batch(events)
         self._check_open()
         if not outgoing:
             return []
         await self._register_declared()
-        batch = Batch(loop.create_future(), len(outgoing))
-        for index, event in enumerate(outgoing):
-            target: Target = (batch, index)
-            self._outbox.put(target, event)
-        return await batch.future
+        return await self._outbox.put_all(outgoing)
 
     async def _register_declared(self) -> None:
         waiting = self.validator.waiting

@@ -7,7 +7,7 @@ Nothing here refers to memory of the C library.
 
 import json
 from struct import Struct
-from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ._native import lib
 from .errors import Error, ValidationError, make_error
@@ -45,6 +45,9 @@ _VALIDATION: int = lib.EVSPY_MESSAGE_VALIDATION
 _LAST: int = lib.EVSPY_MESSAGE_COLUMNS - 1
 
 _UNSET: Any = object()
+#: makes a NamedTuple in a third of the time
+_new: Any = tuple.__new__
+_parse = json.JSONDecoder().decode
 
 
 class Record:
@@ -149,7 +152,7 @@ class Message:
             if record.seen is not None:
                 self._body = record.seen[0]
             else:
-                self._body = json.loads(record.body().decode()) if record.is_json() else record.body()
+                self._body = _parse(record.body().decode()) if record.is_json() else record.body()
         return self._body
 
     def __repr__(self) -> str:
@@ -302,11 +305,20 @@ _R_LAST: int = lib.EVSPY_REPORT_COLUMNS - 1
 class Report(NamedTuple):
     """One thing that ended: a publish, a request, a subscription or the system."""
 
-    kind: int
-    token: int
-    status: int
     columns: Columns
     text: bytes
+
+    @property
+    def kind(self) -> int:
+        return self.columns[0]
+
+    @property
+    def token(self) -> int:
+        return self.columns[1]
+
+    @property
+    def status(self) -> int:
+        return self.columns[2]
 
     def message(self) -> str:
         columns = self.columns
@@ -325,19 +337,23 @@ class Report(NamedTuple):
 
     def receipt(self) -> Receipt:
         """Of a publish."""
-        _, _, status, outcome, attempts, partition, level, is_duplicate = self.columns[:_R_START]
-        end_id, end_transport, end_topic, end_offset = self.columns[_R_START + 1 : _R_START + 5]
-        text = self.text
-        receipt = Receipt(
-            text[:end_id].decode(),
-            _OUTCOMES.get(outcome, "unknown"),
-            text[end_id:end_transport].decode(),
-            text[end_transport:end_topic].decode(),
-            partition if partition >= 0 else None,
-            text[end_topic:end_offset].decode(),
-            attempts,
-            _LEVELS.get(level),
-            bool(is_duplicate),
+        _, _, status, outcome, attempts, partition, level, is_duplicate, *ends = self.columns
+        _, end_id, end_transport, end_topic, end_offset, _, _ = ends
+        text = self.text[:end_offset]
+        whole = text.decode()
+        if len(whole) == end_offset:  # ASCII: to cut the str is cheaper than to decode each part
+            id, transport = whole[:end_id], whole[end_id:end_transport]
+            topic, offset = whole[end_transport:end_topic], whole[end_topic:]
+        else:
+            id, transport = text[:end_id].decode(), text[end_id:end_transport].decode()
+            topic, offset = text[end_transport:end_topic].decode(), text[end_topic:].decode()
+        receipt: Receipt = _new(
+            Receipt,
+            (
+                *(id, _OUTCOMES.get(outcome, "unknown"), transport, topic),
+                *(partition if partition >= 0 else None, offset, attempts),
+                *(_LEVELS.get(level), is_duplicate != 0, None),
+            ),
         )
         if status == 0:
             return receipt
@@ -345,13 +361,11 @@ class Report(NamedTuple):
         return receipt._replace(error=error)
 
 
-def split_messages(columns: bytes, text: bytes) -> Iterator[Record]:
-    for row in MESSAGE.iter_unpack(columns):
-        start = row[_START]
-        yield Record(row, text[start : start + row[_LAST]])
+def split_messages(columns: bytes, text: bytes) -> List[Record]:
+    rows = MESSAGE.iter_unpack(columns)
+    return [Record(row, text[row[_START] : row[_START] + row[_LAST]]) for row in rows]
 
 
-def split_reports(columns: bytes, text: bytes) -> Iterator[Report]:
-    for row in REPORT.iter_unpack(columns):
-        start = row[_R_START]
-        yield Report(row[0], row[1], row[2], row, text[start : start + row[_R_LAST]])
+def split_reports(columns: bytes, text: bytes) -> List[Report]:
+    rows = REPORT.iter_unpack(columns)
+    return [_new(Report, (row, text[row[_R_START] : row[_R_START] + row[_R_LAST]])) for row in rows]

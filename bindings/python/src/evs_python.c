@@ -10,9 +10,13 @@ typedef struct text_cursor {
   const char *text;
   const uint64_t *ends;
   uint64_t at;
+  uint64_t left; /* texts of this event; the rest are empty */
 } text_cursor;
 
 static evs_bytes next_text(text_cursor *cursor) {
+  if (cursor->left == 0)
+    return (evs_bytes){0};
+  cursor->left--;
   uint64_t end = *cursor->ends++;
   evs_bytes bytes = {cursor->text + cursor->at, end - cursor->at};
   cursor->at = end;
@@ -20,9 +24,8 @@ static evs_bytes next_text(text_cursor *cursor) {
 }
 
 static void read_event(evs_event *event, const uint64_t *numbers, text_cursor *cursor) {
-  memset(event, 0, sizeof *event);
+  cursor->left = numbers[0];
   event->struct_size = sizeof *event;
-  event->token = numbers[0];
   event->partition = (int32_t)numbers[1];
   event->timeout_ms = (uint32_t)numbers[2];
   event->delay_ms = numbers[3];
@@ -44,15 +47,18 @@ static void read_event(evs_event *event, const uint64_t *numbers, text_cursor *c
   event->origin_prefix = next_text(cursor);
 }
 
-evs_status evspy_publish(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,
-                         const char *text, size_t *out_accepted, evs_error **out_error) {
+evs_status evspy_publish(evs_system *system, size_t count, uint64_t first_token, const uint64_t *numbers,
+                         const uint64_t *ends, const char *text, size_t *out_accepted,
+                         evs_error **out_error) {
   evs_event *events = calloc(count ? count : 1, sizeof *events);
   *out_accepted = 0;
   if (!events)
     return EVS_NOMEM;
-  text_cursor cursor = {text, ends, 0};
-  for (size_t i = 0; i < count; i++)
+  text_cursor cursor = {text, ends, 0, 0};
+  for (size_t i = 0; i < count; i++) {
+    events[i].token = first_token + i;
     read_event(&events[i], numbers + i * EVSPY_EVENT_NUMBERS, &cursor);
+  }
   evs_status status = evs_publish(system, events, count, out_accepted, out_error);
   free(events);
   return status;
@@ -63,8 +69,9 @@ evs_status evspy_fail(evs_system *system, size_t count, const uint64_t *numbers,
   evs_failure *failures = calloc(count ? count : 1, sizeof *failures);
   if (!failures)
     return EVS_NOMEM;
-  text_cursor cursor = {text, ends, 0};
+  text_cursor cursor = {text, ends, 0, 0};
   for (size_t i = 0; i < count; i++) {
+    cursor.left = EVSPY_FAILURE_TEXTS;
     evs_failure *failure = &failures[i];
     failure->struct_size = sizeof *failure;
     failure->delivery = numbers[i * EVSPY_FAILURE_NUMBERS];

@@ -7,17 +7,17 @@
 
 #include "libevents.h"
 
-/* Numbers of one event: token, partition + 1, timeout_ms, delay_ms, acknowledgement, replicas, and how long
- * these are waited for in ms. */
+/* Numbers of one event: how many texts it has, partition + 1, timeout_ms, delay_ms, acknowledgement,
+ * replicas, and how long these are waited for in ms. */
 enum { EVSPY_EVENT_NUMBERS = 7 };
 /* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport, batch_key,
- * topic, origin, origin_prefix. */
+ * topic, origin, origin_prefix. Those at the end that are empty may be left out: most events have two. */
 enum { EVSPY_EVENT_TEXTS = 13 };
 
-/* evspy_publish - evs_publish() of `count` events. `numbers` has EVSPY_EVENT_NUMBERS for each, `ends` the
- * end of each of its EVSPY_EVENT_TEXTS in `text`. */
-evs_status evspy_publish(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,
-                         const char *text, size_t *out_accepted, evs_error **out_error);
+/* evspy_publish - evs_publish() of `count` events with tokens from `first_token` on. `numbers` has
+ * EVSPY_EVENT_NUMBERS for each, `ends` the end of each of its texts in `text`. */
+evs_status evspy_publish(evs_system *system, size_t count, uint64_t first_token, const uint64_t *numbers,
+                         const uint64_t *ends, const char *text, size_t *out_accepted, evs_error **out_error);
 
 /* Numbers of one failure: delivery, kind, delay_ms. */
 enum { EVSPY_FAILURE_NUMBERS = 3 };

@@ -155,11 +155,35 @@ static void add_escape(evsi_buf *buf, unsigned char c) {
   }
 }
 
+/* A byte is marked by its high bit ("Determine if a word has a byte less than n", Bit Twiddling Hacks). Of a
+ * word with a marked byte the lowest mark is right (a borrow goes upwards only), so the plain ones before it
+ * count. */
+size_t evsi_json_plain(const char *data, size_t size) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+  size_t i = 0;
+  for (; size - i >= 8; i += 8) {
+    uint64_t word;
+    memcpy(&word, data + i, 8);
+    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+    uint64_t stop = (quote - ones) | (slash - ones) | (word - ones * 0x20) | word;
+    if (!(stop & highs))
+      continue;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    i += (size_t)__builtin_ctzll(stop & highs) / 8;
+#endif
+    break;
+  }
+  return i;
+}
+
 void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size) {
   const unsigned char *at = (const unsigned char *)data;
   size_t start = 0, i = 0;
   evsi_buf_add(buf, "\"", 1);
   while (i < size) {
+    i += evsi_json_plain(data + i, size - i);
+    if (i == size)
+      break;
     unsigned char c = at[i];
     bool escape = c < 0x20 || c == '"' || c == '\\';
     size_t length = escape ? 0 : evsi_utf8_sequence(data + i, size - i);
@@ -201,6 +225,26 @@ evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
   (*at)[from.size] = '\0';
   *at += from.size + 1;
   return placed;
+}
+
+size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from) {
+  size_t size = from.size < capacity ? from.size : capacity - 1;
+  if (size)
+    memcpy(out, from.data, size);
+  out[size] = '\0';
+  return size;
+}
+
+size_t evsi_digits(uint64_t value, char out[EVSI_DIGITS_TEXT]) {
+  char digits[EVSI_DIGITS_TEXT];
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  memcpy(out, digits + at, sizeof digits - at);
+  out[sizeof digits - at] = '\0';
+  return sizeof digits - at;
 }
 
 bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {

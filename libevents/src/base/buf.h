@@ -27,6 +27,9 @@ void evsi_buf_add_bytes(evsi_buf *buf, evs_bytes bytes);
 void evsi_buf_addf(evsi_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with quotes; bytes that are not UTF-8 become U+FFFD. */
 void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size);
+/* How many bytes of a JSON string from here on surely stand for themselves, looked at eight at a time: ASCII,
+ * no control character, quotation mark or backslash. */
+size_t evsi_json_plain(const char *data, size_t size);
 char *evsi_buf_take(evsi_buf *buf); /* the text, freed with evsi_free; NULL when failed; buf is empty after */
 
 static inline evs_bytes evsi_bytes(const char *data, size_t size) {
@@ -36,6 +39,11 @@ static inline evs_bytes evsi_bytes(const char *data, size_t size) {
 evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none */
 /* Copies bytes and a NUL to *at, moves *at behind them, and gives the copy. */
 evs_bytes evsi_bytes_place(char **at, evs_bytes from);
+/* Copies as much as fits into `capacity` bytes (at least 1) with its NUL; gives how much that was. */
+size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from);
+/* Decimal digits and a NUL; gives how many digits. snprintf() would cost as much as the rest of a command. */
+enum { EVSI_DIGITS_TEXT = 21 };
+size_t evsi_digits(uint64_t value, char out[EVSI_DIGITS_TEXT]);
 bool evsi_bytes_equal(evs_bytes a, evs_bytes b);
 /* Size of the UTF-8 sequence at `text` (size at least 1); 0: none, overlong, surrogate, cut off, too high. */
 size_t evsi_utf8_sequence(const char *text, size_t size);

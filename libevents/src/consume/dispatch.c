@@ -216,18 +216,17 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
     return;
   }
   char full[EVSI_PATTERN_MAX];
-  int size =
-      entry->envelope.origin_prefix.size
-          ? snprintf(full, sizeof full, "%.*s.%.*s", (int)entry->envelope.origin_prefix.size,
-                     entry->envelope.origin_prefix.data, (int)entry->envelope.type.size,
-                     entry->envelope.type.data)
-          : snprintf(full, sizeof full, "%.*s", (int)entry->envelope.type.size, entry->envelope.type.data);
-  if (size < 0 || (size_t)size >= sizeof full) {
+  evs_bytes prefix = entry->envelope.origin_prefix, type = entry->envelope.type;
+  if (prefix.size + type.size + 2 > sizeof full) {
     evsi_settle_dead(entry, "MalformedEntry", "the type is longer than any valid type", outgoing);
     return;
   }
+  size_t size = evsi_bytes_copy(full, sizeof full, prefix);
+  if (size > 0)
+    full[size++] = '.';
+  size += evsi_bytes_copy(full + size, sizeof full - size, type);
   entry->labels.type =
-      evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, (size_t)size));
+      evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, size));
   match(entry, only, outgoing);
 }
 

@@ -11,7 +11,8 @@
 /* The members of `header`, in the order in which they are written. */
 typedef struct field {
   const char *name;
-  size_t offset; /* in evsi_envelope */
+  const char *opening; /* "name": with the comma before it */
+  size_t offset;       /* in evsi_envelope */
   bool required;
   const char *not_a_text;
   const char *twice;
@@ -19,7 +20,7 @@ typedef struct field {
 
 #define FIELD(name, member, required)                                                                        \
   {                                                                                                          \
-    name, offsetof(evsi_envelope, member), required, "header." name " is not a text",                        \
+    name, ",\"" name "\":", offsetof(evsi_envelope, member), required, "header." name " is not a text",      \
         "header." name " is there twice"                                                                     \
   }
 static const field fields[] = {
@@ -36,27 +37,24 @@ static const field fields[] = {
 };
 #undef FIELD
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+enum { USUAL_HEADER_BYTES = 512 }; /* room that is got at once; more where it is needed */
+_Static_assert(EVSI_WIRE_VERSION == 1, "evsi_envelope_encode() writes it as a text");
 
 static const evs_bytes *field_of(const evsi_envelope *envelope, const field *f) {
   return (const evs_bytes *)((const char *)envelope + f->offset);
 }
 
 void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_form form) {
-  evsi_buf_add(out, "{", 1);
-  if (form == EVSI_FORM_OWN)
-    evsi_buf_addf(out, "\"v\":%d,", EVSI_WIRE_VERSION);
-  evsi_buf_add_text(out, "\"header\":{");
-  const char *separator = "";
+  size_t is_first = 1;
+  evsi_buf_reserve(out, USUAL_HEADER_BYTES + envelope->headers.size + envelope->body.size);
+  evsi_buf_add_text(out, form == EVSI_FORM_OWN ? "{\"v\":1,\"header\":{" : "{\"header\":{");
   for (size_t i = 0; i < FIELD_COUNT; i++) {
     const evs_bytes *value = field_of(envelope, &fields[i]);
     if (value->size == 0)
       continue;
-    evsi_buf_add_text(out, separator);
-    evsi_buf_add(out, "\"", 1);
-    evsi_buf_add_text(out, fields[i].name);
-    evsi_buf_add(out, "\":", 2);
+    evsi_buf_add_text(out, fields[i].opening + is_first);
     evsi_buf_add_json(out, value->data, value->size);
-    separator = ",";
+    is_first = 0;
   }
   evsi_buf_add(out, "}", 1);
   if (envelope->headers.size) {

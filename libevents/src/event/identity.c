@@ -10,6 +10,7 @@
 
 /* Milliseconds and the 12 bits of rand_a in one word, so that rising ids need no lock. */
 enum { COUNTER_BITS = 12, COUNTER_START_MASK = 0x7FF };
+enum { POOL_ROLLS = 64 };
 
 static _Atomic uint64_t last_tick;
 
@@ -26,6 +27,25 @@ static uint64_t next_tick(uint64_t wall_ms, uint64_t roll) {
   return tick;
 }
 
+/* Random numbers of this thread: asking the system for each event's costs more than the rest of its id. A
+ * child made by fork() throws away what it inherited, or it would make its parent's ids. */
+typedef struct pool {
+  unsigned generation; /* 0: never filled */
+  size_t left;
+  uint64_t rolls[POOL_ROLLS];
+} pool;
+
+static atomic_uint generation = 1;
+static pthread_once_t is_watching = PTHREAD_ONCE_INIT;
+
+static void begin_generation(void) {
+  atomic_fetch_add(&generation, 1);
+}
+
+static void watch_forks(void) {
+  pthread_atfork(NULL, NULL, begin_generation);
+}
+
 /* Stands in when the system has no random numbers: unique enough for ids, worthless as a secret. */
 static void fill_without_random(const evsi_env *env, uint64_t out_rolls[2]) {
   static _Atomic uint64_t salt;
@@ -39,11 +59,26 @@ static void fill_without_random(const evsi_env *env, uint64_t out_rolls[2]) {
   }
 }
 
+static void take_rolls(const evsi_env *env, uint64_t out_rolls[2]) {
+  static _Thread_local pool own;
+  pthread_once(&is_watching, watch_forks);
+  unsigned now = atomic_load_explicit(&generation, memory_order_relaxed);
+  if (own.left < 2 || own.generation != now) {
+    own.generation = now;
+    own.left = env->random(own.rolls, sizeof own.rolls) ? POOL_ROLLS : 0;
+  }
+  if (own.left == 0) {
+    fill_without_random(env, out_rolls);
+    return;
+  }
+  own.left -= 2;
+  memcpy(out_rolls, &own.rolls[own.left], 2 * sizeof *out_rolls);
+}
+
 void evsi_uuid7(const evsi_env *env, char out_text[37]) {
   static const char digits[] = "0123456789abcdef";
   uint64_t rolls[2];
-  if (!env->random(rolls, sizeof rolls))
-    fill_without_random(env, rolls);
+  take_rolls(env, rolls);
   uint64_t tick = next_tick(evsi_wall_ms(env), rolls[0]);
   uint64_t high = (tick >> COUNTER_BITS) << 16 | 0x7000 | (tick & 0xFFF);
   uint64_t low = UINT64_C(0x8000000000000000) | (rolls[1] & UINT64_C(0x3FFFFFFFFFFFFFFF));

@@ -19,26 +19,6 @@ static bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* Steps over bytes that are no quote, no backslash, no control, and ASCII, eight at a time. Of a word with
- * another byte the lowest mark is right (a borrow goes upwards only), so the plain ones before it are stepped
- * over, too. */
-static void skip_plain(evsi_token_scan *s) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-  while (s->end - s->at >= 8) {
-    uint64_t word;
-    memcpy(&word, s->at, 8);
-    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
-    uint64_t stop = (quote - ones) | (slash - ones) | (word - ones * 0x20) | word;
-    if (stop & high) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-      s->at += __builtin_ctzll(stop & high) / 8;
-#endif
-      return;
-    }
-    s->at += 8;
-  }
-}
-
 static bool scan_escape(evsi_token_scan *s) {
   if (s->end - s->at < 2)
     return evsi_token_fail(s, "the text ends inside a string");
@@ -63,7 +43,7 @@ bool evsi_token_string(evsi_token_scan *s) {
   s->at++;
   s->has_escape = false;
   for (;;) {
-    skip_plain(s);
+    s->at += evsi_json_plain(s->at, (size_t)(s->end - s->at));
     if (s->at == s->end)
       return evsi_token_fail(s, "the text ends inside a string");
     unsigned char c = (unsigned char)*s->at;

@@ -181,10 +181,12 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
 
 static evs_bytes keep_full_type(char **at, evs_bytes prefix, const char *type) {
   char *start = *at;
-  int size = prefix.size > 0 ? sprintf(start, "%.*s.%s", (int)prefix.size, prefix.data, type)
-                             : sprintf(start, "%s", type);
-  *at += size + 1;
-  return evsi_bytes(start, (size_t)size);
+  if (prefix.size > 0) {
+    evsi_bytes_place(at, prefix);
+    (*at)[-1] = '.';
+  }
+  evsi_bytes_place(at, evsi_text(type));
+  return evsi_bytes(start, (size_t)(*at - start) - 1);
 }
 
 /* What a transport stores, in one of the forms. */
@@ -384,8 +386,7 @@ void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_endi
   send->outcome = ending->outcome;
   send->acknowledgement = ending->acknowledgement;
   send->is_duplicate = ending->is_duplicate;
-  snprintf(send->offset, sizeof send->offset, "%.*s", (int)ending->offset.size,
-           ending->offset.size ? ending->offset.data : "");
+  evsi_bytes_copy(send->offset, sizeof send->offset, ending->offset);
   if (ending->message) {
     pthread_mutex_lock(&publisher->lock); /* several transports may fail at once */
     if (!job->message)

@@ -178,13 +178,14 @@ static evs_status choose_topic(const evsi_router *router, const evsi_route_query
   char full[EVSI_MATCH_TEXT_MAX + 1];
   evs_bytes origin = evidence->origin;
   if (decision->route && decision->route->topic) {
-    snprintf(decision->topic, sizeof decision->topic, "%s", decision->route->topic);
+    evsi_bytes_copy(decision->topic, sizeof decision->topic, evsi_text(decision->route->topic));
     return EVS_OK;
   }
-  int size = origin.size ? snprintf(full, sizeof full, "%.*s.%.*s", (int)origin.size, origin.data,
-                                    (int)query->type.size, query->type.data)
-                         : snprintf(full, sizeof full, "%.*s", (int)query->type.size, query->type.data);
-  evs_bytes full_type = {full, (uint64_t)size < sizeof full ? (uint64_t)size : sizeof full - 1};
+  size_t size = evsi_bytes_copy(full, sizeof full, origin);
+  if (origin.size)
+    size += evsi_bytes_copy(full + size, sizeof full - size, evsi_text("."));
+  size += evsi_bytes_copy(full + size, sizeof full - size, query->type);
+  evs_bytes full_type = {full, size};
   if (evsi_topics_choose(&router->topics, full_type, query->type, decision->topic, &evidence->mapping) ==
       EVS_OK)
     return EVS_OK;

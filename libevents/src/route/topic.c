@@ -86,12 +86,12 @@ evs_status evsi_topics_choose(const evsi_topics *topics, evs_bytes full_type, ev
   evsi_pattern_trie_match(topics->mappings, full_type, note_lowest, &lowest);
   if (lowest != UINT32_MAX) {
     *out_mapping = lowest;
-    snprintf(out_topic, EVSI_TOPIC_BYTES, "%s", config->routing.mappings[lowest].topic);
+    evsi_bytes_copy(out_topic, EVSI_TOPIC_BYTES, evsi_text(config->routing.mappings[lowest].topic));
     return EVS_OK;
   }
   *out_mapping = EVSI_TOPIC_BY_STRATEGY;
   if (config->routing.strategy == EVSI_TOPIC_CUSTOM && config->routing.custom_topic) {
-    snprintf(out_topic, EVSI_TOPIC_BYTES, "%s", config->routing.custom_topic);
+    evsi_bytes_copy(out_topic, EVSI_TOPIC_BYTES, evsi_text(config->routing.custom_topic));
     return EVS_OK;
   }
   return namespace_topic(config, type, out_topic) ? EVS_OK : EVS_ROUTING;

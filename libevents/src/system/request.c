@@ -102,15 +102,16 @@ static void tell(evsi_request *request, const evs_error *error, evs_bytes json) 
     report.message = evsi_text(evs_error_message(error));
     report.detail = evsi_text(evs_error_json(error));
   }
-  evsi_report *copy = evsi_report_new(&report);
   evsi_request_waiter *waiter = request->waiter;
+  bool is_wanted = waiter || request->token != 0;
+  evsi_report *copy = is_wanted ? evsi_report_new(&report) : NULL;
   if (waiter) {
     pthread_mutex_lock(&waiter->lock);
     waiter->report = copy;
     pthread_cond_signal(&waiter->done);
     pthread_mutex_unlock(&waiter->lock);
     waiter_drop(waiter);
-  } else if (copy && request->token != 0) {
+  } else if (copy) {
     evsi_records_add(&request->system->records, copy);
   }
   free_request(request);

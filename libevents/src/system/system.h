@@ -122,12 +122,12 @@ void evsi_host_on_wake(void *data);
 
 /* ---- links.c ---- */
 /* Builds the transport of a link, or builds it anew. */
-evs_status evsi_link_create(evs_system *system, uint32_t link, evs_error **out_error);
+evs_status evsi_link_create(evs_system *system, uint32_t index, evs_error **out_error);
 /* @thread io, all of these. Begins to connect; nothing when it is open. False: it cannot be now, and why. */
-bool evsi_link_connect(evs_system *system, uint32_t link, char *out_why, size_t size);
+bool evsi_link_connect(evs_system *system, uint32_t index, char *out_why, size_t size);
 /* Begins to disconnect; a later call may only shorten the deadline. */
-void evsi_link_disconnect(evs_system *system, uint32_t link, uint32_t deadline_ms);
-bool evsi_link_is_ending(const evs_system *system, uint32_t link);
+void evsi_link_disconnect(evs_system *system, uint32_t index, uint32_t deadline_ms);
+bool evsi_link_is_ending(const evs_system *system, uint32_t index);
 /* Goes on with what is being disconnected; true while something is. */
 bool evsi_links_step(evs_system *system);
 /* Begins to close all that are not closed; a closed one says so by host.closed. */

@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "event/identity.h"
@@ -69,6 +71,25 @@ static void *make_ids(void *start) {
   for (int i = 0; i < PER_THREAD; i++)
     evsi_uuid7(&env, ((char(*)[37])start)[i]);
   return NULL;
+}
+
+/* A thread's random numbers are got for many ids at once. */
+static void a_child_does_not_make_its_parents_ids(void **state) {
+  (void)state;
+  char parent[37], child[37];
+  int ends[2];
+  evsi_uuid7(evsi_env_default(), parent);
+  assert_int_equal(pipe(ends), 0);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  evsi_uuid7(evsi_env_default(), parent);
+  if (pid == 0)
+    _exit(write(ends[1], parent, sizeof parent) == (ssize_t)sizeof parent ? 0 : 1);
+  assert_int_equal(read(ends[0], child, sizeof child), sizeof child);
+  assert_int_equal(waitpid(pid, NULL, 0), pid);
+  assert_string_not_equal(parent + 19, child + 19); /* behind the time and the counter */
+  close(ends[0]);
+  close(ends[1]);
 }
 
 static int compare_ids(const void *a, const void *b) {
@@ -167,6 +188,7 @@ int main(void) {
       cmocka_unit_test(timestamps_are_utc_with_milliseconds),
       cmocka_unit_test(foreign_timestamps_are_checked_as_rfc_3339),
       cmocka_unit_test(the_hash_of_nothing_is_known),
+      cmocka_unit_test(a_child_does_not_make_its_parents_ids),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

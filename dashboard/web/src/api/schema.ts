@@ -162,18 +162,6 @@ export type Route = {
   lastHit: number | null;
 };
 
-export type RouteList = {
-  items: Array<Route>;
-  next: string | null;
-  scanned: number | null;
-  exhausted: boolean;
-  total: number | null;
-  totalExact: boolean;
-  generation: string | null;
-  defaults: Record<string, unknown>;
-  services: Array<string>;
-};
-
 export type RoutePair = { route: string; other: string; because: string };
 
 export type Coverage = {
@@ -192,6 +180,18 @@ export type CoverageList = {
   exhausted: boolean;
   total: number | null;
   totalExact: boolean;
+};
+
+export type RouteList = {
+  items: Array<Route>;
+  next: string | null;
+  scanned: number | null;
+  exhausted: boolean;
+  total: number | null;
+  totalExact: boolean;
+  generation: string | null;
+  defaults: Record<string, unknown>;
+  services: Array<string>;
 };
 
 export type TraceRequest = {

@@ -36,7 +36,7 @@ static bool has_room(const evs_transport *transport, const memory_event *event) 
 /* @locks bus. False when memory is short. */
 static bool queue_event(evs_transport *transport, memory_event *event) {
   event->sequence = ++transport->bus->sequence;
-  snprintf(event->offset, sizeof event->offset, "%" PRIu64, event->sequence);
+  evsi_digits(event->sequence, event->offset);
   event->holders = 1;
   for (memory_group *group = transport->bus->groups; group; group = group->next) {
     if (!evsi_memory_group_reads(group, event))

@@ -8,18 +8,13 @@
 
 enum { SCAN_COUNT = 1000 };
 
-/* "<prefix><value>\r\n"; snprintf would cost as much as the rest of a command. */
+/* "<prefix><value>\r\n" */
 static void put_number(evsi_buf *out, char prefix, uint64_t value) {
-  char text[24];
-  char *at = text + sizeof text;
-  *--at = '\n';
-  *--at = '\r';
-  do {
-    *--at = (char)('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  *--at = prefix;
-  evsi_buf_add(out, at, (size_t)(text + sizeof text - at));
+  char text[EVSI_DIGITS_TEXT + 3];
+  text[0] = prefix;
+  size_t size = 1 + evsi_digits(value, text + 1);
+  memcpy(text + size, "\r\n", 2);
+  evsi_buf_add(out, text, size + 2);
 }
 
 void evsi_redis_put_head(evsi_buf *out, uint32_t count) {
@@ -36,14 +31,19 @@ void evsi_redis_put_text(evsi_buf *out, const char *text) {
   evsi_redis_put(out, text, strlen(text));
 }
 
+void evsi_redis_put_parts(evsi_buf *out, const char *const *parts, size_t count) {
+  size_t size = 0;
+  for (size_t i = 0; i < count; i++)
+    size += strlen(parts[i]);
+  put_number(out, '$', size);
+  for (size_t i = 0; i < count; i++)
+    evsi_buf_add_text(out, parts[i]);
+  evsi_buf_add(out, "\r\n", 2);
+}
+
 void evsi_redis_put_u64(evsi_buf *out, uint64_t value) {
-  char text[20];
-  char *at = text + sizeof text;
-  do {
-    *--at = (char)('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  evsi_redis_put(out, at, (size_t)(text + sizeof text - at));
+  char text[EVSI_DIGITS_TEXT];
+  evsi_redis_put(out, text, evsi_digits(value, text));
 }
 
 void evsi_redis_arg(evsi_redis_args *args, const void *data, size_t size) {

@@ -14,6 +14,8 @@ typedef struct evsi_redis_args {
 void evsi_redis_put_head(evsi_buf *out, uint32_t count); /* "*<count>" */
 void evsi_redis_put(evsi_buf *out, const void *data, size_t size);
 void evsi_redis_put_text(evsi_buf *out, const char *text);
+/* One argument of several texts. */
+void evsi_redis_put_parts(evsi_buf *out, const char *const *parts, size_t count);
 void evsi_redis_put_u64(evsi_buf *out, uint64_t value);
 
 void evsi_redis_arg(evsi_redis_args *args, const void *data, size_t size);

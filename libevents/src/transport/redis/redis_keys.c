@@ -11,10 +11,9 @@
 bool evsi_redis_stream_name(evs_bytes topic, int32_t partition, char *out) {
   if (topic.size == 0 || topic.size > EVSI_REDIS_NAME_MAX - 16)
     return false;
-  if (partition == EVS_PARTITION_NONE)
-    snprintf(out, EVSI_REDIS_NAME_MAX, "%.*s", (int)topic.size, topic.data);
-  else
-    snprintf(out, EVSI_REDIS_NAME_MAX, "%.*s:%" PRId32, (int)topic.size, topic.data, partition);
+  size_t size = evsi_bytes_copy(out, EVSI_REDIS_NAME_MAX, topic);
+  if (partition != EVS_PARTITION_NONE)
+    snprintf(out + size, EVSI_REDIS_NAME_MAX - size, ":%" PRId32, partition);
   return true;
 }
 
@@ -174,6 +173,7 @@ int evsi_redis_id_compare(evsi_redis_id a, evsi_redis_id b) {
 }
 
 evs_bytes evsi_redis_id_text(evsi_redis_id id, char out[EVSI_REDIS_ID_TEXT]) {
-  int size = snprintf(out, EVSI_REDIS_ID_TEXT, "%" PRIu64 "-%" PRIu64, id.ms, id.seq);
-  return evsi_bytes(out, (size_t)size);
+  size_t size = evsi_digits(id.ms, out);
+  out[size++] = '-';
+  return evsi_bytes(out, size + evsi_digits(id.seq, out + size));
 }

@@ -315,6 +315,12 @@ static void touch(evsi_redis_topic *topic, const evs_tp_event *event, const char
     evsi_redis_retention_published(topic->trims[at], event->retention);
 }
 
+static void put_key(evsi_buf *out, const evsi_redis_layout *layout, const char *name) {
+  const char *parts[] = {layout->stream_prefix, layout->is_plain ? "" : "{", name,
+                         layout->is_plain ? "" : "}"};
+  evsi_redis_put_parts(out, parts, sizeof parts / sizeof *parts);
+}
+
 /* Adds one XADD to the output. */
 static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
   evs_transport *transport = way->topic->transport;
@@ -330,8 +336,7 @@ static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
   }
   evsi_redis_put_head(out, 5 + (event->raw.size ? 2 : 0) + (layout->is_plain ? 4 : 0));
   evsi_buf_add(out, "$4\r\nXADD\r\n", 10);
-  evsi_buf_addf(out, layout->is_plain ? "$%zu\r\n%s%s\r\n" : "$%zu\r\n%s{%s}\r\n", key_size,
-                layout->stream_prefix, way->name);
+  put_key(out, layout, way->name);
   evsi_buf_add(out, "$1\r\n*\r\n$4\r\ndata\r\n", 17);
   evsi_redis_put(out, event->data.data, event->data.size);
   if (layout->is_plain)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// peers.mjs ROLE URL COUNT ENTRY - the same jobs by ioredis, node-redis and BullMQ, set as their documentation says for
+// speed; ENTRY is the text of one stored event.
+
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+
+import { BATCH, ageMs, atRate, main, stamp, tellLatency, tellRate } from './program.mjs';
+
+const STREAM = 'stream:{bench-events}';
+const GROUP = 'bench-ioredis';
+const UNDER_WAY = 4; // pipelines
+const READ_COUNT = 500;
+const BLOCK_MS = 10_000;
+
+const withIo = (role) => async ({ target, ...job }) => {
+  const redis = new Redis(target);
+  await role(redis, job);
+  redis.disconnect();
+};
+
+/** Awaits `send(size)` for batches of the whole, several under way at a time. */
+async function inBatches(count, send) {
+  const waiting = [];
+  for (let first = 0; first < count; first += BATCH) {
+    waiting.push(send(Math.min(BATCH, count - first)));
+    if (waiting.length >= UNDER_WAY) await waiting.shift();
+  }
+  await Promise.all(waiting);
+}
+
+async function ioPublish(redis, { count, text }) {
+  const begun = performance.now();
+  await inBatches(count, async (size) => {
+    const pipeline = redis.pipeline();
+    for (let i = 0; i < size; i++) pipeline.xadd(STREAM, '*', 'data', text);
+    for (const [error] of await pipeline.exec()) if (error) throw error;
+  });
+  tellRate(count, begun);
+}
+
+async function ioOneByOne(redis, { count, text }) {
+  const begun = performance.now();
+  for (let i = 0; i < count; i++) await redis.xadd(STREAM, '*', 'data', text);
+  tellRate(count, begun);
+}
+
+/** Reads, parses, handles and acknowledges until `count` were handled. */
+async function ioConsumeAll(redis, count, handler) {
+  for (let seen = 0; seen < count;) {
+    const answer = await redis.xreadgroup('GROUP', GROUP, 'c', 'COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', STREAM, '>');
+    const entries = answer[0][1];
+    for (const [, fields] of entries) await handler(JSON.parse(fields[1]).body);
+    await redis.xack(STREAM, GROUP, ...entries.map(([id]) => id));
+    seen += entries.length;
+  }
+}
+
+async function ioConsume(redis, { count }) {
+  await redis.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM');
+  let read = 0;
+  const begun = performance.now();
+  await ioConsumeAll(redis, count, async (body) => { read += body.at.length; });
+  if (read !== 20 * count) throw new Error('not all bodies were read');
+  tellRate(count, begun);
+}
+
+async function ioLatency(redis, { count, text }) {
+  const other = redis.duplicate();
+  const ages = [];
+  await redis.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM');
+  const all = ioConsumeAll(other, count, async ({ at }) => { ages.push(ageMs(at)); });
+  await atRate(count, () => { redis.xadd(STREAM, '*', 'data', text.replace(/"at":"\d+"/, `"at":"${stamp()}"`)); });
+  await all;
+  tellLatency(ages);
+  other.disconnect();
+}
+
+async function nodeRedisPublish({ target, count, text }) {
+  const redis = createClient({ url: target });
+  await redis.connect();
+  const begun = performance.now();
+  // It writes what one turn of the loop asks for in one piece: its documented pipelining.
+  await inBatches(count, (size) => Promise.all(Array.from({ length: size }, () => redis.xAdd(STREAM, '*', { data: text }))));
+  tellRate(count, begun);
+  redis.destroy();
+}
+
+const bull = (target) => ({ connection: { host: new URL(target).hostname, port: Number(new URL(target).port), maxRetriesPerRequest: null } });
+
+async function bullPublish({ target, count, text }) {
+  const queue = new Queue('bench', bull(target));
+  const data = JSON.parse(text);
+  const begun = performance.now();
+  await inBatches(count, (size) => queue.addBulk(Array.from({ length: size }, () => ({ name: 'bench.tick', data }))));
+  tellRate(count, begun);
+  await queue.close();
+}
+
+async function bullConsume({ target, count }) {
+  let seen = 0;
+  const begun = performance.now();
+  await new Promise((resolve) => {
+    const options = { ...bull(target), concurrency: 100, removeOnComplete: { count: 0 } };
+    new Worker('bench', async ({ data }) => { if (data.body.at && ++seen === count) resolve(); }, options);
+  });
+  tellRate(count, begun);
+  process.exit(0);
+}
+
+await main({
+  'ioredis-publish': withIo(ioPublish), 'ioredis-one-by-one': withIo(ioOneByOne), 'ioredis-consume': withIo(ioConsume),
+  'ioredis-latency': withIo(ioLatency), 'node-redis-publish': nodeRedisPublish, 'bullmq-publish': bullPublish, 'bullmq-consume': bullConsume,
+});
