@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * memory_publish.c - an event into the queue of every group that reads it, on the publisher's thread. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
