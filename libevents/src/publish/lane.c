@@ -271,8 +271,8 @@ static size_t next_vector(evsi_lane *lane) {
 
 static void send_queue(evsi_lane *lane) {
   size_t count;
-  while (lane->connected && has_waiting(lane) && lane->retry_at_ms <= evsi_now_ms(lane->publisher->setup.env) &&
-         (count = next_vector(lane)) > 0) {
+  while (lane->connected && has_waiting(lane) &&
+         lane->retry_at_ms <= evsi_now_ms(lane->publisher->setup.env) && (count = next_vector(lane)) > 0) {
     evsi_count_batch(lane->publisher->setup.stats, count);
     if (lane->is_held)
       lane->retry_at_ms = UINT64_MAX; /* its outcome says when to go on */

@@ -96,7 +96,7 @@ bool evsi_link_connect(evs_system *system, uint32_t index, char *out_why, size_t
 void evsi_link_disconnect(evs_system *system, uint32_t index, uint32_t deadline_ms) {
   evsi_link *link = &system->links[index];
   evs_host *host = &system->hosts[index];
-  uint64_t deadline = evsi_now_ms(system->env) + deadline_ms;
+  uint64_t deadline = evsi_now_ms(system->host_env) + deadline_ms;
   if (host->ending && deadline < host->ending_deadline_ms)
     host->ending_deadline_ms = deadline;
   if (!evsi_link_is_open(link))
@@ -142,7 +142,7 @@ static void step(evs_system *system, uint32_t index) {
     evsi_publisher_flush(system->publisher);
     bool is_busy = evsi_publisher_is_sending(system->publisher, index) ||
                    !evsi_consume_idle(system->consume, &system->links[index]);
-    if (!is_busy || evsi_now_ms(system->env) >= host->ending_deadline_ms)
+    if (!is_busy || evsi_now_ms(system->host_env) >= host->ending_deadline_ms)
       close_link(system, index);
   }
   if (host->ending == 2 && is_closed(system, index)) {

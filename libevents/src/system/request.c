@@ -41,18 +41,24 @@ struct evsi_request {
   evsi_config *config; /* of a reload */
 };
 
-static const char *const own_methods[] = {"connect", "disconnect", "ready", "flush",
+static const char *const own_methods[] = {"connect", "disconnect", "ready",  "flush",
                                           "drain",   "coverage",   "reload", "testing.advance"};
 /* They may be about one transport only. */
 static const char *const link_methods[] = {"connect", "disconnect", "ready"};
-static const char *const transport_methods[] = {
-    "groups",      "groups.pause",     "groups.resume",   "fleet",          "topics",         "tail",
-    "delayed",     "delayed.cancel",   "dlq.list",        "dlq.get",        "dlq.groups",     "dlq.count",
-    "dlq.requeue", "dlq.discard",      "dlq.archive",     "dlq.restore",    "dlq.note",       "dlq.export",
-    "dlq.import",  "operations.start", "operations.list", "operations.get", "operations.set", "audit",
-    "doctor",      "retention",        "conservation",    "replay.start",   "replay.list",    "replay.get",
-    "replay.set",  "file.check",       "file.vacuum",     "file.backup",    "copy.look",      "copy.read",
-    "copy.write",  "schemas.read",     "schemas.write",   "transport.tell", "testing.fail", "testing.published"};
+static const char *const transport_methods[] = {"groups",         "groups.pause",     "groups.resume",
+                                                "fleet",          "topics",           "tail",
+                                                "delayed",        "delayed.cancel",   "dlq.list",
+                                                "dlq.get",        "dlq.groups",       "dlq.count",
+                                                "dlq.requeue",    "dlq.discard",      "dlq.archive",
+                                                "dlq.restore",    "dlq.note",         "dlq.export",
+                                                "dlq.import",     "operations.start", "operations.list",
+                                                "operations.get", "operations.set",   "audit",
+                                                "doctor",         "retention",        "conservation",
+                                                "replay.start",   "replay.list",      "replay.get",
+                                                "replay.set",     "file.check",       "file.vacuum",
+                                                "file.backup",    "copy.look",        "copy.read",
+                                                "copy.write",     "schemas.read",     "schemas.write",
+                                                "transport.tell", "testing.fail",     "testing.published"};
 
 /* They note who asked. */
 static const char *const changing_methods[] = {

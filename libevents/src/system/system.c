@@ -134,10 +134,8 @@ static bool build_base(evs_system *system) {
   system->close_task.run = evsi_close_begin;
   system->fleet_task.run = evsi_fleet_run;
   system->env = system->host_env = evsi_env_default();
-  if (!make_loop(system))
-    return false;
   evsi_system_log_init(system);
-  if (!evsi_identity_init(system))
+  if (!make_loop(system) || !evsi_identity_init(system))
     return false;
   evsi_tasks_init(&system->tasks, system->env, system->loop);
   system->has_tasks = true;
