@@ -115,7 +115,7 @@ static void tell(evsi_request *request, const evs_error *error, evs_bytes json) 
     pthread_cond_signal(&waiter->done);
     pthread_mutex_unlock(&waiter->lock);
     waiter_drop(waiter);
-  } else {
+  } else if (is_wanted) {
     evsi_records_add(&request->system->records, copy ? copy : request->no_memory);
     request->no_memory = copy ? request->no_memory : NULL;
   }

@@ -106,7 +106,7 @@ static evs_status cover(void *config) {
   evsi_buf out = {0};
   evs_status status = evsi_router_new(config, &router, NULL);
   if (status == EVS_OK) {
-    evsi_router_coverage(router, &out);
+    evsi_router_compare(router, 1000, &out);
     status = out.failed ? EVS_NOMEM : EVS_OK;
   }
   evsi_buf_free(&out);

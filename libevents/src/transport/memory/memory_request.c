@@ -86,7 +86,7 @@ void evsi_memory_request(evs_transport *transport, const char *method, const cha
     if (params)
       all[i].run(transport, params, token);
     else
-      answer(transport, token, NULL);
+      evsi_memory_answer(transport, token, NULL);
     json_decref(params);
     return;
   }
