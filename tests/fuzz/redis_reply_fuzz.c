@@ -95,11 +95,6 @@ static bool stream_write(evsi_stream *stream, char *bytes, size_t size) {
   return !stream->is_closing;
 }
 
-static size_t stream_unsent(const evsi_stream *stream) {
-  (void)stream;
-  return 0;
-}
-
 static void stream_close(evsi_stream *stream) {
   stream->is_closing = true;
 }
@@ -123,7 +118,6 @@ static const evsi_io io = {.timer_new = timer_new,
                            .timer_free = timer_free,
                            .stream_open = stream_open,
                            .stream_write = stream_write,
-                           .stream_unsent = stream_unsent,
                            .stream_close = stream_close};
 static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io};
 
