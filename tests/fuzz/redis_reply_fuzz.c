@@ -191,13 +191,16 @@ static void on_replied(evs_host *host, uint64_t token, evs_status status, evs_by
 static void on_group(evs_host *host, uint64_t group) {
   (void)host, (void)group;
 }
-static void on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+/* Takes as many as it has room for. */
+static size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
   (void)group;
-  for (size_t i = 0; i < count && host->held < HELD_MAX; i++) {
+  size_t i = 0;
+  for (; i < count && host->held < HELD_MAX; i++) {
     require(entries[i].offset.size > 0 && entries[i].offset.size < sizeof host->offsets[0]);
     memcpy(host->offsets[host->held], entries[i].offset.data, entries[i].offset.size);
     host->offsets[host->held++][entries[i].offset.size] = '\0';
   }
+  return i;
 }
 static uint32_t on_credits(evs_host *host, uint64_t group) {
   (void)group;
