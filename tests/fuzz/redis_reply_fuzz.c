@@ -95,11 +95,6 @@ static bool stream_write(evsi_stream *stream, char *bytes, size_t size) {
   return !stream->is_closing;
 }
 
-static size_t stream_unsent(const evsi_stream *stream) {
-  (void)stream;
-  return 0;
-}
-
 static void stream_close(evsi_stream *stream) {
   stream->is_closing = true;
 }
@@ -123,7 +118,6 @@ static const evsi_io io = {.timer_new = timer_new,
                            .timer_free = timer_free,
                            .stream_open = stream_open,
                            .stream_write = stream_write,
-                           .stream_unsent = stream_unsent,
                            .stream_close = stream_close};
 static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
@@ -197,13 +191,16 @@ static void on_replied(evs_host *host, uint64_t token, evs_status status, evs_by
 static void on_group(evs_host *host, uint64_t group) {
   (void)host, (void)group;
 }
-static void on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+/* Takes as many as it has room for. */
+static size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
   (void)group;
-  for (size_t i = 0; i < count && host->held < HELD_MAX; i++) {
+  size_t i = 0;
+  for (; i < count && host->held < HELD_MAX; i++) {
     require(entries[i].offset.size > 0 && entries[i].offset.size < sizeof host->offsets[0]);
     memcpy(host->offsets[host->held], entries[i].offset.data, entries[i].offset.size);
     host->offsets[host->held++][entries[i].offset.size] = '\0';
   }
+  return i;
 }
 static uint32_t on_credits(evs_host *host, uint64_t group) {
   (void)group;

@@ -59,8 +59,7 @@ typedef struct evsi_io {
                               void *data);
   /* Takes `bytes` (from evsi_alloc) and frees it when written. Returns false when the stream is gone. */
   bool (*stream_write)(evsi_stream *stream, char *bytes, size_t size);
-  size_t (*stream_unsent)(const evsi_stream *stream); /* bytes that wait in stream_write */
-  void (*stream_close)(evsi_stream *stream);          /* `closed` follows later; unsent bytes are dropped */
+  void (*stream_close)(evsi_stream *stream); /* `closed` follows later; unsent bytes are dropped */
 } evsi_io;
 
 /* A clock that stands still until a test moves it (held.h). */

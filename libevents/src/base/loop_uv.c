@@ -56,7 +56,6 @@ struct evsi_stream {
   void *data;
   evsi_loop *loop;
   char *path;
-  size_t unsent;
   int open_handles; /* handles and requests that still refer to this */
   bool has_handle;
   bool is_looking_up;
@@ -71,7 +70,6 @@ typedef struct write_request {
   uv_write_t uv;
   evsi_stream *stream;
   char *bytes;
-  size_t size;
 } write_request;
 
 static void on_async(uv_async_t *handle) {
@@ -462,7 +460,6 @@ static evsi_stream *stream_open(evsi_loop *loop, const evsi_address *address,
 static void on_written(uv_write_t *request, int status) {
   write_request *write = (write_request *)request;
   evsi_stream *stream = write->stream;
-  stream->unsent -= write->size;
   evsi_free(write->bytes);
   evsi_free(write);
   if (status != 0)
@@ -478,7 +475,6 @@ static bool stream_write(evsi_stream *stream, char *bytes, size_t size) {
   }
   write->stream = stream;
   write->bytes = bytes;
-  write->size = size;
   uv_buf_t buffer = uv_buf_init(bytes, (unsigned)size);
   int rc = uv_write(&write->uv, &stream->uv.stream, &buffer, 1, on_written);
   if (rc != 0) {
@@ -487,13 +483,8 @@ static bool stream_write(evsi_stream *stream, char *bytes, size_t size) {
     shut(stream, uv_strerror(rc));
     return false;
   }
-  stream->unsent += size;
   stream->open_handles++;
   return true;
-}
-
-static size_t stream_unsent(const evsi_stream *stream) {
-  return stream->unsent;
 }
 
 static void stream_close(evsi_stream *stream) {
@@ -514,6 +505,5 @@ const evsi_io evsi_io_uv = {
     .watch_free = watch_free,
     .stream_open = stream_open,
     .stream_write = stream_write,
-    .stream_unsent = stream_unsent,
     .stream_close = stream_close,
 };

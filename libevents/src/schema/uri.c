@@ -122,10 +122,6 @@ void evsi_uri_split(evs_bytes uri, evs_bytes *out_without, evs_bytes *out_fragme
   *out_fragment = uri;
 }
 
-bool evsi_uri_is_absolute(evs_bytes uri) {
-  return scheme_size(uri) > 0;
-}
-
 static int hex(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';

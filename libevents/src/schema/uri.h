@@ -13,9 +13,6 @@ void evsi_uri_resolve(evs_bytes base, evs_bytes reference, evsi_buf *out);
 /* Splits at the first '#'; a fragment that is not there is empty. */
 void evsi_uri_split(evs_bytes uri, evs_bytes *out_without, evs_bytes *out_fragment);
 
-/* Has it a scheme? */
-bool evsi_uri_is_absolute(evs_bytes uri);
-
 /* Appends `text` with its percent escapes undone; what is none stays. */
 void evsi_uri_unescape(evs_bytes text, evsi_buf *out);
 
