@@ -7,7 +7,7 @@
 #include "base/json_text.h"
 #include "route/explain.h"
 
-/* The subscriptions that would receive the explained event, as a JSON array. */
+/* The subscriptions that would receive the explained event, as a JSON array; NULL when memory is short. */
 static json_t *subscriptions_of(evs_system *system, evsi_explained *event) {
   evsi_buf text = {0};
   evsi_buf_add_text(&text, "[");
@@ -15,7 +15,7 @@ static json_t *subscriptions_of(evs_system *system, evsi_explained *event) {
   evsi_buf_add_text(&text, "]");
   json_t *list = text.failed ? NULL : evsi_json_load(evsi_bytes(text.data, text.size), 0, NULL);
   evsi_buf_free(&text);
-  return list ? list : json_array();
+  return list;
 }
 
 /* The version of a schema that a body published now would be held against. */
@@ -26,13 +26,16 @@ static json_t *schema_of(evs_system *system, evs_bytes type) {
   return json_pack("{s:s,s:s}", "type", evsi_schema_type_name(version->type), "version", version->name);
 }
 
-/* What the router does not know. */
-static void complete(evs_system *system, json_t *decision, evs_bytes query) {
+/* What the router does not know. False when memory is short. */
+static bool complete(evs_system *system, json_t *decision, evs_bytes query) {
   evsi_explained event;
-  bool is_valid = evsi_explained_read(decision, query, &event);
-  json_object_set_new(decision, "schema", is_valid ? schema_of(system, event.event.type) : json_null());
-  json_object_set_new(decision, "subscriptions", is_valid ? subscriptions_of(system, &event) : json_array());
+  bool ok = evsi_explained_read(decision, query, &event), is_valid = event.event.type.size > 0;
+  ok = ok &&
+       !json_object_set_new(decision, "schema", is_valid ? schema_of(system, event.event.type) : json_null());
+  ok = ok && !json_object_set_new(decision, "subscriptions",
+                                  is_valid ? subscriptions_of(system, &event) : json_array());
   evsi_explained_free(&event);
+  return ok;
 }
 
 evs_status evs_explain(evs_system *system, const char *query_json, size_t query_size, char **out_json,
@@ -50,8 +53,8 @@ evs_status evs_explain(evs_system *system, const char *query_json, size_t query_
     return status;
   json_t *decision = evsi_json_load(evsi_text(text), 0, NULL);
   evsi_free(text);
-  complete(system, decision, evsi_bytes(query_json, query_size));
-  *out_json = decision ? evsi_json_text(decision) : NULL;
+  bool is_complete = decision && complete(system, decision, evsi_bytes(query_json, query_size));
+  *out_json = is_complete ? evsi_json_text(decision) : NULL;
   json_decref(decision);
   return *out_json ? EVS_OK : evsi_error_nomem(out_error);
 }

@@ -24,7 +24,8 @@ typedef struct evsi_explained {
   bool has_headers; /* else filters of headers are not asked */
 } evsi_explained;
 
-/* False when its type was not valid. out_explained is given back with evsi_explained_free(). */
+/* False when memory is short. Where its type was not valid, that of out_explained is empty. Give it back with
+ * evsi_explained_free(). */
 bool evsi_explained_read(const json_t *explanation, evs_bytes query, evsi_explained *out_explained);
 void evsi_explained_free(evsi_explained *explained);
 

@@ -18,15 +18,15 @@ bool evsi_explained_read(const json_t *explanation, evs_bytes query, evsi_explai
   const char *full = json_string_value(json_object_get(explanation, "fullType"));
   *out_explained = (evsi_explained){.has_headers = false};
   if (!type || !full)
-    return false;
+    return true;
   size_t prefix = strlen(full) > strlen(type) ? strlen(full) - strlen(type) - 1 : 0;
   out_explained->event.origin_prefix = evsi_bytes(full, prefix);
   out_explained->event.type = evsi_text(type);
-  json_t *asked = evsi_json_load(query, 0, NULL);
+  json_t *asked = evsi_json_load(query, 0, NULL); /* it was read before: only memory can be missing */
   out_explained->headers.tree = json_incref(json_object_get(asked, "headers"));
   out_explained->has_headers = json_is_object(out_explained->headers.tree);
   json_decref(asked);
-  return true;
+  return asked != NULL;
 }
 
 void evsi_explained_free(evsi_explained *explained) {
@@ -72,42 +72,51 @@ static evs_status add_rows(listeners *all, const evsi_config *config, evs_error 
   return status;
 }
 
-static void add_receiver(json_t *list, const json_t *row, evsi_explained *event, bool is_undecided) {
+/* False when memory is short. */
+static bool add_receiver(json_t *list, const json_t *row, evsi_explained *event, bool is_undecided) {
   json_t *filter = json_object_get(row, "filter");
   if (event->has_headers && !evsi_header_filter_takes(filter, &event->event, &event->headers))
-    return;
+    return true;
   json_t *found =
       json_pack("{s:O?,s:O?}", "name", json_object_get(row, "name"), "group", json_object_get(row, "group"));
-  if (json_is_object(filter) && !event->has_headers)
-    json_object_set(found, "filter", filter);
-  if (is_undecided)
-    json_object_set_new(found, "undecided", json_true());
-  json_array_append_new(list, found);
+  bool ok =
+      found && (!json_is_object(filter) || event->has_headers || !json_object_set(found, "filter", filter));
+  if (ok && is_undecided)
+    ok = !json_object_set_new(found, "undecided", json_true());
+  if (ok)
+    return !json_array_append_new(list, found);
+  json_decref(found);
+  return false;
+}
+
+static bool add_receivers_of(const listeners *all, evsi_explained *event, json_t *list) {
+  evs_bytes origin = event->event.origin_prefix, type = event->event.type;
+  uint32_t room = (uint32_t)json_array_size(all->rows) + 1;
+  uint32_t *indexes = evsi_calloc(room, sizeof *indexes);
+  bool filtered, ok = indexes != NULL;
+  uint32_t count = ok ? evsi_matcher_match(all->matcher, origin, type, indexes, room, &filtered) : 0;
+  for (uint32_t i = 0; ok && i < count; i++)
+    ok = add_receiver(list, json_array_get(all->rows, indexes[i]), event, false);
+  count = ok ? evsi_matcher_undecided(all->matcher, origin, type, indexes, room) : 0;
+  for (uint32_t i = 0; ok && i < count; i++)
+    ok = add_receiver(list, json_array_get(all->rows, indexes[i]), event, true);
+  evsi_free(indexes);
+  return ok;
 }
 
 /* Those that receive the explained event, or NULL when memory is short. */
 static json_t *receivers(const listeners *all, const json_t *explanation, evs_bytes query) {
   evsi_explained event;
-  bool filtered;
   json_t *list = json_array();
-  if (!evsi_explained_read(explanation, query, &event))
+  bool ok = list && evsi_explained_read(explanation, query, &event);
+  if (ok && event.event.type.size > 0)
+    ok = add_receivers_of(all, &event, list);
+  if (list)
+    evsi_explained_free(&event);
+  if (ok)
     return list;
-  evs_bytes origin = event.event.origin_prefix, type = event.event.type;
-  uint32_t room = (uint32_t)json_array_size(all->rows) + 1;
-  uint32_t *indexes = evsi_calloc(room, sizeof *indexes);
-  uint32_t count = indexes ? evsi_matcher_match(all->matcher, origin, type, indexes, room, &filtered) : 0;
-  for (uint32_t i = 0; i < count; i++)
-    add_receiver(list, json_array_get(all->rows, indexes[i]), &event, false);
-  count = indexes ? evsi_matcher_undecided(all->matcher, origin, type, indexes, room) : 0;
-  for (uint32_t i = 0; i < count; i++)
-    add_receiver(list, json_array_get(all->rows, indexes[i]), &event, true);
-  evsi_explained_free(&event);
-  if (!indexes) {
-    json_decref(list);
-    return NULL;
-  }
-  evsi_free(indexes);
-  return list;
+  json_decref(list);
+  return NULL;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "route/coverage.h"
+#include "system/request_methods.h"
 #include "system/system.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000, METHOD_MAX = 32, EXAMINED_MAX = 1000 };
@@ -40,39 +41,6 @@ struct evsi_request {
   char *params;
   evsi_config *config; /* of a reload */
 };
-
-static const char *const own_methods[] = {"connect", "disconnect", "ready",  "flush",
-                                          "drain",   "coverage",   "reload", "testing.advance"};
-/* They may be about one transport only. */
-static const char *const link_methods[] = {"connect", "disconnect", "ready"};
-static const char *const transport_methods[] = {"groups",         "groups.pause",     "groups.resume",
-                                                "fleet",          "topics",           "tail",
-                                                "delayed",        "delayed.cancel",   "dlq.list",
-                                                "dlq.get",        "dlq.groups",       "dlq.count",
-                                                "dlq.requeue",    "dlq.discard",      "dlq.archive",
-                                                "dlq.restore",    "dlq.note",         "dlq.export",
-                                                "dlq.import",     "operations.start", "operations.list",
-                                                "operations.get", "operations.set",   "audit",
-                                                "doctor",         "retention",        "conservation",
-                                                "replay.start",   "replay.list",      "replay.get",
-                                                "replay.set",     "file.check",       "file.vacuum",
-                                                "file.backup",    "copy.look",        "copy.read",
-                                                "copy.write",     "schemas.read",     "schemas.write",
-                                                "transport.tell", "testing.fail",     "testing.published"};
-
-/* They note who asked. */
-static const char *const changing_methods[] = {
-    "delayed.cancel", "groups.pause", "groups.resume",    "dlq.requeue",      "dlq.discard",
-    "dlq.restore",    "dlq.note",     "dlq.import",       "operations.start", "operations.set",
-    "replay.start",   "replay.set",   "schemas.register", "schemas.set",      "schemas.remove"};
-
-static bool is_one_of(const char *method, const char *const *names, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (strcmp(method, names[i]) == 0)
-      return true;
-  }
-  return false;
-}
 
 bool evsi_is_telling(const char *method) {
   return strcmp(method, "transport.tell") == 0;
@@ -460,8 +428,7 @@ static evs_status note_actor(const evs_system *system, json_t *params, evs_error
 /* Arguments as they go on: those of a change with who asked. */
 static evs_status take_params(evs_system *system, evsi_request *request, evs_bytes given, json_t *params,
                               evs_error **out_error) {
-  bool is_change =
-      is_one_of(request->method, changing_methods, sizeof changing_methods / sizeof changing_methods[0]);
+  bool is_change = evsi_method_changes(request->method);
   bool is_fault = strcmp(request->method, "testing.fail") == 0;
   evs_status status = is_change ? note_actor(system, params, out_error) : EVS_OK;
   if (is_fault &&
@@ -478,10 +445,9 @@ static evs_status take_params(evs_system *system, evsi_request *request, evs_byt
 
 static evs_status prepare(evs_system *system, const char *method, evs_bytes params, evsi_request *request,
                           evs_error **out_error) {
-  bool is_own = is_one_of(method, own_methods, sizeof own_methods / sizeof own_methods[0]);
+  bool is_own = evsi_method_is_own(method);
   bool is_schemas = evsi_is_schemas_method(method);
-  if (!is_own && !is_schemas &&
-      !is_one_of(method, transport_methods, sizeof transport_methods / sizeof transport_methods[0]))
+  if (!is_own && !is_schemas && !evsi_method_is_of_transport(method))
     return evsi_error(out_error, EVS_NOT_FOUND, NULL,
                       "there is no request named %.64s (docs/requests.md lists them)", method);
   json_error_t why = {.line = 0};
@@ -496,7 +462,7 @@ static evs_status prepare(evs_system *system, const char *method, evs_bytes para
   request->link = is_schemas ? BY_SCHEMAS : BY_SYSTEM;
   snprintf(request->method, sizeof request->method, "%s", method);
   evs_status status = is_own || is_schemas ? EVS_OK : choose_link(system, root, &request->link, out_error);
-  if (status == EVS_OK && is_one_of(method, link_methods, sizeof link_methods / sizeof link_methods[0]))
+  if (status == EVS_OK && evsi_method_is_of_link(method))
     status = choose_only(system, method, root, request, out_error);
   if (status == EVS_OK && strcmp(method, "reload") == 0)
     status = evsi_reload_check(system, root, &request->config, out_error);
