@@ -30,9 +30,9 @@ def stop(*_):
     raise Stopped
 
 
-def needs_server(source):
+def has(source, text):
     with open(source, encoding="utf-8") as file:
-        return "redis" in file.read()
+        return text in file.read()
 
 
 def run(records, source, command):
@@ -67,7 +67,8 @@ def main():
         ("--sources", {"required": True, "help": "folder of the C examples"}),
         ("--compile", {"required": True, "help": "compiler and flags, quoted as for a shell"}),
     )
-    sources = sorted(glob.glob(os.path.join(arguments.sources, "*.c")))
+    # A plug-in is no program.
+    sources = sorted(source for source in glob.glob(os.path.join(arguments.sources, "*.c")) if has(source, "int main("))
     if not sources:
         raise SystemExit("load: no *.c in %s" % arguments.sources)
     signal.signal(signal.SIGTERM, stop)
@@ -78,7 +79,7 @@ def main():
         while True:
             for source in sources:
                 took = run(records, source, [compiler, source, "-o", binary, *flags])
-                if not needs_server(source):
+                if not has(source, "redis"):
                     took += run(records, source, [binary])
                 rest(max(took, REST_SECONDS))
     except Stopped:
