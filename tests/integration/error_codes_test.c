@@ -25,8 +25,8 @@
   "\"publisher\":{\"maxInFlight\":1}}"
 
 /* The sanitizers would end the process where memory is refused. */
-const char *__asan_default_options(void);
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__asan_default_options(void) {
   return "allocator_may_return_null=1";
 }
@@ -185,6 +185,9 @@ static evs_status provoke_nomem(void) {
   evs_error *error = NULL;
   /* It needs a place for the report of each before it looks at the first. */
   evs_status status = told(evs_publish_wait(system, &event, (size_t)1 << 46, 1000, &reports, &error), &error);
+  /* As many bytes as no number has. */
+  assert_int_equal(told(evs_publish_wait(system, &event, (size_t)1 << 61, 1000, &reports, &error), &error),
+                   status);
   host_close(system, 1000);
   return status;
 }

@@ -62,6 +62,8 @@ void evsi_publisher_reload(evsi_publisher *publisher, const evsi_config *config,
 bool evsi_publisher_is_quiet(const evsi_publisher *publisher);
 /* Nothing is accepted from now on. False while a caller that came before is still handing events on. */
 bool evsi_publisher_seal(evsi_publisher *publisher);
+/* Looks for what is due, and forgets time limits of what has ended; @thread io. */
+void evsi_publisher_look(evsi_publisher *publisher);
 /* What waits for others to go with it goes now; @thread io. */
 void evsi_publisher_flush(evsi_publisher *publisher);
 /* Ends every event that has no outcome yet, with `status` and why; @thread io. */

@@ -16,7 +16,9 @@ struct evsi_publish_waiter {
 };
 
 static evsi_publish_waiter *waiter_new(size_t count) {
-  evsi_publish_waiter *waiter = evsi_calloc(1, sizeof *waiter + count * sizeof(evsi_report *));
+  evsi_publish_waiter *waiter = NULL;
+  if (count <= (SIZE_MAX - sizeof *waiter) / sizeof(evsi_report *))
+    waiter = evsi_calloc(1, sizeof *waiter + count * sizeof(evsi_report *));
   if (!waiter)
     return NULL;
   pthread_mutex_init(&waiter->lock, NULL);

@@ -13,12 +13,17 @@
 /* So many turns at one instant are no end in sight: the host is asked to go on. */
 enum { TURNS_MAX = 10000 };
 
-/* All that is due now, and what follows from it. */
+/* All that is due now, and what follows from it. Where nothing is, the publisher looks again: a timer for
+ * what has ended meanwhile on another thread is nothing that is due. */
 static void settle(evs_system *system) {
   bool any = true;
   for (int turn = 0; any && turn < TURNS_MAX; turn++) {
     any = evsi_tasks_run(&system->tasks);
     any = evsi_held_fire(system->loop) || any;
+    if (any)
+      continue;
+    evsi_publisher_look(system->publisher);
+    any = evsi_tasks_run(&system->tasks);
   }
 }
 
