@@ -10,8 +10,12 @@
 #include "base/json_text.h"
 #include "consume/engine.h"
 
+static void on_timer(void *data) {
+  evsi_consume_look(data);
+}
+
 static void on_timer_task(evsi_task *task) {
-  evsi_on_time_limits((char *)task - offsetof(evsi_consume, timer_task));
+  on_timer((char *)task - offsetof(evsi_consume, timer_task));
 }
 
 evsi_consume *evsi_consume_new(const evsi_consume_setup *setup) {
@@ -26,7 +30,7 @@ evsi_consume *evsi_consume_new(const evsi_consume_setup *setup) {
   evsi_slots_init(&consume->subscriptions_by_token);
   evsi_slots_init(&consume->deliveries);
   evsi_slots_init(&consume->settlements);
-  consume->timer = setup->env->io->timer_new(setup->loop, evsi_on_time_limits, consume);
+  consume->timer = setup->env->io->timer_new(setup->loop, on_timer, consume);
   if (consume->timer)
     return consume;
   evsi_consume_free(consume);

@@ -39,6 +39,8 @@ typedef struct evsi_consume_setup {
 
 evsi_consume *evsi_consume_new(const evsi_consume_setup *setup);
 void evsi_consume_free(evsi_consume *consume);
+/* Looks which handlers are late, and forgets time limits of those that ended; @thread io. */
+void evsi_consume_look(evsi_consume *consume);
 
 /* ---- for hosts, any thread ---- */
 evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_t size, uint64_t *out_token,

@@ -347,8 +347,7 @@ static uint64_t expire(evsi_consume *consume, evsi_subscription *subscription, u
   return 0;
 }
 
-void evsi_on_time_limits(void *data) {
-  evsi_consume *consume = data;
+void evsi_consume_look(evsi_consume *consume) {
   evsi_outgoing outgoing = {NULL, NULL};
   uint64_t next = 0;
   pthread_mutex_lock(&consume->lock);
@@ -362,6 +361,8 @@ void evsi_on_time_limits(void *data) {
   consume->timer_at_us = next;
   if (next != 0)
     consume->setup.env->io->timer_start(consume->timer, next > now ? (next - now) / 1000 + 1 : 1);
+  else
+    consume->setup.env->io->timer_stop(consume->timer);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
 }

@@ -354,7 +354,6 @@ void evsi_delivery_unlink(evsi_delivery *delivery);
 void evsi_delivery_forget(evsi_delivery *delivery);
 bool evsi_subscription_can_take(const evsi_subscription *subscription);
 void evsi_timer_arm(evsi_consume *consume, uint64_t at_us);
-void evsi_on_time_limits(void *data);
 
 static inline void evsi_consume_log(const evsi_consume *consume, evsi_log_level level, const char *message,
                                     const evsi_log_field *fields) {

@@ -13,7 +13,7 @@
 /* So many turns at one instant are no end in sight: the host is asked to go on. */
 enum { TURNS_MAX = 10000 };
 
-/* All that is due now, and what follows from it. Where nothing is, the publisher looks again: a timer for
+/* All that is due now, and what follows from it. Where nothing is, time limits are looked at again: one of
  * what has ended meanwhile on another thread is nothing that is due. */
 static void settle(evs_system *system) {
   bool any = true;
@@ -23,6 +23,7 @@ static void settle(evs_system *system) {
     if (any)
       continue;
     evsi_publisher_look(system->publisher);
+    evsi_consume_look(system->consume);
     any = evsi_tasks_run(&system->tasks);
   }
 }

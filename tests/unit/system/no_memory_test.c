@@ -121,8 +121,8 @@ static void each_request_without_memory_is_answered(void **state) {
     for (long allowed = 0; ask_short_of(system, requests[i][0], params, allowed); allowed++)
       assert_true(allowed < ALLOCATIONS_MAX);
   }
-  host_close(system, CLOSE_MS); /* what was delivered is nobody's */
-  assert_int_equal(shortage_alive(), before);
+  host_close(system, CLOSE_MS);           /* what was delivered is nobody's */
+  TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
 /* The token of the next report of a kind; a poll that memory is too short for is tried again. */
@@ -177,7 +177,7 @@ static void each_subscription_that_ends_without_memory_says_so(void **state) {
   for (long allowed = 0; unsubscribe_short_of(system, allowed); allowed++)
     assert_true(allowed < ALLOCATIONS_MAX);
   host_close(system, CALL_MS);
-  assert_int_equal(shortage_alive(), before);
+  TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
 static void each_subscription_without_memory_is_there_or_refused(void **state) {
@@ -189,7 +189,7 @@ static void each_subscription_without_memory_is_there_or_refused(void **state) {
     assert_true(allowed < ALLOCATIONS_MAX);
   host_ready(system);
   host_close(system, CALL_MS);
-  assert_int_equal(shortage_alive(), before);
+  TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
 /* Gives whether there was a shortage. */
@@ -217,7 +217,7 @@ static void each_event_without_memory_has_its_report(void **state) {
     assert_true(allowed < ALLOCATIONS_MAX);
   host_publish(system, "order.placed", "1");
   host_close(system, CALL_MS);
-  assert_int_equal(shortage_alive(), before);
+  TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
 static int setup(void **state) {
