@@ -66,6 +66,10 @@ static inline void timer_start(evsi_timer *timer, uint64_t delay_ms) {
   (void)delay_ms;
 }
 
+static inline void timer_stop(evsi_timer *timer) {
+  (void)timer;
+}
+
 static inline void timer_free(evsi_timer *timer) {
   (void)timer;
 }
@@ -83,8 +87,11 @@ static inline bool random_bytes(void *bytes, size_t size) {
   return true;
 }
 
-static const evsi_io io = {
-    .loop_wake = on_loop_wake, .timer_new = timer_new, .timer_start = timer_start, .timer_free = timer_free};
+static const evsi_io io = {.loop_wake = on_loop_wake,
+                           .timer_new = timer_new,
+                           .timer_start = timer_start,
+                           .timer_stop = timer_stop,
+                           .timer_free = timer_free};
 static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
 static inline json_t *json_of(evs_bytes text) {
