@@ -40,6 +40,9 @@ static evsi_timer *timer_new(evsi_loop *loop, void (*fire)(void *data), void *da
 static void timer_start(evsi_timer *timer, uint64_t delay_ms) {
   (void)timer, (void)delay_ms;
 }
+static void timer_stop(evsi_timer *timer) {
+  (void)timer;
+}
 static void timer_free(evsi_timer *timer) {
   (void)timer;
 }
@@ -53,8 +56,11 @@ static bool random_bytes(void *bytes, size_t size) {
   memset(bytes, 0, size);
   return true;
 }
-static const evsi_io io = {
-    .loop_wake = on_loop_wake, .timer_new = timer_new, .timer_start = timer_start, .timer_free = timer_free};
+static const evsi_io io = {.loop_wake = on_loop_wake,
+                           .timer_new = timer_new,
+                           .timer_start = timer_start,
+                           .timer_stop = timer_stop,
+                           .timer_free = timer_free};
 static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
 /* ---- a transport that looks at what it is told --------------------------------------------------- */
