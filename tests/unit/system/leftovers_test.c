@@ -30,6 +30,7 @@ static void a_subscription_that_ended_is_forgotten(void **state) {
   (void)state;
   shortage_begin(SHORTAGE_NEVER, false); /* counts */
   evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}}}");
+  host_subscribe(system, "{\"pattern\":\"other.*\",\"group\":\"late\"}"); /* its group stays */
   for (int i = 0; i < ROUNDS; i++)
     come_and_go(system); /* what is made once is there */
   long before = shortage_alive();
