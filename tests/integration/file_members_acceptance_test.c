@@ -109,11 +109,9 @@ static bool books_balance(evs_system *system) {
 static void a_killed_member_loses_nothing_and_repeats_what_it_held_only(void **state) {
   (void)state;
   static const char *const types[] = {"order.placed"};
-  /* Long, so that the one that lives is not taken for dead where the machine is slow. */
-  static const char *const steady[] = {"--session-timeout", "4000", NULL};
-  static const char *const holding[] = {"--session-timeout", "4000", "--hold", "100", NULL};
+  static const char *const holding[] = {"--hold", "100", NULL};
   evs_system *system = connect_publisher();
-  started("steady", steady);
+  started("steady", NULL);
   pid_t doomed = started("doomed", holding);
   host_publish_many(system, types, 1, 0, EVENTS_MAX);
   TEST_UNTIL(ledger_handled(&book, doomed) >= HELD);
@@ -148,17 +146,9 @@ static void a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one(void *
   host_close(system, 5000);
 }
 
-/* Kills come so often that an event may be alone with its process at several of them, and would be blamed:
- * how often that happened is not counted here. */
-static pid_t start_worker(const char *name) {
-  static const char *const blameless[] = {"--max-crashes", "1000", NULL};
-  return start_member(name, blameless);
-}
-
 /* A member whose handler fails each time. */
 static pid_t start_grave(const char *name) {
-  static const char *const failing[] = {"--max-crashes", "1000", "--fail", "Poison", "--max-retries", "1",
-                                        "--retry-delay", "5",    NULL};
+  static const char *const failing[] = {"--fail", "Poison", "--max-retries", "1", "--retry-delay", "5", NULL};
   return start_in("graves", "poison.*", name, failing);
 }
 
@@ -198,7 +188,7 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
   evs_system *system = connect_publisher();
   for (int i = 0; i < STORM_MEMBERS; i++) {
     snprintf(name, sizeof name, "m-%d", i);
-    workers[i] = start_worker(name);
+    workers[i] = start_member(name, NULL);
     graves[i] = start_grave(name);
   }
   for (int i = 0; i < STORM_KILLS; i++) {
@@ -209,7 +199,7 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
     member_kill(workers[victim]);
     member_kill(graves[victim]);
     snprintf(name, sizeof name, "n-%d", i);
-    workers[victim] = start_worker(name);
+    workers[victim] = start_member(name, NULL);
     graves[victim] = start_grave(name);
   }
   TEST_UNTIL(count_missing(EVENTS_MAX) == 0 && is_settled(system));

@@ -107,7 +107,7 @@ static void events_that_were_only_near_are_never_dead(void **state) {
   host_publish_many(system, type, 1, 0, COUNT);
   for (int i = 0; i < MAX_CRASHES; i++) { /* once more, and one of them might be alone then */
     pid_t pid = start_member("near", "--hold", "1000");
-    TEST_UNTIL(store_pending(system, TOPIC, GROUP) >= COUNT / 2); /* none is alone */
+    TEST_UNTIL(store_pending(system, TOPIC, GROUP) > 0);
     member_kill(pid);
   }
   start_member("steady", NULL, NULL);

@@ -31,7 +31,6 @@ static const struct {
     {"handler-timeout", NUMBER, offsetof(member_options, handler_timeout)},
     {"prefetch", NUMBER, offsetof(member_options, prefetch)},
     {"concurrency", NUMBER, offsetof(member_options, concurrency)},
-    {"max-crashes", NUMBER, offsetof(member_options, max_crashes)},
     {"fleet-interval", NUMBER, offsetof(member_options, fleet_interval)},
     {"fail-every", NUMBER, offsetof(member_options, fail_every)},
     {"until-idle", NUMBER, offsetof(member_options, until_idle_ms)},

@@ -56,7 +56,8 @@ int64_t evsi_file_member_end(evsi_file_store *store, int64_t member, bool is_cou
 
 /* ---- watching --------------------------------------------------------------------------------- */
 
-static evsi_file_watched *watched_of(evsi_file_worker *worker, int64_t member, int64_t beat) {
+/* now: the same by which it is judged: one that is later than that would make it dead since ever. */
+static evsi_file_watched *watched_of(evsi_file_worker *worker, int64_t member, int64_t beat, uint64_t now) {
   evsi_file_watched *watched = NULL;
   HASH_FIND(hh, worker->watched, &member, sizeof member, watched);
   if (watched)
@@ -64,7 +65,7 @@ static evsi_file_watched *watched_of(evsi_file_worker *worker, int64_t member, i
   watched = evsi_calloc(1, sizeof *watched);
   if (!watched)
     return NULL;
-  *watched = (evsi_file_watched){.member = member, .beat = beat, .changed_ms = evsi_file_now(worker)};
+  *watched = (evsi_file_watched){.member = member, .beat = beat, .changed_ms = now};
   HASH_ADD(hh, worker->watched, member, sizeof watched->member, watched);
   if (watched->hh.tbl)
     return watched;
@@ -85,7 +86,7 @@ static size_t find_dead(evs_transport *transport, const char *group, dead_member
   sqlite3_stmt *row = evsi_file_query(db, "SELECT id, beat, name FROM member WHERE grp = ?", "t", group);
   while (evsi_file_next(db, row)) {
     int64_t beat = sqlite3_column_int64(row, 1);
-    evsi_file_watched *watched = watched_of(worker, sqlite3_column_int64(row, 0), beat);
+    evsi_file_watched *watched = watched_of(worker, sqlite3_column_int64(row, 0), beat, now);
     if (!watched)
       continue;
     watched->is_seen = true;
