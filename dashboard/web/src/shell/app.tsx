@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The frame of every page: top bar, navigation, banners, the page itself, toasts.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Session } from '../api/schema.ts';
 import { routeOf, type Route } from '../lib/url.ts';
 import { AboutPage } from '../pages/about.tsx';
@@ -41,7 +41,8 @@ export function App() {
   useEffect(() => {
     if (data) session.value = data;
   }, [data]);
-  useEffect(() => {
+  // Before the next key is read: later, it would take the focus from a field that was chosen meanwhile.
+  useLayoutEffect(() => {
     if (arrived > 0) main.current?.focus({ preventScroll: true });
   }, [arrived]);
   return (

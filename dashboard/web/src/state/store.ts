@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A value that components can follow: the whole of the page's state management.
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export class Store<T> {
   private readonly followers = new Set<() => void>();
@@ -25,7 +25,8 @@ export class Store<T> {
 
 export function useStore<T>(store: Store<T>): T {
   const [value, setValue] = useState(store.value);
-  useEffect(() => {
+  // At once with what is shown: what changes between the two would be shown late, over what was typed since.
+  useLayoutEffect(() => {
     const update = () => setValue(() => store.value);
     update();
     return store.follow(update);
