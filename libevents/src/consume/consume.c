@@ -58,7 +58,7 @@ void evsi_consume_free(evsi_consume *consume) {
   while (consume->groups) {
     evsi_group *group = consume->groups;
     consume->groups = group->next;
-    evsi_group_free(group);
+    evsi_group_drop(group);
   }
   evsi_slots_free(&consume->groups_by_token);
   evsi_slots_free(&consume->subscriptions_by_token);
@@ -191,15 +191,20 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   if (status == EVS_OK)
     status = attach(consume, subscription, out_error);
   evsi_group *group = subscription->group;
-  if (status == EVS_OK)
+  if (status == EVS_OK) {
     *out_token = subscription->token;
+    evsi_group_hold(group);
+  }
   pthread_mutex_unlock(&consume->lock);
-  /* A transport without a store has nothing for latecomers: what is published next must find the group. */
-  if (status == EVS_OK && evsi_link_is_direct(group->link))
-    evsi_group_apply(group);
-  if (status != EVS_OK)
+  if (status != EVS_OK) {
     evsi_subscription_drop(subscription);
-  return status;
+    return status;
+  }
+  /* A transport without a store has nothing for latecomers: what is published next must find the group. */
+  if (evsi_link_is_direct(group->link))
+    evsi_group_apply(group);
+  evsi_group_drop(group);
+  return EVS_OK;
 }
 
 void evsi_consume_reload(evsi_consume *consume, const evsi_config *config) {
@@ -238,6 +243,7 @@ static void forget_subscription(evsi_subscription *subscription) {
     link = &(*link)->next;
   *link = subscription->next;
   subscription->group->consume->by_number[subscription->number] = NULL;
+  evsi_group_end_if_over(subscription->group);
   evsi_subscription_drop(subscription);
 }
 

@@ -5,6 +5,7 @@
 #define EVSI_ENGINE_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 #include "base/slots.h"
@@ -210,7 +211,8 @@ struct evsi_group {
   bool is_joined; /* the transport established it */
   bool is_paused; /* an operator said so: nothing is read, nothing is handed out */
   bool is_leaving;
-  bool has_left;
+  bool has_left;       /* the transport knows nothing of it any more */
+  atomic_uint holders; /* the engine, its entries, and who works on it without the lock */
   evsi_membership *memberships;
   evsi_order *orders;
   evsi_recall *recalls_first, *recalls_last;
@@ -369,7 +371,9 @@ void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);
 bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
 bool evsi_group_is_ending(const evsi_group *group); /* it takes nothing more */
-void evsi_group_free(evsi_group *group);
+void evsi_group_hold(evsi_group *group);
+void evsi_group_drop(evsi_group *group); /* any thread: the last one frees it */
+void evsi_group_end_if_over(evsi_group *group);
 void evsi_subscription_drop(evsi_subscription *subscription); /* any thread */
 evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,
                                         const evsi_subscription_options *options);

@@ -28,6 +28,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   }
   char *at = entry->bytes;
   entry->group = group;
+  evsi_group_hold(group);
   entry->events = 1;
   atomic_init(&entry->holders, 1);
   entry->cost = size;
@@ -105,6 +106,9 @@ static void free_entry(evsi_entry *entry) {
 void evsi_entry_drop(void *held) {
   evsi_entry *entry = held;
   evsi_entry *holding = entry->carrier ? entry->carrier : entry;
-  if (atomic_fetch_sub(&holding->holders, 1) == 1)
-    free_entry(holding);
+  if (atomic_fetch_sub(&holding->holders, 1) > 1)
+    return;
+  evsi_group *group = holding->group;
+  free_entry(holding);
+  evsi_group_drop(group);
 }

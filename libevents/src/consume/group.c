@@ -41,6 +41,7 @@ evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_optio
   evsi_group *group = evsi_calloc(1, sizeof *group);
   if (group) {
     group->task.run = on_group_task;
+    atomic_init(&group->holders, 1);
     group->consume = consume;
     group->link = link;
     group->transport_label =
@@ -58,13 +59,19 @@ evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_optio
       return group;
     }
     evsi_slots_remove(&consume->groups_by_token, group->token);
-    evsi_group_free(group);
+    evsi_group_drop(group);
   }
   evsi_error_nomem(out_error);
   return NULL;
 }
 
-void evsi_group_free(evsi_group *group) {
+void evsi_group_hold(evsi_group *group) {
+  atomic_fetch_add(&group->holders, 1);
+}
+
+void evsi_group_drop(evsi_group *group) {
+  if (atomic_fetch_sub(&group->holders, 1) > 1)
+    return;
   while (group->subscriptions) {
     evsi_subscription *subscription = group->subscriptions;
     group->subscriptions = subscription->next;
@@ -244,8 +251,37 @@ static void join(evsi_group *group) {
   evsi_free(spec.subscriptions);
 }
 
+/* @locks consume. Has its transport let go of it, and is nothing of it left here? */
+static bool is_over(const evsi_group *group) {
+  return group->has_left && group->held == 0 && !group->subscriptions;
+}
+
+void evsi_group_end_if_over(evsi_group *group) {
+  if (is_over(group))
+    evsi_tasks_post(group->consume->setup.tasks, &group->task);
+}
+
+/* @locks consume */
+static void unlink_group(evsi_group *group) {
+  evsi_group **link = &group->consume->groups;
+  while (*link != group)
+    link = &(*link)->next;
+  *link = group->next;
+  evsi_slots_remove(&group->consume->groups_by_token, group->token);
+}
+
+/* Who posts finds the group under the lock: once it is unlinked, its task is not posted again. */
 static void on_group_task(evsi_task *task) {
-  evsi_group_apply((evsi_group *)task);
+  evsi_group *group = (evsi_group *)task;
+  pthread_mutex_lock(&group->consume->lock);
+  bool ends = is_over(group) && !task->posted;
+  if (ends)
+    unlink_group(group);
+  pthread_mutex_unlock(&group->consume->lock);
+  if (ends)
+    evsi_group_drop(group);
+  else
+    evsi_group_apply(group);
 }
 
 void evsi_group_apply(evsi_group *group) {
@@ -315,6 +351,7 @@ void evsi_entry_finished(evsi_entry *entry) {
     if (entry->bundle->parts[i].event)
       forget_deliveries(entry->bundle->parts[i].event);
   }
+  evsi_group_end_if_over(group);
   evsi_entry_drop(entry);
 }
 
@@ -384,7 +421,9 @@ void evsi_consume_joined(evsi_consume *consume, uint64_t token) {
 void evsi_consume_left(evsi_consume *consume, uint64_t token) {
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
-  if (group)
+  if (group) {
     group->has_left = true;
+    evsi_group_end_if_over(group);
+  }
   pthread_mutex_unlock(&consume->lock);
 }

@@ -30,7 +30,6 @@ static void a_subscription_that_ended_is_forgotten(void **state) {
   (void)state;
   shortage_begin(SHORTAGE_NEVER, false); /* counts */
   evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}}}");
-  host_subscribe(system, "{\"pattern\":\"other.*\",\"group\":\"late\"}"); /* its group stays */
   for (int i = 0; i < ROUNDS; i++)
     come_and_go(system); /* what is made once is there */
   long before = shortage_alive();
@@ -40,9 +39,33 @@ static void a_subscription_that_ended_is_forgotten(void **state) {
   host_close(system, CALL_MS);
 }
 
+/* Its bytes are lent until the batch is released: those of its group, too. */
+static void a_message_that_a_host_still_reads_outlives_its_group(void **state) {
+  (void)state;
+  evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}}}");
+  uint64_t token = host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"early\",\"name\":\"s\"}");
+  evs_batch *batch = NULL;
+  size_t count = 0;
+  host_ready(system);
+  host_publish(system, "order.placed", "1");
+  assert_int_equal(evs_poll(system, EVS_POLL_MESSAGES, 1, CALL_MS, &batch, NULL), EVS_OK);
+  const evs_message *message = evs_batch_messages(batch, &count);
+  assert_int_equal(count, 1);
+  assert_true(host_ack(system, message->delivery));
+  host_report ended;
+  assert_int_equal(evs_unsubscribe(system, token, NULL), EVS_OK);
+  assert_true(host_report_of(system, EVS_REPORT_UNSUBSCRIBED, &ended, CALL_MS));
+  come_and_go(system); /* takes the I/O thread past the end of the other group */
+  assert_int_equal(message->group.size, 5);
+  assert_memory_equal(message->group.data, "early", 5);
+  evs_batch_release(batch);
+  host_close(system, CALL_MS);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_subscription_that_ended_is_forgotten),
+      cmocka_unit_test(a_message_that_a_host_still_reads_outlives_its_group),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
