@@ -19,13 +19,14 @@ from ..aio import EventSystem
 from ..errors import RetryLater
 from ..message import Message, Metadata, Receipt
 from ._idempotence import Snapshot, Twice
-from ._notes import Handled, Notes, Published, rehearsal_of
+from ._notes import Notes, rehearsal_of
+from ._recorded import Recorded
 
 _QUIET_TURNS = 3
 _LOOK_SECONDS = 0.001
 
 
-class MemoryHarness:
+class MemoryHarness(Recorded):
     """An `EventSystem` (`system`) on memory, its clock in the test's hands, and what went through it.
 
     `config` is as for `EventSystem`; every transport must be of type memory. `patience`: seconds of the real
@@ -168,44 +169,6 @@ class MemoryHarness:
         receipt = await self.system.publish(type, body, **options)
         await self.settle()
         return receipt
-
-    def published(self, pattern: str = "*", *, outcome: Optional[str] = None) -> List[Published]:
-        """What came to the transports, in order; `outcome`: "stored", "refused" or "unknown"."""
-        return self._notes.published(pattern, outcome)
-
-    def handled(self, pattern: str = "*", *, outcome: Optional[str] = None) -> List[Handled]:
-        """Runs of handlers, in the order of their end; `outcome`: "done", "failed", "rejected" or "later"."""
-        return self._notes.handled(pattern, outcome)
-
-    def fail_publish(
-        self, pattern: str = "*", *, outcome: str = "refused", times: int = 1, transport: Optional[str] = None
-    ) -> None:
-        """The next so many events that match do not get through.
-
-        outcome: "refused" (for good), "unreachable" or "full" (tried again), "unknown" (not stored, and nobody
-        knows), "lost" (stored, and nobody knows).
-        """
-        self._notes.fail(outcome, pattern, times, transport)
-
-    def fail_handling(self, pattern: str = "*", *, outcome: str = "failed", times: int = 1) -> None:
-        """The next so many handlers of events that match have run, and yet it was for nothing.
-
-        outcome: "failed" (the attempt failed, behind what it did), "crashed" (its process ended before the event was
-        acknowledged: it comes again, `attempt` as before, `deliveries` one more).
-        """
-        self._notes.fail_handling(outcome, pattern, times)
-
-    def assert_published(
-        self, pattern: str, body: Any = ..., *, times: Optional[int] = None, outcome: Optional[str] = "stored"
-    ) -> List[Published]:
-        """AssertionError, with all that was published, unless so many (or any) are as described."""
-        return self._notes.assert_published(pattern, body, times, outcome)
-
-    def assert_handled(
-        self, pattern: str, body: Any = ..., *, times: Optional[int] = None, outcome: Optional[str] = "done"
-    ) -> List[Handled]:
-        """AssertionError, with all that was handled, unless so many (or any) are as described."""
-        return self._notes.assert_handled(pattern, body, times, outcome)
 
     async def assert_idempotent(
         self,

@@ -11,13 +11,14 @@ from ..errors import RetryLater
 from ..message import Message, Metadata, Receipt
 from ..sync import SyncEventSystem
 from ._idempotence import Snapshot, Twice
-from ._notes import Handled, Notes, Published, rehearsal_of
+from ._notes import Notes, rehearsal_of
+from ._recorded import Recorded
 
 _QUIET_ROUNDS = 2
 _LOOK_SECONDS = 0.001
 
 
-class SyncMemoryHarness:
+class SyncMemoryHarness(Recorded):
     """A `SyncEventSystem` (`system`) on memory, its clock in the test's hands, and what went through it.
 
     One thread, the test's, moves the clock. See `MemoryHarness` for `config`, `patience` and what the methods do.
@@ -119,30 +120,6 @@ class SyncMemoryHarness:
         receipt = self.system.publish(type, body, **options)
         self.settle()
         return receipt
-
-    def published(self, pattern: str = "*", *, outcome: Optional[str] = None) -> List[Published]:
-        return self._notes.published(pattern, outcome)
-
-    def handled(self, pattern: str = "*", *, outcome: Optional[str] = None) -> List[Handled]:
-        return self._notes.handled(pattern, outcome)
-
-    def fail_publish(
-        self, pattern: str = "*", *, outcome: str = "refused", times: int = 1, transport: Optional[str] = None
-    ) -> None:
-        self._notes.fail(outcome, pattern, times, transport)
-
-    def fail_handling(self, pattern: str = "*", *, outcome: str = "failed", times: int = 1) -> None:
-        self._notes.fail_handling(outcome, pattern, times)
-
-    def assert_published(
-        self, pattern: str, body: Any = ..., *, times: Optional[int] = None, outcome: Optional[str] = "stored"
-    ) -> List[Published]:
-        return self._notes.assert_published(pattern, body, times, outcome)
-
-    def assert_handled(
-        self, pattern: str, body: Any = ..., *, times: Optional[int] = None, outcome: Optional[str] = "done"
-    ) -> List[Handled]:
-        return self._notes.assert_handled(pattern, body, times, outcome)
 
     def assert_idempotent(
         self,
