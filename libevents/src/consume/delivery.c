@@ -252,8 +252,7 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_
 
 static void note_error(evsi_consume *consume, const evsi_delivery *delivery, evs_bytes why) {
   char text[256];
-  snprintf(text, sizeof text, "%.*s", (int)(why.size < sizeof text ? why.size : sizeof text - 1),
-           why.size ? why.data : "");
+  evsi_bytes_copy(text, sizeof text, why);
   evsi_stats_error(consume->setup.stats, EVSI_SIDE_CONSUMER, &delivery->entry->labels, text);
   evsi_stats_label_error(consume->setup.stats, EVSI_SIDE_CONSUMER, delivery->subscription->label, text);
 }

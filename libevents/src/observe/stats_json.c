@@ -55,19 +55,22 @@ static void add_rates(const evsi_stats *stats, evsi_buf *out, evsi_side side) {
   evsi_buf_add_text(out, "}");
 }
 
+/* One member of an object of numbers by label, unless it is 0; gives what stands before the next one. */
+static const char *add_number(evsi_buf *out, const char *comma, const evsi_label *label, uint64_t number) {
+  if (number == 0)
+    return comma;
+  evsi_buf_add_text(out, comma);
+  evsi_buf_add_json(out, label->name, strlen(label->name));
+  evsi_buf_addf(out, ":%llu", (unsigned long long)number);
+  return ",";
+}
+
 /* @locks stats->lock, for reading */
 static void add_counts(evsi_stats *stats, evsi_buf *out, evsi_dimension dimension, evsi_labeled what) {
   const char *comma = "";
   evsi_buf_add_text(out, "{");
-  for (evsi_label *label = stats->labels[dimension]; label; label = label->hh.next) {
-    uint64_t count = atomic_load_explicit(&label->counts[what], memory_order_relaxed);
-    if (count == 0)
-      continue;
-    evsi_buf_add_text(out, comma);
-    evsi_buf_add_json(out, label->name, strlen(label->name));
-    evsi_buf_addf(out, ":%llu", (unsigned long long)count);
-    comma = ",";
-  }
+  for (evsi_label *label = stats->labels[dimension]; label; label = label->hh.next)
+    comma = add_number(out, comma, label, atomic_load_explicit(&label->counts[what], memory_order_relaxed));
   evsi_buf_add_text(out, "}");
 }
 
@@ -88,15 +91,8 @@ void evsi_stats_labels_json(evsi_stats *stats, evsi_dimension dimension, evsi_la
 static void add_sent_times(evsi_stats *stats, evsi_buf *out) {
   const char *comma = "";
   evsi_buf_add_text(out, ",\"lastPublishTime\":{");
-  for (evsi_label *label = stats->labels[EVSI_LABEL_TYPE]; label; label = label->hh.next) {
-    uint64_t at = atomic_load_explicit(&label->sent_ms, memory_order_relaxed);
-    if (at == 0)
-      continue;
-    evsi_buf_add_text(out, comma);
-    evsi_buf_add_json(out, label->name, strlen(label->name));
-    evsi_buf_addf(out, ":%llu", (unsigned long long)at);
-    comma = ",";
-  }
+  for (evsi_label *label = stats->labels[EVSI_LABEL_TYPE]; label; label = label->hh.next)
+    comma = add_number(out, comma, label, atomic_load_explicit(&label->sent_ms, memory_order_relaxed));
   evsi_buf_add_text(out, "}");
 }
 

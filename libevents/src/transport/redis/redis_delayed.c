@@ -64,11 +64,6 @@ static json_t *item_json(const evsi_redis_request *request, const evsi_redis_kno
   return item;
 }
 
-static void copy(const evsi_redis_reply *from, char *out, size_t size) {
-  evs_bytes text = evsi_redis_text(from);
-  snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");
-}
-
 static void on_page(evsi_redis_request *request, uint64_t asked, const evsi_redis_reply *reply) {
   position *last = request->extra;
   const evsi_redis_known *known = &request->streams[request->at];
@@ -77,8 +72,9 @@ static void on_page(evsi_redis_request *request, uint64_t asked, const evsi_redi
     return;
   for (size_t i = 0; i < count; i++) {
     json_array_append_new(request->result, item_json(request, known, reply->items + i * COLUMNS));
-    copy(evsi_redis_item(reply, i * COLUMNS + 1), last->after, sizeof last->after);
-    copy(evsi_redis_item(reply, i * COLUMNS), last->member, sizeof last->member);
+    evsi_bytes_copy(last->after, sizeof last->after,
+                    evsi_redis_text(evsi_redis_item(reply, i * COLUMNS + 1)));
+    evsi_bytes_copy(last->member, sizeof last->member, evsi_redis_text(evsi_redis_item(reply, i * COLUMNS)));
     snprintf(last->name, sizeof last->name, "%s", known->name);
   }
   request->count += count;

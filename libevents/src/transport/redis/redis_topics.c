@@ -14,10 +14,6 @@
 /* A pass over all keys comes as seldom as there are many of them: one page in SCAN_PAGE_MS on average. */
 enum { SCAN_EVERY_MS = 60000, SCAN_PAGE_MS = 1000, PARTITIONS_MAX = 65536 };
 
-static void copy_text(char *out, size_t size, evs_bytes text) {
-  snprintf(out, size, "%.*s", (int)text.size, text.size ? text.data : "");
-}
-
 /* ---- applying the registry to groups ---------------------------------------------------------- */
 
 /* One registered topic. */
@@ -184,9 +180,9 @@ static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply)
   if (reply->type == EVSI_REDIS_LOST)
     return;
   if (reply->type == EVSI_REDIS_ARRAY) {
-    copy_text(transport->registry_id, sizeof transport->registry_id, evsi_redis_field(reply, "@id"));
-    copy_text(transport->registry_version, sizeof transport->registry_version,
-              evsi_redis_field(reply, "@version"));
+    evsi_bytes_copy(transport->registry_id, sizeof transport->registry_id, evsi_redis_field(reply, "@id"));
+    evsi_bytes_copy(transport->registry_version, sizeof transport->registry_version,
+                    evsi_redis_field(reply, "@version"));
     apply_registry(transport, reply);
     apply_found(transport);
   } else {
