@@ -81,6 +81,16 @@ class World:
     def stored(self) -> list[dict]:
         return [note for note in self.published() if note["outcome"] == "stored"]
 
+    def play(self, schedule: list[tuple[int, int]]) -> list[int]:
+        """Publishes as the schedule says, lets all of it come through, and gives when each was stored."""
+        for count, pause in schedule:
+            self.publish("order.placed", count)
+            self.advance(pause)
+        self.advance(A_DAY_MS // 2)
+        times = [note["since"] for note in self.stored()]
+        assert len(times) == sum(count for count, _ in schedule)
+        return times
+
 
 # Bursts of events, and how long nothing happens after each.
 schedules = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 1500)), max_size=12)
@@ -90,12 +100,7 @@ schedules = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 1500)), max_si
 @given(st.integers(1, 8), st.integers(1, 2000), schedules)
 def test_no_window_wherever_it_begins_has_more_than_its_limit(requests, window, schedule):
     with World({"rateLimiting": {"maxRequests": requests, "timeWindow": window}}) as world:
-        for count, pause in schedule:
-            world.publish("order.placed", count)
-            world.advance(pause)
-        world.advance(A_DAY_MS // 2)
-        times = [note["since"] for note in world.stored()]
-        assert len(times) == sum(count for count, _ in schedule)
+        times = world.play(schedule)
         for first, past in zip(times, times[requests:]):
             assert past - first >= window
 
@@ -105,12 +110,7 @@ def test_no_window_wherever_it_begins_has_more_than_its_limit(requests, window, 
 def test_never_more_than_a_burst_and_the_rate_pass(burst, window, schedule):
     limit = {"maxRequests": burst, "timeWindow": window, "strategy": "token-bucket"}
     with World({"rateLimiting": limit}) as world:
-        for count, pause in schedule:
-            world.publish("order.placed", count)
-            world.advance(pause)
-        world.advance(A_DAY_MS // 2)
-        times = [note["since"] for note in world.stored()]
-        assert len(times) == sum(count for count, _ in schedule)
+        times = world.play(schedule)
         for index, first in enumerate(times):
             for passed, time in enumerate(times[index:], 1):
                 assert passed <= burst + burst * (time - first) / window
