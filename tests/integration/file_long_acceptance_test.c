@@ -11,24 +11,10 @@
 #include <cmocka.h>
 
 #include "support/counts.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 enum { BATCH = 128, KEPT = 20000, PARTS = 10, AHEAD = 40000 };
-
-static test_store store;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_file(&store);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  store_stop(&store);
-  return 0;
-}
 
 typedef struct flow {
   evs_system *system;
@@ -144,7 +130,7 @@ static void many_events_go_through_a_file_that_stays_small(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(many_events_go_through_a_file_that_stays_small, setup, teardown),
+      cmocka_unit_test_setup_teardown(many_events_go_through_a_file_that_stays_small, scene_file, scene_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * file_members_acceptance_test.c - several processes on one file: one is killed, one stands still, all are
  * killed again and again. Counted from their ledgers, not from the library's own numbers. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,44 +11,18 @@
 #include <cmocka.h>
 
 #include "support/host.h"
-#include "support/members.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 enum { EVENTS_MAX = 4000, HELD = 100, STORM_MEMBERS = 3, STORM_KILLS = 8 };
 
-static char folder[64], path[96];
-static test_ledger book;
-
-static int remove_one(const char *name, const struct stat *about, int kind, struct FTW *place) {
-  (void)about, (void)kind, (void)place;
-  return remove(name);
-}
-
-static int setup(void **state) {
-  (void)state;
-  snprintf(folder, sizeof folder, "/tmp/events-XXXXXX");
-  test_require(mkdtemp(folder) != NULL, "a temporary folder");
-  snprintf(path, sizeof path, "%s/events.db", folder);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  return 0;
-}
-
 static evs_system *connect_publisher(void) {
-  return host_connect(
-      "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s\"}}}", path);
+  return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{%s}}}", store.transport);
 }
 
 static pid_t start_in(const char *group, const char *pattern, const char *name, const char *const *more) {
-  const char *words[40] = {"--file",     path, "--group",           group, "--subscribe", pattern,
-                           "--consumer", name, "--session-timeout", "1000"};
+  const char *words[40] = {"--file",     store.place, "--group",           group, "--subscribe", pattern,
+                           "--consumer", name,        "--session-timeout", "1000"};
   int count = 10;
   for (int i = 0; more && more[i]; i++)
     words[count++] = more[i];
@@ -135,7 +108,7 @@ static void a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one(void *
   started("other", slow);
   host_publish_many(system, types, 1, 0, 200);
   TEST_UNTIL(ledger_handled(&book, still) > 4);
-  kill(still, SIGSTOP);
+  scene_freeze(still);
   TEST_UNTIL(is_settled(system)); /* the other one took over what it held */
   size_t before = ledger_handled(&book, still);
   kill(still, SIGCONT);
@@ -211,12 +184,12 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_what_it_held_only, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one, setup,
-                                      teardown),
+      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_what_it_held_only, scene_file,
+                                      scene_end),
+      cmocka_unit_test_setup_teardown(a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one,
+                                      scene_file, scene_end),
       cmocka_unit_test_setup_teardown(a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once,
-                                      setup, teardown),
+                                      scene_file, scene_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

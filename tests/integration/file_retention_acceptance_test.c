@@ -4,36 +4,16 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "support/members.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 enum { KEPT = 10, EVENTS = 200, OTHERS = 30 };
 
 static const char *const order[] = {"order.placed"}, *const part[] = {"part.moved"};
-
-static test_store store;
-static test_ledger book;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_file(&store);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  store_stop(&store);
-  return 0;
-}
 
 /* Keeps few, and looks often; nobody is taken for dead here. */
 static evs_system *connect_quick(const char *pattern) {
@@ -55,17 +35,6 @@ static pid_t start_late(void) {
   return pid;
 }
 
-/* Not in the midst of a transaction, in which it would hold up everybody. */
-static void freeze(evs_system *system, pid_t pid) {
-  evs_event event = host_event(part[0], "0");
-  for (;;) {
-    assert_int_equal(kill(pid, SIGSTOP), 0);
-    if (host_try(system, &event).outcome == EVS_OUTCOME_STORED)
-      return;
-    assert_int_equal(kill(pid, SIGCONT), 0);
-  }
-}
-
 static void handle(evs_system *system, int count) {
   for (int i = 0; i < count; i++)
     assert_true(host_ack(system, host_next(system).delivery));
@@ -85,9 +54,9 @@ static void a_new_topic_stays_whole_until_all_members_have_looked(void **state) 
   evs_system *quick = connect_quick("*");
   host_publish_many(quick, part, 1, 0, 1); /* this topic is known to all */
   pid_t late = start_late();
-  freeze(quick, late);
+  scene_freeze(late);
   host_publish_many(quick, order, 1, 0, EVENTS);
-  handle(quick, 2 + EVENTS);
+  handle(quick, 1 + EVENTS);
   trim_parts(quick);
   assert_int_equal(store_length(quick, "order-events"), EVENTS);
   assert_int_equal(kill(late, SIGCONT), 0);
@@ -115,8 +84,9 @@ static void who_does_not_use_a_topic_removes_nothing_of_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_new_topic_stays_whole_until_all_members_have_looked, setup, teardown),
-      cmocka_unit_test_setup_teardown(who_does_not_use_a_topic_removes_nothing_of_it, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_new_topic_stays_whole_until_all_members_have_looked, scene_file,
+                                      scene_end),
+      cmocka_unit_test_setup_teardown(who_does_not_use_a_topic_removes_nothing_of_it, scene_file, scene_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

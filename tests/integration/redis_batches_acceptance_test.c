@@ -12,31 +12,13 @@
 
 #include "support/host.h"
 #include "support/members.h"
-#include "support/redis_server.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
 #define STREAM "stream:{" TOPIC "}"
 #define GROUP "shop"
 enum { EVENTS = 100, MALFORMED = 50, FEW = 10, HELD = 5, SOON_MS = 50 };
-
-static redis_server server;
-static test_ledger book;
-
-static int setup(void **state) {
-  (void)state;
-  redis_server_start(&server, NULL);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  redis_server_stop(&server);
-  return 0;
-}
 
 /* ---- what the tests do ------------------------------------------------------------------------ */
 
@@ -45,11 +27,11 @@ static evs_system *connect_host(int retries) {
                       "\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
                       "\"sessionTimeout\":1000,\"retry\":{\"maxRetries\":%d,\"baseDelay\":5,\"maxDelay\":20,"
                       "\"jitter\":0}}}}",
-                      server.url, retries);
+                      store.server.url, retries);
 }
 
 static pid_t start_member(const char *name, const char *const *more) {
-  const char *words[24] = {"--url", server.url, "--consumer", name, "--session-timeout", "1000"};
+  const char *words[24] = {"--url", store.server.url, "--consumer", name, "--session-timeout", "1000"};
   int count = 6;
   for (int i = 0; more[i]; i++)
     words[count++] = more[i];
@@ -86,8 +68,9 @@ static char *batch_text(const char *const *types, int type_count, int count, int
 /* Stores it; gives the id of the entry. */
 static void store_batch(const char *const *types, int type_count, int count, int malformed, char out_id[40]) {
   char *data = batch_text(types, type_count, count, malformed);
-  char *id = redis_text(&server, "XADD %s * data %s timestamp 1763920000000 topic %s batch true count %d",
-                        STREAM, data, TOPIC, count);
+  char *id =
+      redis_text(&store.server, "XADD %s * data %s timestamp 1763920000000 topic %s batch true count %d",
+                 STREAM, data, TOPIC, count);
   snprintf(out_id, 40, "%s", id);
   test_require(strchr(out_id, '-') != NULL, "the batch is stored");
   free(id);
@@ -97,7 +80,7 @@ static void store_batch(const char *const *types, int type_count, int count, int
 static const char *const created[] = {"order.created"};
 
 static bool all_is_settled(const char *group) {
-  return redis_pending(&server, TOPIC, group) == 0;
+  return redis_pending(&store.server, TOPIC, group) == 0;
 }
 
 static void requeue_all(evs_system *system, const char *group, int expected) {
@@ -108,7 +91,7 @@ static void requeue_all(evs_system *system, const char *group, int expected) {
 
 /* Fields that begin with @ are the group's own. */
 static long long kept_states(const char *group) {
-  return redis_number(&server, "EVAL %s 1 evs:meta:{" TOPIC "}:%s",
+  return redis_number(&store.server, "EVAL %s 1 evs:meta:{" TOPIC "}:%s",
                       "local n = 0 for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do "
                       "if string.sub(name, 1, 1) ~= '@' then n = n + 1 end end return n",
                       group);
@@ -202,7 +185,7 @@ static void each_of_a_hundred_events_in_one_entry_ends_in_its_own_way(void **sta
   TEST_UNTIL(host_stat(system, "consumer", "acknowledgedMessages") == EVENTS - 21);
   assert_int_equal(host_stat(system, "consumer", "deadLetteredMessages"), 21);
   assert_int_equal(host_stat(system, "consumer", "malformedMessages"), 1);
-  assert_int_equal(redis_dead(&server, TOPIC), 21);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 21);
   assert_int_equal(kept_states(GROUP), 0);
   see_letters(system, id);
   requeue_all(system, GROUP, 21);
@@ -218,7 +201,8 @@ static void each_of_a_hundred_events_in_one_entry_ends_in_its_own_way(void **sta
     bool was_dead = i != MALFORMED && (i % 10 == 2 || i % 10 == 3);
     assert_int_equal(runs[i] / 100, was_dead);
   }
-  TEST_UNTIL(all_is_settled(GROUP) && redis_dead(&server, TOPIC) == 1); /* what is malformed remains so */
+  TEST_UNTIL(all_is_settled(GROUP) &&
+             redis_dead(&store.server, TOPIC) == 1); /* what is malformed remains so */
   host_close(system, 1000);
 }
 
@@ -236,7 +220,7 @@ static void a_group_that_fails_gets_its_letters_and_the_other_group_goes_on(void
   store_batch(created, 1, EVENTS, -1, id);
   for (int i = 0; i < EVENTS; i++)
     assert_true(host_ack(system, host_next(system).delivery));
-  TEST_UNTIL(redis_dead(&server, TOPIC) == EVENTS && all_is_settled(GROUP) && all_is_settled("mail"));
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == EVENTS && all_is_settled(GROUP) && all_is_settled("mail"));
   assert_int_equal(ledger_handled(&book, failing), EVENTS);
   assert_int_equal(member_stop(failing), 0);
   pid_t member = start_member("mail", mended);
@@ -263,7 +247,7 @@ static void what_a_killed_member_had_of_a_batch_is_handled_and_what_was_settled_
     assert_true(atoi(message.body) < FEW ? host_fail(system, message.delivery, EVS_FAIL_RETRY, "Broken")
                                          : host_ack(system, message.delivery));
   }
-  TEST_UNTIL(redis_pending_of(&server, TOPIC, GROUP, "@retry") == 1);
+  TEST_UNTIL(redis_pending_of(&store.server, TOPIC, GROUP, "@retry") == 1);
   host_close(system, 5000);
   pid_t killed = start_member("holds", hold);
   TEST_UNTIL(ledger_handled(&book, killed) == HELD);
@@ -280,7 +264,7 @@ static void what_a_killed_member_had_of_a_batch_is_handled_and_what_was_settled_
   }
   for (int i = 0; i < EVENTS; i++)
     assert_int_equal(seen[i], i < FEW);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
 }
 
 static void closing_hands_back_the_events_of_a_batch_that_nobody_handled(void **state) {
@@ -322,7 +306,7 @@ static void members_that_handle_different_types_share_a_batch(void **state) {
   TEST_UNTIL(ledger_handled(&book, 0) >= EVENTS && all_is_settled(GROUP));
   assert_int_equal(ledger_handled(&book, one), EVENTS / 2);
   assert_int_equal(ledger_handled(&book, two), EVENTS / 2);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
 }
 
 /* A dead letter that holds a whole batch, as it was stored by hand or died as a whole. */
@@ -334,7 +318,7 @@ static void a_dead_letter_that_is_a_whole_batch_comes_back_as_all_its_events(voi
   host_publish(system, "order.created", "0");
   assert_true(host_ack(system, host_next(system).delivery));
   char *data = batch_text(created, 1, FEW, -1);
-  assert_true(redis_number(&server,
+  assert_true(redis_number(&store.server,
                            "XADD dlq:{" TOPIC "} * data %s timestamp 1 topic %s batch true count 10 dead %s",
                            data, TOPIC, "{\"group\":\"" GROUP "\",\"attempts\":3}") > 0);
   free(data);
@@ -355,16 +339,16 @@ static void a_field_that_says_batch_over_anything_else_makes_one_dead_letter(voi
   evs_system *system = connect_host(0);
   host_subscribe(system, "{\"pattern\":\"order.created\"}");
   host_ready(system);
-  assert_true(
-      redis_number(&server, "XADD %s * data %s batch true", STREAM, "{\"data\":[{\"header\":{\"id\"") > 0);
-  assert_true(redis_number(&server, "XADD %s * data %s batch true", STREAM, "{\"data\":[]}") > 0);
-  assert_true(redis_number(&server, "XADD %s * other %s batch true", STREAM, "x") > 0);
+  assert_true(redis_number(&store.server, "XADD %s * data %s batch true", STREAM,
+                           "{\"data\":[{\"header\":{\"id\"") > 0);
+  assert_true(redis_number(&store.server, "XADD %s * data %s batch true", STREAM, "{\"data\":[]}") > 0);
+  assert_true(redis_number(&store.server, "XADD %s * other %s batch true", STREAM, "x") > 0);
   host_publish(system, "order.created", "7");
   host_message message = host_next(system);
   assert_string_equal(message.body, "7");
   assert_true(host_ack(system, message.delivery));
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 3 && all_is_settled(GROUP));
-  char *fields = redis_text(&server, "EVAL %s 1 dlq:{" TOPIC "}",
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == 3 && all_is_settled(GROUP));
+  char *fields = redis_text(&store.server, "EVAL %s 1 dlq:{" TOPIC "}",
                             "return redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1][2][3]");
   assert_string_equal(fields, "batch"); /* the entry stays as it was */
   free(fields);
@@ -409,7 +393,7 @@ static void tail_shows_each_event_and_never_cuts_a_batch(void **state) {
   host_close(system, 1000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_redis, scene_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

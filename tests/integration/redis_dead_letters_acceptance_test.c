@@ -11,7 +11,7 @@
 
 #include "support/host.h"
 #include "support/members.h"
-#include "support/redis_server.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
@@ -20,30 +20,12 @@
 
 static const char *const types[] = {"order.created"};
 
-static redis_server server;
-static test_ledger book;
-
-static int setup(void **state) {
-  (void)state;
-  redis_server_start(&server, NULL);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  redis_server_stop(&server);
-  return 0;
-}
-
 /* A system whose handlers get one attempt and this many retries. */
 static evs_system *connect_host(const char *service, int retries) {
   return host_connect(
       "{\"service\":\"%s\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\","
       "\"retry\":{\"maxRetries\":%d,\"baseDelay\":5,\"maxDelay\":20,\"jitter\":0}}}}",
-      service, server.url, retries);
+      service, store.server.url, retries);
 }
 
 static json_t *dead_letters(evs_system *system) {
@@ -102,8 +84,8 @@ static void a_handler_that_always_fails_leaves_one_dead_letter_with_all_that_is_
   event.id = host_bytes("order-1");
   assert_int_equal(host_try(system, &event).outcome, EVS_OUTCOME_STORED);
   fail_all_attempts(system, 3);
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
-  assert_int_equal(redis_pending(&server, TOPIC, "billing"), 0);
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == 1);
+  assert_int_equal(redis_pending(&store.server, TOPIC, "billing"), 0);
   json_t *items = dead_letters(system);
   assert_int_equal(json_array_size(items), 1);
   const json_t *item = json_array_get(items, 0);
@@ -140,7 +122,7 @@ static void requeueing_delivers_once_with_attempts_anew(void **state) {
   event.id = host_bytes("order-1");
   assert_int_equal(host_try(system, &event).outcome, EVS_OUTCOME_STORED);
   fail_all_attempts(system, 2);
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == 1);
   json_t *items = dead_letters(system);
   const char *id = text_at(json_array_get(items, 0), "id", NULL);
   change(system, "dlq.requeue", id, outcome);
@@ -158,9 +140,9 @@ static void requeueing_delivers_once_with_attempts_anew(void **state) {
   assert_string_equal(text_at(requeue, "group", NULL), "billing");
   json_decref(requeue);
   assert_true(host_fail(system, message.delivery, EVS_FAIL_REJECT, "StillRefused"));
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1 && all_is_settled(system));
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == 1 && all_is_settled(system));
   assert_false(host_take(system, &none, 50));
-  assert_int_equal(redis_length(&server, TOPIC), 2);
+  assert_int_equal(redis_length(&store.server, TOPIC), 2);
   items = dead_letters(system);
   assert_int_equal(json_integer_value(json_object_get(json_array_get(items, 0), "requeueCount")), 1);
   assert_int_equal(json_integer_value(json_object_get(json_array_get(items, 0), "attempts")), 1);
@@ -169,8 +151,8 @@ static void requeueing_delivers_once_with_attempts_anew(void **state) {
 }
 
 static pid_t start_member(const char *group, const char *const *more) {
-  const char *words[24] = {"--url",   server.url,      "--group", group,           "--subscribe",
-                           "order.*", "--max-retries", "1",       "--retry-delay", "5"};
+  const char *words[24] = {"--url",   store.server.url, "--group", group,           "--subscribe",
+                           "order.*", "--max-retries",  "1",       "--retry-delay", "5"};
   int count = 10;
   for (int i = 0; more && more[i]; i++)
     words[count++] = more[i];
@@ -187,7 +169,7 @@ static void two_groups_get_everything_and_requeue_serves_only_the_one_that_faile
   pid_t mail = start_member("mail", failing);
   evs_system *system = connect_host("operator", 1);
   host_publish_many(system, types, 1, 0, EVENTS);
-  TEST_UNTIL(redis_dead(&server, TOPIC) == EVENTS && ledger_handled(&book, audit) >= EVENTS);
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == EVENTS && ledger_handled(&book, audit) >= EVENTS);
   TEST_UNTIL(all_is_settled(system));
   assert_int_equal(ledger_handled(&book, audit), EVENTS);
   assert_int_equal(ledger_handled(&book, mail), EVENTS * 2);
@@ -199,7 +181,7 @@ static void two_groups_get_everything_and_requeue_serves_only_the_one_that_faile
   TEST_UNTIL(ledger_handled(&book, mended) >= EVENTS && all_is_settled(system));
   assert_int_equal(ledger_handled(&book, mended), EVENTS);
   assert_int_equal(ledger_handled(&book, audit), EVENTS);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
   int seen[EVENTS] = {0};
   for (size_t i = 0; i < book.count; i++) {
     const ledger_line *line = &book.lines[i];
@@ -228,7 +210,7 @@ static void requeue_runs_only_the_handlers_that_failed(void **state) {
     else
       assert_true(host_fail(system, message.delivery, EVS_FAIL_RETRY, "Broken"));
   }
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == 1);
   json_t *items = dead_letters(system);
   assert_string_equal(text_at(json_array_get(items, 0), "subscription", NULL), "bad");
   change(system, "dlq.requeue", text_at(json_array_get(items, 0), "id", NULL), outcome);
@@ -250,15 +232,15 @@ static void a_discarded_dead_letter_is_gone(void **state) {
   host_ready(system);
   host_publish(system, "order.created", "1");
   assert_true(host_fail(system, host_next(system).delivery, EVS_FAIL_RETRY, "Broken"));
-  TEST_UNTIL(redis_dead(&server, TOPIC) == 1);
+  TEST_UNTIL(redis_dead(&store.server, TOPIC) == 1);
   json_t *items = dead_letters(system);
   const char *id = text_at(json_array_get(items, 0), "id", NULL);
   change(system, "dlq.discard", id, outcome);
   assert_string_equal(outcome, "discarded");
   change(system, "dlq.requeue", id, outcome);
   assert_string_equal(outcome, "already_discarded");
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
-  assert_int_equal(redis_length(&server, TOPIC), 1);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
+  assert_int_equal(redis_length(&store.server, TOPIC), 1);
   json_decref(items);
   host_close(system, 1000);
 }
@@ -284,13 +266,13 @@ static void a_retry_survives_the_member_that_asked_for_it(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(
-          a_handler_that_always_fails_leaves_one_dead_letter_with_all_that_is_known, setup, teardown),
-      cmocka_unit_test_setup_teardown(requeueing_delivers_once_with_attempts_anew, setup, teardown),
+          a_handler_that_always_fails_leaves_one_dead_letter_with_all_that_is_known, scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(requeueing_delivers_once_with_attempts_anew, scene_redis, scene_end),
       cmocka_unit_test_setup_teardown(two_groups_get_everything_and_requeue_serves_only_the_one_that_failed,
-                                      setup, teardown),
-      cmocka_unit_test_setup_teardown(requeue_runs_only_the_handlers_that_failed, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_discarded_dead_letter_is_gone, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_retry_survives_the_member_that_asked_for_it, setup, teardown),
+                                      scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(requeue_runs_only_the_handlers_that_failed, scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(a_discarded_dead_letter_is_gone, scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(a_retry_survives_the_member_that_asked_for_it, scene_redis, scene_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 #include "support/host.h"
 #include "support/members.h"
-#include "support/redis_server.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
@@ -21,33 +21,15 @@
 static const char *const type[] = {"order.paid"};
 enum { EVENTS_MAX = 1000, BEATS = 4 };
 
-static redis_server server;
-static test_ledger book;
-
-static int setup(void **state) {
-  (void)state;
-  redis_server_start(&server, NULL);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  redis_server_stop(&server);
-  return 0;
-}
-
 static evs_system *connect_operator(void) {
   return host_connect("{\"service\":\"operator\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
                       "\"url\":\"%s\"}},\"fleet\":{\"interval\":100}}",
-                      server.url);
+                      store.server.url);
 }
 
 static pid_t start_member(const char *name, const char *delay_ms) {
   const char *const words[] = {"--url",
-                               server.url,
+                               store.server.url,
                                "--group",
                                GROUP,
                                "--consumer",
@@ -119,7 +101,7 @@ static bool all_stand_still(evs_system *system, int members) {
 
 static long long beats_of(const char *name) {
   char *names =
-      redis_text(&server, "EVAL %s 1 %s %s",
+      redis_text(&store.server, "EVAL %s 1 %s %s",
                  "for _, f in ipairs(redis.call('HKEYS', KEYS[1])) do if string.sub(f, 1, #ARGV[1]) == "
                  "ARGV[1] then return redis.call('HGET', KEYS[1], f) end end return '0'",
                  HEARTBEATS, name);
@@ -141,7 +123,7 @@ static void change(evs_system *system, const char *method) {
 /* Every event once, however often its group was paused. */
 static void expect_each_once(int events) {
   int seen[EVENTS_MAX] = {0};
-  TEST_UNTIL(ledger_handled(&book, 0) >= (size_t)events && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(ledger_handled(&book, 0) >= (size_t)events && redis_pending(&store.server, TOPIC, GROUP) == 0);
   for (size_t i = 0; i < book.count; i++) {
     if (!book.lines[i].ready)
       seen[atoi(book.lines[i].id + 2)]++;
@@ -167,8 +149,8 @@ static void a_pause_stops_every_member_and_a_resume_loses_nothing(void **state) 
   wait_beats("c:one#");
   wait_beats("c:two#");
   assert_int_equal(ledger_handled(&book, 0), handled);
-  assert_int_equal(redis_pending_of(&server, TOPIC, GROUP, "one#"), 0);
-  assert_int_equal(redis_pending_of(&server, TOPIC, GROUP, "two#"), 0);
+  assert_int_equal(redis_pending_of(&store.server, TOPIC, GROUP, "one#"), 0);
+  assert_int_equal(redis_pending_of(&store.server, TOPIC, GROUP, "two#"), 0);
   change(system, "groups.resume");
   expect_each_once(500);
   host_close(system, 1000);
@@ -179,13 +161,13 @@ static void idle_members_that_wait_in_a_read_are_paused_too(void **state) {
   evs_system *system = connect_operator();
   host_publish_many(system, type, 1, 0, 1);
   start_member("one", "0");
-  TEST_UNTIL(ledger_handled(&book, 0) == 1 && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(ledger_handled(&book, 0) == 1 && redis_pending(&store.server, TOPIC, GROUP) == 0);
   change(system, "groups.pause");
   TEST_UNTIL(all_stand_still(system, 1));
   host_publish_many(system, type, 1, 1, 10);
   wait_beats("c:one#");
   assert_int_equal(ledger_handled(&book, 0), 1);
-  assert_int_equal(redis_pending(&server, TOPIC, GROUP), 0);
+  assert_int_equal(redis_pending(&store.server, TOPIC, GROUP), 0);
   change(system, "groups.resume");
   expect_each_once(11);
   host_close(system, 1000);
@@ -224,15 +206,15 @@ static void what_a_dead_member_held_waits_for_the_resume(void **state) {
     in_flight_of(system, doomed) > 0; /* not only read, which a pause would hand back */
   }));
   change(system, "groups.pause");
-  TEST_UNTIL(look(system).paused == 2 && redis_pending_of(&server, TOPIC, GROUP, "one#") == 0 &&
-             redis_pending_of(&server, TOPIC, GROUP, "doomed#") == in_flight_of(system, doomed));
+  TEST_UNTIL(look(system).paused == 2 && redis_pending_of(&store.server, TOPIC, GROUP, "one#") == 0 &&
+             redis_pending_of(&store.server, TOPIC, GROUP, "doomed#") == in_flight_of(system, doomed));
   size_t handled = ledger_handled(&book, 0);
-  long long held = redis_pending_of(&server, TOPIC, GROUP, "doomed#");
+  long long held = redis_pending_of(&store.server, TOPIC, GROUP, "doomed#");
   assert_true(held > 0);
   member_kill(doomed);
   wait_beats("c:one#"); /* longer than a session */
   wait_beats("c:one#");
-  assert_int_equal(redis_pending_of(&server, TOPIC, GROUP, "doomed#"), held);
+  assert_int_equal(redis_pending_of(&store.server, TOPIC, GROUP, "doomed#"), held);
   assert_int_equal(ledger_handled(&book, 0), handled);
   change(system, "groups.resume");
   expect_each_once(events);
@@ -251,7 +233,7 @@ static void groups_say_who_paused_them_and_where_their_members_are(void **state)
   evs_system *system = connect_operator();
   pid_t pid = start_member("one", "60000");
   host_publish_many(system, type, 1, 0, 1);
-  TEST_UNTIL(redis_pending(&server, TOPIC, GROUP) == 1);
+  TEST_UNTIL(redis_pending(&store.server, TOPIC, GROUP) == 1);
   json_t *answer = host_call(system, "groups.pause", "{\"group\":\"" GROUP "\",\"reason\":\"a look\"}");
   json_t *row = row_of_group(system), *paused = json_object_get(row, "paused");
   assert_true(json_equal(json_object_get(answer, "paused"), paused));
@@ -317,7 +299,7 @@ static void wrong_arguments_of_a_pause_are_refused(void **state) {
   refused(system, long_text);
   snprintf(long_text, sizeof long_text, "{\"group\":\"g\",\"reason\":\"%0501d\"}", 0);
   refused(system, long_text);
-  assert_int_equal(redis_number(&server, "EXISTS evs:paused"), 0);
+  assert_int_equal(redis_number(&store.server, "EXISTS evs:paused"), 0);
   host_close(system, 1000);
 }
 
@@ -330,11 +312,11 @@ static void systems_appear_and_vanish_when_they_close_or_die(void **state) {
   TEST_UNTIL(look(system).members == 2);
   assert_int_equal(member_stop(closes), 0);
   assert_int_equal(look(system).members, 1); /* at once, not by its time to live */
-  assert_int_equal(redis_number(&server, "ZCARD evs:fleet"), 2);
+  assert_int_equal(redis_number(&store.server, "ZCARD evs:fleet"), 2);
   member_kill(dies);
   TEST_UNTIL(look(system).members == 0);
   host_close(system, 1000);
-  assert_int_equal(redis_number(&server, "KEYS evs:fleet:*"), 0);
+  assert_int_equal(redis_number(&store.server, "KEYS evs:fleet:*"), 0);
 }
 
 static void a_system_that_must_not_be_seen_writes_nothing(void **state) {
@@ -343,11 +325,11 @@ static void a_system_that_must_not_be_seen_writes_nothing(void **state) {
   evs_system *hidden = host_connect(
       "{\"service\":\"member\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}},"
       "\"fleet\":{\"enabled\":false,\"interval\":100}}",
-      server.url);
+      store.server.url);
   host_publish_many(hidden, type, 1, 0, 1);
-  TEST_UNTIL(redis_number(&server, "ZCARD evs:fleet") == 1);
+  TEST_UNTIL(redis_number(&store.server, "ZCARD evs:fleet") == 1);
   host_close(hidden, 1000);
-  assert_int_equal(redis_number(&server, "KEYS evs:fleet:*"), 1);
+  assert_int_equal(redis_number(&store.server, "KEYS evs:fleet:*"), 1);
   host_close(system, 1000);
 }
 
@@ -356,11 +338,11 @@ static void what_is_no_document_of_a_system_is_left_out(void **state) {
   evs_system *system = connect_operator();
   static const char *const names[] = {"ZADD", "evs:fleet", "1", "member:a", "2", "member:b",   "3", "nothing",
                                       "4",    ":c",        "5", "member:",  "6", "member:\xff"};
-  redis_words(&server, sizeof names / sizeof names[0], names);
-  redis_number(&server, "SET evs:fleet:member:a %s", "{\"broken\"");
-  redis_number(&server, "SET evs:fleet:member:b %s", "[1]");
-  redis_number(&server, "SET evs:fleet:nothing %s", "{}");
-  TEST_UNTIL(redis_number(&server, "ZCARD evs:fleet") >= 1);
+  redis_words(&store.server, sizeof names / sizeof names[0], names);
+  redis_number(&store.server, "SET evs:fleet:member:a %s", "{\"broken\"");
+  redis_number(&store.server, "SET evs:fleet:member:b %s", "[1]");
+  redis_number(&store.server, "SET evs:fleet:nothing %s", "{}");
+  TEST_UNTIL(redis_number(&store.server, "ZCARD evs:fleet") >= 1);
   assert_int_equal(look(system).members, 0);
   host_close(system, 1000);
 }
@@ -398,7 +380,7 @@ static void the_fleet_carries_what_explains_as_the_system_itself_does(void **sta
       "\"transports\":[\"main\",\"side\"],\"topic\":\"money\"},{\"pattern\":\"*.order.*\",\"transport\":"
       "\"main\","
       "\"partitions\":4}]},\"fleet\":{\"interval\":100}}",
-      server.url);
+      store.server.url);
   host_subscribe(system, "{\"pattern\":\"order.*\",\"name\":\"all\",\"transport\":\"side\"}");
   host_subscribe(system, "{\"pattern\":\"user.*\",\"origins\":[\"us\"],\"transport\":\"side\"}");
   json_t *document = NULL;
@@ -414,7 +396,7 @@ static void the_fleet_carries_what_explains_as_the_system_itself_does(void **sta
     document != NULL;
   }));
   char *config = json_dumps(document, 0);
-  assert_null(strstr(config, server.url)); /* where its store is concerns nobody here */
+  assert_null(strstr(config, store.server.url)); /* where its store is concerns nobody here */
   for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
     json_t *theirs = explained_by_itself(system, queries[i]), *ours = explained(config, queries[i]);
     assert_true(json_equal(theirs, ours));
@@ -427,7 +409,7 @@ static void the_fleet_carries_what_explains_as_the_system_itself_does(void **sta
   host_close(reader, 1000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_redis, scene_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 
 #include "support/host.h"
 #include "support/members.h"
-#include "support/redis_server.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
@@ -21,35 +20,18 @@
 static const char *const types[] = {"order.created", "order.paid", "order.shipped"};
 enum { TYPES = 3, ANY = TYPES, EVENTS_MAX = 10000, HELD = 250, AT_ONCE_MS = 10000 };
 
-static redis_server server;
-static test_ledger book;
 /* How often event i was handled by the subscription of a type, or by that of all types. */
 static int runs[EVENTS_MAX][TYPES + 1];
-
-static int setup(void **state) {
-  (void)state;
-  redis_server_start(&server, NULL);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  redis_server_stop(&server);
-  return 0;
-}
 
 static evs_system *connect_publisher(void) {
   return host_connect(
       "{\"service\":\"publisher\",\"transports\":{\"main\":{\"type\":\"redis-streams\",\"url\":\"%s\"}}}",
-      server.url);
+      store.server.url);
 }
 
 /* A member that takes these patterns, "" at the end; more: words for its command line. */
 static pid_t start_member(const char *name, const char *const *patterns, const char *const *more) {
-  const char *words[40] = {"--url", server.url, "--group", GROUP, "--consumer", name};
+  const char *words[40] = {"--url", store.server.url, "--group", GROUP, "--consumer", name};
   int count = 6;
   for (int i = 0; patterns[i]; i++) {
     words[count++] = "--subscribe";
@@ -130,18 +112,18 @@ static void a_killed_member_loses_nothing_and_repeats_at_most_what_it_held(void 
   evs_system *system = connect_publisher();
   host_publish_many(system, types, TYPES, 0, events / 2);
   TEST_UNTIL(ledger_handled(&book, doomed) >= HELD);
-  long long held = redis_pending_of(&server, TOPIC, GROUP, "doomed");
+  long long held = redis_pending_of(&store.server, TOPIC, GROUP, "doomed");
   assert_true(held >= 100);
   member_kill(doomed);
   host_publish_many(system, types, TYPES, events / 2, events - events / 2);
   TEST_UNTIL(ledger_handled(&book, 0) >= lines_needed(events, which) + ledger_handled(&book, doomed) &&
-             redis_pending(&server, TOPIC, GROUP) == 0);
+             redis_pending(&store.server, TOPIC, GROUP) == 0);
   tally result = compare(events, which);
   assert_int_equal(result.missing, 0);
   assert_true(result.repeated <= (int)ledger_handled(&book, doomed));
   assert_true(result.repeated <= held * 2); /* an entry has at most two handlers */
-  assert_int_equal(redis_length(&server, TOPIC), events);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  assert_int_equal(redis_length(&store.server, TOPIC), events);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
   host_close(system, 1000);
 }
 
@@ -160,7 +142,7 @@ static void a_rolling_change_of_handlers_loses_nothing(void **state) {
   host_publish_many(system, types, TYPES, events / 3, events / 3);
   assert_int_equal(member_stop(old), 0);
   host_publish_many(system, types, TYPES, events / 3 * 2, events - events / 3 * 2);
-  TEST_UNTIL(ledger_handled(&book, 0) >= (size_t)events && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(ledger_handled(&book, 0) >= (size_t)events && redis_pending(&store.server, TOPIC, GROUP) == 0);
   tally result = compare(events, which);
   assert_int_equal(result.missing, 0);
   assert_int_equal(result.repeated, 0);
@@ -172,7 +154,7 @@ static void a_rolling_change_of_handlers_loses_nothing(void **state) {
   }
   assert_true(ledger_handled(&book, old) > 0);
   assert_true(ledger_handled(&book, new) > 0);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
   host_close(system, 1000);
 }
 
@@ -185,7 +167,7 @@ static void events_without_a_handler_here_wait_for_a_member_that_has_it(void **s
   start_member("one", created, NULL);
   pid_t second = start_member("two", shipped, NULL);
   host_publish_many(system, only, 1, 0, 50);
-  TEST_UNTIL(ledger_handled(&book, second) >= 50 && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(ledger_handled(&book, second) >= 50 && redis_pending(&store.server, TOPIC, GROUP) == 0);
   assert_int_equal(ledger_handled(&book, 0), 50);
   host_close(system, 1000);
 }
@@ -202,9 +184,9 @@ static void events_that_no_member_handles_yet_are_kept_for_one_that_will(void **
   start_member("one", created, NULL);
   start_member("two", paid, NULL);
   host_publish_many(system, only, 1, 0, COUNT);
-  TEST_UNTIL(redis_pending_of(&server, TOPIC, GROUP, "@retry") == COUNT);
+  TEST_UNTIL(redis_pending_of(&store.server, TOPIC, GROUP, "@retry") == COUNT);
   pid_t third = start_member("three", shipped, NULL);
-  TEST_UNTIL(ledger_handled(&book, third) >= COUNT && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(ledger_handled(&book, third) >= COUNT && redis_pending(&store.server, TOPIC, GROUP) == 0);
   assert_int_equal(ledger_handled(&book, 0), COUNT);
   host_close(system, 1000);
 }
@@ -218,22 +200,22 @@ static void what_a_closing_system_holds_goes_to_another_at_once(void **state) {
   evs_system *first =
       host_connect("{\"service\":\"first\",\"transports\":{\"main\":{\"type\":\"redis-streams\","
                    "\"url\":\"%s\",\"sessionTimeout\":60000}}}",
-                   server.url);
+                   store.server.url);
   host_subscribe(first, "{\"pattern\":\"order.created\",\"group\":\"" GROUP
                         "\",\"consumer\":\"first\",\"concurrency\":5}");
   host_ready(first);
   host_publish_many(first, types, 1, 0, COUNT);
   for (int i = 0; i < 5; i++)
     host_next(first);
-  assert_true(redis_pending_of(&server, TOPIC, GROUP, "first") >= 5);
+  assert_true(redis_pending_of(&store.server, TOPIC, GROUP, "first") >= 5);
   pid_t second = start_member("second", patterns, long_session);
   uint64_t began = test_now_ms(); /* a beat, by which they would find it anyway, is 20 s away */
   /* However hurried: what is under way to the store is not cut off. */
   assert_int_equal(evs_system_close(first, 1000, NULL), EVS_OK);
   assert_int_equal(evs_system_close(first, 0, NULL), EVS_OK);
   evs_system_release(first);
-  assert_true(redis_pending_of(&server, TOPIC, GROUP, "first") <= 0);
-  TEST_UNTIL(ledger_handled(&book, second) >= COUNT && redis_pending(&server, TOPIC, GROUP) == 0);
+  assert_true(redis_pending_of(&store.server, TOPIC, GROUP, "first") <= 0);
+  TEST_UNTIL(ledger_handled(&book, second) >= COUNT && redis_pending(&store.server, TOPIC, GROUP) == 0);
   assert_true(test_now_ms() - began < AT_ONCE_MS);
   int seen[COUNT] = {0};
   for (size_t i = 0; i < book.count; i++) {
@@ -259,9 +241,10 @@ static void a_stopped_member_hands_back_what_it_had_not_begun(void **state) {
   assert_int_equal(member_stop(first), 0);
   size_t done = ledger_handled(&book, first);
   assert_true(done < COUNT);
-  assert_int_equal(redis_pending_of(&server, TOPIC, GROUP, "first") <= 0, 1);
+  assert_int_equal(redis_pending_of(&store.server, TOPIC, GROUP, "first") <= 0, 1);
   pid_t second = start_member("second", patterns, quick);
-  TEST_WITHIN(AT_ONCE_MS, ledger_handled(&book, 0) >= COUNT && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_WITHIN(AT_ONCE_MS,
+              ledger_handled(&book, 0) >= COUNT && redis_pending(&store.server, TOPIC, GROUP) == 0);
   tally result = compare(COUNT, which);
   assert_int_equal(result.missing, 0);
   assert_int_equal(result.repeated, 0);
@@ -282,9 +265,9 @@ static void a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes(void 
   host_publish_many(system, types, TYPES, 0, COUNT);
   TEST_UNTIL(ledger_handled(&book, sleeper) >= 20);
   assert_int_equal(kill(sleeper, SIGSTOP), 0);
-  long long held = redis_pending(&server, TOPIC, GROUP);
+  long long held = redis_pending(&store.server, TOPIC, GROUP);
   start_member("other", patterns, lively);
-  TEST_UNTIL(compare(COUNT, which).missing == 0 && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(compare(COUNT, which).missing == 0 && redis_pending(&store.server, TOPIC, GROUP) == 0);
   size_t before = ledger_handled(&book, sleeper);
   assert_int_equal(kill(sleeper, SIGCONT), 0);
   /* It works again: in the end it handles new events, too. */
@@ -294,26 +277,28 @@ static void a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes(void 
     published += TYPES;
     published >= EVENTS_MAX - TYPES || ledger_handled(&book, sleeper) > before + (size_t)held;
   }));
-  TEST_UNTIL(compare(published, which).missing == 0 && redis_pending(&server, TOPIC, GROUP) == 0);
+  TEST_UNTIL(compare(published, which).missing == 0 && redis_pending(&store.server, TOPIC, GROUP) == 0);
   assert_true(compare(published, which).repeated <= held);
   assert_true(ledger_handled(&book, sleeper) > before + (size_t)held);
-  assert_int_equal(redis_dead(&server, TOPIC), 0);
+  assert_int_equal(redis_dead(&store.server, TOPIC), 0);
   host_close(system, 1000);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_at_most_what_it_held, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(a_rolling_change_of_handlers_loses_nothing, setup, teardown),
-      cmocka_unit_test_setup_teardown(events_without_a_handler_here_wait_for_a_member_that_has_it, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(events_that_no_member_handles_yet_are_kept_for_one_that_will, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(what_a_closing_system_holds_goes_to_another_at_once, setup, teardown),
-      cmocka_unit_test_setup_teardown(a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(a_stopped_member_hands_back_what_it_had_not_begun, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_killed_member_loses_nothing_and_repeats_at_most_what_it_held,
+                                      scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(a_rolling_change_of_handlers_loses_nothing, scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(events_without_a_handler_here_wait_for_a_member_that_has_it,
+                                      scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(events_that_no_member_handles_yet_are_kept_for_one_that_will,
+                                      scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(what_a_closing_system_holds_goes_to_another_at_once, scene_redis,
+                                      scene_end),
+      cmocka_unit_test_setup_teardown(a_member_that_was_stopped_for_long_harms_nothing_when_it_wakes,
+                                      scene_redis, scene_end),
+      cmocka_unit_test_setup_teardown(a_stopped_member_hands_back_what_it_had_not_begun, scene_redis,
+                                      scene_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,13 +4,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "support/members.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
@@ -18,31 +17,6 @@
 
 static const char *const type[] = {"order.paid"};
 enum { COUNT = 60, POISON = 25, MAX_CRASHES = 3 };
-
-static test_store store;
-static test_ledger book;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_redis(&store);
-  ledger_open(&book);
-  return 0;
-}
-
-static int setup_file(void **state) {
-  (void)state;
-  store_start_file(&store);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  store_stop(&store);
-  return 0;
-}
 
 static evs_system *connect_publisher(void) {
   return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{%s}}}", store.transport);
@@ -118,8 +92,8 @@ static void events_that_were_only_near_are_never_dead(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      STORE_ON_BOTH(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes),
-      STORE_ON_BOTH(events_that_were_only_near_are_never_dead),
+      SCENE_ON_BOTH(an_event_that_ends_its_process_each_time_is_dead_after_max_crashes),
+      SCENE_ON_BOTH(events_that_were_only_near_are_never_dead),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,38 +10,18 @@
 #include <cmocka.h>
 
 #include "support/host.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
 #define GROUP "workers"
 
-static test_store store;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_redis(&store);
-  return 0;
-}
-
-static int setup_file(void **state) {
-  (void)state;
-  store_start_file(&store);
-  return 0;
-}
-
 /* Another application on the same server, whose keys have names of their own. */
 static int setup_renamed(void **state) {
-  setup(state);
+  scene_redis(state);
   size_t size = strlen(store.transport);
   snprintf(store.transport + size, sizeof store.transport - size,
            ",\"streamPrefix\":\"shop:\",\"dlqStreamPrefix\":\"shop-dead:\"");
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  store_stop(&store);
   return 0;
 }
 
@@ -235,18 +215,18 @@ static void an_edited_body_runs_in_the_old_place(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      STORE_ON_BOTH(a_dead_letter_that_is_skipped_holds_up_nothing),
-      STORE_ON_BOTH(a_dead_letter_that_blocks_is_requeued_in_its_old_place),
-      STORE_ON_BOTH(a_dead_letter_that_blocks_is_discarded_and_the_others_go_on),
-      STORE_ON_BOTH(a_dead_letter_blocks_through_a_change_of_members),
-      STORE_ON_BOTH(a_dead_letter_parks_its_key_in_a_strict_topic),
-      STORE_ON_BOTH(a_dead_letter_parks_its_key_in_a_topic_of_keys),
-      STORE_ON_BOTH(a_parked_key_waits_through_a_change_of_members),
-      STORE_ON_BOTH(an_edited_body_runs_in_the_old_place),
+      SCENE_ON_BOTH(a_dead_letter_that_is_skipped_holds_up_nothing),
+      SCENE_ON_BOTH(a_dead_letter_that_blocks_is_requeued_in_its_old_place),
+      SCENE_ON_BOTH(a_dead_letter_that_blocks_is_discarded_and_the_others_go_on),
+      SCENE_ON_BOTH(a_dead_letter_blocks_through_a_change_of_members),
+      SCENE_ON_BOTH(a_dead_letter_parks_its_key_in_a_strict_topic),
+      SCENE_ON_BOTH(a_dead_letter_parks_its_key_in_a_topic_of_keys),
+      SCENE_ON_BOTH(a_parked_key_waits_through_a_change_of_members),
+      SCENE_ON_BOTH(an_edited_body_runs_in_the_old_place),
       {"a dead letter that blocks is requeued under other names",
-       a_dead_letter_that_blocks_is_requeued_in_its_old_place, setup_renamed, teardown, NULL},
+       a_dead_letter_that_blocks_is_requeued_in_its_old_place, setup_renamed, scene_end, NULL},
       {"a dead letter that blocks is discarded under other names",
-       a_dead_letter_that_blocks_is_discarded_and_the_others_go_on, setup_renamed, teardown, NULL},
+       a_dead_letter_that_blocks_is_discarded_and_the_others_go_on, setup_renamed, scene_end, NULL},
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,38 +12,13 @@
 
 #include "support/host.h"
 #include "support/members.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define TOPIC "order-events"
 #define GROUP "workers"
 
 enum { EVENTS_MAX = 40000, PARTITIONS = 6 };
-
-static test_store store;
-static test_ledger book;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_redis(&store);
-  ledger_open(&book);
-  return 0;
-}
-
-static int setup_file(void **state) {
-  (void)state;
-  store_start_file(&store);
-  ledger_open(&book);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  members_end();
-  ledger_close(&book);
-  store_stop(&store);
-  return 0;
-}
 
 static evs_system *connect_publisher(const char *ordering, int partitions) {
   return host_connect("{\"service\":\"publisher\",\"transports\":{\"main\":{%s}},\"routing\":{\"routes\":[{"
@@ -205,7 +179,7 @@ static void a_member_that_was_stopped_past_its_session_breaks_no_order(void **st
   pid_t sleeper = start_member("sleeper", working);
   host_publish_keyed(system, "order.created", 1, 0, 2000);
   TEST_UNTIL(ledger_handled(&book, sleeper) >= 100);
-  assert_int_equal(kill(sleeper, SIGSTOP), 0);
+  scene_freeze(sleeper);
   pid_t other = start_member("other", working);
   TEST_UNTIL(ledger_handled(&book, other) >= 100);
   assert_int_equal(kill(sleeper, SIGCONT), 0);
@@ -233,13 +207,13 @@ static void equal_members_get_equal_shares(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      STORE_ON_BOTH(a_strict_topic_keeps_its_order_through_retries),
-      STORE_ON_BOTH(a_key_keeps_its_order_while_others_go_on),
-      STORE_ON_BOTH(partitions_keep_their_order_while_members_come_and_go),
-      STORE_ON_BOTH(a_killed_member_breaks_no_order),
-      STORE_ON_BOTH(a_member_that_was_stopped_past_its_session_breaks_no_order),
-      STORE_ON_BOTH(members_that_want_different_types_keep_the_order_of_their_topic),
-      STORE_ON_BOTH(equal_members_get_equal_shares),
+      SCENE_ON_BOTH(a_strict_topic_keeps_its_order_through_retries),
+      SCENE_ON_BOTH(a_key_keeps_its_order_while_others_go_on),
+      SCENE_ON_BOTH(partitions_keep_their_order_while_members_come_and_go),
+      SCENE_ON_BOTH(a_killed_member_breaks_no_order),
+      SCENE_ON_BOTH(a_member_that_was_stopped_past_its_session_breaks_no_order),
+      SCENE_ON_BOTH(members_that_want_different_types_keep_the_order_of_their_topic),
+      SCENE_ON_BOTH(equal_members_get_equal_shares),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

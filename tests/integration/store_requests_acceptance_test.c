@@ -3,35 +3,14 @@
  * waits to be due, who is connected, how healthy it is, its newest events, and what was taken of it. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "support/host.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
-
-static test_store store;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_redis(&store);
-  return 0;
-}
-
-static int setup_file(void **state) {
-  (void)state;
-  store_start_file(&store);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  store_stop(&store);
-  return 0;
-}
 
 static evs_system *connect_as(const char *service) {
   return host_connect("{\"service\":\"%s\",\"transports\":{\"main\":{%s}},\"fleet\":{\"interval\":100}}",
@@ -154,19 +133,14 @@ static void no_more_is_taken_than_the_prefetch_allows(void **state) {
   host_close(system, 1000);
 }
 
-#define ON_BOTH(test)                                                                                        \
-  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
-#test " (file)", test, setup_file, teardown, NULL                                                        \
-  }
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      ON_BOTH(what_waits_to_be_due_is_taken_back_once),
-      ON_BOTH(taking_back_needs_ids),
-      ON_BOTH(the_fleet_is_who_is_connected),
-      ON_BOTH(the_doctor_finds_a_new_store_healthy_and_says_what_it_promises),
-      ON_BOTH(no_more_is_taken_than_the_prefetch_allows),
-      ON_BOTH(the_tail_begins_with_the_newest_and_goes_on_behind_them),
+      SCENE_ON_BOTH(what_waits_to_be_due_is_taken_back_once),
+      SCENE_ON_BOTH(taking_back_needs_ids),
+      SCENE_ON_BOTH(the_fleet_is_who_is_connected),
+      SCENE_ON_BOTH(the_doctor_finds_a_new_store_healthy_and_says_what_it_promises),
+      SCENE_ON_BOTH(no_more_is_taken_than_the_prefetch_allows),
+      SCENE_ON_BOTH(the_tail_begins_with_the_newest_and_goes_on_behind_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

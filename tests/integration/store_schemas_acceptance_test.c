@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 
 #include "support/host.h"
-#include "support/store.h"
+#include "support/scene.h"
 #include "support/until.h"
 
 #define ORDER                                                                                                \
@@ -24,26 +24,6 @@
 #define TOPIC "order-events"
 #define ODD_KEY "order.placed@2.0.0"
 #define ODD_VALUE "{\"schemaText\":\"{\\\"type\\\":\\\"null\\\"}\"}"
-
-static test_store store;
-
-static int setup(void **state) {
-  (void)state;
-  store_start_redis(&store);
-  return 0;
-}
-
-static int setup_file(void **state) {
-  (void)state;
-  store_start_file(&store);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  store_stop(&store);
-  return 0;
-}
 
 /* What somebody does who goes past the library. */
 static void change_by_hand(const char *sql, int count, const char *const *command) {
@@ -94,6 +74,16 @@ static bool has_alarm(evs_system *system, const char *text) {
   return has;
 }
 
+/* It knows the schema that this one registers, and handles by it. */
+static evs_system *connect_consumer(evs_system *registrar) {
+  evs_system *consumer = connect_as("two", "strict", QUICK);
+  json_decref(host_call(registrar, "schemas.register", ORDER, "1.0.0", "string"));
+  TEST_WITHIN(test_deadline_ms(), knows(consumer, "1.0.0"));
+  host_subscribe(consumer, "{\"pattern\":\"order.placed\",\"group\":\"shop\"}");
+  host_ready(consumer);
+  return consumer;
+}
+
 static void a_schema_is_known_to_all_services(void **state) {
   (void)state;
   evs_system *first = connect_as("one", "strict", QUICK), *second = connect_as("two", "strict", QUICK);
@@ -113,11 +103,7 @@ static void a_schema_is_known_to_all_services(void **state) {
 
 static void an_invalid_body_is_a_dead_letter_with_its_errors(void **state) {
   (void)state;
-  evs_system *registrar = connect_as("one", "ignore", QUICK), *consumer = connect_as("two", "strict", QUICK);
-  json_decref(host_call(registrar, "schemas.register", ORDER, "1.0.0", "string"));
-  TEST_WITHIN(test_deadline_ms(), knows(consumer, "1.0.0"));
-  host_subscribe(consumer, "{\"pattern\":\"order.placed\",\"group\":\"shop\"}");
-  host_ready(consumer);
+  evs_system *registrar = connect_as("one", "ignore", QUICK), *consumer = connect_consumer(registrar);
   assert_int_equal(try_body(registrar, "{\"id\":7}").outcome, EVS_OUTCOME_STORED);
   assert_int_equal(try_body(registrar, "{\"id\":\"fine\"}").outcome, EVS_OUTCOME_STORED);
   host_message message = host_next(consumer);
@@ -144,11 +130,7 @@ static void an_invalid_body_is_a_dead_letter_with_its_errors(void **state) {
 
 static void an_edited_body_must_be_valid(void **state) {
   (void)state;
-  evs_system *registrar = connect_as("one", "ignore", QUICK), *consumer = connect_as("two", "strict", QUICK);
-  json_decref(host_call(registrar, "schemas.register", ORDER, "1.0.0", "string"));
-  TEST_WITHIN(test_deadline_ms(), knows(consumer, "1.0.0"));
-  host_subscribe(consumer, "{\"pattern\":\"order.placed\",\"group\":\"shop\"}");
-  host_ready(consumer);
+  evs_system *registrar = connect_as("one", "ignore", QUICK), *consumer = connect_consumer(registrar);
   try_body(registrar, "{\"id\":7}");
   TEST_WITHIN(test_deadline_ms(), store_dead(consumer, TOPIC) == 1);
   json_t *answer = host_call(consumer, "dlq.list", "{}");
@@ -284,14 +266,14 @@ static void what_the_configuration_declares_is_registered_on_connecting(void **s
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      STORE_ON_BOTH(a_schema_is_known_to_all_services),
-      STORE_ON_BOTH(an_invalid_body_is_a_dead_letter_with_its_errors),
-      STORE_ON_BOTH(an_edited_body_must_be_valid),
-      STORE_ON_BOTH(a_handler_that_reads_by_another_version_fails_alone),
-      STORE_ON_BOTH(an_unknown_version_waits_until_the_registry_was_asked),
-      STORE_ON_BOTH(a_lost_registry_and_a_version_put_in_by_hand_are_told),
-      STORE_ON_BOTH(services_that_register_at_once_get_versions_of_their_own),
-      STORE_ON_BOTH(what_the_configuration_declares_is_registered_on_connecting),
+      SCENE_ON_BOTH(a_schema_is_known_to_all_services),
+      SCENE_ON_BOTH(an_invalid_body_is_a_dead_letter_with_its_errors),
+      SCENE_ON_BOTH(an_edited_body_must_be_valid),
+      SCENE_ON_BOTH(a_handler_that_reads_by_another_version_fails_alone),
+      SCENE_ON_BOTH(an_unknown_version_waits_until_the_registry_was_asked),
+      SCENE_ON_BOTH(a_lost_registry_and_a_version_put_in_by_hand_are_told),
+      SCENE_ON_BOTH(services_that_register_at_once_get_versions_of_their_own),
+      SCENE_ON_BOTH(what_the_configuration_declares_is_registered_on_connecting),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,12 +20,6 @@ void store_start_redis(test_store *store);
 void store_start_file(test_store *store);
 void store_stop(test_store *store);
 
-/* A test of cmocka's over both; the file has its own functions setup, setup_file and teardown. */
-#define STORE_ON_BOTH(test)                                                                                  \
-  cmocka_unit_test_setup_teardown(test, setup, teardown), {                                                  \
-#test " (file)", test, setup_file, teardown, NULL                                                        \
-  }
-
 /* As its own requests say, of all partitions together. */
 long long store_pending(evs_system *system, const char *topic, const char *group);
 long long store_dead(evs_system *system, const char *topic);
