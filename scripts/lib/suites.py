@@ -237,7 +237,7 @@ def table(long: bool) -> list[Suite]:
                                pytest("tests/integration", preset="tsan"), pytest("tests/dashboard", preset="tsan"))),
               packages=("TEST", "DASHBOARD"), seconds=(1500, 14400), kind=WORKS),
         Suite("lint", "clang-tidy and the format",
-              (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT"), kind=WORKS),
+              (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT"), seconds=(1800, 14400), kind=WORKS),
         Suite("fuzz", f"every fuzz target for {COUNTS['fuzz_seconds']['long' if long else 'short']} s",
               (build("fuzz"), *fuzzers(long)), packages=("TEST", "FUZZ"), kind=WORKS),
         Suite("coverage", "what tests run of the core, of Python and TypeScript is as much as tests/coverage asks; where memory never failed",
