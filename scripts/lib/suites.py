@@ -197,7 +197,7 @@ def table(long: bool) -> list[Suite]:
               (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
         Suite("cli", "the command `events`",
               (build(), (pytest("tests/integration/cli_test.py"), pytest("tests/integration/cli_store_test.py"),
-                         pytest("tests/integration/cli_schema_test.py")))),
+                         pytest("tests/integration/cli_schema_test.py"), pytest("tests/integration/cli_bench_test.py")))),
         Suite("integration", "C and Python against redis-server",
               (build(), (ctest("integration"), pytest("tests/integration", "--ignore-glob=*/cli_*_test.py",
                                                       "--ignore=tests/integration/cli_test.py")))),

@@ -20,7 +20,7 @@ VERBS = ("publish", "delayed", "delayed cancel", "tail", "dlq list", "dlq groups
          "groups pause", "groups resume", "replay start", "replay list", "replay show", "replay pause",
          "replay resume", "replay abort", "retention", "file check", "file vacuum", "file backup", "file copy", "audit",
          "fleet", "health", "doctor", "schema check", "schema compat", "schema register", "schema list", "schema show",
-         "schema set", "schema remove", "schema diff", "asyncapi", "config check")
+         "schema set", "schema remove", "schema diff", "asyncapi", "bench", "config check")
 SECRET = "s3cr3t-word"
 
 
