@@ -218,6 +218,8 @@ def table(long: bool) -> list[Suite]:
         Suite("browser", "what docs/guarantees.md says of the dashboard, in a real browser and against the store",
               (build(), node_modules("tests/browser"), node("tests/browser/*.test.js")),
               packages=("TEST", "NODE", "BROWSER")),
+        Suite("perf-guard", "the hot path takes no tenth more instructions than tests/guard/record.json says",
+              (build(), pytest("tests/guard")), packages=("TEST", "GUARD")),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
               (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
         Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
