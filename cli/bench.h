@@ -102,8 +102,8 @@ void bench_plan_free(bench_plan *plan);
 
 /* ---- bench_publish.c, bench_consume.c: what the threads do, given their bench_publisher, bench_consumer
  * ---- */
-void *bench_publish(void *publisher);
-void *bench_consume(void *consumer);
+void *bench_publish(void *data);
+void *bench_consume(void *data);
 
 /* ---- bench_report.c ---- */
 /* Stored events that a pattern wants, and those of them that did not arrive. */

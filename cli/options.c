@@ -62,15 +62,26 @@ static uint64_t parse_number(const char *name, const char *text, uint64_t max, s
   return number;
 }
 
+/* The digits that *text begins with, which it then stands behind; 0 where there are none. */
+static unsigned long long leading_number(const char **text) {
+  char *end = NULL;
+  if (**text < '0' || **text > '9')
+    return 0;
+  unsigned long long number = strtoull(*text, &end, 10);
+  *text = end;
+  return number;
+}
+
 /* BYTES, or FROM-TO. */
 static void parse_size(cli_call *cli, const char *text, struct argp_state *state) {
   enum { SMALLEST = 100, LARGEST = 67108864 };
-  unsigned long long from = 0, to = 0;
-  char rest[2] = "";
-  int found =
-      strspn(text, "0123456789-") == strlen(text) ? sscanf(text, "%9llu-%9llu%1s", &from, &to, rest) : 0;
-  to = found == 1 && !strchr(text, '-') ? from : to;
-  if (found < 1 || *rest || from < SMALLEST || to < from || to > LARGEST)
+  const char *at = text;
+  unsigned long long from = leading_number(&at), to = from;
+  if (*at == '-') {
+    at++;
+    to = leading_number(&at);
+  }
+  if (*at || from < SMALLEST || to < from || to > LARGEST)
     argp_error(state, "--size %s: expected bytes from %d to %d, or a range of them such as 100-4000", text,
                SMALLEST, LARGEST);
   cli->size_from = (uint32_t)from;
