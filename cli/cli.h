@@ -60,7 +60,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(TO, "to", "TOPIC", "send to this topic instead of the event's own")                                      \
   X(CREATE, "create", NULL, "the topic of --to may be new")                                                  \
   X(MAX_REDRIVES, "max-redrives", "N", "refuse what came back N times; default 10")                          \
-  X(FORCE, "force", NULL, "however often it came back")                                                      \
+  X(FORCE, "force", NULL, "however often it came back; of a topic: though members are registered")           \
   X(DRY_RUN, "dry-run", NULL, "only say what would be done")                                                 \
   X(CANARY, "canary", "N", "the first N have to succeed before the rest goes")                               \
   X(OUTCOME_TIMEOUT, "outcome-timeout", "MS", "how long to wait for a canary's outcome; default 60000")      \
@@ -162,6 +162,7 @@ int cmd_route_coverage(cli_call *cli);
 int cmd_pattern_test(cli_call *cli);
 int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);
+int cmd_topics_remove(cli_call *cli);
 int cmd_groups_pause(cli_call *cli);
 int cmd_groups_resume(cli_call *cli);
 int cmd_replay_start(cli_call *cli);

@@ -133,6 +133,12 @@ static const cli_verb verbs[] = {
      "Count entries and dead letters of each topic, and what each consumer group has still to do.\v"
      "Example:\n  events stats --json | jq .totals",
      CLI_STORE, 0, 0, cmd_stats},
+    {"topics remove", "TOPIC", "remove a topic with all that is kept of it",
+     "Remove a topic for good: events, dead letters, archive, delayed events, groups. Refused while a member "
+     "of a "
+     "group is registered, unless --force says that they are dead.\v"
+     "Example:\n  events topics remove bench-3f2a91c0",
+     CLI_STORE | CLI_BIT(FORCE), 1, 1, cmd_topics_remove},
     {"groups pause", "GROUP", "let a consumer group take nothing",
      "Pause a consumer group: no process starts a handler of it until it is resumed, and those that run may "
      "end. The store keeps it, so it holds for processes that start later.\v"
