@@ -20,6 +20,7 @@ typedef struct bench_plan {
   char run[BENCH_RUN_TEXT]; /* names topic and groups, and stands in every body */
   char topic[32];
   char *transport;
+  bool is_kept;                          /* something stays in the store unless it is removed */
   uint32_t publishers, consumers, types; /* consumers: of each pattern */
   uint32_t smallest, largest;            /* bytes of a body */
   uint64_t rate;                         /* events a second of all publishers; 0: as many as can be */

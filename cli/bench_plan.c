@@ -98,13 +98,12 @@ static int plan_transport(const cli_call *cli, bench_plan *plan, json_t *report)
                         json_object_size(transports));
   const json_t *transport = json_object_get(transports, name);
   const char *type = json_string_value(json_object_get(transport, "type"));
-  if (plan->consumers > 0 && type && strcmp(type, "memory") == 0 &&
-      !json_is_string(json_object_get(transport, "name")))
-    return output_usage(
-        "bench",
-        "the memory of transport %s is its system's own, so that consumers get nothing: give it a "
-        "`name`, or use --memory",
-        name);
+  plan->is_kept = !type || strcmp(type, "memory") != 0;
+  if (!plan->is_kept && plan->consumers > 0 && !json_is_string(json_object_get(transport, "name")))
+    return output_usage("bench",
+                        "the memory of transport %s is its system's own, so that consumers get nothing: "
+                        "give it a `name`, or use --memory",
+                        name);
   plan->transport = input_copy(name, strlen(name));
   return CLI_OK;
 }

@@ -12,7 +12,7 @@
 #include "output.h"
 #include "session.h"
 
-enum { TICK_MS = 100, PROGRESS_NS = 1000000000, PATIENCE_MS = 30000, TAKEN = 4096 };
+enum { TICK_MS = 100, PROGRESS_NS = 1000000000, PATIENCE_MS = 30000, CLEAN_UP_MS = 120000, TAKEN = 4096 };
 
 /* ---- what the threads share ------------------------------------------------------------------- */
 
@@ -211,6 +211,30 @@ static void close_all(bench_run *run) {
       session_end(run->publishers[i].system);
 }
 
+/* What was made in the store, once nobody uses it any more. Not by session_call(): that one ends with Ctrl-C.
+ */
+static int clean_up(bench_run *run) {
+  const bench_plan *plan = &run->plan;
+  char *answer = NULL;
+  evs_error *error = NULL;
+  if (!plan->transport || !plan->is_kept)
+    return CLI_OK;
+  int code = session_connect(run->cli);
+  if (code != CLI_OK)
+    return code;
+  json_t *params = json_pack("{s:s,s:s}", "topic", plan->topic, "transport", plan->transport);
+  char *text = json_dumps(params, JSON_COMPACT);
+  evs_status status =
+      evs_call(run->cli->system, "topics.remove", text, strlen(text), CLEAN_UP_MS, &answer, &error);
+  json_decref(params);
+  free(text);
+  evs_string_free(answer);
+  if (status == EVS_OK)
+    return CLI_OK;
+  output_problem("topic %s stays in the store", plan->topic);
+  return session_fail(run->cli, "bench", error);
+}
+
 static void run_free(bench_run *run) {
   bench_plan_free(&run->plan);
   bench_bits_free(&run->stored_bits);
@@ -243,8 +267,9 @@ int cmd_bench(cli_call *cli) {
     code = run->has_failed ? failure(run) : tell(run, chart);
   }
   close_all(run);
+  int cleaned = clean_up(run);
   if (chart && fclose(chart) != 0)
     output_problem("--chart %s was not written whole: %s", path, strerror(errno));
   run_free(run);
-  return code;
+  return code != CLI_OK ? code : cleaned;
 }

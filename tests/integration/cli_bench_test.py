@@ -102,6 +102,20 @@ def test_a_stall_of_the_command_itself_is_in_the_latencies(store):
     assert told["latencyMs"]["mean"] > told["latencyFromOfferMs"]["mean"]
 
 
+def test_nothing_of_it_stays_in_the_store(place):
+    ok("bench", *place, "--count", 300, "--pattern", "bench.*", "--pattern", "bench.t0")
+    if place[0] != "--memory":
+        assert json.loads(ok("stats", *place, "--json"))["topics"] == []
+
+
+def test_redis_has_no_key_of_it_afterwards_and_those_of_others(store):
+    ok("publish", "order.placed", "7", "--redis", store.url)
+    before = set(store.cli("--raw", "KEYS", "*").split())
+    ok("bench", "--redis", store.url, "--count", 300)
+    assert set(store.cli("--raw", "KEYS", "*").split()) == before | {"evs:audit"}
+    assert store.cli("--raw", "HKEYS", "evs:topics").split().count("order-events") == 1
+
+
 # ---- what is wrong -------------------------------------------------------------------------------------
 
 
@@ -193,3 +207,14 @@ def test_the_chart_is_a_picture_with_both_panels(tmp_path):
     root = xml.etree.ElementTree.parse(path).getroot()
     lines = root.findall("{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == 4 and all(len(line.get("points").split()) > 3 for line in lines)
+
+
+def test_what_a_killed_one_left_is_removed_by_force(store):
+    process = on_redis(store, "--rate", 100, "--duration", 60)
+    topic = topic_of(store)
+    process.kill()
+    process.wait()
+    refused = events("topics", "remove", topic, "--redis", store.url)
+    assert refused.returncode == 1 and "members" in refused.stderr
+    assert json.loads(ok("topics", "remove", topic, "--force", "--json", "--redis", store.url))["entries"] > 0
+    assert store.cli("--raw", "KEYS", f"*{topic}*").split() == []
