@@ -17,8 +17,10 @@ static int64_t remove_between(evsi_file_db *db, const char *statement, int64_t i
 static json_t *numbers(evsi_file_db *db, const char *query, const char *topic) {
   json_t *found = json_array();
   sqlite3_stmt *row = evsi_file_query(db, query, "t", topic);
-  while (evsi_file_next(db, row))
-    json_array_append_new(found, json_integer(sqlite3_column_int64(row, 0)));
+  while (evsi_file_next(db, row)) {
+    if (json_array_append_new(found, json_integer(sqlite3_column_int64(row, 0))) != 0)
+      evsi_file_fail(db, SQLITE_NOMEM, "out of memory"); /* and nothing is removed */
+  }
   return found;
 }
 

@@ -130,10 +130,10 @@ static void on_groups(evsi_redis_request *request, uint64_t tag, const evsi_redi
     return;
   for (size_t i = 0; i < reply->count; i++) {
     evs_bytes name = evsi_redis_field(evsi_redis_item(reply, i), "name");
-    json_t *text =
-        name.size > 0 && name.size < EVSI_REDIS_NAME_MAX ? json_stringn(name.data, name.size) : NULL;
-    if (!text || json_array_append_new(groups, text) != 0)
+    if (name.size >= EVSI_REDIS_NAME_MAX || !evsi_utf8_valid(name.data ? name.data : "", name.size))
       refuse(request, EVS_UNSUPPORTED, "a group of this topic has a name that is none of ours");
+    else if (json_array_append_new(groups, json_stringn(name.data ? name.data : "", name.size)) != 0)
+      refuse(request, EVS_NOMEM, "out of memory");
   }
 }
 
