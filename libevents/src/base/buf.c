@@ -221,14 +221,17 @@ void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size) {
   if (size > SIZE_MAX / 2 || !evsi_buf_reserve(buf, size + 2)) /* it is longer only if something is escaped */
     return;
   char *out = buf->data + buf->size;
-  *out = '"';
+  *out++ = '"';
   if (plain)
-    memcpy(out + 1, data, plain);
-  out[1 + plain] = '\0';
+    memcpy(out, data, plain);
   buf->size += 1 + plain;
-  if (plain < size)
+  if (plain < size) {
     add_escaped(buf, data, size, plain);
-  evsi_buf_add(buf, "\"", 1);
+    evsi_buf_add(buf, "\"", 1);
+    return;
+  }
+  memcpy(out + plain, "\"", 2);
+  buf->size++;
 }
 
 char *evsi_buf_take(evsi_buf *buf) {
