@@ -131,11 +131,10 @@ static char *put_number(char *out, unsigned value, int digits) {
   return out + digits;
 }
 
-void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
-  const uint64_t last = UINT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z: four digits for the year */
-  uint64_t ms = wall_ms < last ? wall_ms : last;
-  unsigned year, month, day, of_day = (unsigned)(ms / 1000 % 86400);
-  civil_from_days(ms / 86400000, &year, &month, &day);
+/* "2026-11-27T01:59:11." and as many zeros as milliseconds have digits. */
+static void write_second(uint64_t second, char out_text[25]) {
+  unsigned year, month, day, of_day = (unsigned)(second % 86400);
+  civil_from_days(second / 86400, &year, &month, &day);
   char *out = put_number(out_text, year, 4);
   *out++ = '-';
   out = put_number(out, month, 2);
@@ -147,10 +146,23 @@ void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
   out = put_number(out, of_day / 60 % 60, 2);
   *out++ = ':';
   out = put_number(out, of_day % 60, 2);
-  *out++ = '.';
-  out = put_number(out, (unsigned)(ms % 1000), 3);
-  *out++ = 'Z';
-  *out = '\0';
+  memcpy(out, ".000Z", 6);
+}
+
+enum { SECOND_TEXT = 19, TIMESTAMP_TEXT = 24 };
+
+void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
+  static _Thread_local uint64_t known =
+      UINT64_MAX; /* the second of the text beside it: many events have the same */
+  static _Thread_local char text[TIMESTAMP_TEXT + 1];
+  const uint64_t last = UINT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z: four digits for the year */
+  uint64_t ms = wall_ms < last ? wall_ms : last;
+  if (ms / 1000 != known) {
+    known = ms / 1000;
+    write_second(known, text);
+  }
+  memcpy(out_text, text, sizeof text);
+  put_number(out_text + SECOND_TEXT + 1, (unsigned)(ms % 1000), 3);
 }
 
 /* Reads exactly `digits` digits; -1 when there are others. */
@@ -239,19 +251,32 @@ static int64_t days_from_civil(int year, int month, int day) {
   return (int64_t)era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-uint64_t evsi_timestamp_ms(evs_bytes text) {
-  enum { CANONICAL = 24 };
-  if (text.size != CANONICAL || text.data[CANONICAL - 1] != 'Z' || !evsi_timestamp_valid(text))
-    return 0;
-  int parts[7];
-  static const int starts[] = {0, 5, 8, 11, 14, 17, 20}, digits[] = {4, 2, 2, 2, 2, 2, 3};
-  for (int i = 0; i < 7; i++) {
-    const char *at = text.data + starts[i];
+/* The second of a timestamp that is valid, in milliseconds; before 1970 it is negative. */
+static int64_t read_second(const char *text) {
+  int parts[6];
+  static const int starts[] = {0, 5, 8, 11, 14, 17}, digits[] = {4, 2, 2, 2, 2, 2};
+  for (int i = 0; i < 6; i++) {
+    const char *at = text + starts[i];
     parts[i] = take_number(&at, at + digits[i], digits[i]);
   }
-  int64_t seconds =
-      days_from_civil(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5];
-  return seconds < 0 ? 0 : (uint64_t)seconds * 1000 + (uint64_t)parts[6];
+  int64_t days = days_from_civil(parts[0], parts[1], parts[2]);
+  return (days * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5]) * 1000;
+}
+
+uint64_t evsi_timestamp_ms(evs_bytes text) {
+  static _Thread_local char known[SECOND_TEXT]; /* the second that was read last, and what it is */
+  static _Thread_local int64_t known_ms = -1;
+  if (text.size != TIMESTAMP_TEXT || text.data[SECOND_TEXT] != '.' || text.data[TIMESTAMP_TEXT - 1] != 'Z')
+    return 0;
+  const char *at = text.data + SECOND_TEXT + 1;
+  int ms = take_number(&at, at + 3, 3);
+  if (memcmp(known, text.data, sizeof known) != 0) {
+    if (!evsi_timestamp_valid(text))
+      return 0;
+    memcpy(known, text.data, sizeof known);
+    known_ms = read_second(text.data);
+  }
+  return ms < 0 || known_ms < 0 ? 0 : (uint64_t)(known_ms + ms);
 }
 
 /* Looking an algorithm up by name, and making a context for it, costs more than hashing a small body: the
