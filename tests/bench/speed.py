@@ -184,8 +184,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--page", type=Path)
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("lines", nargs="*", type=int, choices=[[], *(line.number for line in LINES)])
+    parser.add_argument("lines", nargs="*", type=int)
     args = parser.parse_args()
+    if unknown := set(args.lines) - {line.number for line in LINES}:
+        parser.error(f"no line {min(unknown)}")
+    if args.scale <= 0:
+        parser.error("--scale is a share of the events, more than 0")
     if args.page:
         page.write(json.loads(args.page.read_text()))
         return 0

@@ -10,6 +10,7 @@ from lines import BENCHMARK_FIGURE, FIGURES, LEAST_OF_FIGURE, Goal, Line
 
 SAME_BYTES = 0.05  # entries of a line may differ by this share: the nodes that hold them are never full alike
 SERVER_IS_BUSY = 0.9  # of a processor: it is what holds the others up
+AT_THEIR_PACE = {"p99_ms", "growth_mib", "cpu_percent"}  # what is measured of programs that nothing holds up
 UNITS = {"p99_ms": "ms", "rate": "/s", "cpu_percent": "% of a core", "commands": "commands/s", "rss_mib": "MiB",
          "growth_mib": "MiB more"}
 
@@ -19,7 +20,7 @@ Found = dict[str, dict[str, Any]]  # by contender
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     medians = {key: statistics.median(result[key] for result in results) for key in results[0]}
     key = "rate" if "rate" in medians else "p99_ms"
-    if key not in medians:
+    if key not in medians or len(results) == 1:
         return medians
     values = [result[key] for result in results]
     return medians | {"spread": (max(values) - min(values)) / medians[key]}
@@ -61,7 +62,7 @@ def figure(result: dict[str, Any]) -> str:
 
 
 def bottleneck(result: dict[str, Any]) -> str:
-    if "server_share" not in result:
+    if "server_share" not in result or not AT_THEIR_PACE.isdisjoint(result):
         return ""
     share = result["server_share"]
     return f"{'server' if share >= SERVER_IS_BUSY else 'client'} (server {100 * share:.0f} %)"
