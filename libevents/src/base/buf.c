@@ -249,15 +249,6 @@ evs_bytes evsi_text(const char *text) {
   return evsi_bytes(text, text ? strlen(text) : 0);
 }
 
-evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
-  evs_bytes placed = {*at, from.size};
-  if (from.size)
-    memcpy(*at, from.data, from.size);
-  (*at)[from.size] = '\0';
-  *at += from.size + 1;
-  return placed;
-}
-
 size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from) {
   size_t size = from.size < capacity ? from.size : capacity - 1;
   if (size)

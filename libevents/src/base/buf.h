@@ -58,7 +58,14 @@ static inline bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {
 }
 evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none */
 /* Copies bytes and a NUL to *at, moves *at behind them, and gives the copy. */
-evs_bytes evsi_bytes_place(char **at, evs_bytes from);
+static inline evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
+  evs_bytes placed = {*at, from.size};
+  if (from.size)
+    memcpy(*at, from.data, from.size);
+  (*at)[from.size] = '\0';
+  *at += from.size + 1;
+  return placed;
+}
 /* Copies as much as fits into `capacity` bytes (at least 1) with its NUL; gives how much that was. */
 size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from);
 /* Decimal digits and a NUL; gives how many digits. snprintf() would cost as much as the rest of a command. */
