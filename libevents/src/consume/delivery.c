@@ -108,7 +108,7 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
 static void count_taken(evsi_consume *consume, const evsi_delivery *delivery) {
   const evsi_entry *entry = delivery->entry;
   evsi_stats *stats = consume->setup.stats;
-  uint64_t bytes = entry->stored.data.size + entry->stored.raw.size;
+  uint64_t bytes = evsi_stored_bytes(entry->parcel, entry->stored.data, entry->stored.raw);
   uint64_t made = evsi_timestamp_ms(entry->envelope.timestamp);
   uint64_t now = evsi_wall_ms(consume->setup.env);
   if (made > 0 && now >= made)

@@ -22,9 +22,7 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
   }
   *out_class = "MalformedEntry";
   const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED ? "the entry has no field that holds an event"
-                    : entry->envelope.id.size > 0 /* read before, for its key */
-                        ? NULL
-                        : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
+                                                              : evsi_entry_read(entry);
   if (why)
     evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
   return why;
@@ -32,7 +30,8 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
 
 static bool hash_fits(const evsi_entry *entry) {
   char hex[65];
-  if (!entry->group->consume->setup.config->consumer.verify_hash || entry->envelope.hash.size == 0)
+  bool is_asked = entry->group->consume->setup.config->consumer.verify_hash && entry->envelope.hash.size > 0;
+  if (!is_asked || entry->parcel) /* which nobody can have changed */
     return true;
   return evsi_sha256_hex(evsi_body_of(entry), hex) == 0 &&
          evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));

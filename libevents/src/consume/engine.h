@@ -11,7 +11,7 @@
 #include "base/slots.h"
 #include "consume/consume.h"
 #include "consume/matcher.h"
-#include "event/envelope.h"
+#include "event/parcel.h"
 
 typedef struct evsi_group evsi_group;
 typedef struct evsi_subscription evsi_subscription;
@@ -126,7 +126,8 @@ struct evsi_entry {
   uint32_t open; /* deliveries queued or handed */
   evsi_delivery *deliveries;
   evsi_view *views;
-  char *bytes;
+  evsi_parcel *parcel; /* what a direct transport carries; NULL: it is read from its stored form */
+  char bytes[];
 };
 
 /* One event of a bundle. */
@@ -257,6 +258,8 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored);
 evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept);
 void evsi_entry_hold(evsi_entry *entry);
 void evsi_entry_drop(void *held);
+/* Its envelope, which is read once. NULL, or why it is malformed (static text). */
+const char *evsi_entry_read(evsi_entry *entry);
 
 /* ---- body.c ---- */
 evs_bytes evsi_body_of(const evsi_entry *entry); /* as it was published, once it is open */

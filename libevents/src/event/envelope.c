@@ -12,7 +12,8 @@
 typedef struct field {
   const char *name;
   const char *opening; /* "name": with the comma before it */
-  size_t offset;       /* in evsi_envelope */
+  size_t opening_size;
+  size_t offset; /* in evsi_envelope */
   bool required;
   const char *not_a_text;
   const char *twice;
@@ -20,8 +21,8 @@ typedef struct field {
 
 #define FIELD(name, member, required)                                                                        \
   {                                                                                                          \
-    name, ",\"" name "\":", offsetof(evsi_envelope, member), required, "header." name " is not a text",      \
-        "header." name " is there twice"                                                                     \
+    name, ",\"" name "\":", sizeof(",\"" name "\":") - 1, offsetof(evsi_envelope, member), required,         \
+        "header." name " is not a text", "header." name " is there twice"                                    \
   }
 static const field fields[] = {
     FIELD("id", id, true),
@@ -67,6 +68,32 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
     evsi_buf_add_bytes(out, envelope->body.size ? envelope->body : evsi_text("null"));
   }
   evsi_buf_add(out, "}", 1);
+}
+
+/* Of a text with its quotation marks. */
+static size_t text_size(evs_bytes text) {
+  if (evsi_json_plain(text.data, text.size) == text.size)
+    return text.size + 2;
+  evsi_buf written = {0};
+  evsi_buf_add_json(&written, text.data, text.size);
+  size_t size = written.size;
+  evsi_buf_free(&written);
+  return size;
+}
+
+size_t evsi_envelope_size(const evsi_envelope *envelope) {
+  size_t size = sizeof "{\"v\":1,\"header\":{" - 1 + sizeof "}}" - 1 - 1; /* the first has no comma */
+  for (size_t i = 0; i < FIELD_COUNT; i++) {
+    const evs_bytes *value = field_of(envelope, &fields[i]);
+    if (value->size > 0)
+      size += fields[i].opening_size + text_size(*value);
+  }
+  if (envelope->headers.size)
+    size += sizeof ",\"headers\":" - 1 + envelope->headers.size;
+  bool is_beside = envelope->content_type.size > 0 || envelope->encoding.size > 0;
+  if (envelope->body.size || !is_beside)
+    size += sizeof ",\"body\":" - 1 + (envelope->body.size ? envelope->body.size : sizeof "null" - 1);
+  return size;
 }
 
 static bool is_null(evs_bytes value) {

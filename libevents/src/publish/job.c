@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "event/envelope.h"
 #include "event/identity.h"
 #include "validate/body_check.h"
 #include "validate/event_check.h"
@@ -21,6 +20,7 @@ typedef struct event_draft {
   evs_bytes version; /* of the schema that the body is written by */
   evsi_decision decision;
   evsi_buf envelopes[EVSI_FORMS]; /* in the forms that its transports want; else empty */
+  evsi_parcel *parcel;            /* for those that take it as it is */
   evsi_buf packed;                /* the body, compressed; empty: it is stored as it is */
   evsi_encoding encoding;         /* of packed */
   evs_bytes body;
@@ -44,6 +44,11 @@ static bool is_ordered(const evsi_publisher *publisher, const evsi_decision *dec
 
 static evsi_form form_of(const evsi_publisher *publisher, uint32_t link) {
   return publisher->setup.config->transports[link].is_plain ? EVSI_FORM_PUBLISHED : EVSI_FORM_OWN;
+}
+
+/* What does not leave the process needs no stored form. */
+static bool is_carried(const evsi_publisher *publisher, uint32_t link, const event_draft *draft) {
+  return evsi_link_is_direct(&publisher->setup.links[link]) && draft->packed.size == 0;
 }
 
 /* What an event asks for beyond being stored must be possible wherever it goes. */
@@ -117,11 +122,18 @@ static void write_form(const evsi_envelope *envelope, evsi_form form, event_draf
 
 static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *envelope, event_draft *draft) {
   bool ok = true;
-  for (uint32_t i = 0; i < draft->decision.transport_count; i++) {
-    evsi_form form = form_of(publisher, draft->decision.transports[i]);
+  for (uint32_t i = 0; i < draft->decision.transport_count && ok; i++) {
+    uint32_t link = draft->decision.transports[i];
+    evsi_form form = form_of(publisher, link);
+    if (is_carried(publisher, link, draft)) {
+      evs_bytes raw = envelope->content_type.size > 0 ? draft->body : evsi_bytes(NULL, 0);
+      draft->parcel = draft->parcel ? draft->parcel : evsi_parcel_new(envelope, raw);
+      ok = draft->parcel != NULL;
+      continue;
+    }
     if (draft->envelopes[form].size == 0)
       write_form(envelope, form, draft);
-    ok = ok && !draft->envelopes[form].failed;
+    ok = !draft->envelopes[form].failed;
   }
   return ok;
 }
@@ -210,8 +222,13 @@ static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_dra
   for (uint32_t i = 0; i < job->send_count; i++) {
     uint32_t link = draft->decision.transports[i];
     job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
-    job->sends[i].event.data = forms[form_of(publisher, link)].data;
-    job->sends[i].event.raw = forms[form_of(publisher, link)].raw;
+    if (is_carried(publisher, link, draft)) {
+      job->sends[i].event.parcel = draft->parcel;
+      job->sends[i].event.raw = draft->parcel->raw;
+    } else {
+      job->sends[i].event.data = forms[form_of(publisher, link)].data;
+      job->sends[i].event.raw = forms[form_of(publisher, link)].raw;
+    }
     job->sends[i].event.ordering = ordering_of(publisher, &draft->decision, link);
   }
 }
@@ -232,7 +249,10 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   job->started_us = evsi_now_us(publisher->setup.env);
   uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
   job->deadline_ms = job->started_us / 1000 + timeout;
+  job->parcel = evsi_parcel_hold(draft->parcel);
   job->cost = texts;
+  if (draft->parcel)
+    job->cost += evsi_stored_bytes(draft->parcel, evsi_bytes(NULL, 0), draft->parcel->raw);
   job->send_count = sends;
   atomic_init(&job->open, sends);
   atomic_init(&job->holders, sends);
@@ -275,6 +295,7 @@ evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_er
   for (int form = 0; form < EVSI_FORMS; form++)
     evsi_buf_free(&draft.envelopes[form]);
   evsi_buf_free(&draft.packed);
+  evsi_parcel_drop(draft.parcel);
   return job;
 }
 
@@ -353,6 +374,7 @@ void evsi_job_release(evsi_send *send) {
   if (atomic_fetch_sub(&job->holders, 1) != 1)
     return;
   evsi_free(job->message);
+  evsi_parcel_drop(job->parcel);
   if (job->owed_to)
     become_report(job);
   else
@@ -391,7 +413,7 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
 static void count_stored(evsi_publisher *publisher, const evsi_send *send) {
   evsi_stats *stats = publisher->setup.stats;
   evsi_labels labels = evsi_send_labels(publisher, send);
-  uint64_t bytes = send->event.data.size + send->event.raw.size;
+  uint64_t bytes = evsi_stored_bytes(send->event.parcel, send->event.data, send->event.raw);
   evsi_count(stats, EVSI_COUNT_SENT, 1);
   evsi_count(stats, EVSI_COUNT_SENT_BYTES, bytes);
   evsi_count(stats, EVSI_COUNT_DUPLICATES, send->is_duplicate);

@@ -4,6 +4,7 @@
 #define EVSI_JOB_H
 
 #include "base/slots.h"
+#include "event/parcel.h"
 #include "publish/publisher.h"
 
 typedef struct evsi_job evsi_job;
@@ -43,6 +44,7 @@ struct evsi_job {
   uint64_t cost; /* bytes counted as in flight */
   evs_bytes id;
   evs_bytes batch_key;      /* or empty */
+  evsi_parcel *parcel;      /* what direct transports get; NULL: none is among its transports */
   evsi_labels labels;       /* without the transport: there may be several */
   _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */

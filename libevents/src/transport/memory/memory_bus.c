@@ -123,8 +123,10 @@ uint64_t evsi_memory_sequence(evs_bytes offset) {
 }
 
 void evsi_memory_event_drop(memory_event *event) {
-  if (--event->holders == 0)
-    evsi_free(event);
+  if (--event->holders > 0)
+    return;
+  evsi_parcel_drop(event->parcel);
+  evsi_free(event);
 }
 
 void evsi_memory_entry_free(memory_entry *entry) {

@@ -11,6 +11,7 @@
 
 #include "base/map.h"
 #include "base/world.h"
+#include "event/parcel.h"
 #include "libevents_transport.h"
 #include "transport/scope.h"
 
@@ -26,6 +27,7 @@ typedef struct memory_event {
   int32_t partition;
   uint32_t ordering;
   evs_bytes topic, full_type, data, raw;
+  evsi_parcel *parcel; /* the event in place of data; NULL: it came as text */
   char offset[EVSI_MEMORY_OFFSET];
   char bytes[];
 } memory_event;

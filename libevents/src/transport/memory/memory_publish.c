@@ -8,15 +8,17 @@
 enum { REPORT_MAX = 64 };
 
 static memory_event *copy_event(const evs_tp_event *from) {
+  evs_bytes raw = from->parcel ? evsi_bytes(NULL, 0) : from->raw;
   memory_event *event = evsi_calloc(1, sizeof *event + from->topic.size + from->full_type.size +
-                                           from->data.size + from->raw.size + 4);
+                                           from->data.size + raw.size + 4);
   if (!event)
     return NULL;
   char *at = event->bytes;
   event->topic = evsi_bytes_place(&at, from->topic);
   event->full_type = evsi_bytes_place(&at, from->full_type);
   event->data = evsi_bytes_place(&at, from->data);
-  event->raw = evsi_bytes_place(&at, from->raw);
+  event->raw = evsi_bytes_place(&at, raw);
+  event->parcel = evsi_parcel_hold(from->parcel);
   event->partition = from->partition;
   event->ordering = from->ordering;
   return event;
@@ -66,6 +68,7 @@ void evsi_memory_publish_one(evs_transport *transport, const evs_tp_event *from,
     outcome->message =
         evsi_text("the queue of a consumer group is full (maxQueue): its handlers are slower than "
                   "the publishers");
+    evsi_parcel_drop(event->parcel);
     evsi_free(event);
   } else {
     if (!queue_event(transport, event)) {

@@ -135,6 +135,7 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, ha
                                             .topic = event->topic,
                                             .offset = evsi_text(event->offset),
                                             .data = event->data,
+                                            .parcel = event->parcel,
                                             .raw = event->raw,
                                             .state = evsi_text(out->states[out->count]),
                                             .ordering = event->ordering};
