@@ -13,7 +13,7 @@ static json_t *load_state(evs_bytes state) {
   return evsi_json_load(state, FLAGS, NULL);
 }
 
-evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
+evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64_t now_us) {
   evsi_parcel *parcel = evsi_link_is_direct(group->link) ? stored->parcel : NULL;
   evs_bytes raw = parcel ? evsi_bytes(NULL, 0) : stored->raw;
   size_t size =
@@ -32,7 +32,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   entry->events = 1;
   atomic_init(&entry->holders, 1);
   entry->cost = size - stored->data.size - raw.size + evsi_stored_bytes(parcel, stored->data, stored->raw);
-  entry->received_us = evsi_now_us(group->consume->setup.env);
+  entry->received_us = now_us;
   entry->stored = *stored;
   entry->stored.topic = evsi_bytes_place(&at, stored->topic);
   entry->stored.offset = evsi_bytes_place(&at, stored->offset);
@@ -45,8 +45,10 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
     entry->envelope = parcel->envelope;
     entry->stored.raw = parcel->raw;
   }
-  entry->labels.topic = evsi_stats_label(group->consume->setup.stats, EVSI_LABEL_TOPIC, entry->stored.topic);
-  entry->labels.transport = group->transport_label;
+  evsi_stats_relabel(group->consume->setup.stats, EVSI_LABEL_TOPIC, entry->stored.topic,
+                     &group->labels.topic);
+  entry->labels = group->labels;
+  entry->labels.type = NULL; /* not known yet */
   entry->had_state = stored->state.size > 0;
   json_t *kept = load_state(stored->state);
   evsi_entry_state_load(&entry->state, kept);
@@ -103,7 +105,8 @@ static void free_entry(evsi_entry *entry) {
   evsi_free(entry->settlement_state);
   evsi_free(entry->record);
   evsi_free(entry->member);
-  evsi_free(entry->deliveries);
+  if (entry->deliveries != &entry->only)
+    evsi_free(entry->deliveries);
   evsi_views_free(entry->views);
   evsi_parcel_drop(entry->parcel);
   evsi_free(entry);

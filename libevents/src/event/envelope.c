@@ -70,9 +70,12 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
   evsi_buf_add(out, "}", 1);
 }
 
-/* Of a text with its quotation marks. */
+/* Of a text with its quotation marks; most stand for themselves. */
 static size_t text_size(evs_bytes text) {
-  if (evsi_json_plain(text.data, text.size) == text.size)
+  size_t i = evsi_json_plain(text.data, text.size);
+  while (i < text.size && text.data[i] >= ' ' && text.data[i] != '"' && text.data[i] != '\\')
+    i++;
+  if (i == text.size)
     return text.size + 2;
   evsi_buf written = {0};
   evsi_buf_add_json(&written, text.data, text.size);

@@ -10,14 +10,15 @@
 
 typedef struct evsi_parcel {
   _Atomic uint32_t holders;
+  uint64_t made_ms;       /* its timestamp; 0: it has none that we read */
   uint64_t text_size;     /* that its envelope would have as text: what is counted */
   evsi_envelope envelope; /* points into bytes */
   evs_bytes raw;          /* beside the envelope: a body that is not JSON */
   char bytes[];
 } evsi_parcel;
 
-/* Copies the event, held once. NULL when memory is short. */
-evsi_parcel *evsi_parcel_new(const evsi_envelope *envelope, evs_bytes raw);
+/* Copies the event, held once. made_ms: 0 where its timestamp is the caller's. NULL when memory is short. */
+evsi_parcel *evsi_parcel_new(const evsi_envelope *envelope, evs_bytes raw, uint64_t made_ms);
 void evsi_parcel_drop(evsi_parcel *parcel); /* NULL is fine */
 
 static inline evsi_parcel *evsi_parcel_hold(evsi_parcel *parcel) {

@@ -113,6 +113,8 @@ static inline void evsi_label_sent_at(evsi_label *label, uint64_t wall_ms) {
 
 /* The label of a name; past max_labels the one called "other". NULL only when memory is short. */
 evsi_label *evsi_stats_label(evsi_stats *stats, evsi_dimension dimension, evs_bytes name);
+/* The same where the label of the event before is at hand: mostly the next one has it, too. */
+void evsi_stats_relabel(evsi_stats *stats, evsi_dimension dimension, evs_bytes name, evsi_label **label);
 /* Adds to the counter with this JSON name, if there is one (transports count by name). */
 void evsi_stats_count_name(evsi_stats *stats, const char *json_name, uint64_t amount);
 /* The newest error of a side, and of these labels where they are given. */

@@ -16,6 +16,7 @@ typedef struct event_draft {
   char type[EVSI_TYPE_MAX + 1];
   char id[37];
   char timestamp[25];
+  uint64_t made_ms; /* of the timestamp; 0: it is the caller's */
   char hash[65];
   evs_bytes version; /* of the schema that the body is written by */
   evsi_decision decision;
@@ -127,7 +128,8 @@ static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *en
     evsi_form form = form_of(publisher, link);
     if (is_carried(publisher, link, draft)) {
       evs_bytes raw = envelope->content_type.size > 0 ? draft->body : evsi_bytes(NULL, 0);
-      draft->parcel = draft->parcel ? draft->parcel : evsi_parcel_new(envelope, raw);
+      if (!draft->parcel)
+        draft->parcel = evsi_parcel_new(envelope, raw, draft->made_ms);
       ok = draft->parcel != NULL;
       continue;
     }
@@ -171,7 +173,10 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
     evsi_uuid7(env, draft->id);
     draft->event_id = evsi_text(draft->id);
   }
-  evsi_timestamp(evsi_wall_ms(env), draft->timestamp);
+  if (event->timestamp.size == 0) {
+    draft->made_ms = evsi_wall_ms(env);
+    evsi_timestamp(draft->made_ms, draft->timestamp);
+  }
   if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
     return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
   if (!compress(publisher, draft))
