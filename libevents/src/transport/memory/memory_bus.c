@@ -130,9 +130,11 @@ void evsi_memory_event_drop(memory_event *event) {
 }
 
 void evsi_memory_entry_free(memory_entry *entry) {
-  evsi_memory_event_drop(entry->event);
+  memory_event *event = entry->event;
   evsi_free(entry->state);
-  evsi_free(entry);
+  if (entry != &event->first)
+    evsi_free(entry);
+  evsi_memory_event_drop(event);
 }
 
 void evsi_memory_park(memory_group *group, memory_entry *entry) {

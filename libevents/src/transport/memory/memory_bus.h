@@ -20,22 +20,10 @@ typedef struct memory_group memory_group;
 
 enum { EVSI_MEMORY_OFFSET = 24 };
 
-/* Bytes of one event, shared by the groups that got it. */
-typedef struct memory_event {
-  uint32_t holders; /* @locks bus */
-  uint64_t sequence;
-  int32_t partition;
-  uint32_t ordering;
-  evs_bytes topic, full_type, data, raw;
-  evsi_parcel *parcel; /* the event in place of data; NULL: it came as text */
-  char offset[EVSI_MEMORY_OFFSET];
-  char bytes[];
-} memory_event;
-
 /* One event in one group. Waiting: in the queue; parked: in the list of due ones; else held by a member. */
 typedef struct memory_entry {
   struct memory_entry *next;
-  memory_event *event;
+  struct memory_event *event;
   uint64_t sequence; /* key among the held ones */
   uint64_t due_ms;
   uint32_t deliveries;
@@ -44,6 +32,19 @@ typedef struct memory_entry {
   evs_transport *member;      /* who holds it */
   UT_hash_handle hh;
 } memory_entry;
+
+/* Bytes of one event, shared by the groups that got it. */
+typedef struct memory_event {
+  uint32_t holders; /* @locks bus */
+  uint64_t sequence;
+  int32_t partition;
+  uint32_t ordering;
+  evs_bytes topic, full_type, data, raw;
+  evsi_parcel *parcel; /* the event in place of data; NULL: it came as text */
+  memory_entry first;  /* of the first group that reads it, as mostly only one does */
+  char offset[EVSI_MEMORY_OFFSET];
+  char bytes[];
+} memory_event;
 
 typedef struct memory_member {
   struct memory_member *next;
@@ -70,6 +71,7 @@ struct memory_group {
   evsi_scope_topics topics;   /* of all members; read whatever their type */
   memory_entry *first, *last; /* waiting, in order */
   size_t waiting;
+  bool reads;           /* the event that is being published */
   memory_entry *parked; /* by due time */
   memory_entry *held;   /* by sequence */
   memory_ordered *orders;
@@ -150,15 +152,18 @@ void evsi_memory_request(evs_transport *transport, const char *method, const cha
 
 /* ---- memory_publish.c ---- any thread, without the lock */
 void evsi_memory_publish(evs_transport *transport, const evs_tp_event *events, size_t count);
-/* offset: EVSI_MEMORY_OFFSET bytes, to which *outcome refers. */
-void evsi_memory_publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
-                             char *offset);
+typedef char evsi_memory_offset[EVSI_MEMORY_OFFSET];
+enum { EVSI_MEMORY_TOGETHER = 64 };
+/* At most EVSI_MEMORY_TOGETHER; to their offsets the outcomes refer. Nothing is delivered yet. */
+void evsi_memory_store(evs_transport *transport, const evs_tp_event *events, size_t count,
+                       evs_tp_outcome *outcomes, evsi_memory_offset *offsets);
 
 /* ---- memory_rehearsal.c ---- any thread, without the lock */
-/* As evsi_memory_publish_one(), but for what shall fail; it is noted. call: the same for what comes together.
+/* As evsi_memory_store() of one, but for what shall fail; it is noted. call: the same for what comes
+ * together.
  */
 void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
-                          evs_tp_outcome *outcome, char *offset);
+                          evs_tp_outcome *outcome, evsi_memory_offset *offset);
 void evsi_memory_fail(evs_transport *transport, const json_t *params, uint64_t token);
 void evsi_memory_published(evs_transport *transport, const json_t *params, uint64_t token);
 void evsi_memory_rehearsal_free(memory_rehearsal *rehearsal);

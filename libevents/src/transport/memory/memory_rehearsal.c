@@ -117,14 +117,14 @@ static memory_note *note_of(const evs_transport *transport, const evs_tp_event *
 }
 
 void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
-                          evs_tp_outcome *outcome, char *offset) {
+                          evs_tp_outcome *outcome, evsi_memory_offset *offset) {
   memory_rehearsal *rehearsal = &transport->rehearsal;
   pthread_mutex_lock(&rehearsal->lock);
   const memory_mishap *mishap = take_fault(rehearsal, call, from->full_type);
   pthread_mutex_unlock(&rehearsal->lock);
   *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = from->token, .status = EVS_OK};
   if (!mishap || mishap->is_stored)
-    evsi_memory_publish_one(transport, from, outcome, offset);
+    evsi_memory_store(transport, from, 1, outcome, offset);
   if (mishap && outcome->status == EVS_OK) {
     outcome->status = mishap->status;
     outcome->flags = mishap->flags;

@@ -392,20 +392,32 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   return EVS_OK;
 }
 
+/* Gives whether somebody else may now get something. */
+static bool settle_some(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
+  evs_tp_outcome outcomes[EVSI_MEMORY_TOGETHER];
+  bool left[EVSI_MEMORY_TOGETHER] = {false}, must_pump = false;
+  pthread_mutex_lock(&transport->bus->lock);
+  for (size_t i = 0; i < count; i++) {
+    outcomes[i] = (evs_tp_outcome){.struct_size = sizeof *outcomes, .token = settlements[i].token};
+    outcomes[i].status = settle_one(transport, &settlements[i], &left[i]);
+    must_pump = must_pump || left[i] || settlements[i].kind == EVS_SETTLE_RELEASE;
+  }
+  pthread_mutex_unlock(&transport->bus->lock);
+  transport->ops->settled(transport->host, outcomes, count);
+  for (size_t i = 0; i < count; i++) {
+    if (left[i])
+      transport->ops->left(transport->host, settlements[i].group);
+  }
+  return must_pump;
+}
+
 static void settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   bool must_pump = false;
-  for (size_t i = 0; i < count; i++) {
-    must_pump = must_pump || settlements[i].kind == EVS_SETTLE_RELEASE;
-    bool left = false;
-    uint64_t group = settlements[i].group;
-    evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = settlements[i].token};
-    pthread_mutex_lock(&transport->bus->lock);
-    outcome.status = settle_one(transport, &settlements[i], &left);
-    pthread_mutex_unlock(&transport->bus->lock);
-    transport->ops->settled(transport->host, &outcome, 1);
-    must_pump = must_pump || left;
-    if (left)
-      transport->ops->left(transport->host, group);
+  while (count > 0) {
+    size_t part = count < EVSI_MEMORY_TOGETHER ? count : EVSI_MEMORY_TOGETHER;
+    must_pump = settle_some(transport, settlements, part) || must_pump;
+    settlements += part;
+    count -= part;
   }
   if (must_pump)
     evsi_memory_pump(transport->bus);
