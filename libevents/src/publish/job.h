@@ -5,6 +5,7 @@
 
 #include "base/slots.h"
 #include "event/parcel.h"
+#include "event/type_name.h"
 #include "publish/publisher.h"
 
 typedef struct evsi_job evsi_job;
@@ -19,6 +20,7 @@ typedef struct evsi_send {
   evsi_job *job;
   uint64_t sequence; /* order of acceptance: kept over retries */
   uint32_t link;
+  evsi_label *label; /* of its transport */
   uint32_t attempts;
   bool sent;         /* the transport has it and will answer */
   bool maybe_stored; /* an earlier attempt may have reached the store */
@@ -105,8 +107,20 @@ struct evsi_publisher {
 /* Gives a job to the lanes of its transports; any thread. */
 void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job);
 
-/* Builds a job, or NULL with the error. */
-evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error);
+/* What one call has found out, for its next event: mostly that is of the same type, and goes the same way. */
+typedef struct evsi_run {
+  uint32_t events;
+  uint64_t now_us, wall_ms; /* looked at every few events */
+  evsi_router *router;      /* that decided; NULL: nothing is decided that another event may share */
+  evs_bytes topic, transport;
+  char type[EVSI_TYPE_MAX + 1];
+  evsi_decision decision;
+  evsi_labels labels;
+} evsi_run;
+
+/* Builds a job, or NULL with the error. run: all zero before the first event of a call. */
+evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evsi_run *run,
+                       evs_error **out_error);
 /* How one send ended. */
 typedef struct evsi_ending {
   evs_status status;
@@ -118,7 +132,7 @@ typedef struct evsi_ending {
 } evsi_ending;
 
 /* What its event is counted under. */
-evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send);
+evsi_labels evsi_send_labels(const evsi_send *send);
 /* One send got its outcome; reports the job when it was the last. */
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
 /* The transport needs the bytes of this send no more. */

@@ -365,7 +365,7 @@ uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]) {
 /* Another attempt, after a delay. */
 static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **hint) {
   evsi_publisher *publisher = lane->publisher;
-  evsi_labels labels = evsi_send_labels(publisher, send);
+  evsi_labels labels = evsi_send_labels(send);
   evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
   evsi_count_labels(&labels, EVSI_LABELED_SEND_RETRIED, 1);
   if (held)
