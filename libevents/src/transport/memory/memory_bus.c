@@ -104,6 +104,10 @@ memory_member *evsi_memory_member(memory_group *group, const evs_transport *tran
   return member;
 }
 
+bool evsi_memory_has(const evs_transport *transport, uint64_t token, const memory_entry *entry) {
+  return entry->member == transport && (token == 0 || entry->token == token);
+}
+
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event) {
   if (evsi_scope_topics_have(&group->topics, event->topic))
     return true;

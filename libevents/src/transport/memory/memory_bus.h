@@ -29,7 +29,8 @@ typedef struct memory_entry {
   uint32_t deliveries;
   char *state;
   bool is_aside, is_recalled; /* of an ordered stream: its member does not have it now; it asked for it */
-  evs_transport *member;      /* who holds it */
+  evs_transport *member;      /* who holds it, */
+  uint64_t token;             /* of several that one transport has in the group */
   UT_hash_handle hh;
 } memory_entry;
 
@@ -121,6 +122,8 @@ void evsi_memory_bus_drop(memory_bus *bus);
 /* @locks bus, all of these */
 memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create);
 memory_member *evsi_memory_member(memory_group *group, const evs_transport *transport, uint64_t token);
+/* token 0: any of the transport's. */
+bool evsi_memory_has(const evs_transport *transport, uint64_t token, const memory_entry *entry);
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event);
 uint64_t evsi_memory_sequence(evs_bytes offset);
 void evsi_memory_event_drop(memory_event *event);
