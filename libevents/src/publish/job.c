@@ -275,7 +275,8 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
                  event->batch_key.size + 10;
   for (int form = 0; form < EVSI_FORMS; form++)
     texts += draft->envelopes[form].size + raw_of(event, draft, form).size;
-  evsi_job *job = evsi_calloc(1, fixed + texts);
+  evs_bytes transport = evsi_text(publisher->setup.links[draft->decision->transports[0]].config->name);
+  evsi_job *job = evsi_calloc(1, fixed + texts + transport.size + 1);
   if (!job)
     return NULL;
   char *at = (char *)job + fixed;
@@ -292,6 +293,7 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   atomic_init(&job->holders, sends);
   job->id = evsi_bytes_place(&at, draft->event_id);
   job->batch_key = evsi_bytes_place(&at, event->batch_key);
+  job->transport = evsi_bytes_place(&at, transport);
   evs_tp_event stored = {.struct_size = sizeof stored,
                          .partition = draft->decision->partition,
                          .partitions = draft->decision->partitions,
@@ -407,31 +409,57 @@ static evs_report bare_report(const evsi_job *job, const evsi_send *send) {
                       .is_duplicate = send->is_duplicate};
 }
 
-/* There was no memory for its report: now that nobody reads the job, its own becomes one. */
-static void become_report(evsi_job *job) {
-  static_assert(sizeof(evsi_report) <= sizeof(evsi_job) + sizeof(evsi_send), "a job has room for its report");
-  const evs_report bare = bare_report(job, worst(job));
-  evsi_records *records = job->owed_to;
+/* Nobody reads the job any more: it becomes its report, with its texts where they are. */
+static evsi_report *become_report(evsi_job *job) {
+  static_assert(sizeof(evsi_report) <= offsetof(evsi_job, sends) + offsetof(evsi_send, offset),
+                "what a report refers to is behind it");
+  const evsi_send *send = worst(job);
+  evs_report text = bare_report(job, send);
+  text.id = job->id;
+  text.transport = job->send_count == 1 ? job->transport : evsi_bytes(NULL, 0);
+  text.topic = send->event.topic;
+  text.offset = evsi_text(send->offset);
   evsi_report *report = (evsi_report *)job;
   memset(report, 0, sizeof *report);
-  report->public = bare;
-  evsi_records_add(records, report);
+  report->public = text;
+  return report;
 }
 
-void evsi_job_release(evsi_send *send) {
+void evsi_harvest_deliver(evsi_publisher *publisher, const evsi_harvest *harvest) {
+  if (!harvest->first)
+    return;
+  atomic_fetch_sub(&publisher->in_flight, harvest->events);
+  atomic_fetch_sub(&publisher->in_flight_bytes, harvest->bytes);
+  evsi_records_add(publisher->setup.records, harvest->first);
+}
+
+void evsi_job_release(evsi_publisher *publisher, evsi_send *send, evsi_harvest *harvest) {
   evsi_job *job = send->job;
   if (atomic_fetch_sub(&job->holders, 1) != 1)
     return;
   evsi_free(job->message);
   evsi_parcel_drop(job->parcel);
-  if (job->owed_to)
-    become_report(job);
-  else
+  if (!job->is_owed) {
     evsi_free(job);
+    return;
+  }
+  evsi_harvest alone = {.end = &alone.first}, *into = harvest ? harvest : &alone;
+  into->events++;
+  into->bytes += job->cost;
+  *into->end = become_report(job);
+  into->end = &(*into->end)->next;
+  if (!harvest)
+    evsi_harvest_deliver(publisher, &alone);
 }
 
-static void report_job(evsi_publisher *publisher, evsi_job *job) {
-  const evsi_send *send = worst(job);
+/* Is there nothing to tell that the job has not, and does nobody else read it? Then its report needs no
+ * memory. One that holds an event's bytes would keep them until the host has taken it. */
+static bool can_become_report(const evsi_job *job) {
+  return job->send_count == 1 && !job->waiter && job->token != 0 && !job->message && job->parcel &&
+         !job->sends[0].sent;
+}
+
+static void tell(evsi_publisher *publisher, evsi_job *job, const evsi_send *send) {
   evsi_buf detail = {0};
   if (job->send_count > 1)
     add_fan_out(publisher, job, &detail);
@@ -442,6 +470,18 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
   report.offset = evsi_text(send->offset);
   report.message = evsi_text(job->message);
   report.detail = evsi_bytes(detail.data, detail.size);
+  atomic_fetch_sub(&publisher->in_flight, 1);
+  atomic_fetch_sub(&publisher->in_flight_bytes, job->cost);
+  job->is_owed = !deliver_report(publisher, job->waiter, job->index, &report);
+  if (job->is_owed) {
+    atomic_fetch_add(&publisher->in_flight, 1);
+    atomic_fetch_add(&publisher->in_flight_bytes, job->cost);
+  }
+  evsi_buf_free(&detail);
+}
+
+static void report_job(evsi_publisher *publisher, evsi_job *job) {
+  const evsi_send *send = worst(job);
   if (send->status == EVS_OK) {
     evsi_histogram_record(&publisher->setup.stats->publish_latency,
                           evsi_now_us(publisher->setup.env) - job->started_us);
@@ -452,11 +492,10 @@ static void report_job(evsi_publisher *publisher, evsi_job *job) {
     evsi_stats_error(publisher->setup.stats, EVSI_SIDE_PUBLISHER, &labels,
                      job->message ? job->message : evs_status_name(send->status));
   }
-  atomic_fetch_sub(&publisher->in_flight, 1);
-  atomic_fetch_sub(&publisher->in_flight_bytes, job->cost);
-  if (!deliver_report(publisher, job->waiter, job->index, &report))
-    job->owed_to = publisher->setup.records;
-  evsi_buf_free(&detail);
+  if (can_become_report(job))
+    job->is_owed = true;
+  else
+    tell(publisher, job, send);
 }
 
 static void count_stored(evsi_publisher *publisher, const evsi_send *send) {

@@ -51,7 +51,8 @@ struct evsi_job {
   _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
   char *message;
-  evsi_records *owed_to; /* who still has to get its report; NULL: nobody */
+  bool is_owed;        /* its report is still to come, and it is in flight until then */
+  evs_bytes transport; /* name of its first one */
   uint32_t send_count;
   evsi_send sends[];
 };
@@ -135,8 +136,16 @@ typedef struct evsi_ending {
 evsi_labels evsi_send_labels(const evsi_send *send);
 /* One send got its outcome; reports the job when it was the last. */
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
-/* The transport needs the bytes of this send no more. */
-void evsi_job_release(evsi_send *send);
+/* Reports of outcomes that came together, which go to the host together. */
+typedef struct evsi_harvest {
+  evsi_send *hint; /* see evsi_send_list_restore() */
+  evsi_report *first, **end;
+  uint64_t events, bytes; /* are in flight until then */
+} evsi_harvest;
+
+/* The transport needs the bytes of this send no more. harvest: takes a report that is owed; or NULL */
+void evsi_job_release(evsi_publisher *publisher, evsi_send *send, evsi_harvest *harvest);
+void evsi_harvest_deliver(evsi_publisher *publisher, const evsi_harvest *harvest);
 /* An event that was refused before it became a job. False: without memory for the report that is owed. */
 bool evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
                      size_t index, const evs_error *error);
@@ -149,7 +158,8 @@ bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link)
 void evsi_lane_destroy(evsi_lane *lane);
 /* Takes sends from a caller; any thread. */
 void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
-void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint);
+void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                       evsi_harvest *harvest);
 void evsi_lane_run(evsi_lane *lane);
 /* All that waits for others to go with it goes; @thread io. */
 void evsi_lane_flush(evsi_lane *lane);

@@ -210,17 +210,21 @@ bool evsi_publisher_seal(evsi_publisher *publisher) {
 
 void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
                              size_t count) {
-  evsi_send *hint = NULL, *sends[TOGETHER_MAX];
+  evsi_send *sends[TOGETHER_MAX];
+  evsi_send *hint = NULL;
   for (size_t first = 0; first < count; first += TOGETHER_MAX) {
     size_t part = count - first < TOGETHER_MAX ? count - first : TOGETHER_MAX;
     pthread_mutex_lock(&publisher->lock);
     for (size_t i = 0; i < part; i++)
       sends[i] = evsi_slots_remove(&publisher->sends, outcomes[first + i].token);
     pthread_mutex_unlock(&publisher->lock);
+    evsi_harvest harvest = {.hint = hint, .end = &harvest.first};
     for (size_t i = 0; i < part; i++) {
       if (sends[i])
-        evsi_lane_outcome(&publisher->lanes[link], sends[i], &outcomes[first + i], &hint);
+        evsi_lane_outcome(&publisher->lanes[link], sends[i], &outcomes[first + i], &harvest);
     }
+    hint = harvest.hint;
+    evsi_harvest_deliver(publisher, &harvest);
   }
   /* Only on the I/O thread, where the outcomes of these transports come, the queue may be looked at. */
   const evsi_lane *lane = &publisher->lanes[link];
