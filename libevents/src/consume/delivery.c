@@ -116,12 +116,12 @@ static void count_taken(evsi_consume *consume, const evsi_delivery *delivery, ui
   uint64_t bytes = evsi_stored_bytes(entry->parcel, entry->stored.data, entry->stored.raw);
   uint64_t made = entry->parcel ? entry->parcel->made_ms : evsi_timestamp_ms(entry->envelope.timestamp);
   if (made > 0 && now >= made)
-    evsi_histogram_record(&stats->end_to_end_latency, (now - made) * 1000);
-  evsi_count(stats, EVSI_COUNT_RECEIVED, 1);
-  evsi_count(stats, EVSI_COUNT_RECEIVED_BYTES, bytes);
-  evsi_count_labels(&entry->labels, EVSI_LABELED_RECEIVED, 1);
-  evsi_count_labels(&entry->labels, EVSI_LABELED_RECEIVED_BYTES, bytes);
-  evsi_count_label(delivery->subscription->label, EVSI_LABELED_RECEIVED, 1);
+    evsi_histogram_record_alone(&stats->end_to_end_latency, (now - made) * 1000);
+  evsi_count_alone(&stats->counters[EVSI_COUNT_RECEIVED], 1);
+  evsi_count_alone(&stats->counters[EVSI_COUNT_RECEIVED_BYTES], bytes);
+  evsi_count_labels_alone(&entry->labels, EVSI_LABELED_RECEIVED, 1);
+  evsi_count_labels_alone(&entry->labels, EVSI_LABELED_RECEIVED_BYTES, bytes);
+  evsi_count_label_alone(delivery->subscription->label, EVSI_LABELED_RECEIVED, 1);
 }
 
 /* Moves one delivery to the host; false when ids or memory ran out. */
@@ -246,10 +246,10 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_
       evsi_entry_drop(late);
     if (!delivery)
       continue;
-    evsi_histogram_record(&consume->setup.stats->handler_latency, now - delivery->handed_us);
-    evsi_count(consume->setup.stats, EVSI_COUNT_HANDLED, 1);
-    evsi_count_label(delivery->subscription->label, EVSI_LABELED_HANDLED, 1);
-    evsi_count_labels(&delivery->entry->labels, EVSI_LABELED_HANDLED, 1);
+    evsi_histogram_record_alone(&consume->setup.stats->handler_latency, now - delivery->handed_us);
+    evsi_count_alone(&consume->setup.stats->counters[EVSI_COUNT_HANDLED], 1);
+    evsi_count_label_alone(delivery->subscription->label, EVSI_LABELED_HANDLED, 1);
+    evsi_count_labels_alone(&delivery->entry->labels, EVSI_LABELED_HANDLED, 1);
     end_delivery(delivery, EVSI_DELIVERY_DONE, &outgoing);
   }
   finish(consume, &outgoing, stale);
@@ -266,7 +266,7 @@ static void note_error(evsi_consume *consume, const evsi_delivery *delivery, evs
 /* @locks consume */
 static void note_failure(evsi_consume *consume, evsi_delivery *delivery, const evs_failure *failure) {
   uint64_t duration = evsi_now_us(consume->setup.env) - delivery->handed_us;
-  evsi_histogram_record(&consume->setup.stats->handler_latency, duration);
+  evsi_histogram_record_alone(&consume->setup.stats->handler_latency, duration);
   evsi_count(consume->setup.stats, EVSI_COUNT_FAILED, 1);
   evsi_count_label(delivery->subscription->label, EVSI_LABELED_FAILED, 1);
   evsi_count_labels(&delivery->entry->labels, EVSI_LABELED_FAILED, 1);

@@ -101,6 +101,20 @@ static inline void evsi_count_labels(const evsi_labels *labels, evsi_labeled wha
   evsi_count_label(labels->topic, what, amount);
   evsi_count_label(labels->transport, what, amount);
 }
+/* As those above, of what only one thread at a time counts (its owner locks): a plain addition. */
+static inline void evsi_count_alone(_Atomic uint64_t *counter, uint64_t amount) {
+  uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+  atomic_store_explicit(counter, before + amount, memory_order_relaxed);
+}
+static inline void evsi_count_label_alone(evsi_label *label, evsi_labeled what, uint64_t amount) {
+  if (label)
+    evsi_count_alone(&label->counts[what], amount);
+}
+static inline void evsi_count_labels_alone(const evsi_labels *labels, evsi_labeled what, uint64_t amount) {
+  evsi_count_label_alone(labels->type, what, amount);
+  evsi_count_label_alone(labels->topic, what, amount);
+  evsi_count_label_alone(labels->transport, what, amount);
+}
 static inline void evsi_count_batch(evsi_stats *stats, size_t events) {
   evsi_count(stats, EVSI_COUNT_BATCHES_SENT, 1);
   evsi_histogram_record(&stats->batch_sizes, events);

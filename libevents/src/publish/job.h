@@ -129,23 +129,29 @@ typedef struct evsi_ending {
   uint32_t acknowledgement;
   bool is_duplicate;
   evs_bytes offset;
-  const char *message; /* of a failure, or NULL */
+  const char *message;          /* of a failure, or NULL */
+  struct evsi_harvest *harvest; /* of what was stored */
 } evsi_ending;
 
 /* What its event is counted under. */
 evsi_labels evsi_send_labels(const evsi_send *send);
 /* One send got its outcome; reports the job when it was the last. */
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
-/* Reports of outcomes that came together, which go to the host together. */
+/* What outcomes that came together came to: their reports go to the host together, and what is alike is
+ * counted at once. */
 typedef struct evsi_harvest {
+  uint64_t now_us;
   evsi_send *hint; /* see evsi_send_list_restore() */
   evsi_report *first, **end;
   uint64_t events, bytes; /* are in flight until then */
+  evsi_labels labels;     /* of what was stored, and is not counted yet: */
+  uint64_t stored, stored_bytes;
+  uint64_t latency_us, latencies; /* so many alike are not recorded yet */
 } evsi_harvest;
 
 /* The transport needs the bytes of this send no more. harvest: takes a report that is owed; or NULL */
 void evsi_job_release(evsi_publisher *publisher, evsi_send *send, evsi_harvest *harvest);
-void evsi_harvest_deliver(evsi_publisher *publisher, const evsi_harvest *harvest);
+void evsi_harvest_deliver(evsi_publisher *publisher, evsi_harvest *harvest);
 /* An event that was refused before it became a job. False: without memory for the report that is owed. */
 bool evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
                      size_t index, const evs_error *error);

@@ -332,9 +332,10 @@ bool evsi_lane_is_sending(evsi_lane *lane) {
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
-static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome) {
+static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                        evsi_harvest *harvest) {
   char text[512];
-  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset};
+  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset, .harvest = harvest};
   ending.acknowledgement = outcome->acknowledgement;
   if (outcome->status == EVS_OK) {
     if (ending.acknowledgement == 0)
@@ -406,6 +407,6 @@ void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *o
   if (lane->batcher)
     evsi_batcher_done(lane->batcher, send);
   if (!send->settled)
-    settle_from(lane, send, outcome);
+    settle_from(lane, send, outcome, harvest);
   evsi_job_release(lane->publisher, send, harvest);
 }

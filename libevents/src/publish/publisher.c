@@ -218,7 +218,7 @@ void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs
     for (size_t i = 0; i < part; i++)
       sends[i] = evsi_slots_remove(&publisher->sends, outcomes[first + i].token);
     pthread_mutex_unlock(&publisher->lock);
-    evsi_harvest harvest = {.hint = hint, .end = &harvest.first};
+    evsi_harvest harvest = {.now_us = evsi_now_us(publisher->setup.env), .hint = hint, .end = &harvest.first};
     for (size_t i = 0; i < part; i++) {
       if (sends[i])
         evsi_lane_outcome(&publisher->lanes[link], sends[i], &outcomes[first + i], &harvest);
