@@ -83,6 +83,7 @@ typedef struct evsi_lane {
   evsi_send **picked;   /* what it is made of */
   size_t vector_size;
   evsi_timer *timer;
+  uint64_t limit_ms; /* no time limit of a send ends before; UINT64_MAX: there is none */
   bool connected;
   bool is_held;   /* the store takes nothing: one event at a time asks whether it does again */
   uint32_t holds; /* how often it said so without a break */
@@ -167,6 +168,8 @@ void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
 void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
                        evsi_harvest *harvest);
 void evsi_lane_run(evsi_lane *lane);
+/* The same, and time limits of what has ended are forgotten at once. */
+void evsi_lane_look(evsi_lane *lane);
 /* All that waits for others to go with it goes; @thread io. */
 void evsi_lane_flush(evsi_lane *lane);
 /* Ends all that has no outcome yet; @thread io. */

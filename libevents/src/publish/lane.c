@@ -50,6 +50,7 @@ bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link)
   lane->task.run = on_task;
   lane->publisher = publisher;
   lane->link = link;
+  lane->limit_ms = UINT64_MAX;
   lane->vector_size = batching->enabled ? batching->max_size : VECTOR_MAX;
   pthread_mutex_init(&lane->lock, NULL);
   lane->vector = evsi_calloc(lane->vector_size, sizeof *lane->vector);
@@ -80,6 +81,11 @@ void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends) {
   evsi_tasks_post(lane->publisher->setup.tasks, &lane->task);
 }
 
+static void note_limit(evsi_lane *lane, const evsi_send *send) {
+  if (send->job->deadline_ms < lane->limit_ms)
+    lane->limit_ms = send->job->deadline_ms;
+}
+
 /* What waits, behind what came earlier. */
 static void put(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
   if (!lane->batcher) {
@@ -102,6 +108,7 @@ static void take_inbox(evsi_lane *lane) {
   while (inbox.first) {
     evsi_send *send = inbox.first;
     inbox.first = send->next;
+    note_limit(lane, send);
     put(lane, send, &hint);
   }
 }
@@ -238,6 +245,7 @@ static size_t pick(evsi_lane *lane) {
 }
 
 static void put_back(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
+  note_limit(lane, send);
   if (lane->batcher)
     evsi_batcher_again(lane->batcher, send);
   else
@@ -280,22 +288,30 @@ static void send_queue(evsi_lane *lane) {
   }
 }
 
-/* until: deadlines up to then are over. */
+/* until: deadlines up to then are over. Sends are many and limits end seldom: only then all are looked at. */
 static void run(evsi_lane *lane, uint64_t until) {
   const evsi_env *env = lane->publisher->setup.env;
-  clock_hand hand = {until, UINT64_MAX};
+  uint64_t next = UINT64_MAX;
   take_inbox(lane);
   if (lane->batcher)
-    hand.next = evsi_batcher_tick(lane->batcher, evsi_now_ms(env));
+    next = evsi_batcher_tick(lane->batcher, evsi_now_ms(env));
   send_queue(lane);
-  look_at_all(lane, expire, &hand);
+  if (lane->limit_ms <= until) {
+    clock_hand hand = {until, UINT64_MAX};
+    look_at_all(lane, expire, &hand);
+    lane->limit_ms = hand.next;
+  }
   uint64_t now = evsi_now_ms(env);
-  if (!has_waiting(lane) && !lane->sent.first)
+  if (!has_waiting(lane) && !lane->sent.first) {
     let_go(lane); /* nobody waits: the next event finds out */
-  if (has_waiting(lane) && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < hand.next)
-    hand.next = lane->retry_at_ms;
-  if (hand.next != UINT64_MAX)
-    env->io->timer_start(lane->timer, hand.next > now ? hand.next - now : 1);
+    lane->limit_ms = UINT64_MAX;
+  }
+  if (lane->limit_ms < next)
+    next = lane->limit_ms;
+  if (has_waiting(lane) && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
+    next = lane->retry_at_ms;
+  if (next != UINT64_MAX)
+    env->io->timer_start(lane->timer, next > now ? next - now : 1);
   else
     env->io->timer_stop(lane->timer);
 }
@@ -307,6 +323,11 @@ static void on_timer(void *data) {
 }
 
 void evsi_lane_run(evsi_lane *lane) {
+  run(lane, 0);
+}
+
+void evsi_lane_look(evsi_lane *lane) {
+  lane->limit_ms = 0;
   run(lane, 0);
 }
 

@@ -238,7 +238,7 @@ void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool con
 
 void evsi_publisher_look(evsi_publisher *publisher) {
   for (uint32_t i = 0; i < publisher->setup.config->transport_count; i++)
-    evsi_lane_run(&publisher->lanes[i]);
+    evsi_lane_look(&publisher->lanes[i]);
 }
 
 void evsi_publisher_flush(evsi_publisher *publisher) {

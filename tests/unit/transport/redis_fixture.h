@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/tasks.h"
 #include "base/world.h"
 #include "support/redis_server.h"
 #include "support/until.h"
@@ -27,7 +28,7 @@ typedef struct entry {
   char topic[64], offset[48], data[256], requeue[256], state[128];
   int32_t partition;
   uint32_t flags, deliveries;
-  uint64_t group;
+  uint64_t group, wait_ms;
 } entry;
 
 typedef struct outcome {
@@ -47,7 +48,8 @@ struct evs_host {
   uint32_t credits;
   bool is_short_of_memory; /* it takes no entry */
   size_t refused;
-  int credits_are_spent; /* each delivered entry takes one; else there are always as many */
+  void (*delivering)(evs_host *host); /* is called first, or NULL */
+  int credits_are_spent;              /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed, is_paused;
   uint64_t lease_until_ms;
   char message[512], last_log[512];
@@ -77,6 +79,9 @@ typedef struct test_loop {
 
 static test_loop the_loop;
 static redis_server server;
+static const evs_transport_ops *the_transport = &evsi_redis_transport;
+static const char *the_place; /* members of its options that say where it is; NULL: the server */
+static evsi_tasks tasks;
 static int open_hosts;
 static const evsi_env *host_env; /* of hosts that are made; NULL: the real one */
 
@@ -92,6 +97,7 @@ static inline void on_look(void *data) {
 
 static inline void on_wake(void *data) {
   (void)data;
+  evsi_tasks_run(&tasks);
 }
 
 static inline bool run_until(bool (*holds)(void *data), void *data, uint64_t ms) {
@@ -168,6 +174,8 @@ static inline void on_left(evs_host *host, uint64_t group) {
 }
 
 static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+  if (host->delivering)
+    host->delivering(host);
   if (host->is_short_of_memory) {
     host->refused += count;
     return 0;
@@ -184,6 +192,7 @@ static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_ent
     each->flags = entries[i].flags;
     each->deliveries = entries[i].deliveries;
     each->group = group;
+    each->wait_ms = entries[i].wait_ms;
   }
   if (host->credits_are_spent)
     host->credits -= (uint32_t)count < host->credits ? (uint32_t)count : host->credits;
@@ -269,16 +278,19 @@ static inline evs_host *host_new(const char *more_options) {
   host->published = calloc(OUTCOMES_MAX, sizeof *host->published);
   host->settled = calloc(OUTCOMES_MAX, sizeof *host->settled);
   host->credits = 10000;
-  host->world = (evsi_world){host_env ? host_env : evsi_env_default(), the_loop.loop, NULL};
-  snprintf(options, sizeof options,
-           "{\"host\":\"127.0.0.1\",\"port\":%d,\"sessionTimeout\":600,\"discoverInterval\":100,"
-           "\"reconnect\":{\"baseDelay\":20,\"maxDelay\":200}%s}",
-           server.port, more_options);
-  assert_int_equal(evsi_redis_transport.create(&host_ops, host, &host->world, "main", options,
-                                               strlen(options), &host->transport, NULL),
+  host->world = (evsi_world){host_env ? host_env : evsi_env_default(), the_loop.loop, &tasks};
+  if (the_place)
+    snprintf(options, sizeof options, "{%s,\"sessionTimeout\":600%s}", the_place, more_options);
+  else
+    snprintf(options, sizeof options,
+             "{\"host\":\"127.0.0.1\",\"port\":%d,\"sessionTimeout\":600,\"discoverInterval\":100,"
+             "\"reconnect\":{\"baseDelay\":20,\"maxDelay\":200}%s}",
+             server.port, more_options);
+  assert_int_equal(the_transport->create(&host_ops, host, &host->world, "main", options, strlen(options),
+                                         &host->transport, NULL),
                    EVS_OK);
   open_hosts++;
-  evsi_redis_transport.connect(host->transport);
+  the_transport->connect(host->transport);
   return host;
 }
 
@@ -298,7 +310,7 @@ static inline bool is_closed(void *data) {
 
 static inline void host_free(evs_host *host) {
   int was_closed = host->is_closed;
-  evsi_redis_transport.destroy(host->transport);
+  the_transport->destroy(host->transport);
   run_for(20); /* closing handles end */
   assert_int_equal(host->is_closed, was_closed);
   open_hosts--;
@@ -311,7 +323,7 @@ static inline void host_free(evs_host *host) {
 }
 
 static inline void host_close(evs_host *host) {
-  evsi_redis_transport.close(host->transport, 2000);
+  the_transport->close(host->transport, 2000);
   EXPECT_SOON(is_closed, host);
   host_free(host);
 }
@@ -335,7 +347,7 @@ static inline void publish(evs_host *host, const char *topic, const char *type, 
     events[i].full_type = bytes(type);
     events[i].data = bytes(data[i]);
   }
-  evsi_redis_transport.publish(host->transport, events, count);
+  the_transport->publish(host->transport, events, count);
 }
 
 typedef struct number_wanted {
@@ -387,7 +399,7 @@ static inline void join_as(evs_host *host, const char *name, const char *consume
   group.discover = topic ? 0 : 1;
   group.subscriptions = bytes(subscriptions);
   int before = host->joined;
-  evsi_redis_transport.join(host->transport, &group);
+  the_transport->join(host->transport, &group);
   wait_flag(&host->joined, before + 1);
 }
 
@@ -411,7 +423,7 @@ static inline size_t settle_all(evs_host *host, size_t from, size_t end, uint32_
     evs_tp_settlement each = settlement_of(&host->entries[i], kind);
     each.record = bytes("{\"originalId\":\"x\",\"group\":\"g\",\"subscriptions\":[\"s\"],\"attempts\":4,"
                         "\"error\":{\"class\":\"E\",\"message\":\"no luck\"},\"requeueCount\":0}");
-    evsi_redis_transport.settle(host->transport, &each, 1);
+    the_transport->settle(host->transport, &each, 1);
   }
   wait_count(&host->settled_count, before + end - from);
   for (size_t i = before; i < host->settled_count; i++)
@@ -422,7 +434,7 @@ static inline size_t settle_all(evs_host *host, size_t from, size_t end, uint32_
 /* The answer of a request; lives as long as the host. */
 static inline const char *request(evs_host *host, const char *method, const char *params) {
   size_t before = host->reply_count;
-  evsi_redis_transport.request(host->transport, method, params, strlen(params), before + 1);
+  the_transport->request(host->transport, method, params, strlen(params), before + 1);
   wait_count(&host->reply_count, before + 1);
   assert_int_equal(host->replies[before].token, before + 1);
   return host->replies[before].text;
@@ -450,6 +462,7 @@ static inline int fixture_clear(void **state) {
   (void)state;
   open_hosts = 0;
   the_loop.loop = env->io->loop_new(on_wake, NULL);
+  evsi_tasks_init(&tasks, env, the_loop.loop);
   the_loop.timer = env->io->timer_new(the_loop.loop, on_look, NULL);
   return the_loop.timer && redis_number(&server, "FLUSHALL") >= 0 ? 0 : -1;
 }

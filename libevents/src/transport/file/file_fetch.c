@@ -240,6 +240,16 @@ static void take_recalled(evsi_file_handful *handful, evsi_file_reading *reading
   note_taken(handful, first);
 }
 
+/* It was given with the rest of its time to wait, and the host has not put it aside yet: it is given again
+ * once it has. */
+static bool is_with_host(const evsi_file_group *group, int64_t place) {
+  evsi_file_flight *flight = evsi_file_flight_find(group, place);
+  if (!flight || flight->is_aside)
+    return false;
+  flight->is_ripe = true;
+  return true;
+}
+
 /* What was parked and is due, of those that were given before. */
 static void take_ripe(evsi_file_handful *handful, evsi_file_reading *reading, size_t most) {
   evsi_file_db *db = db_of(handful->group);
@@ -250,7 +260,7 @@ static void take_ripe(evsi_file_handful *handful, evsi_file_reading *reading, si
       (int64_t)handful->group->transport->worker->store.now_ms, evsi_file_place(reading->id, reading->walked),
       (int64_t)(most - handful->count));
   while (handful->bytes.size < BYTES_AT_ONCE && evsi_file_next(db, row)) {
-    if (!take_pending(handful, reading, row))
+    if (!is_with_host(handful->group, sqlite3_column_int64(row, 0)) && !take_pending(handful, reading, row))
       break;
   }
   evsi_file_done(row);

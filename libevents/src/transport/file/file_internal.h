@@ -156,6 +156,7 @@ typedef struct evsi_file_flight {
   bool is_settling;
   bool is_aside;     /* of an ordered stream: waits until the host asks for it, or it is due */
   bool is_asked_for; /* the host wants it again */
+  bool is_ripe;      /* it was due before the host had put it aside */
   struct evsi_file_flight *recalled_next;
 } evsi_file_flight;
 

@@ -56,7 +56,7 @@ void evsi_file_order_given(evsi_file_reading *reading, evsi_file_flight *flight)
     *link = flight->recalled_next;
     reading->recalled_last = flight->recalled_next ? reading->recalled_last : before;
   }
-  flight->is_aside = flight->is_asked_for = false;
+  flight->is_aside = flight->is_asked_for = flight->is_ripe = false;
 }
 
 /* What no handler has is not ours to give any more; whoever takes the stream finds it pending. */
@@ -211,7 +211,7 @@ static void keep_aside(const evsi_file_settling *settling, bool is_wanted) {
   }
   flight->is_settling = false;
   set_aside(reading, flight);
-  if (is_wanted)
+  if (is_wanted || flight->is_ripe)
     call_back(settling->group, reading, flight);
 }
 

@@ -29,6 +29,7 @@ typedef struct memory_entry {
   uint32_t deliveries;
   char *state;
   bool is_aside, is_recalled; /* of an ordered stream: its member does not have it now; it asked for it */
+  bool is_early;              /* it was given with the rest of its time to wait */
   evs_transport *member;      /* who holds it, */
   uint64_t token;             /* of several that one transport has in the group */
   UT_hash_handle hh;
@@ -143,7 +144,7 @@ memory_member *evsi_memory_order_choose(memory_group *group, const memory_event 
                                         memory_member *chosen);
 /* A member is gone, and what it had is in the queue: the next one gets what is parked, too. */
 void evsi_memory_order_disown(memory_group *group, const evs_transport *transport);
-void evsi_memory_order_aside(memory_group *group, memory_entry *entry, uint64_t now_ms);
+void evsi_memory_order_aside(memory_group *group, memory_entry *entry);
 void evsi_memory_order_recall(memory_group *group, uint64_t sequence);
 void evsi_memory_order_free(memory_group *group);
 

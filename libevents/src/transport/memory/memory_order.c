@@ -90,9 +90,9 @@ void evsi_memory_order_disown(memory_group *group, const evs_transport *transpor
   }
 }
 
-void evsi_memory_order_aside(memory_group *group, memory_entry *entry, uint64_t now_ms) {
+void evsi_memory_order_aside(memory_group *group, memory_entry *entry) {
   entry->deliveries--;
-  if (entry->due_ms > now_ms) {
+  if (entry->is_early) { /* its member waits for it, even if its time has come meanwhile */
     HASH_DEL(group->held, entry);
     entry->member = NULL;
     evsi_memory_park(group, entry);

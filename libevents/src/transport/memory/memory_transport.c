@@ -140,7 +140,8 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, ha
                                             .raw = event->raw,
                                             .state = evsi_text(out->states[out->count]),
                                             .ordering = event->ordering};
-  if (entry->due_ms > now_ms)
+  entry->is_early = entry->due_ms > now_ms;
+  if (entry->is_early)
     out->entries[out->count].wait_ms = entry->due_ms - now_ms;
   out->count++;
   return true;
@@ -365,7 +366,7 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   if (!entry || !evsi_memory_has(transport, settlement->group, entry) || entry->is_aside)
     return EVS_CONFLICT;
   if (settlement->kind == EVS_SETTLE_ASIDE) {
-    evsi_memory_order_aside(group, entry, evsi_now_ms(transport->world.env));
+    evsi_memory_order_aside(group, entry);
     evsi_tasks_post(transport->world.tasks, &transport->timer_task);
     return EVS_OK;
   }

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * waiting_test.c - an event of an ordered stream that has to wait, and whose stream changes hands meanwhile:
+ * the next member is given it with the rest of its time, and puts it aside when that is over already. */
+#include "support/folder.h"
+#include "transport/file/file_transport.h"
+#include "transport/memory/memory_transport.h"
+#include "unit/transport/redis_fixture.h"
+
+#define ALL "[{\"pattern\":\"*\"}]"
+enum { REST_MS = 3000 };
+
+static char folder[FOLDER_SIZE], place[FOLDER_SIZE + 32];
+
+static int on_redis(void **state) {
+  the_transport = &evsi_redis_transport;
+  the_place = NULL;
+  return fixture_clear(state);
+}
+
+static int on_file(void **state) {
+  the_transport = &evsi_file_transport;
+  folder_make(folder);
+  snprintf(place, sizeof place, "\"path\":\"%s/events.db\"", folder);
+  the_place = place;
+  return fixture_clear(state);
+}
+
+static int file_leave(void **state) {
+  int left = fixture_leave(state);
+  folder_remove(folder);
+  return left;
+}
+
+static int on_memory(void **state) {
+  the_transport = &evsi_memory_transport;
+  the_place = "\"name\":\"shared\"";
+  return fixture_clear(state);
+}
+
+static void publish_in_order(evs_host *host) {
+  evs_tp_event event = {.struct_size = sizeof event, .partition = EVS_PARTITION_NONE, .token = 1};
+  event.topic = bytes("t");
+  event.full_type = bytes("a.b");
+  event.data = bytes("{\"v\":1,\"header\":{\"id\":\"e1\",\"type\":\"a.b\"},\"body\":1}");
+  event.ordering = EVS_ORDER_STRICT;
+  the_transport->publish(host->transport, &event, 1);
+  wait_count(&host->published_count, 1);
+}
+
+static void park(evs_host *host, const entry *each) {
+  evs_tp_settlement settlement = settlement_of(each, EVS_SETTLE_PARK);
+  settlement.delay_ms = REST_MS;
+  the_transport->settle(host->transport, &settlement, 1);
+  wait_count(&host->settled_count, 1);
+}
+
+static void what_was_due_before_it_was_put_aside_comes_again(void **state) {
+  (void)state;
+  evs_host *one = host_connected(), *other = host_connected();
+  join_as(one, "g", "one", "t", ALL);
+  publish_in_order(one);
+  wait_count(&one->entry_count, 1);
+  park(one, &one->entries[0]);
+  join_as(other, "g", "other", "t", ALL);
+  host_close(one);
+  wait_count(&other->entry_count, 1);
+  assert_in_range(other->entries[0].wait_ms, 1, REST_MS);
+  run_for(other->entries[0].wait_ms + 500);
+  assert_int_equal(settle_all(other, 0, 1, EVS_SETTLE_ASIDE), 1);
+  wait_count(&other->entry_count, 2);
+  assert_int_equal(other->entries[1].wait_ms, 0);
+  assert_int_equal(other->entries[1].deliveries, 2);
+  assert_int_equal(settle_all(other, 1, 2, EVS_SETTLE_ACK), 1);
+  host_close(other);
+}
+
+#define ON(where, leave)                                                                                     \
+  {                                                                                                          \
+    "what was due before it was put aside comes again (" #where ")",                                         \
+        what_was_due_before_it_was_put_aside_comes_again, on_##where, leave, NULL                            \
+  }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {ON(redis, fixture_leave), ON(file, file_leave),
+                                     ON(memory, fixture_leave)};
+  return cmocka_run_group_tests(tests, fixture_start, fixture_end);
+}
