@@ -369,7 +369,7 @@ static void start(evsi_order_lane *lane, evsi_outgoing *outgoing) {
 
 static evs_bytes key_of(evsi_entry *entry) {
   if (!(entry->stored.flags & (EVS_ENTRY_MALFORMED | EVS_ENTRY_TRIMMED | EVS_ENTRY_BATCH)) &&
-      evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch))
+      evsi_entry_read(entry))
     memset(&entry->envelope, 0, sizeof entry->envelope); /* said when it begins */
   return entry->envelope.key;
 }

@@ -71,6 +71,36 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
   evsi_buf_add(out, "}", 1);
 }
 
+/* Of a text with its quotation marks; most stand for themselves. */
+static size_t text_size(evs_bytes text) {
+  size_t i = evsi_json_plain(text.data, text.size);
+  while (i < text.size && text.data[i] >= ' ' && text.data[i] < 0x7F && text.data[i] != '"' &&
+         text.data[i] != '\\')
+    i++;
+  if (i == text.size)
+    return text.size + 2;
+  evsi_buf written = {0};
+  evsi_buf_add_json(&written, text.data, text.size);
+  size_t size = written.size;
+  evsi_buf_free(&written);
+  return size;
+}
+
+size_t evsi_envelope_size(const evsi_envelope *envelope) {
+  size_t size = sizeof "{\"v\":1,\"header\":{" - 1 + sizeof "}}" - 1 - 1; /* the first has no comma */
+  for (size_t i = 0; i < FIELD_COUNT; i++) {
+    const evs_bytes *value = field_of(envelope, &fields[i]);
+    if (value->size > 0)
+      size += fields[i].opening.size + text_size(*value);
+  }
+  if (envelope->headers.size)
+    size += sizeof ",\"headers\":" - 1 + envelope->headers.size;
+  bool is_beside = envelope->content_type.size > 0 || envelope->encoding.size > 0;
+  if (envelope->body.size || !is_beside)
+    size += sizeof ",\"body\":" - 1 + (envelope->body.size ? envelope->body.size : sizeof "null" - 1);
+  return size;
+}
+
 static bool is_null(evs_bytes value) {
   return value.size == 4 && memcmp(value.data, "null", 4) == 0;
 }

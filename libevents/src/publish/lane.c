@@ -95,7 +95,7 @@ static void put(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
                     &(evsi_ending){.status = EVS_NOMEM,
                                    .outcome = EVS_OUTCOME_REFUSED,
                                    .message = "out of memory: the event is not stored"});
-    evsi_job_release(send);
+    evsi_job_release(lane->publisher, send, NULL);
   }
 }
 
@@ -176,7 +176,7 @@ static void end(evsi_lane *lane, evsi_send *send, const evsi_ending *ending) {
     forget_waiting(lane, send);
   evsi_job_settle(lane->publisher, send, ending);
   if (!held)
-    evsi_job_release(send);
+    evsi_job_release(lane->publisher, send, NULL);
 }
 
 typedef struct clock_hand {
@@ -353,9 +353,10 @@ bool evsi_lane_is_sending(evsi_lane *lane) {
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
-static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome) {
+static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                        evsi_harvest *harvest) {
   char text[512];
-  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset};
+  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset, .harvest = harvest};
   ending.acknowledgement = outcome->acknowledgement;
   if (outcome->status == EVS_OK) {
     if (ending.acknowledgement == 0)
@@ -386,7 +387,7 @@ uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]) {
 /* Another attempt, after a delay. */
 static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **hint) {
   evsi_publisher *publisher = lane->publisher;
-  evsi_labels labels = evsi_send_labels(publisher, send);
+  evsi_labels labels = evsi_send_labels(send);
   evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
   evsi_count_labels(&labels, EVSI_LABELED_SEND_RETRIED, 1);
   if (held)
@@ -404,7 +405,8 @@ static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **
   }
 }
 
-void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint) {
+void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                       evsi_harvest *harvest) {
   uint32_t max_retries = lane->publisher->setup.config->publisher.retry.max_retries;
   bool direct = evsi_link_is_direct(lane->link);
   bool failed = outcome->status != EVS_OK, held = failed && (outcome->flags & EVS_TP_HELD);
@@ -420,12 +422,12 @@ void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *o
   if (transient && !(outcome->flags & EVS_TP_NOT_SENT))
     send->maybe_stored = true;
   if (transient && !send->settled && (held || send->attempts - send->held <= max_retries)) {
-    send_again(lane, send, held, hint);
+    send_again(lane, send, held, &harvest->hint);
     return;
   }
   if (lane->batcher)
     evsi_batcher_done(lane->batcher, send);
   if (!send->settled)
-    settle_from(lane, send, outcome);
-  evsi_job_release(send);
+    settle_from(lane, send, outcome, harvest);
+  evsi_job_release(lane->publisher, send, harvest);
 }
