@@ -372,10 +372,10 @@ def _copy_batch(batch: Any) -> Tuple[List[Record], List[Report]]:
     try:
         sizes = ffi.new("size_t[3]")
         lib.evspy_batch_sizes(batch, sizes, sizes + 1, sizes + 2)
-        messages_size, reports_size = sizes[0] * MESSAGE.size, sizes[1] * REPORT.size
-        columns = _new_raw("char[]", messages_size + reports_size)
+        messages_size = sizes[0] * MESSAGE.size
+        columns = _new_raw("char[]", messages_size + sizes[1] * REPORT.size)
         text = _new_raw("char[]", sizes[2])
-        lib.evspy_batch_copy(batch, ffi.cast("int64_t *", columns), text)
+        reports_size = lib.evspy_batch_copy(batch, ffi.cast("int64_t *", columns), text) * REPORT.size
     finally:
         lib.evs_batch_release(batch)
     rows, chars = ffi.buffer(columns), ffi.buffer(text)

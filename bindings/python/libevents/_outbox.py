@@ -29,9 +29,10 @@ class Batch:
         self.receipts: List[Optional[Receipt]] = [None] * count
         self.missing = count
 
-    def put(self, index: int, receipt: Receipt) -> None:
-        self.receipts[index] = receipt
-        self.missing -= 1
+    def put(self, index: int, receipts: Sequence[Receipt]) -> None:
+        """From an index on."""
+        self.receipts[index : index + len(receipts)] = receipts
+        self.missing -= len(receipts)
         if self.missing == 0 and not self.future.done():
             self.future.set_result([entry for entry in self.receipts if entry is not None])
 
@@ -47,9 +48,14 @@ def refused(error: Error) -> Receipt:
 
 def _resolve(target: Target, receipt: Receipt) -> None:
     if isinstance(target, tuple):
-        target[0].put(target[1], receipt)
+        target[0].put(target[1], (receipt,))
     elif not target.done():
         target.set_result(receipt)
+
+
+def _is_run(first: Tuple[Batch, int], last: Tuple[Batch, int], count: int) -> bool:
+    """Are these, and all between them, the events of one batch? Indexes rise with the tokens."""
+    return first[0] is last[0] and last[1] - first[1] == count - 1
 
 
 def _is_given_up(target: Target) -> bool:
@@ -113,10 +119,16 @@ class Outbox:
         return token
 
     def on_report(self, report: Report) -> None:
-        """The outcome of one event."""
-        target = self._waiting.pop(report.columns[1], None)
-        if target is not None:
-            _resolve(target, report.receipt())
+        """The outcome of one event, or of several."""
+        waiting, tokens = self._waiting, report.tokens
+        targets = [waiting.pop(token, None) for token in tokens]
+        receipts, first, last = report.receipts(), targets[0], targets[-1]
+        if isinstance(first, tuple) and isinstance(last, tuple) and _is_run(first, last, len(targets)):
+            first[0].put(first[1], receipts)
+            return
+        for target, receipt in zip(targets, receipts):
+            if target is not None:
+                _resolve(target, receipt)
 
     def reports_taken(self) -> None:
         """There may be room again."""

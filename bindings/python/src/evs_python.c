@@ -2,6 +2,7 @@
  * evs_python.c - see evs_python.h. Only packs and unpacks; knows nothing of Python. */
 #include "evs_python.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +89,7 @@ evs_status evspy_fail(evs_system *system, size_t count, const uint64_t *numbers,
 
 enum {
   MESSAGE_TEXTS = EVSPY_MESSAGE_COLUMNS - EVSPY_MESSAGE_ID,
-  REPORT_TEXTS = EVSPY_REPORT_COLUMNS - EVSPY_REPORT_ID
+  LINE_ENDS = 2 /* of a report: behind its id, and behind its offset */
 };
 
 /* In the order of the columns from EVSPY_MESSAGE_ID on. */
@@ -99,13 +100,6 @@ static void message_texts(const evs_message *message, evs_bytes texts[MESSAGE_TE
       message->transport, message->topic,   message->offset,       message->group,         message->consumer,
       message->pattern,   message->requeue, message->validation,
   };
-  memcpy(texts, ordered, sizeof ordered);
-}
-
-/* In the order of the columns from EVSPY_REPORT_ID on. */
-static void report_texts(const evs_report *report, evs_bytes texts[REPORT_TEXTS]) {
-  const evs_bytes ordered[REPORT_TEXTS] = {report->id,     report->transport, report->topic,
-                                           report->offset, report->message,   report->detail};
   memcpy(texts, ordered, sizeof ordered);
 }
 
@@ -127,22 +121,33 @@ void evspy_batch_sizes(const evs_batch *batch, size_t *out_messages, size_t *out
     *out_text_size += total_size(texts, MESSAGE_TEXTS);
   }
   for (size_t i = 0; i < *out_reports; i++) {
-    report_texts(&reports[i], texts);
-    *out_text_size += total_size(texts, REPORT_TEXTS);
+    const evs_report *report = &reports[i];
+    *out_text_size += report->id.size + report->transport.size + report->topic.size + report->offset.size +
+                      report->message.size + report->detail.size + LINE_ENDS;
   }
 }
 
-/* Copies texts to `text` + `at` and writes where they begin, then the end of each from there. */
-static size_t copy_texts(const evs_bytes *texts, size_t count, int64_t *columns, char *text, size_t at) {
-  size_t end = 0;
-  *columns++ = (int64_t)at;
-  for (size_t i = 0; i < count; i++) {
-    if (texts[i].size)
-      memcpy(text + at + end, texts[i].data, texts[i].size);
-    end += texts[i].size;
-    *columns++ = (int64_t)end;
-  }
-  return at + end;
+/* Where the texts of a row are copied to, and the columns that say where each ends. */
+typedef struct text_writer {
+  int64_t *column;
+  char *text;
+  size_t size; /* so far, of this row */
+} text_writer;
+
+static text_writer begin_texts(int64_t *start, char *text, size_t at) {
+  *start = (int64_t)at;
+  return (text_writer){start + 1, text + at, 0};
+}
+
+static void put(text_writer *writer, evs_bytes bytes) {
+  if (bytes.size)
+    memcpy(writer->text + writer->size, bytes.data, bytes.size);
+  writer->size += bytes.size;
+}
+
+static void put_last(text_writer *writer, evs_bytes bytes) {
+  put(writer, bytes);
+  *writer->column++ = (int64_t)writer->size;
 }
 
 static void copy_message_numbers(const evs_message *message, int64_t *columns) {
@@ -165,19 +170,82 @@ static void copy_report_numbers(const evs_report *report, int64_t *columns) {
   columns[EVSPY_REPORT_DUPLICATE] = report->is_duplicate;
 }
 
-void evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text) {
-  size_t message_count, report_count, at = 0;
+static bool is_line(evs_bytes text) {
+  return text.size == 0 || !memchr(text.data, '\n', text.size);
+}
+
+static bool is_same(evs_bytes one, evs_bytes other) {
+  return one.size == other.size && (one.size == 0 || memcmp(one.data, other.data, one.size) == 0);
+}
+
+/* May the report be in a row with others at all? */
+static bool is_plain(const evs_report *report) {
+  return report->kind == EVS_REPORT_PUBLISH && report->status == EVS_OK && report->message.size == 0 &&
+         report->detail.size == 0 && is_line(report->id) && is_line(report->offset);
+}
+
+static bool is_alike(const evs_report *one, const evs_report *other) {
+  return one->outcome == other->outcome && one->attempts == other->attempts &&
+         one->partition == other->partition && one->acknowledgement == other->acknowledgement &&
+         one->is_duplicate == other->is_duplicate && is_same(one->transport, other->transport) &&
+         is_same(one->topic, other->topic);
+}
+
+/* How many of the reports go into one row. */
+static size_t row_length(const evs_report *reports, size_t count) {
+  size_t length = 1;
+  if (!is_plain(reports))
+    return length;
+  while (length < count && reports[length].token == reports->token + length && is_plain(&reports[length]) &&
+         is_alike(reports, &reports[length]))
+    length++;
+  return length;
+}
+
+/* Writes one row; gives the size of its texts. */
+static size_t copy_reports(const evs_report *reports, size_t count, int64_t *columns, char *text, size_t at) {
+  const evs_bytes line_end = {"\n", 1};
+  const evs_report *last = &reports[count - 1];
+  copy_report_numbers(reports, columns);
+  columns[EVSPY_REPORT_EVENTS] = (int64_t)count;
+  text_writer writer = begin_texts(&columns[EVSPY_REPORT_START], text, at);
+  for (const evs_report *report = reports; report < last; report++) {
+    put(&writer, report->id);
+    put(&writer, line_end);
+  }
+  put_last(&writer, last->id);
+  put_last(&writer, last->transport);
+  put_last(&writer, last->topic);
+  for (const evs_report *report = reports; report < last; report++) {
+    put(&writer, report->offset);
+    put(&writer, line_end);
+  }
+  put_last(&writer, last->offset);
+  put_last(&writer, last->message);
+  put_last(&writer, last->detail);
+  return writer.size;
+}
+
+static size_t copy_message(const evs_message *message, int64_t *columns, char *text, size_t at) {
+  evs_bytes texts[MESSAGE_TEXTS];
+  message_texts(message, texts);
+  copy_message_numbers(message, columns);
+  text_writer writer = begin_texts(&columns[EVSPY_MESSAGE_START], text, at);
+  for (size_t i = 0; i < MESSAGE_TEXTS; i++)
+    put_last(&writer, texts[i]);
+  return writer.size;
+}
+
+size_t evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text) {
+  size_t message_count, report_count, at = 0, rows = 0;
   const evs_message *messages = evs_batch_messages(batch, &message_count);
   const evs_report *reports = evs_batch_reports(batch, &report_count);
-  evs_bytes texts[MESSAGE_TEXTS];
-  for (size_t i = 0; i < message_count; i++, columns += EVSPY_MESSAGE_COLUMNS) {
-    copy_message_numbers(&messages[i], columns);
-    message_texts(&messages[i], texts);
-    at = copy_texts(texts, MESSAGE_TEXTS, columns + EVSPY_MESSAGE_START, text, at);
+  for (size_t i = 0; i < message_count; i++, columns += EVSPY_MESSAGE_COLUMNS)
+    at += copy_message(&messages[i], columns, text, at);
+  for (size_t i = 0; i < report_count; rows++, columns += EVSPY_REPORT_COLUMNS) {
+    size_t count = row_length(&reports[i], report_count - i);
+    at += copy_reports(&reports[i], count, columns, text, at);
+    i += count;
   }
-  for (size_t i = 0; i < report_count; i++, columns += EVSPY_REPORT_COLUMNS) {
-    copy_report_numbers(&reports[i], columns);
-    report_texts(&reports[i], texts);
-    at = copy_texts(texts, REPORT_TEXTS, columns + EVSPY_REPORT_START, text, at);
-  }
+  return rows;
 }

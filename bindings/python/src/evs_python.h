@@ -58,7 +58,8 @@ enum {
   EVSPY_MESSAGE_COLUMNS = 25
 };
 
-/* Columns of one report, in the same form. */
+/* Columns of one report, in the same form. One row stands for EVSPY_REPORT_EVENTS events with tokens that follow each
+ * other, all stored in the same way: their ids are one text, and their offsets, a line for each event. */
 enum {
   EVSPY_REPORT_KIND = 0,
   EVSPY_REPORT_TOKEN = 1,
@@ -68,21 +69,23 @@ enum {
   EVSPY_REPORT_PARTITION = 5,
   EVSPY_REPORT_ACKNOWLEDGEMENT = 6,
   EVSPY_REPORT_DUPLICATE = 7,
-  EVSPY_REPORT_START = 8,
-  EVSPY_REPORT_ID = 9,
-  EVSPY_REPORT_TRANSPORT = 10,
-  EVSPY_REPORT_TOPIC = 11,
-  EVSPY_REPORT_OFFSET = 12,
-  EVSPY_REPORT_MESSAGE = 13,
-  EVSPY_REPORT_DETAIL = 14,
-  EVSPY_REPORT_COLUMNS = 15
+  EVSPY_REPORT_EVENTS = 8,
+  EVSPY_REPORT_START = 9,
+  EVSPY_REPORT_ID = 10,
+  EVSPY_REPORT_TRANSPORT = 11,
+  EVSPY_REPORT_TOPIC = 12,
+  EVSPY_REPORT_OFFSET = 13,
+  EVSPY_REPORT_MESSAGE = 14,
+  EVSPY_REPORT_DETAIL = 15,
+  EVSPY_REPORT_COLUMNS = 16
 };
 
-/* evspy_batch_sizes - how much evspy_batch_copy() writes: messages, reports, bytes of text. */
+/* evspy_batch_sizes - what evspy_batch_copy() writes at most: rows of messages, rows of reports, bytes of text. */
 void evspy_batch_sizes(const evs_batch *batch, size_t *out_messages, size_t *out_reports,
                        size_t *out_text_size);
 
-/* evspy_batch_copy - copies a batch into columns: those of all messages, then those of all reports. */
-void evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text);
+/* evspy_batch_copy - copies a batch into columns: those of all messages, then those of the reports. Gives the number of
+ * rows of reports. */
+size_t evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text);
 
 #endif
