@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from array import array
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import errors
@@ -212,8 +212,7 @@ class Engine:
 
     def publish(self, events: Sequence[Outgoing], first_token: int) -> Offer:
         """Offers events, with tokens counting up from `first_token`."""
-        numbers = array("Q", chain.from_iterable([event[0] for event in events]))
-        texts = list(chain.from_iterable([event[1] for event in events]))
+        text = b"".join(events)
         accepted, problem = ffi.new("size_t *"), new_error()
         handle = self._enter()
         try:
@@ -221,9 +220,8 @@ class Engine:
                 handle,
                 len(events),
                 first_token,
-                ffi.from_buffer("uint64_t[]", numbers),
-                ffi.from_buffer("uint64_t[]", _ends(texts)),
-                ffi.from_buffer(b"".join(texts)),
+                ffi.from_buffer(text),
+                len(text),
                 accepted,
                 problem,
             )

@@ -6,63 +6,79 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Gives what comes next of a text, and moves on. */
+static evs_bytes take(evs_bytes *left, size_t size) {
+  evs_bytes taken = {left->data, size};
+  left->data += size;
+  left->size -= size;
+  return taken;
+}
+
+static evs_bytes take_line(evs_bytes *left) {
+  const char *end = memchr(left->data, '\n', left->size);
+  evs_bytes line = take(left, end ? (size_t)(end - left->data) : left->size);
+  take(left, end ? 1 : 0);
+  return line;
+}
+
+static void read_options(evs_event *event, evs_bytes *left) {
+  uint64_t numbers[EVSPY_EVENT_NUMBERS], sizes[EVSPY_EVENT_TEXTS];
+  memcpy(numbers, take(left, sizeof numbers).data, sizeof numbers);
+  memcpy(sizes, take(left, sizeof sizes).data, sizeof sizes);
+  event->partition = (int32_t)numbers[0];
+  event->timeout_ms = (uint32_t)numbers[1];
+  event->delay_ms = numbers[2];
+  event->acknowledgement = (uint32_t)numbers[3];
+  event->replicas = (uint32_t)numbers[4];
+  event->acknowledge_timeout_ms = (uint32_t)numbers[5];
+  evs_bytes *texts[EVSPY_EVENT_TEXTS] = {
+      &event->type,  &event->body,      &event->content_type,  &event->headers,   &event->key,
+      &event->id,    &event->timestamp, &event->version,       &event->transport, &event->batch_key,
+      &event->topic, &event->origin,    &event->origin_prefix,
+  };
+  for (size_t i = 0; i < EVSPY_EVENT_TEXTS; i++)
+    *texts[i] = take(left, sizes[i]);
+}
+
+static void read_event(evs_event *event, evs_bytes *left) {
+  event->struct_size = sizeof *event;
+  if (*left->data == '\0') {
+    take(left, 1);
+    read_options(event, left);
+    return;
+  }
+  event->body = take_line(left);
+  event->type = take_line(left);
+}
+
+evs_status evspy_publish(evs_system *system, size_t count, uint64_t first_token, const char *text,
+                         size_t size, size_t *out_accepted, evs_error **out_error) {
+  evs_event *events = calloc(count ? count : 1, sizeof *events);
+  *out_accepted = 0;
+  if (!events)
+    return EVS_NOMEM;
+  evs_bytes left = {text, size};
+  for (size_t i = 0; i < count; i++) {
+    events[i].token = first_token + i;
+    read_event(&events[i], &left);
+  }
+  evs_status status = evs_publish(system, events, count, out_accepted, out_error);
+  free(events);
+  return status;
+}
+
 /* Where the next text is cut from. */
 typedef struct text_cursor {
   const char *text;
   const uint64_t *ends;
   uint64_t at;
-  uint64_t left; /* texts of this event; the rest are empty */
 } text_cursor;
 
 static evs_bytes next_text(text_cursor *cursor) {
-  if (cursor->left == 0)
-    return (evs_bytes){0};
-  cursor->left--;
   uint64_t end = *cursor->ends++;
   evs_bytes bytes = {cursor->text + cursor->at, end - cursor->at};
   cursor->at = end;
   return bytes;
-}
-
-static void read_event(evs_event *event, const uint64_t *numbers, text_cursor *cursor) {
-  cursor->left = numbers[0];
-  event->struct_size = sizeof *event;
-  event->partition = (int32_t)numbers[1];
-  event->timeout_ms = (uint32_t)numbers[2];
-  event->delay_ms = numbers[3];
-  event->acknowledgement = (uint32_t)numbers[4];
-  event->replicas = (uint32_t)numbers[5];
-  event->acknowledge_timeout_ms = (uint32_t)numbers[6];
-  event->type = next_text(cursor);
-  event->body = next_text(cursor);
-  event->content_type = next_text(cursor);
-  event->headers = next_text(cursor);
-  event->key = next_text(cursor);
-  event->id = next_text(cursor);
-  event->timestamp = next_text(cursor);
-  event->version = next_text(cursor);
-  event->transport = next_text(cursor);
-  event->batch_key = next_text(cursor);
-  event->topic = next_text(cursor);
-  event->origin = next_text(cursor);
-  event->origin_prefix = next_text(cursor);
-}
-
-evs_status evspy_publish(evs_system *system, size_t count, uint64_t first_token, const uint64_t *numbers,
-                         const uint64_t *ends, const char *text, size_t *out_accepted,
-                         evs_error **out_error) {
-  evs_event *events = calloc(count ? count : 1, sizeof *events);
-  *out_accepted = 0;
-  if (!events)
-    return EVS_NOMEM;
-  text_cursor cursor = {text, ends, 0, 0};
-  for (size_t i = 0; i < count; i++) {
-    events[i].token = first_token + i;
-    read_event(&events[i], numbers + i * EVSPY_EVENT_NUMBERS, &cursor);
-  }
-  evs_status status = evs_publish(system, events, count, out_accepted, out_error);
-  free(events);
-  return status;
 }
 
 evs_status evspy_fail(evs_system *system, size_t count, const uint64_t *numbers, const uint64_t *ends,
@@ -70,9 +86,8 @@ evs_status evspy_fail(evs_system *system, size_t count, const uint64_t *numbers,
   evs_failure *failures = calloc(count ? count : 1, sizeof *failures);
   if (!failures)
     return EVS_NOMEM;
-  text_cursor cursor = {text, ends, 0, 0};
+  text_cursor cursor = {text, ends, 0};
   for (size_t i = 0; i < count; i++) {
-    cursor.left = EVSPY_FAILURE_TEXTS;
     evs_failure *failure = &failures[i];
     failure->struct_size = sizeof *failure;
     failure->delivery = numbers[i * EVSPY_FAILURE_NUMBERS];
