@@ -49,7 +49,17 @@ _LAST: int = lib.EVSPY_MESSAGE_COLUMNS - 1
 _UNSET: Any = object()
 #: makes a NamedTuple in a third of the time
 _new: Any = tuple.__new__
-_parse = json.JSONDecoder().decode
+_decoder = json.JSONDecoder()
+_scan: Callable[[str, int], Tuple[Any, int]] = getattr(_decoder, "scan_once")
+
+
+def _parse(text: str) -> Any:
+    """As json.loads(), which looks for white space around the value, too: there is hardly ever any."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _decoder.decode(text)  # white space before it, or what is wrong
+    return value if end == len(text) else _decoder.decode(text)
 
 
 class Record:
@@ -81,7 +91,8 @@ class Record:
         return self.bytes_of(_BODY)
 
     def is_json(self) -> bool:
-        return not self.bytes_of(_CONTENT_TYPE)
+        columns = self.columns
+        return columns[_CONTENT_TYPE] == columns[_CONTENT_TYPE - 1]  # no content type is named
 
     def headers(self) -> Dict[str, str]:
         if self._headers is None:

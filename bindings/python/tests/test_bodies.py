@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What `publish` accepts, and how it says what it does not accept."""
 
+import json
 import math
 from datetime import datetime, timedelta, timezone
 from itertools import accumulate
@@ -8,6 +9,7 @@ from itertools import accumulate
 import libevents
 import pytest
 from libevents._encode import _OPTIONS, encode_batch, encode_event, milliseconds
+from libevents.message import _parse
 
 
 def refusal(body, **options):
@@ -138,3 +140,14 @@ def test_a_type_that_no_event_can_have_is_refused_alone_in_its_batch(type):
         receipts = system.publish_batch([("a.b", 1), (type, {"x": 1}), ("a.b", 2)])
     assert [receipt.outcome for receipt in receipts] == ["stored", "refused", "stored"]
     assert isinstance(receipts[1].error, libevents.ValidationError)
+
+
+@pytest.mark.parametrize("text", [' {"x": [1]}\n', "[1]\n", "\t1", "1 2", "{", "", "nul"])
+def test_a_body_is_parsed_as_by_the_standard_library(text):
+    def outcome(parse):
+        try:
+            return parse(text)
+        except ValueError as error:
+            return str(error)
+
+    assert outcome(_parse) == outcome(json.loads)
