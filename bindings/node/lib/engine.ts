@@ -22,6 +22,16 @@ export interface Failure {
   readonly stack?: string;
 }
 
+/** What became of events that were offered: `error` says why the rest was not taken. */
+interface Offer {
+  readonly accepted: number;
+  readonly error?: EventsError;
+}
+
+/** Are a line for the type and one for the body all there is to it? */
+const isPlain = ({ type, body, rest }: OutgoingEvent): boolean =>
+  rest === undefined && typeof body === 'string' && !body.includes('\n') && !type.includes('\n');
+
 installStatuses(native.statusList());
 const wakers = new Map<number, () => void>();
 native.install((id) => wakers.get(id)?.(), makeError);
@@ -81,7 +91,11 @@ export class Engine {
   // ---- batches ------------------------------------------------------------------------------------------
 
   /** Offers events with tokens counting up from `firstToken`; `error` says why the rest was not taken. */
-  publish(events: readonly OutgoingEvent[], firstToken: number): { accepted: number; error?: EventsError } {
+  publish(events: readonly OutgoingEvent[], firstToken: number): Offer {
+    if (events.every(isPlain)) {
+      const lines = events.map((event) => `${event.type}\n${event.body as string}\n`);
+      return native.publishLines(this.#open(), events.length, firstToken, lines.join('')) as Offer;
+    }
     const numbers = new Float64Array(events.length * NUMBERS_OF_EVENT);
     const texts: unknown[] = [];
     events.forEach((event, index) => {
@@ -89,7 +103,7 @@ export class Engine {
       numbers.set(row, index * NUMBERS_OF_EVENT);
       texts.push(event.type, event.body, event.rest);
     });
-    return native.publish(this.#open(), events.length, numbers, texts) as { accepted: number; error?: EventsError };
+    return native.publish(this.#open(), events.length, numbers, texts) as Offer;
   }
 
   /** What waits, at most `limit` messages and as many reports; throws Closed after the last. */

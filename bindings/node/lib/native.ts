@@ -40,6 +40,7 @@ export interface Native {
   status(id: number): string;
   explain(id: number, query: string): string;
   request(id: number, method: string, params: string, timeoutMs: number, token: number): void;
+  publishLines(id: number, count: number, firstToken: number, text: string): Accepted;
   publish(id: number, count: number, numbers: Float64Array, texts: readonly unknown[]): Accepted;
   subscribe(id: number, options: string): number;
   unsubscribe(id: number, token: number): void;

@@ -80,13 +80,25 @@ static bool read_event(napi_env env, event_source *source, uint32_t index, evs_e
   return read_texts(env, source, index, event);
 }
 
+/* Hands them over → {accepted, error?} */
+static napi_value offer(napi_env env, evsn_system *system, const evs_event *events, size_t count) {
+  napi_value result = NULL;
+  evs_error *error = NULL;
+  size_t accepted = 0;
+  if (napi_create_object(env, &result) != napi_ok)
+    return NULL;
+  evs_status status = evs_publish(system->handle, events, count, &accepted, &error);
+  evsn_set(env, result, "accepted", evsn_new_number(env, (double)accepted));
+  if (status != EVS_OK)
+    evsn_set(env, result, "error", evsn_new_error(env, status, error));
+  return result;
+}
+
 /* publish(id, count, numbers, texts) → {accepted, error?} */
 napi_value evsn_publish(napi_env env, napi_callback_info info) {
   napi_value args[4], result = NULL;
   event_source source = {{NULL}, NULL, NULL};
-  evs_error *error = NULL;
   uint32_t count;
-  size_t accepted = 0;
   evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
   if (!system || !evsn_uint32(env, args[1], &count) ||
       !evsn_numbers(env, args[2], (size_t)count * NUMBERS, &source.numbers))
@@ -96,14 +108,47 @@ napi_value evsn_publish(napi_env env, napi_callback_info info) {
   bool is_read = events != NULL;
   for (uint32_t i = 0; i < count && is_read; i++)
     is_read = read_event(env, &source, i, &events[i]);
-  if (is_read && napi_create_object(env, &result) == napi_ok) {
-    evs_status status = evs_publish(system->handle, events, count, &accepted, &error);
-    evsn_set(env, result, "accepted", evsn_new_number(env, (double)accepted));
-    if (status != EVS_OK)
-      evsn_set(env, result, "error", evsn_new_error(env, status, error));
-  } else if (!events) {
+  if (is_read)
+    result = offer(env, system, events, count);
+  else if (!events)
     evsn_throw(env, EVS_NOMEM, NULL);
-  }
   evsn_arena_free(&source.arena);
+  return result;
+}
+
+/* Cuts a line off; false where there is none. */
+static bool take_line(evs_bytes *left, evs_bytes *out_line) {
+  const char *end = left->size ? memchr(left->data, '\n', left->size) : NULL;
+  if (!end)
+    return false;
+  *out_line = (evs_bytes){left->data, (size_t)(end - left->data)};
+  left->data = end + 1;
+  left->size -= out_line->size + 1;
+  return true;
+}
+
+/* publishLines(id, count, firstToken, text) → {accepted, error?}: events that have a type and a body of JSON
+ * only, a line for each. As many texts in an array cost several calls of the engine each. */
+napi_value evsn_publish_lines(napi_env env, napi_callback_info info) {
+  napi_value args[4], result = NULL;
+  evsn_arena arena = {NULL};
+  evs_bytes text;
+  uint32_t count, cut = 0;
+  uint64_t token;
+  evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
+  if (!system || !evsn_uint32(env, args[1], &count) || !evsn_token(env, args[2], &token))
+    return NULL;
+  if (evsn_text(env, &arena, args[3], &text)) {
+    evs_event *events = evsn_arena_take(&arena, (count ? count : 1) * sizeof *events);
+    for (evs_event *event = events; events && cut < count; cut++, event++) {
+      memset(event, 0, sizeof *event);
+      event->struct_size = sizeof *event;
+      event->token = token + cut;
+      if (!take_line(&text, &event->type) || !take_line(&text, &event->body))
+        break;
+    }
+    result = events ? offer(env, system, events, cut) : evsn_throw(env, EVS_NOMEM, NULL);
+  }
+  evsn_arena_free(&arena);
   return result;
 }

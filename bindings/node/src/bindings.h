@@ -22,6 +22,7 @@
   BIND(request, evsn_request)                                                                                \
   /* bind_publish.c */                                                                                       \
   BIND(publish, evsn_publish)                                                                                \
+  BIND(publishLines, evsn_publish_lines)                                                                     \
   /* bind_consume.c */                                                                                       \
   BIND(subscribe, evsn_subscribe)                                                                            \
   BIND(unsubscribe, evsn_unsubscribe)                                                                        \

@@ -13,6 +13,7 @@ import {
   ValidationError,
   createEventSystem,
   createEventSystemBuilder,
+  rawJson,
 } from 'libevents';
 
 import { openSystem, recorder } from './support/systems.mjs';
@@ -36,6 +37,21 @@ test('publish gives the receipt of a stored event', async (t) => {
     { id: '', outcome: 'stored', transport: 'main', topic: 'order-events', partition: null, offset: '',
       attempts: 1, acknowledgement: 'stored', duplicate: false },
   );
+});
+
+test('line ends in a type or a body are those of the event', async (t) => {
+  const system = await openSystem(t);
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('order.*', handler);
+  const body = rawJson('{\n"id": 1\n}');
+  const outcomes = await system.publisher.publishBatch([
+    { type: 'order.placed', body }, { type: 'order\n.paid', body: 2 }, { type: 'order.sent', body: 'a\nb' },
+  ]);
+  assert.deepEqual(outcomes.map(({ outcome }) => outcome), ['stored', 'refused', 'stored']);
+  assert.ok(outcomes[1].error instanceof ValidationError);
+  await system.publisher.publishBatch([{ type: 'order.left', body: null }, { type: '', body: 1 }]);
+  await until(() => seen.length === 3);
+  assert.deepEqual(seen.map(({ body: given }) => given), [{ id: 1 }, 'a\nb', null]);
 });
 
 test('options travel with the event', async (t) => {

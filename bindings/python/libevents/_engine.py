@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from array import array
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import errors
@@ -212,8 +212,7 @@ class Engine:
 
     def publish(self, events: Sequence[Outgoing], first_token: int) -> Offer:
         """Offers events, with tokens counting up from `first_token`."""
-        numbers = array("Q", chain.from_iterable([event[0] for event in events]))
-        texts = list(chain.from_iterable([event[1] for event in events]))
+        text = b"".join(events)
         accepted, problem = ffi.new("size_t *"), new_error()
         handle = self._enter()
         try:
@@ -221,9 +220,8 @@ class Engine:
                 handle,
                 len(events),
                 first_token,
-                ffi.from_buffer("uint64_t[]", numbers),
-                ffi.from_buffer("uint64_t[]", _ends(texts)),
-                ffi.from_buffer(b"".join(texts)),
+                ffi.from_buffer(text),
+                len(text),
                 accepted,
                 problem,
             )
@@ -372,10 +370,10 @@ def _copy_batch(batch: Any) -> Tuple[List[Record], List[Report]]:
     try:
         sizes = ffi.new("size_t[3]")
         lib.evspy_batch_sizes(batch, sizes, sizes + 1, sizes + 2)
-        messages_size, reports_size = sizes[0] * MESSAGE.size, sizes[1] * REPORT.size
-        columns = _new_raw("char[]", messages_size + reports_size)
+        messages_size = sizes[0] * MESSAGE.size
+        columns = _new_raw("char[]", messages_size + sizes[1] * REPORT.size)
         text = _new_raw("char[]", sizes[2])
-        lib.evspy_batch_copy(batch, ffi.cast("int64_t *", columns), text)
+        reports_size = lib.evspy_batch_copy(batch, ffi.cast("int64_t *", columns), text) * REPORT.size
     finally:
         lib.evs_batch_release(batch)
     rows, chars = ffi.buffer(columns), ffi.buffer(text)

@@ -7,16 +7,29 @@ Runs on the loop's thread only.
 
 import asyncio
 from collections import deque
-from itertools import repeat
-from typing import Deque, Dict, List, Optional, Sequence, Tuple, Union
+from itertools import groupby
+from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from ._encode import Outgoing
+from ._encode import Outgoing, timeout_of
 from ._engine import Engine
 from .errors import Closed, Error, Forked, QueueFull
 from .message import Receipt, Report
 
 EVENTS_PER_TURN = 512
 _EXPIRY_SECONDS = 0.5
+
+
+class One:
+    """The receipt of one event."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: "asyncio.Future[Receipt]") -> None:
+        self.future = future
+
+    def put(self, _: int, receipts: Sequence[Receipt]) -> None:
+        if not self.future.done():
+            self.future.set_result(receipts[0])
 
 
 class Batch:
@@ -26,34 +39,39 @@ class Batch:
 
     def __init__(self, future: "asyncio.Future[List[Receipt]]", count: int) -> None:
         self.future = future
-        self.receipts: List[Optional[Receipt]] = [None] * count
+        self.receipts: List[Any] = [None] * count
         self.missing = count
 
-    def put(self, index: int, receipt: Receipt) -> None:
-        self.receipts[index] = receipt
-        self.missing -= 1
+    def put(self, index: int, receipts: Sequence[Receipt]) -> None:
+        """From an index on."""
+        self.receipts[index : index + len(receipts)] = receipts
+        self.missing -= len(receipts)
         if self.missing == 0 and not self.future.done():
-            self.future.set_result([entry for entry in self.receipts if entry is not None])
+            self.future.set_result(self.receipts)
 
 
-Target = Union["asyncio.Future[Receipt]", Tuple[Batch, int]]
-_Entry = Tuple[Target, Outgoing, float]
+Target = Union[One, Batch]
+
+
+class Part(NamedTuple):
+    """Events that wait for the core, in a row."""
+
+    target: Target
+    at: int  #: index of the first of them in the target
+    events: Sequence[Outgoing]
+    begun: float  #: when they were published, by the loop's clock
+
+    def split(self, count: int) -> "Tuple[Part, Part]":
+        rest = self._replace(at=self.at + count, events=self.events[count:])
+        return self._replace(events=self.events[:count]), rest
+
+    def refuse(self, error: Error) -> None:
+        self.target.put(self.at, [refused(error)] * len(self.events))
 
 
 def refused(error: Error) -> Receipt:
     """The receipt of an event that never left this process."""
     return Receipt("", "refused", "", "", None, "", 0, error=error)
-
-
-def _resolve(target: Target, receipt: Receipt) -> None:
-    if isinstance(target, tuple):
-        target[0].put(target[1], receipt)
-    elif not target.done():
-        target.set_result(receipt)
-
-
-def _is_given_up(target: Target) -> bool:
-    return target[0].future.done() if isinstance(target, tuple) else target.done()
 
 
 class Outbox:
@@ -63,8 +81,9 @@ class Outbox:
         self._engine = engine
         self._default_timeout_ms = default_timeout_ms
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._entries: Deque[_Entry] = deque()
-        self._waiting: Dict[int, Target] = {}
+        self._entries: Deque[Part] = deque()
+        #: by token: whose it is, and the token that the first event of this target would have
+        self._waiting: Dict[int, Tuple[Target, int]] = {}
         self._next_token = 1
         self._is_scheduled = False
         self._is_blocked = False
@@ -79,22 +98,21 @@ class Outbox:
         self._empty.clear()
         self._is_scheduled = self._is_blocked = self._is_expiring = False
 
-    def put(self, target: Target, event: Outgoing) -> None:
-        loop = self._loop
-        assert loop is not None
-        timeout = (event.timeout_ms or self._default_timeout_ms) / 1000
-        self._entries.append((target, event, loop.time() + timeout))
-        self._hand_over_soon(loop)
+    def put(self, future: "asyncio.Future[Receipt]", event: Outgoing) -> None:
+        self._put(One(future), (event,))
 
     def put_all(self, events: Sequence[Outgoing]) -> "asyncio.Future[List[Receipt]]":
         """Gives the receipts of all of them, in order."""
+        assert self._loop is not None
+        batch = Batch(self._loop.create_future(), len(events))
+        self._put(batch, events)
+        return batch.future
+
+    def _put(self, target: Target, events: Sequence[Outgoing]) -> None:
         loop = self._loop
         assert loop is not None
-        batch, now, default = Batch(loop.create_future(), len(events)), loop.time(), self._default_timeout_ms
-        ends = [now + (event[0][2] or default) / 1000 for event in events]
-        self._entries.extend(zip(zip(repeat(batch), range(len(events))), events, ends))
+        self._entries.append(Part(target, 0, events, loop.time()))
         self._hand_over_soon(loop)
-        return batch.future
 
     def _hand_over_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._is_scheduled and not self._is_blocked:
@@ -113,10 +131,16 @@ class Outbox:
         return token
 
     def on_report(self, report: Report) -> None:
-        """The outcome of one event."""
-        target = self._waiting.pop(report.columns[1], None)
-        if target is not None:
-            _resolve(target, report.receipt())
+        """The outcome of one event, or of several."""
+        take, tokens, receipts = self._waiting.pop, report.tokens, report.receipts()
+        waiting = [take(token, None) for token in tokens]
+        if waiting[0] is not None and waiting[0] is waiting[-1]:  # and so are all between
+            target, first = waiting[0]
+            target.put(report.token - first, receipts)
+            return
+        for token, found, receipt in zip(tokens, waiting, receipts):
+            if found is not None:
+                found[0].put(token - found[1], (receipt,))
 
     def reports_taken(self) -> None:
         """There may be room again."""
@@ -137,12 +161,10 @@ class Outbox:
         self._is_scheduled = False
         chunk = self._next_chunk()
         if chunk:
-            offer = self._engine_offer([event for _, event, _ in chunk])
-            first = self._next_token
-            self._next_token += len(chunk)
-            self._waiting.update(zip(range(first, first + offer[0]), [entry[0] for entry in chunk]))
+            offer = self._engine_offer([event for part in chunk for event in part.events])
+            rest = self._wait_for(chunk, offer[0])
             if offer[1] is not None:
-                self._on_refusal(chunk[offer[0] :], offer[1])
+                self._on_refusal(rest, offer[1])
         if self._entries and not self._is_blocked and not self._is_scheduled:
             assert self._loop is not None
             self._is_scheduled = True
@@ -153,10 +175,11 @@ class Outbox:
         """Ends every wait; after the system closed there will be no report."""
         entries, self._entries = self._entries, deque()
         waiting, self._waiting = self._waiting, {}
-        for target, _, _ in entries:
-            _resolve(target, refused(error))
-        for target in waiting.values():
-            _resolve(target, refused(error)._replace(outcome="unknown"))
+        for part in entries:
+            part.refuse(error)
+        receipt = refused(error)._replace(outcome="unknown")
+        for token, (target, first) in waiting.items():
+            target.put(token - first, (receipt,))
         self._is_blocked = False
         self._tell_if_empty()
 
@@ -166,24 +189,49 @@ class Outbox:
         except Error as error:
             return 0, error
 
-    def _next_chunk(self) -> List[_Entry]:
-        take = self._entries.popleft
-        chunk = [take() for _ in range(min(len(self._entries), EVENTS_PER_TURN))]
-        return [entry for entry in chunk if not _is_given_up(entry[0])]
+    def _next_chunk(self) -> List[Part]:
+        chunk: List[Part] = []
+        room = EVENTS_PER_TURN
+        while self._entries and room > 0:
+            part = self._entries.popleft()
+            if part.target.future.done():  # it was given up
+                continue
+            if len(part.events) > room:
+                part, rest = part.split(room)
+                self._entries.appendleft(rest)
+            chunk.append(part)
+            room -= len(part.events)
+        return chunk
 
-    def _on_refusal(self, rest: List[_Entry], error: Error) -> None:
+    def _wait_for(self, chunk: List[Part], accepted: int) -> List[Part]:
+        """Notes who waits for the events that were accepted; gives the others."""
+        rest: List[Part] = []
+        for part in chunk:
+            token, count = self._next_token, len(part.events)
+            self._next_token += count
+            if accepted < count:
+                part, left = part.split(accepted)
+                rest.append(left)
+            tokens = range(token, token + len(part.events))
+            self._waiting.update(dict.fromkeys(tokens, (part.target, token - part.at)))
+            accepted -= len(part.events)
+        return rest
+
+    def _on_refusal(self, rest: List[Part], error: Error) -> None:
         if isinstance(error, (Closed, Forked)):
-            while self._entries:
-                rest.append(self._entries.popleft())
-            for target, _, _ in rest:
-                _resolve(target, refused(error))
+            rest.extend(self._entries)
+            self._entries.clear()
+            for part in rest:
+                part.refuse(error)
             return
         if isinstance(error, QueueFull) and self._waiting:
             self._is_blocked = True
             self._watch_expiry()
         else:
             # Nothing is in flight whose end could make room: the first event itself is the trouble.
-            _resolve(rest.pop(0)[0], refused(error))
+            first, left = rest[0].split(1)
+            first.refuse(error)
+            rest[:1] = [left] if left.events else []
         self._entries.extendleft(reversed(rest))
 
     def _expire(self) -> None:
@@ -192,18 +240,26 @@ class Outbox:
         if not self._is_blocked:
             return
         assert self._loop is not None
-        now = self._loop.time()
-        late = [entry for entry in self._entries if entry[2] <= now]
+        pieces = [piece for part in self._entries for piece in self._by_lateness(part)]
+        late = [part for is_late, part in pieces if is_late]
         if late:
-            self._entries = deque(entry for entry in self._entries if entry[2] > now)
+            self._entries = deque(part for is_late, part in pieces if not is_late)
             error = QueueFull(
                 "the event found no room within its timeout and was not sent: too many events are in flight; "
                 "publish slower, or raise publisher.maxInFlight"
             )
-            for target, _, _ in late:
-                _resolve(target, refused(error))
+            for part in late:
+                part.refuse(error)
             self._tell_if_empty()
         self._watch_expiry()
+
+    def _by_lateness(self, part: Part) -> Iterator[Tuple[bool, Part]]:
+        """Cuts it into events whose time is up, and others."""
+        assert self._loop is not None
+        age_ms, default = 1000 * (self._loop.time() - part.begun), self._default_timeout_ms
+        for is_late, run in groupby(part.events, lambda event: (timeout_of(event) or default) <= age_ms):
+            piece, part = part.split(len(list(run)))
+            yield is_late, piece
 
     def _watch_expiry(self) -> None:
         if not self._is_expiring:

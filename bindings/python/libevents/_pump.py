@@ -271,11 +271,7 @@ class Pump:
         with self._room:
             for report in reports:
                 if report.kind == lib.EVS_REPORT_PUBLISH:
-                    self._in_flight -= 1
-                    self._ended += 1
-                    waiting = self._publishes.pop(report.token, None)
-                    if waiting is not None:
-                        waiting[0].put(waiting[1], report.receipt())
+                    self._on_outcomes(report)
                 elif report.kind == lib.EVS_REPORT_REQUEST:
                     asking = self._requests.pop(report.token, None)
                     if asking is not None:
@@ -290,6 +286,15 @@ class Pump:
             elif report.kind == lib.EVS_REPORT_TRANSPORT:
                 self.drivers[report.transport()].on_call(json.loads(report.detail()))
         return is_last
+
+    def _on_outcomes(self, report: Report) -> None:
+        """With the lock held."""
+        self._in_flight -= report.events
+        self._ended += report.events
+        for token, receipt in zip(report.tokens, report.receipts()):
+            waiting = self._publishes.pop(token, None)
+            if waiting is not None:
+                waiting[0].put(waiting[1], receipt)
 
     def _on_unsubscribed(self, token: int) -> None:
         consumer = self._consumers.pop(token, None)

@@ -189,7 +189,7 @@ class Turn:
                 self.loop.call_soon(self.on_wake)
 
     def _take(self, limit: int) -> int:
-        """Polls once; gives the number of records."""
+        """Polls once; gives how much was taken."""
         if self._fd < 0:
             return 0
         try:
@@ -205,7 +205,7 @@ class Turn:
             for report in reports:
                 self._on_report(report)
             self._outbox.reports_taken()
-        return len(records) + len(reports)
+        return len(records) + sum(report.events for report in reports)
 
     def _pause(self, error: Error) -> None:
         """Taking failed although records wait: try again a little later instead of spinning."""

@@ -6,6 +6,8 @@ Nothing here refers to memory of the C library.
 """
 
 import json
+from functools import partial
+from itertools import repeat
 from struct import Struct
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -47,7 +49,17 @@ _LAST: int = lib.EVSPY_MESSAGE_COLUMNS - 1
 _UNSET: Any = object()
 #: makes a NamedTuple in a third of the time
 _new: Any = tuple.__new__
-_parse = json.JSONDecoder().decode
+_decoder = json.JSONDecoder()
+_scan: Callable[[str, int], Tuple[Any, int]] = getattr(_decoder, "scan_once")
+
+
+def _parse(text: str) -> Any:
+    """As json.loads(), which looks for white space around the value, too: there is hardly ever any."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _decoder.decode(text)  # white space before it, or what is wrong
+    return value if end == len(text) else _decoder.decode(text)
 
 
 class Record:
@@ -79,7 +91,8 @@ class Record:
         return self.bytes_of(_BODY)
 
     def is_json(self) -> bool:
-        return not self.bytes_of(_CONTENT_TYPE)
+        columns = self.columns
+        return columns[_CONTENT_TYPE] == columns[_CONTENT_TYPE - 1]  # no content type is named
 
     def headers(self) -> Dict[str, str]:
         if self._headers is None:
@@ -298,12 +311,14 @@ _LEVELS = {
     lib.EVS_ACKNOWLEDGE_REPLICATED: "replicated",
     lib.EVS_ACKNOWLEDGE_FSYNCED: "fsynced",
 }
+_new_receipt: Any = partial(_new, Receipt)
+_R_EVENTS: int = lib.EVSPY_REPORT_EVENTS
 _R_START: int = lib.EVSPY_REPORT_START
 _R_LAST: int = lib.EVSPY_REPORT_COLUMNS - 1
 
 
 class Report(NamedTuple):
-    """One thing that ended: a publish, a request, a subscription or the system."""
+    """What ended: publishes that were stored in the same way, a publish, a request, a subscription or the system."""
 
     columns: Columns
     text: bytes
@@ -315,6 +330,16 @@ class Report(NamedTuple):
     @property
     def token(self) -> int:
         return self.columns[1]
+
+    @property
+    def events(self) -> int:
+        """How many publishes it is about; 1 where it is about anything else."""
+        return self.columns[_R_EVENTS]
+
+    @property
+    def tokens(self) -> range:
+        """Of the publishes."""
+        return range(self.token, self.token + self.events)
 
     @property
     def status(self) -> int:
@@ -335,30 +360,26 @@ class Report(NamedTuple):
     def error(self) -> Error:
         return make_error(self.status, self.message(), self.detail())
 
-    def receipt(self) -> Receipt:
-        """Of a publish."""
-        _, _, status, outcome, attempts, partition, level, is_duplicate, *ends = self.columns
+    def receipts(self) -> List[Receipt]:
+        """Of the publishes, in the order of their tokens."""
+        _, _, status, outcome, attempts, partition, level, is_duplicate, events, *ends = self.columns
         _, end_id, end_transport, end_topic, end_offset, _, _ = ends
-        text = self.text[:end_offset]
-        whole = text.decode()
-        if len(whole) == end_offset:  # ASCII: to cut the str is cheaper than to decode each part
-            id, transport = whole[:end_id], whole[end_id:end_transport]
-            topic, offset = whole[end_transport:end_topic], whole[end_topic:]
-        else:
-            id, transport = text[:end_id].decode(), text[end_id:end_transport].decode()
-            topic, offset = text[end_transport:end_topic].decode(), text[end_topic:].decode()
-        receipt: Receipt = _new(
-            Receipt,
-            (
-                *(id, _OUTCOMES.get(outcome, "unknown"), transport, topic),
-                *(partition if partition >= 0 else None, offset, attempts),
-                *(_LEVELS.get(level), is_duplicate != 0, None),
-            ),
+        text = self.text
+        ids, offsets = text[:end_id].decode(), text[end_topic:end_offset].decode()
+        fields = (
+            ids.split("\n") if events > 1 else (ids,),
+            repeat(_OUTCOMES.get(outcome, "unknown")),
+            repeat(text[end_id:end_transport].decode()),
+            repeat(text[end_transport:end_topic].decode()),
+            repeat(partition if partition >= 0 else None),
+            offsets.split("\n") if events > 1 else (offsets,),
+            *(repeat(attempts), repeat(_LEVELS.get(level)), repeat(is_duplicate != 0), repeat(None)),
         )
+        receipts = list(map(_new_receipt, zip(*fields)))
         if status == 0:
-            return receipt
-        error = make_error(status, self.message(), self.detail(), publishing=True, receipt=receipt)
-        return receipt._replace(error=error)
+            return receipts
+        error = make_error(status, self.message(), self.detail(), publishing=True, receipt=receipts[0])
+        return [receipts[0]._replace(error=error)]
 
 
 def split_messages(columns: bytes, text: bytes) -> List[Record]:

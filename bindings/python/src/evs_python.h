@@ -7,17 +7,19 @@
 
 #include "libevents.h"
 
-/* Numbers of one event: how many texts it has, partition + 1, timeout_ms, delay_ms, acknowledgement,
- * replicas, and how long these are waited for in ms. */
-enum { EVSPY_EVENT_NUMBERS = 7 };
+/* Numbers of one event: partition + 1, timeout_ms, delay_ms, acknowledgement, replicas, and how long these
+ * are waited for in ms. */
+enum { EVSPY_EVENT_NUMBERS = 6 };
 /* Texts of one event: type, body, content_type, headers, key, id, timestamp, version, transport, batch_key,
- * topic, origin, origin_prefix. Those at the end that are empty may be left out: most events have two. */
+ * topic, origin, origin_prefix. */
 enum { EVSPY_EVENT_TEXTS = 13 };
 
-/* evspy_publish - evs_publish() of `count` events with tokens from `first_token` on. `numbers` has
- * EVSPY_EVENT_NUMBERS for each, `ends` the end of each of its texts in `text`. */
-evs_status evspy_publish(evs_system *system, size_t count, uint64_t first_token, const uint64_t *numbers,
-                         const uint64_t *ends, const char *text, size_t *out_accepted, evs_error **out_error);
+/* evspy_publish - evs_publish() of `count` events with tokens from `first_token` on. `text` holds them one
+ * after the other. Most have a type and a body of JSON only, a line for each: the body, which never begins
+ * with a zero byte, and the type. Others begin with a zero byte, followed by their numbers and the sizes of
+ * their texts, of 64 bits each, and these. */
+evs_status evspy_publish(evs_system *system, size_t count, uint64_t first_token, const char *text,
+                         size_t size, size_t *out_accepted, evs_error **out_error);
 
 /* Numbers of one failure: delivery, kind, delay_ms. */
 enum { EVSPY_FAILURE_NUMBERS = 3 };
@@ -58,7 +60,9 @@ enum {
   EVSPY_MESSAGE_COLUMNS = 25
 };
 
-/* Columns of one report, in the same form. */
+/* Columns of one report, in the same form. One row stands for EVSPY_REPORT_EVENTS events with tokens that
+ * follow each other, all stored in the same way: their ids are one text, and their offsets, a line for each
+ * event. */
 enum {
   EVSPY_REPORT_KIND = 0,
   EVSPY_REPORT_TOKEN = 1,
@@ -68,21 +72,24 @@ enum {
   EVSPY_REPORT_PARTITION = 5,
   EVSPY_REPORT_ACKNOWLEDGEMENT = 6,
   EVSPY_REPORT_DUPLICATE = 7,
-  EVSPY_REPORT_START = 8,
-  EVSPY_REPORT_ID = 9,
-  EVSPY_REPORT_TRANSPORT = 10,
-  EVSPY_REPORT_TOPIC = 11,
-  EVSPY_REPORT_OFFSET = 12,
-  EVSPY_REPORT_MESSAGE = 13,
-  EVSPY_REPORT_DETAIL = 14,
-  EVSPY_REPORT_COLUMNS = 15
+  EVSPY_REPORT_EVENTS = 8,
+  EVSPY_REPORT_START = 9,
+  EVSPY_REPORT_ID = 10,
+  EVSPY_REPORT_TRANSPORT = 11,
+  EVSPY_REPORT_TOPIC = 12,
+  EVSPY_REPORT_OFFSET = 13,
+  EVSPY_REPORT_MESSAGE = 14,
+  EVSPY_REPORT_DETAIL = 15,
+  EVSPY_REPORT_COLUMNS = 16
 };
 
-/* evspy_batch_sizes - how much evspy_batch_copy() writes: messages, reports, bytes of text. */
+/* evspy_batch_sizes - what evspy_batch_copy() writes at most: rows of messages, rows of reports, bytes of
+ * text. */
 void evspy_batch_sizes(const evs_batch *batch, size_t *out_messages, size_t *out_reports,
                        size_t *out_text_size);
 
-/* evspy_batch_copy - copies a batch into columns: those of all messages, then those of all reports. */
-void evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text);
+/* evspy_batch_copy - copies a batch into columns: those of all messages, then those of the reports. Gives the
+ * number of rows of reports. */
+size_t evspy_batch_copy(const evs_batch *batch, int64_t *columns, char *text);
 
 #endif

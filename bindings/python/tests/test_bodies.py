@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What `publish` accepts, and how it says what it does not accept."""
 
+import json
 import math
 from datetime import datetime, timedelta, timezone
+from itertools import accumulate
 
 import libevents
 import pytest
-from libevents._encode import encode_batch, encode_event, milliseconds
+from libevents._encode import _OPTIONS, encode_batch, encode_event, milliseconds
+from libevents.message import _parse
 
 
 def refusal(body, **options):
@@ -15,8 +18,19 @@ def refusal(body, **options):
     return caught.value
 
 
+def texts(event):
+    """The texts of an event, in the order of evspy_publish()."""
+    if event[0]:
+        body, type, end = event.split(b"\n")
+        assert end == b""
+        return (type, body, *[b""] * 11)
+    ends = list(accumulate(_OPTIONS.unpack_from(event)[6:], initial=_OPTIONS.size))
+    assert ends[-1] == len(event)
+    return tuple(event[begin:end] for begin, end in zip(ends, ends[1:]))
+
+
 def encoded(body, **options):
-    return encode_event("a.b", body, **options).texts[1]
+    return texts(encode_event("a.b", body, **options))[1]
 
 
 def test_json_is_compact_and_keeps_text_and_numbers_as_they_are():
@@ -75,7 +89,7 @@ def test_bytes_need_a_content_type():
 
 def test_json_text_as_bytes_goes_through_as_it_is():
     event = encode_event("a.b", b'{"a": 1}', content_type="application/json")
-    assert event.texts[1:3] == (b'{"a": 1}', b"")
+    assert texts(event)[1:3] == (b'{"a": 1}', b"")
 
 
 def test_a_content_type_needs_bytes():
@@ -92,7 +106,7 @@ def test_options_of_wrong_type_are_named():
 
 def test_timestamps_become_utc():
     at = datetime(2026, 1, 31, 13, 0, 0, 123456, tzinfo=timezone(timedelta(hours=1)))
-    assert encode_event("a.b", 1, timestamp=at).texts[6] == b"2026-01-31T12:00:00.123Z"
+    assert texts(encode_event("a.b", 1, timestamp=at))[6] == b"2026-01-31T12:00:00.123Z"
     assert "time zone" in refusal(1, timestamp=datetime(2026, 1, 31)).message
 
 
@@ -109,12 +123,31 @@ def test_batches_take_tuples_and_dicts():
     first, second, third = encode_batch(
         [("a.b", 1), ("a.b", 2, {"key": "k"}), {"type": "a.b", "body": 3, "headers": {"x": "y"}}]
     )
-    assert first.texts[1] == b"1"
-    assert second.texts[4] == b"k"
-    assert third.texts[3] == b'{"x":"y"}'
+    assert texts(first)[1] == b"1"
+    assert texts(second)[4] == b"k"
+    assert texts(third)[3] == b'{"x":"y"}'
 
 
 @pytest.mark.parametrize("wrong", ["a.b", 5, ("a.b",), ("a.b", 1, {"kye": "k"}), {"body": 1}])
 def test_a_wrong_event_of_a_batch_is_named_by_its_index(wrong):
     with pytest.raises(libevents.ValidationError, match="event 1"):
         encode_batch([("a.b", 1), wrong])
+
+
+@pytest.mark.parametrize("type", ["a.b\n", "\na.b", "", "\0"])
+def test_a_type_that_no_event_can_have_is_refused_alone_in_its_batch(type):
+    with libevents.SyncEventSystem({"service": "shop", "transports": {"main": {"type": "memory"}}}) as system:
+        receipts = system.publish_batch([("a.b", 1), (type, {"x": 1}), ("a.b", 2)])
+    assert [receipt.outcome for receipt in receipts] == ["stored", "refused", "stored"]
+    assert isinstance(receipts[1].error, libevents.ValidationError)
+
+
+@pytest.mark.parametrize("text", [' {"x": [1]}\n', "[1]\n", "\t1", "1 2", "{", "", "nul"])
+def test_a_body_is_parsed_as_by_the_standard_library(text):
+    def outcome(parse):
+        try:
+            return parse(text)
+        except ValueError as error:
+            return str(error)
+
+    assert outcome(_parse) == outcome(json.loads)

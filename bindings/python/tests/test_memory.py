@@ -495,3 +495,13 @@ async def test_twenty_thousand_publishes_leave_the_loop_free(config, monkeypatch
     # One turn: at most one hand-over, another where reports made room, and two full takes of both kinds.
     assert 0 < most[0] <= 4 * 512
     assert turns[0] > count / (4 * 512)
+
+
+async def test_white_space_around_a_json_text_is_no_part_of_the_body(config):
+    seen = []
+    async with libevents.EventSystem(config) as system:
+        system.on("a.b")(lambda message, metadata: seen.append(message))
+        await system.publish("a.b", b' \r\n{ "x": [1] }\t\n', content_type="application/json")
+        await eventually(lambda: seen)
+    assert seen[0].raw == b'{ "x": [1] }'
+    assert seen[0].hash == libevents.body_hash(seen[0].raw)

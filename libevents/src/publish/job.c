@@ -188,13 +188,29 @@ static evs_bytes prefix_of(const evsi_publisher *publisher, const evs_event *eve
   return event->origin.size > 0 ? event->origin_prefix : evsi_text(publisher->setup.config->origin_prefix);
 }
 
+/* White space around a JSON body: a reader of the envelope could not tell it from the envelope's own. */
+static evs_bytes trimmed(evs_bytes text) {
+  static const char white[] = {' ', '\t', '\r', '\n'};
+  while (text.size > 0 && memchr(white, text.data[text.size - 1], sizeof white))
+    text.size--;
+  for (; text.size > 0 && memchr(white, *text.data, sizeof white); text.size--)
+    text.data++;
+  return text;
+}
+
+static evs_bytes body_of(const evs_event *event) {
+  if (event->content_type.size > 0)
+    return event->body;
+  return event->body.size > 0 ? trimmed(event->body) : evsi_text("null");
+}
+
 /* The stages of an event in their order: check, route, hash, compress, envelope. */
 static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
                          const evsi_run *run, evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   const evsi_env *env = publisher->setup.env;
   bool is_json = event->content_type.size == 0;
-  draft->body = is_json && event->body.size == 0 ? evsi_text("null") : event->body;
+  draft->body = body_of(event);
   draft->event_id = event->id;
   if (event->id.size == 0) {
     evsi_uuid7(env, draft->id);
