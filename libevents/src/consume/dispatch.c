@@ -25,7 +25,7 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
                     : entry->envelope.id.size > 0 /* read before, for its key */
                         ? NULL
                         : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
-  if (why)
+  if (why && why != evsi_envelope_no_memory)
     evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
   return why;
 }
@@ -207,6 +207,10 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
     return;
   }
   const char *why = decode(entry, &error_class);
+  if (why == evsi_envelope_no_memory) { /* handed back: memory may be there when it comes again */
+    evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
+    return;
+  }
   if (why && is_of_other_origin(entry)) {
     settle_untaken(entry, true, outgoing);
     return;
