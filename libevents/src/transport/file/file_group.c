@@ -124,7 +124,7 @@ void evsi_file_group_join(evs_transport *transport, const evs_tp_group *spec) {
   if (!group || !evsi_scope_topics_set(&group->topics, spec) ||
       !evsi_scope_partitions_set(&group->partitions, spec) ||
       !set_text(&group->subscriptions, spec->subscriptions)) {
-    evsi_file_log(transport, 3, "out of memory: a consumer group could not be joined");
+    transport->ops->again(transport->host, spec->group);
     return;
   }
   group->discover = spec->discover != 0;
