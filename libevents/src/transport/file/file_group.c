@@ -298,6 +298,13 @@ static void read_stream(evsi_file_group *group, const evsi_file_stream *stream) 
   reading = store->db.error == SQLITE_OK ? reading_new(stream, reader) : NULL;
   if (reading)
     HASH_ADD(hh, group->readings, id, sizeof reading->id, reading);
+  if (reading && reading->hh.tbl)
+    return;
+  if (reading)
+    evsi_free(reading->name);
+  evsi_free(reading);
+  evsi_file_fail(&store->db, SQLITE_NOMEM,
+                 "out of memory"); /* nothing of it is kept: it is looked for again */
 }
 
 static void read_name(evsi_file_group *group, evs_bytes topic, int32_t partition) {
