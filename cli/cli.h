@@ -20,6 +20,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(CONFIG, "config", "FILE", "configuration document (JSON); - reads it from stdin")                        \
   X(REDIS, "redis", "URL", "use this Redis instead of a configuration")                                      \
   X(FILE, "file", "PATH", "use this file instead of a configuration")                                        \
+  X(MEMORY, "memory", NULL, "use the memory of this process instead of a configuration")                     \
   X(TRANSPORT, "transport", "NAME", "which transport of the configuration, by its name")                     \
   X(JSON, "json", NULL, "print JSON instead of columns")                                                     \
   X(TIMEOUT, "timeout", "MS", "how long to wait for the store, in milliseconds")                             \
@@ -32,6 +33,13 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(LINES, "lines", NULL, "read events from stdin, one JSON document per line")                              \
   X(FROM_START, "from-start", NULL, "begin with the oldest stored event instead of the next one")            \
   X(COUNT, "count", "N", "end after N events")                                                               \
+  X(DURATION, "duration", "S", "end after S seconds; default 10")                                            \
+  X(SIZE, "size", "BYTES", "bytes of a body, or FROM-TO for any size between; default 256")                  \
+  X(TYPES, "types", "N", "so many types, bench.t0, bench.t1 and so on; default 1")                           \
+  X(PATTERN, "pattern", "PATTERN", "what a consumer group of its own takes; many times; default bench.*")    \
+  X(PUBLISHERS, "publishers", "N", "so many publishers; default 1")                                          \
+  X(CONSUMERS, "consumers", "N", "so many consumers for each pattern; default 1")                            \
+  X(CHART, "chart", "FILE", "draw what was measured, as SVG")                                                \
   X(TOPIC, "topic", "TOPIC", "only this topic")                                                              \
   X(TYPE, "type", "TYPE", "only those of this event type, or of a pattern")                                  \
   X(GROUP, "group", "GROUP", "only dead letters of this consumer group; of a replay: for this new one")      \
@@ -47,12 +55,12 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 3, CLI_UNREACHABL
   X(NEWEST, "newest", NULL, "the newest first")                                                              \
   X(ARCHIVED, "archived", NULL, "look into the archive")                                                     \
   X(EDIT, "edit", "FILE", "send with this body (JSON) instead; - reads it from stdin")                       \
-  X(RATE, "rate", "N", "at most N a second, by what survives its process")                                   \
+  X(RATE, "rate", "N", "at most N a second; of dead letters by what survives its process")                   \
   X(ALL_GROUPS, "all-groups", NULL, "requeue for every consumer group, not only the one that failed")        \
   X(TO, "to", "TOPIC", "send to this topic instead of the event's own")                                      \
   X(CREATE, "create", NULL, "the topic of --to may be new")                                                  \
   X(MAX_REDRIVES, "max-redrives", "N", "refuse what came back N times; default 10")                          \
-  X(FORCE, "force", NULL, "however often it came back")                                                      \
+  X(FORCE, "force", NULL, "however often it came back; of a topic: though members are registered")           \
   X(DRY_RUN, "dry-run", NULL, "only say what would be done")                                                 \
   X(CANARY, "canary", "N", "the first N have to succeed before the rest goes")                               \
   X(OUTCOME_TIMEOUT, "outcome-timeout", "MS", "how long to wait for a canary's outcome; default 60000")      \
@@ -95,12 +103,15 @@ typedef struct cli_call {
   uint64_t given;                     /* CLI_BIT of each option that stands on the command line */
   json_t *headers;                    /* object, or NULL */
   json_t *users;                      /* array of NAME:ROLE, or NULL */
+  json_t *patterns;                   /* array, or NULL */
   uint64_t count;                     /* 0: no bound */
   uint32_t limit;                     /* 0: not given */
   uint32_t rate;                      /* 0: not given */
   uint32_t max_redrives, canary, outcome_timeout_ms, stop_percent; /* 0: not given */
   uint32_t timeout_ms;                                             /* 0: not given */
   uint32_t port;
+  uint32_t duration_s, types, publishers, consumers; /* 0: not given, or no consumers */
+  uint32_t size_from, size_to;                       /* 0: not given */
   uint64_t delay_ms;
   uint32_t acknowledgement; /* EVS_ACKNOWLEDGE_…, 0: not given */
   uint32_t replicas;
@@ -110,6 +121,8 @@ typedef struct cli_call {
   bool runs_on; /* it serves until it is stopped: what its system has to say goes to stderr */
   /* set by session.c */
   evs_system *system;
+  char *document; /* the configuration, read once */
+  size_t document_size;
   char *store; /* where the store is, without password, for messages */
   char *origin_prefix;
   bool store_is_default;
@@ -149,6 +162,7 @@ int cmd_route_coverage(cli_call *cli);
 int cmd_pattern_test(cli_call *cli);
 int cmd_stats(cli_call *cli);
 int cmd_groups(cli_call *cli);
+int cmd_topics_remove(cli_call *cli);
 int cmd_groups_pause(cli_call *cli);
 int cmd_groups_resume(cli_call *cli);
 int cmd_replay_start(cli_call *cli);
@@ -176,6 +190,7 @@ int cmd_file_vacuum(cli_call *cli);
 int cmd_file_backup(cli_call *cli);
 int cmd_file_copy(cli_call *cli);
 int cmd_config_check(cli_call *cli);
+int cmd_bench(cli_call *cli);
 int cmd_serve(cli_call *cli);
 
 #endif

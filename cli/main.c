@@ -133,6 +133,12 @@ static const cli_verb verbs[] = {
      "Count entries and dead letters of each topic, and what each consumer group has still to do.\v"
      "Example:\n  events stats --json | jq .totals",
      CLI_STORE, 0, 0, cmd_stats},
+    {"topics remove", "TOPIC", "remove a topic with all that is kept of it",
+     "Remove a topic for good: events, dead letters, archive, delayed events, groups. Refused while a member "
+     "of a "
+     "group is registered, unless --force says that they are dead.\v"
+     "Example:\n  events topics remove bench-3f2a91c0",
+     CLI_STORE | CLI_BIT(FORCE), 1, 1, cmd_topics_remove},
     {"groups pause", "GROUP", "let a consumer group take nothing",
      "Pause a consumer group: no process starts a handler of it until it is resumed, and those that run may "
      "end. The store keeps it, so it holds for processes that start later.\v"
@@ -276,6 +282,20 @@ static const cli_verb verbs[] = {
      "Print an AsyncAPI 3 document of the configuration's routes and the registered schemas.\v"
      "Example:\n  events --config shop.json asyncapi > asyncapi.json",
      CLI_REGISTRY, 0, 0, cmd_asyncapi},
+    {"bench", "", "measure how many events a store takes and gives, and how fast",
+     "Publish and consume events of its own at a --rate, or as many as can be, and tell how many there were, "
+     "how "
+     "long they took, and whether each arrived, once. Latencies are counted from when an event was due by "
+     "the "
+     "rate, not from when it was at last offered. Publishers and consumers are systems of their own, in this "
+     "process. What was made in the store is removed at the end.\v"
+     "Examples:\n"
+     "  events bench --redis redis://127.0.0.1:6379 --rate 5000 --duration 30\n"
+     "  events bench --file events.db --publishers 4 --size 100-4000 --chart bench.svg",
+     CLI_STORE | CLI_BIT(MEMORY) | CLI_BIT(RATE) | CLI_BIT(COUNT) | CLI_BIT(DURATION) | CLI_BIT(SIZE) |
+         CLI_BIT(TYPES) | CLI_BIT(PATTERN) | CLI_BIT(PUBLISHERS) | CLI_BIT(CONSUMERS) | CLI_BIT(ACK) |
+         CLI_BIT(CHART),
+     0, 0, cmd_bench},
     {"config check", "[FILE|-]", "check a configuration",
      "Check a configuration and report every fault at once. Touches no store.\v"
      "Example:\n  events config check shop.json",

@@ -62,6 +62,32 @@ static uint64_t parse_number(const char *name, const char *text, uint64_t max, s
   return number;
 }
 
+/* The digits that *text begins with, which it then stands behind; 0 where there are none. */
+static unsigned long long leading_number(const char **text) {
+  char *end = NULL;
+  if (**text < '0' || **text > '9')
+    return 0;
+  unsigned long long number = strtoull(*text, &end, 10);
+  *text = end;
+  return number;
+}
+
+/* BYTES, or FROM-TO. */
+static void parse_size(cli_call *cli, const char *text, struct argp_state *state) {
+  enum { SMALLEST = 100, LARGEST = 67108864 };
+  const char *at = text;
+  unsigned long long from = leading_number(&at), to = from;
+  if (*at == '-') {
+    at++;
+    to = leading_number(&at);
+  }
+  if (*at || from < SMALLEST || to < from || to > LARGEST)
+    argp_error(state, "--size %s: expected bytes from %d to %d, or a range of them such as 100-4000", text,
+               SMALLEST, LARGEST);
+  cli->size_from = (uint32_t)from;
+  cli->size_to = (uint32_t)to;
+}
+
 static void parse_level(cli_call *cli, const char *text, struct argp_state *state) {
   static const char *const names[] = {[EVS_ACKNOWLEDGE_NONE] = "none",
                                       [EVS_ACKNOWLEDGE_STORED] = "stored",
@@ -79,9 +105,41 @@ static void parse_level(cli_call *cli, const char *text, struct argp_state *stat
     cli->replicas = (uint32_t)parse_number("ack", text + size + 1, 100, state);
 }
 
+/* Gives false for an option that is none of a load test's. */
+static bool parse_load(cli_call *cli, int index, const char *text, struct argp_state *state) {
+  switch (index) {
+  case CLI_OPT_DURATION:
+    cli->duration_s = (uint32_t)parse_number("duration", text, 86400, state);
+    return true;
+  case CLI_OPT_SIZE:
+    parse_size(cli, text, state);
+    return true;
+  case CLI_OPT_TYPES:
+    cli->types = (uint32_t)parse_number("types", text, 100000, state);
+    return true;
+  case CLI_OPT_PUBLISHERS:
+    cli->publishers = (uint32_t)parse_number("publishers", text, 64, state);
+    return true;
+  case CLI_OPT_CONSUMERS:
+    if (strcmp(text, "0") != 0)
+      cli->consumers = (uint32_t)parse_number("consumers", text, 64, state);
+    return true;
+  case CLI_OPT_PATTERN:
+    if (!cli->patterns)
+      cli->patterns = json_array();
+    if (json_array_append_new(cli->patterns, json_string(text)) != 0)
+      argp_error(state, "--pattern %s is not valid UTF-8", text);
+    return true;
+  default:
+    return false;
+  }
+}
+
 static void parse_option(cli_call *cli, int index, const char *text, struct argp_state *state) {
   cli->given |= UINT64_C(1) << index;
   cli->text[index] = text;
+  if (parse_load(cli, index, text, state))
+    return;
   switch (index) {
   case CLI_OPT_HEADER:
     parse_header(cli, text, state);
@@ -93,7 +151,7 @@ static void parse_option(cli_call *cli, int index, const char *text, struct argp
     cli->limit = (uint32_t)parse_number("limit", text, 1000000, state);
     break;
   case CLI_OPT_RATE:
-    cli->rate = (uint32_t)parse_number("rate", text, 100000, state);
+    cli->rate = (uint32_t)parse_number("rate", text, 10000000, state);
     break;
   case CLI_OPT_DELAY:
     cli->delay_ms = parse_number("delay", text, UINT64_C(316224000000), state);
@@ -247,10 +305,14 @@ static int verb_check(const cli_call *cli, const cli_verb *verb) {
   for (int i = 0; i < CLI_OPTION_COUNT; i++)
     if ((cli->given >> i & 1) && !(verb->options >> i & 1))
       return output_usage(verb->name, "it has no option --%s", option_table[i].name);
-  if (CLI_HAS(cli, CONFIG) + CLI_HAS(cli, REDIS) + CLI_HAS(cli, FILE) > 1)
+  if (CLI_HAS(cli, CONFIG) + CLI_HAS(cli, REDIS) + CLI_HAS(cli, FILE) + CLI_HAS(cli, MEMORY) > 1)
     return output_usage(verb->name, "%s and %s both say where the store is: give one of them",
-                        CLI_HAS(cli, CONFIG) ? "--config" : "--redis",
-                        CLI_HAS(cli, FILE) ? "--file" : "--redis");
+                        CLI_HAS(cli, CONFIG)  ? "--config"
+                        : CLI_HAS(cli, REDIS) ? "--redis"
+                                              : "--file",
+                        CLI_HAS(cli, MEMORY) ? "--memory"
+                        : CLI_HAS(cli, FILE) ? "--file"
+                                             : "--redis");
   bool config_is_stdin = CLI_HAS(cli, CONFIG) && strcmp(cli->text[CLI_OPT_CONFIG], "-") == 0;
   bool input_is_stdin = CLI_HAS(cli, LINES);
   for (int i = 0; i < cli->arg_count; i++)
@@ -320,5 +382,6 @@ int options_parse(cli_call *cli, int argc, char **argv, const cli_verb *verbs, c
 void options_free(cli_call *cli) {
   json_decref(cli->headers);
   json_decref(cli->users);
+  json_decref(cli->patterns);
   free(cli->words);
 }

@@ -49,7 +49,7 @@ bool session_stopped(void) {
 }
 
 short session_wait(cli_call *cli, int other_fd, short events, int timeout_ms) {
-  struct pollfd watched[2] = {{.fd = evs_system_wake_fd(cli->system), .events = POLLIN},
+  struct pollfd watched[2] = {{.fd = cli->system ? evs_system_wake_fd(cli->system) : -1, .events = POLLIN},
                               {.fd = other_fd, .events = events}};
   struct timespec limit = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
   int ready = ppoll(watched, 2, timeout_ms < 0 ? NULL : &limit, wait_mask_set ? &wait_mask : NULL);
@@ -71,9 +71,10 @@ static char *url_label(const char *url) {
 
 /* A command comes and goes: it is none of the systems that others want to see, and says itself what fails. */
 static int make_document(const cli_call *cli, json_t *transport, char **out_text, size_t *out_size) {
+  const char *registry = CLI_HAS(cli, MEMORY) ? "memory" : "transport";
   json_t *config = json_pack("{s:s, s:{s:o}, s:{s:b}, s:{s:s}, s:s, s:s}", "service", "events-cli",
                              "transports", "main", transport, "fleet", "enabled", 0, "schemas", "registry",
-                             "transport", "logLevel", "warn", "logOutput", cli->runs_on ? "stderr" : "host");
+                             registry, "logLevel", "warn", "logOutput", cli->runs_on ? "stderr" : "host");
   if (!config) {
     output_problem("the place of the store is not valid UTF-8");
     return CLI_CONFIG;
@@ -89,6 +90,13 @@ int session_document(cli_call *cli, char **out_text, size_t *out_size) {
   if (document) {
     *out_text = input_read(document, INPUT_DOCUMENT_MAX, out_size);
     return *out_text ? CLI_OK : CLI_CONFIG;
+  }
+  if (CLI_HAS(cli, MEMORY)) {
+    free(cli->store);
+    cli->store = input_copy("memory", strlen("memory"));
+    /* By a name, so that all systems of this process have the same. */
+    return make_document(cli, json_pack("{s:s, s:s}", "type", "memory", "name", "events-cli"), out_text,
+                         out_size);
   }
   if (file) {
     free(cli->store);
@@ -157,25 +165,45 @@ static char *configured_prefix(const char *text, size_t size) {
   return copy;
 }
 
+/* Once: stdin can be read only once, and there may be several systems. */
+static int load_document(cli_call *cli) {
+  if (cli->document)
+    return CLI_OK;
+  int code = session_document(cli, &cli->document, &cli->document_size);
+  const char *file = cli->text[CLI_OPT_CONFIG];
+  if (code != CLI_OK || !file)
+    return code;
+  size_t room = strlen(file) + 32;
+  cli->store = input_alloc(room);
+  snprintf(cli->store, room, "the store of %s", strcmp(file, "-") == 0 ? "stdin" : file);
+  cli->origin_prefix = configured_prefix(cli->document, cli->document_size);
+  return CLI_OK;
+}
+
 int session_open(cli_call *cli) {
-  char *text = NULL;
-  size_t size = 0;
-  int code = session_document(cli, &text, &size);
+  int code = load_document(cli);
   if (code != CLI_OK)
     return code;
-  const char *file = cli->text[CLI_OPT_CONFIG];
-  if (file) {
-    size_t room = strlen(file) + 32;
-    cli->store = input_alloc(room);
-    snprintf(cli->store, room, "the store of %s", strcmp(file, "-") == 0 ? "stdin" : file);
-    cli->origin_prefix = configured_prefix(text, size);
-  }
   evs_error *error = NULL;
-  evs_status status = evs_system_open(text, size, &cli->system, &error);
-  free(text);
+  const char *file = cli->text[CLI_OPT_CONFIG];
+  evs_status status = evs_system_open(cli->document, cli->document_size, &cli->system, &error);
   if (status == EVS_OK)
     return CLI_OK;
   return session_fail(cli, file ? file : "--redis", error);
+}
+
+int session_take(cli_call *cli, evs_system **out_system) {
+  int code = session_connect(cli);
+  if (code != CLI_OK)
+    return code;
+  *out_system = cli->system;
+  cli->system = NULL;
+  return CLI_OK;
+}
+
+void session_end(evs_system *system) {
+  evs_system_close(system, CLOSE_DEADLINE_MS, NULL);
+  evs_system_release(system);
 }
 
 /* What the transports said last: a timeout alone does not say why nothing answered. */
@@ -228,11 +256,10 @@ int session_connect(cli_call *cli) {
 }
 
 void session_close(cli_call *cli) {
-  if (cli->system) {
-    evs_system_close(cli->system, CLOSE_DEADLINE_MS, NULL);
-    evs_system_release(cli->system);
-    cli->system = NULL;
-  }
+  if (cli->system)
+    session_end(cli->system);
+  cli->system = NULL;
+  free(cli->document);
   free(cli->store);
   free(cli->origin_prefix);
 }

@@ -11,6 +11,9 @@ int session_open(cli_call *cli);
 /* The same, and connects. */
 int session_connect(cli_call *cli);
 void session_close(cli_call *cli);
+/* Connects a system for the caller, who ends it with session_end(). */
+int session_take(cli_call *cli, evs_system **out_system);
+void session_end(evs_system *system);
 
 /* The configuration document of --config, --redis or the environment; freed with free(). */
 int session_document(cli_call *cli, char **out_text, size_t *out_size);
@@ -38,8 +41,8 @@ int session_exit_code(cli_call *cli, evs_status status);
  * closed pipe ends a write instead of the process. */
 void session_watch_signals(void);
 bool session_stopped(void);
-/* Waits until records wait, the other descriptor (-1: none) has one of `events`, a signal came or time is up.
- * Gives what the other descriptor has. timeout_ms -1: for ever. */
+/* Waits until records of the call's system wait, where it has one, the other descriptor (-1: none) has one of
+ * `events`, a signal came or time is up. Gives what the other descriptor has. timeout_ms -1: for ever. */
 short session_wait(cli_call *cli, int other_fd, short events, int timeout_ms);
 
 #endif

@@ -83,6 +83,8 @@ typedef struct evs_tp_event {
   evs_bytes retention;
   uint32_t ordering;       /* EVS_ORDER_… that the route asks for */
   uint32_t on_dead_letter; /* EVS_DEAD_LETTER_… of it */
+  /* with EVS_CAP_DIRECT: the event itself in place of `data`, internal to libevents; else NULL */
+  void *parcel;
 } evs_tp_event;
 
 enum {
@@ -128,6 +130,7 @@ typedef struct evs_tp_entry {
   uint32_t ordering;
   uint32_t on_dead_letter;
   uint64_t wait_ms; /* of an ordered stream: parked, and not due before that; it comes again when it is */
+  void *parcel;     /* as it was published, with EVS_CAP_DIRECT; else NULL */
 } evs_tp_entry;
 
 enum {

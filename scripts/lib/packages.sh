@@ -15,6 +15,7 @@ EVS_PACKAGES_BROWSER="chromium nginx fonts-dejavu-core"
 EVS_PACKAGES_LINT="clang clang-tidy clang-format"
 EVS_PACKAGES_FUZZ="clang libclang-rt-14-dev"
 EVS_PACKAGES_ABI="abigail-tools"
+EVS_PACKAGES_GUARD="valgrind"
 
 # Prints those of its arguments that are not installed.
 evs_missing_packages() {
@@ -77,7 +78,7 @@ evs_require_tools() {
     build-essential) found=$(command -v cc) ;;
     ninja-build) found=$(command -v ninja) ;;
     nodejs) found=$(command -v node) ;;
-    npm | chromium | nginx | redis-server | cmake | pkg-config | python3 | mypy | clang | clang-tidy | clang-format)
+    npm | valgrind | chromium | nginx | redis-server | cmake | pkg-config | python3 | mypy | clang | clang-tidy | clang-format)
       found=$(command -v "$name")
       ;;
     abigail-tools) found=$(command -v abidiff) ;;

@@ -3,7 +3,7 @@
 
 A suite is a list of steps; a step is a command whose exit status and output decide. What a suite needs is
 made by its first steps, so that any suite can be run alone. Steps that mostly wait for servers and processes are
-run beside each other.
+run beside each other, and so is a suite that mostly waits beside one that works.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import sys
 import time
 from pathlib import Path
 
+from lanes import Result, run_lanes
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
@@ -31,6 +33,8 @@ PROCESSORS = os.cpu_count() or 1
 # Tests that own what they talk to: while one waits for a server or a deadline, others can work.
 AT_ONCE = 2 * PROCESSORS
 FAULT_SHARES = 3  # rows beside each other: they mostly wait
+# Whether a suite uses the processors, or mostly waits: one of either kind is run beside one of the other.
+WORKS, WAITS, FIRST = "works", "waits", "first"  # the first ones are run before all others, and alone
 NODE_SANITIZED = ("lifecycle", "publish", "consume", "stream", "bodies", "loading", "dashboard")
 
 
@@ -50,6 +54,7 @@ class Suite:
     packages: tuple[str, ...] = ("TEST",)  # kinds of scripts/lib/packages.sh, beside BUILD
     seconds: tuple[int, int] = (900, 14400)  # the limit: short, long
     by_name: bool = False  # too long for every run: only when it is named, or with --long
+    kind: str = WAITS
 
 
 def folder(preset: str) -> Path:
@@ -179,10 +184,11 @@ def fuzzers(long: bool) -> list[Step | tuple[Step, ...]]:
 def table(long: bool) -> list[Suite]:
     return [
         Suite("build", "everything compiles, and the environment file works in sh and bash",
-              (build(), pytest("tests/scripts")), packages=("TEST", "NODE")),
+              (build(), pytest("tests/scripts")), packages=("TEST", "NODE"), kind=FIRST),
         Suite("structure", "the tree, its layers and its documents agree",
-              (build(), pytest("tests/structure"))),
-        Suite("unit", "the inside of the C library; a small change of it is noticed", (build(), (ctest("unit"), pytest("tests/mutants")))),
+              (build(), pytest("tests/structure")), kind=FIRST),
+        Suite("unit", "the inside of the C library; a small change of it is noticed",
+              (build(), (ctest("unit"), pytest("tests/mutants"))), kind=WORKS),
         Suite("conformance", "vectors and scenarios in every language, and all pairs of languages; what is wrong is seen",
               (build(), (ctest("conformance"), pytest("tests/conformance"))), packages=("TEST", "NODE")),
         Suite("valkey", "scenarios and pairs of languages over Valkey in place of Redis, where that can be had",
@@ -197,7 +203,7 @@ def table(long: bool) -> list[Suite]:
               (build(), node("bindings/node/tests/*.test.mjs")), packages=("TEST", "NODE"), seconds=(1200, 28800)),
         Suite("cli", "the command `events`",
               (build(), (pytest("tests/integration/cli_test.py"), pytest("tests/integration/cli_store_test.py"),
-                         pytest("tests/integration/cli_schema_test.py")))),
+                         pytest("tests/integration/cli_schema_test.py"), pytest("tests/integration/cli_bench_test.py")))),
         Suite("integration", "C and Python against redis-server",
               (build(), (ctest("integration"), pytest("tests/integration", "--ignore-glob=*/cli_*_test.py",
                                                       "--ignore=tests/integration/cli_test.py")))),
@@ -218,26 +224,29 @@ def table(long: bool) -> list[Suite]:
         Suite("browser", "what docs/guarantees.md says of the dashboard, in a real browser and against the store",
               (build(), node_modules("tests/browser"), node("tests/browser/*.test.js")),
               packages=("TEST", "NODE", "BROWSER")),
+        Suite("perf-guard", "the hot path takes no tenth more instructions than tests/guard/record.json says",
+              (build(), pytest("tests/guard")), packages=("TEST", "GUARD")),
         Suite("planted", "the sanitizers find an overflow and a race that were put there",
-              (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan"))),
+              (build("asan"), ctest("planted", "asan"), build("tsan"), ctest("planted", "tsan")), kind=WORKS),
         Suite("asan", "C suite, integration tests and the ends of Node under ASan and UBSan",
               (build("asan"),
                (ctest("unit|conformance|abi|integration", "asan"), pytest("tests/integration", preset="asan")),
                (pytest("tests/dashboard", preset="asan"),
                 node(*(f"bindings/node/tests/{name}.test.mjs" for name in NODE_SANITIZED), preset="asan"))),
-              packages=("TEST", "DASHBOARD", "NODE"), seconds=(1800, 14400)),
+              packages=("TEST", "DASHBOARD", "NODE"), seconds=(1800, 14400), kind=WORKS),
         Suite("tsan", "C suite and integration tests under TSan",
               (build("tsan"), (ctest("unit|conformance|abi|integration", "tsan"),
                                pytest("tests/integration", preset="tsan"), pytest("tests/dashboard", preset="tsan"))),
-              packages=("TEST", "DASHBOARD"), seconds=(1500, 14400)),
-        Suite("fuzz", f"every fuzz target for {COUNTS['fuzz_seconds']['long' if long else 'short']} s",
-              (build("fuzz"), *fuzzers(long)), packages=("TEST", "FUZZ")),
+              packages=("TEST", "DASHBOARD"), seconds=(1500, 14400), kind=WORKS),
         Suite("lint", "clang-tidy and the format",
-              (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT")),
+              (sh("scripts/format", "--check"), sh("scripts/lint")), packages=("TEST", "LINT"), seconds=(1800, 14400), kind=WORKS),
+        Suite("fuzz", f"every fuzz target for {COUNTS['fuzz_seconds']['long' if long else 'short']} s",
+              (build("fuzz"), *fuzzers(long)), packages=("TEST", "FUZZ"), kind=WORKS),
         Suite("coverage", "what tests run of the core, of Python and TypeScript is as much as tests/coverage asks; where memory never failed",
-              coverage(), packages=("TEST", "NODE"), seconds=(3600, 14400), by_name=True),
+              coverage(), packages=("TEST", "NODE"), seconds=(3600, 14400), by_name=True, kind=WORKS),
         Suite("mutants", "of sixty small changes of the core, the tests notice what tests/mutants asks",
-              (build("asan"), build("coverage"), sh("python3", "tests/mutants/mutants.py")), seconds=(5400, 14400), by_name=True),
+              (build("asan"), build("coverage"), sh("python3", "tests/mutants/mutants.py")), seconds=(5400, 14400), by_name=True,
+              kind=WORKS),
     ]
 
 
@@ -364,11 +373,10 @@ def prepares(step: Step) -> bool:
             or step.argv[1:2] == ("tests/coverage/begin.py",))
 
 
-def run_suite(suite: Suite, long: bool) -> tuple[int, int]:
+def run_suite(suite: Suite, long: bool) -> Result:
     path = LOGS / f"{suite.name}.log"
     begun = time.monotonic()
     passed = failed = skipped = 0
-    print(f"{suite.name:12} ", end="", flush=True)
     with path.open("w", errors="replace") as log:
         for entry in suite.steps:
             steps = entry if isinstance(entry, tuple) else (entry,)
@@ -383,11 +391,11 @@ def run_suite(suite: Suite, long: bool) -> tuple[int, int]:
                 break
     verdict = "failed" if failed else "ok"
     more = f", {skipped} skipped" if skipped else ""
-    print(f"{verdict:7} {time.monotonic() - begun:7.1f} s  {passed} passed, {failed} failed{more}", flush=True)
+    text = f"{suite.name:12} {verdict:7} {time.monotonic() - begun:7.1f} s  {passed} passed, {failed} failed{more}\n"
     if failed:
-        print("".join(f"    | {line[:200]}\n" for line in tail(path)), end="")
-        print(f"    the whole output: {path.relative_to(ROOT)}", flush=True)
-    return passed, failed
+        text += "".join(f"    | {line[:200]}\n" for line in tail(path))
+        text += f"    the whole output: {path.relative_to(ROOT)}\n"
+    return Result(text, passed, failed)
 
 
 def tail(path: Path) -> list[str]:
@@ -396,6 +404,12 @@ def tail(path: Path) -> list[str]:
                if re.search(r"FAILED|[Ee]rror:|ERROR|SUMMARY|Assertion|exit status", line)]
     around = sorted({m for n in telling[:12] for m in range(max(0, n - 2), min(len(lines), n + 3))})
     return [lines[n] for n in around[:40]] + ["…"] + lines[-8:] if around else lines[-40:]
+
+
+def run(chosen: list[Suite], long: bool) -> list[Result]:
+    lanes = [[[suite]] for suite in chosen if suite.kind == FIRST]
+    lanes.append([[suite for suite in chosen if suite.kind == kind] for kind in (WORKS, WAITS)])
+    return [result for beside in lanes for result in run_lanes(beside, lambda suite: run_suite(suite, long))]
 
 
 def choose(suites: dict[str, Suite], names: list[str], long: bool) -> list[Suite]:
@@ -425,12 +439,12 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs is stopped then, too
     try:
-        results = [run_suite(suite, args.long) for suite in chosen]
+        results = run(chosen, args.long)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    passed = sum(result[0] for result in results)
-    failed = sum(result[1] for result in results)
+    passed = sum(result.passed for result in results)
+    failed = sum(result.failed for result in results)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -107,7 +107,8 @@ AT(evs_tp_event, acknowledge_timeout_ms, 116);
 AT(evs_tp_event, retention, 120);
 AT(evs_tp_event, ordering, 136);
 AT(evs_tp_event, on_dead_letter, 140);
-SIZE(evs_tp_event, 144);
+AT(evs_tp_event, parcel, 144);
+SIZE(evs_tp_event, 152);
 
 AT(evs_tp_outcome, struct_size, 0);
 AT(evs_tp_outcome, flags, 4);
@@ -131,7 +132,8 @@ AT(evs_tp_entry, state, 96);
 AT(evs_tp_entry, ordering, 112);
 AT(evs_tp_entry, on_dead_letter, 116);
 AT(evs_tp_entry, wait_ms, 120);
-SIZE(evs_tp_entry, 128);
+AT(evs_tp_entry, parcel, 128);
+SIZE(evs_tp_entry, 136);
 
 AT(evs_tp_settlement, struct_size, 0);
 AT(evs_tp_settlement, kind, 4);

@@ -20,6 +20,7 @@ import file as on_file  # noqa: E402
 import large  # noqa: E402
 import libevents  # noqa: E402
 import order  # noqa: E402
+import pages  # noqa: E402
 import validate  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 
@@ -102,6 +103,7 @@ def main() -> int:
     rows.append(row("Order: 4 partitions as fast as one", four, "times, at least", order.LEAST))
     rows.append(row("Schemas: texts held against one in C, as fast as Ajv", validate.by_ajv(validate.measure()),
                     "times, at least", validate.LEAST))
+    rows.append(row("Dashboard: stopping with 20 clients", pages.seconds_to_stop(), "s", pages.STOP_SECONDS))
     for verb, found in node.items():
         rows += [
             row(f"Node: {verb}", found["events"], "events"),

@@ -114,8 +114,8 @@ def rate(found: dict[str, float]) -> float:
     return found["rounds"] * TEXTS / found["seconds"]
 
 
-def measure() -> dict[str, float]:
-    """Texts a second by each, the median of all rounds."""
+def rounds() -> dict[str, list[float]]:
+    """Texts a second by each, round by round."""
     texts = [json.dumps(body(number), separators=(",", ":")) for number in range(TEXTS)]
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -132,7 +132,12 @@ def measure() -> dict[str, float]:
                 found.setdefault(who, []).append(rate(json.loads(done.stdout)))
             found.setdefault("libevents, Python", []).append(rate(in_python(texts)))
             found.setdefault("python-jsonschema + json.loads", []).append(rate(by_jsonschema(texts)))
-    return {who: statistics.median(rates) for who, rates in found.items()}
+    return found
+
+
+def measure() -> dict[str, float]:
+    """Texts a second by each, the median of all rounds."""
+    return {who: statistics.median(rates) for who, rates in rounds().items()}
 
 
 def by_ajv(rates: dict[str, float]) -> float:

@@ -295,7 +295,8 @@ static void request(evs_host *host, unsigned which) {
              {"job.bounds", "{\"kind\":\"restore\",\"filter\":{}}"},
              {"job.enter", "{\"id\":\"o\",\"owner\":\"w\",\"streams\":[\"t\"]}"},
              {"job.step", "{\"id\":\"o\",\"owner\":\"w\",\"kind\":\"requeue\",\"filter\":{},\"stream\":\"t\","
-                          "\"bound\":\"9-9\",\"limit\":9}"}};
+                          "\"bound\":\"9-9\",\"limit\":9}"},
+             {"topics.remove", "{\"topic\":\"t\"}"}};
   enum { KINDS = sizeof all / sizeof all[0], STARTED_BY_ONE = 7 };
   if (which == 0 || host->requests > 8)
     return;

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build"))
 EVENTS = os.environ.get("EVS_EVENTS", str(BUILD / "bin" / "events"))
 VERBS = ("publish", "delayed", "delayed cancel", "tail", "dlq list", "dlq groups", "dlq show", "dlq requeue",
-         "dlq discard", "dlq archive", "dlq restore", "dlq log", "route explain", "route coverage", "pattern test", "stats", "groups",
+         "dlq discard", "dlq archive", "dlq restore", "dlq log", "route explain", "route coverage", "pattern test", "stats", "topics remove", "groups",
          "groups pause", "groups resume", "replay start", "replay list", "replay show", "replay pause",
          "replay resume", "replay abort", "retention", "file check", "file vacuum", "file backup", "file copy", "audit",
          "fleet", "health", "doctor", "schema check", "schema compat", "schema register", "schema list", "schema show",
-         "schema set", "schema remove", "schema diff", "asyncapi", "config check")
+         "schema set", "schema remove", "schema diff", "asyncapi", "bench", "config check")
 SECRET = "s3cr3t-word"
 
 

@@ -119,9 +119,19 @@ static void a_member_that_stood_still_is_refused_and_goes_on_as_a_new_one(void *
   host_close(system, 5000);
 }
 
+/* Kills come so often that an event may be held at three of them, at the last one alone, which is blame
+ * enough (decision 0020): here nothing is to be blamed. */
+#define BLAMELESS "--max-crashes", "1000"
+
+static pid_t start_worker(const char *name) {
+  static const char *const blameless[] = {BLAMELESS, NULL};
+  return start_member(name, blameless);
+}
+
 /* A member whose handler fails each time. */
 static pid_t start_grave(const char *name) {
-  static const char *const failing[] = {"--fail", "Poison", "--max-retries", "1", "--retry-delay", "5", NULL};
+  static const char *const failing[] = {BLAMELESS, "--fail",        "Poison", "--max-retries",
+                                        "1",       "--retry-delay", "5",      NULL};
   return start_in("graves", "poison.*", name, failing);
 }
 
@@ -161,7 +171,7 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
   evs_system *system = connect_publisher();
   for (int i = 0; i < STORM_MEMBERS; i++) {
     snprintf(name, sizeof name, "m-%d", i);
-    workers[i] = start_member(name, NULL);
+    workers[i] = start_worker(name);
     graves[i] = start_grave(name);
   }
   for (int i = 0; i < STORM_KILLS; i++) {
@@ -172,7 +182,7 @@ static void a_storm_of_kills_loses_nothing_and_buries_each_poisonous_event_once(
     member_kill(workers[victim]);
     member_kill(graves[victim]);
     snprintf(name, sizeof name, "n-%d", i);
-    workers[victim] = start_member(name, NULL);
+    workers[victim] = start_worker(name);
     graves[victim] = start_grave(name);
   }
   TEST_UNTIL(count_missing(EVENTS_MAX) == 0 && is_settled(system));

@@ -133,6 +133,102 @@ static void no_more_is_taken_than_the_prefetch_allows(void **state) {
   host_close(system, 1000);
 }
 
+static evs_status try_to_remove(evs_system *system, const char *params) {
+  char *answer = NULL;
+  evs_error *error = NULL;
+  evs_status status = evs_call(system, "topics.remove", params, strlen(params), 20000, &answer, &error);
+  evs_string_free(answer);
+  evs_error_free(error);
+  return status;
+}
+
+/* Rows that a request's answer has in this list. */
+static size_t rows_of(evs_system *system, const char *method, const char *list) {
+  json_t *answer = host_call(system, method, "{}");
+  size_t count = json_array_size(json_object_get(answer, list));
+  json_decref(answer);
+  return count;
+}
+
+/* Makes one dead letter, one event that waits, and three that a group has read. */
+static evs_system *fill_topic(void) {
+  evs_system *consumer = connect_as("shop"), *system = connect_as("shop");
+  host_publish_many(system, (const char *const[]){"order.placed"}, 1, 0, 3);
+  evs_event event = host_event("order.placed", "9");
+  event.delay_ms = 3600000;
+  assert_int_equal(host_try(system, &event).outcome, EVS_OUTCOME_STORED);
+  host_subscribe(consumer, "{\"pattern\":\"order.*\",\"group\":\"shop\",\"prefetch\":1}");
+  host_ready(consumer);
+  assert_true(host_fail(consumer, host_next(consumer).delivery, EVS_FAIL_REJECT, "Broken"));
+  assert_true(host_ack(consumer, host_next(consumer).delivery));
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"order-events\"}"), EVS_CONFLICT);
+  host_close(consumer, 1000);
+  return system;
+}
+
+static void a_topic_that_nobody_uses_is_removed_with_all_that_is_kept_of_it(void **state) {
+  (void)state;
+  evs_system *system = fill_topic();
+  host_publish(system, "user.made", "1");
+  json_t *done = host_call(system, "topics.remove", "{\"topic\":\"order-events\",\"actor\":\"ann\"}");
+  assert_int_equal(json_integer_value(json_object_get(done, "entries")), 3);
+  json_t *topics = host_call(system, "topics", "{}"), *list = json_object_get(topics, "topics");
+  assert_int_equal(json_array_size(list), 1);
+  assert_string_equal(text_in(json_array_get(list, 0), "topic"), "user-events");
+  assert_int_equal(rows_of(system, "groups", "groups"), 0);
+  assert_int_equal(rows_of(system, "dlq.list", "items"), 0);
+  assert_int_equal(rows_of(system, "delayed", "items"), 0);
+  json_t *audit = host_call(system, "audit", "{}");
+  const json_t *row = json_array_get(json_object_get(audit, "items"), 0);
+  assert_string_equal(text_in(row, "action"), "topics.remove");
+  assert_string_equal(text_in(row, "actor"), "ann");
+  json_decref(audit);
+  json_decref(topics);
+  json_decref(done);
+  host_close(system, 1000);
+}
+
+static void a_topic_that_was_removed_begins_anew(void **state) {
+  (void)state;
+  host_close(fill_topic(), 1000);
+  evs_system *system = connect_as("shop");
+  json_decref(host_call(system, "topics.remove", "{\"topic\":\"order-events\"}"));
+  host_close(system, 1000);
+  system = connect_as("shop");
+  host_publish(system, "order.placed", "77");
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"shop\",\"from\":\"earliest\"}");
+  host_ready(system);
+  host_message message = host_next(system);
+  assert_string_equal(message.body, "77");
+  assert_true(host_ack(system, message.delivery));
+  assert_int_equal(rows_of(system, "dlq.list", "items"), 0);
+  host_close(system, 1000);
+}
+
+static void a_topic_with_members_is_removed_by_force_only(void **state) {
+  (void)state;
+  evs_system *consumer = connect_as("shop"), *system = connect_as("shop");
+  host_publish(system, "order.placed", "1");
+  host_subscribe(consumer, "{\"pattern\":\"order.*\",\"group\":\"shop\"}");
+  host_ready(consumer);
+  host_next(consumer);
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"order-events\"}"), EVS_CONFLICT);
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"order-events\",\"force\":true}"), EVS_OK);
+  host_close(consumer, 1000);
+  host_close(system, 1000);
+}
+
+static void a_topic_to_be_removed_has_to_be_named(void **state) {
+  (void)state;
+  evs_system *system = connect_as("shop");
+  assert_int_equal(try_to_remove(system, "{}"), EVS_VALIDATION);
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"\"}"), EVS_VALIDATION);
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"a{b}\"}"), EVS_VALIDATION);
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"order-events:1\"}"), EVS_VALIDATION);
+  assert_int_equal(try_to_remove(system, "{\"topic\":\"never-seen\"}"), EVS_OK);
+  host_close(system, 1000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       SCENE_ON_BOTH(what_waits_to_be_due_is_taken_back_once),
@@ -140,6 +236,10 @@ int main(void) {
       SCENE_ON_BOTH(the_fleet_is_who_is_connected),
       SCENE_ON_BOTH(the_doctor_finds_a_new_store_healthy_and_says_what_it_promises),
       SCENE_ON_BOTH(no_more_is_taken_than_the_prefetch_allows),
+      SCENE_ON_BOTH(a_topic_that_nobody_uses_is_removed_with_all_that_is_kept_of_it),
+      SCENE_ON_BOTH(a_topic_that_was_removed_begins_anew),
+      SCENE_ON_BOTH(a_topic_with_members_is_removed_by_force_only),
+      SCENE_ON_BOTH(a_topic_to_be_removed_has_to_be_named),
       SCENE_ON_BOTH(the_tail_begins_with_the_newest_and_goes_on_behind_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,14 @@ def test_script_refuses_an_unknown_option(script, tmp_path):
     assert done.returncode == 2 and "no-such-option" in done.stderr
 
 
+@pytest.mark.parametrize(("words", "said"), [(("file", "3"), "goes with speed"), (("--scale", "0.5", "gate"), "goes with speed"),
+                                             (("speed", "order", "3"), "one measurement"), (("--json",), "needs a value"),
+                                             (("nothing",), "no measurement")])
+def test_bench_refuses_what_a_measurement_does_not_have(words, said, tmp_path):
+    done = subprocess.run([ROOT / "scripts/bench", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and said in done.stderr
+
+
 def require(tools: dict[str, str], script: str, tmp_path: Path) -> subprocess.CompletedProcess:
     """Runs packages.sh with commands of our own in front: name → text of a shell script."""
     bin_folder = tmp_path / "bin"

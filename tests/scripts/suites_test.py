@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,6 +33,11 @@ def suite(*steps: suites.Step, seconds: int = 60) -> suites.Suite:
     return suites.Suite("sample", "", steps, seconds=(seconds, seconds))
 
 
+def verdict(sample: suites.Suite) -> tuple[int, int]:
+    result = suites.run_suite(sample, False)
+    return result.passed, result.failed
+
+
 @pytest.mark.parametrize("text,ok,expected", [
     (PYTEST, False, (42, 1, 3)),
     ("7 passed in 0.10s\n", True, (7, 0, 0)),
@@ -55,38 +61,65 @@ def test_what_takes_longest_runs_by_name_or_with_long_only():
 
 
 def test_a_step_that_fails_fails_its_suite():
-    assert suites.run_suite(suite(suites.sh("true"), suites.sh("false")), False) == (1, 1)
+    assert verdict(suite(suites.sh("true"), suites.sh("false"))) == (1, 1)
 
 
 def test_steps_beside_each_other_run_at_the_same_time_and_each_counts(tmp_path):
     meet = "touch {0}/{1}; until [ -e {0}/{2} ]; do sleep 0.02; done; echo {3} passed in 0.1s"
     both = tuple(suites.sh("sh", "-c", meet.format(tmp_path, *names, number))
                  for names, number in ((("a", "b"), 3), (("b", "a"), 4)))
-    assert suites.run_suite(suite(both), False) == (7, 0)
+    assert verdict(suite(both)) == (7, 0)
     log = (tmp_path / "sample.log").read_text()
     assert log.index("3 passed") < log.index("4 passed")
-    assert suites.run_suite(suite((suites.sh("true"), suites.sh("false"), suites.sh("false"))), False) == (1, 2)
+    assert verdict(suite((suites.sh("true"), suites.sh("false"), suites.sh("false")))) == (1, 2)
 
 
 def test_a_step_that_should_fail_and_does_not_fails_its_suite():
-    assert suites.run_suite(suite(suites.sh("false", status=1)), False) == (1, 0)
-    assert suites.run_suite(suite(suites.sh("true", status=1)), False) == (0, 1)
+    assert verdict(suite(suites.sh("false", status=1))) == (1, 0)
+    assert verdict(suite(suites.sh("true", status=1))) == (0, 1)
 
 
 def test_a_program_that_does_not_exist_fails_its_suite():
-    assert suites.run_suite(suite(suites.sh("no-such-program")), False) == (0, 1)
+    assert verdict(suite(suites.sh("no-such-program"))) == (0, 1)
 
 
 def test_a_suite_past_its_time_is_stopped_with_its_children_and_fails(tmp_path):
     begun = time.monotonic()
     step = suites.sh("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child; wait")
-    assert suites.run_suite(suite(step, seconds=1), False) == (0, 1)
+    assert verdict(suite(step, seconds=1)) == (0, 1)
     assert time.monotonic() - begun < 60
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 20
     while Path(f"/proc/{child}").exists() and "State:\tZ" not in Path(f"/proc/{child}/status").read_text():
         assert time.monotonic() < deadline, "the child outlived its suite"
         time.sleep(0.02)
+
+
+def named(name: str, kind: str, script: str) -> suites.Suite:
+    return suites.Suite(name, "", (suites.sh("sh", "-c", script),), kind=kind)
+
+
+def test_a_suite_that_waits_is_run_beside_one_that_works_and_all_are_told(tmp_path, capsys):
+    meet = "touch {0}/{1}; until [ -e {0}/{2} ]; do sleep 0.02; done"
+    results = suites.run([named("waits", suites.WAITS, meet.format(tmp_path, "a", "b")),
+                          named("first", suites.FIRST, f"[ ! -e {tmp_path}/a ] && [ ! -e {tmp_path}/b ]"),
+                          named("works", suites.WORKS, meet.format(tmp_path, "b", "a")),
+                          named("fails", suites.WORKS, "false")], False)
+    assert (sum(each.passed for each in results), sum(each.failed for each in results)) == (3, 1)
+    told = [line.split()[:2] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert told[0] == ["first", "ok"] and sorted(told[1:]) == [["fails", "failed"], ["waits", "ok"], ["works", "ok"]]
+
+
+def test_suites_whose_runner_ends_have_failed(capsys):
+    def run(suite: suites.Suite) -> suites.Result:
+        if suite.name == "deadly":
+            os._exit(0)
+        return suites.Result("fine\n", 1, 0)
+
+    lane = [named(name, suites.WAITS, "true") for name in ("fine", "deadly", "never")]
+    results = suites.run_lanes([lane], run)
+    assert [(each.passed, each.failed) for each in results] == [(1, 0), (0, 1), (0, 1)]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["fine", "deadly", "never"]
 
 
 def test_ending_the_runner_ends_what_it_runs(tmp_path):
@@ -108,7 +141,7 @@ def test_ending_the_runner_ends_what_it_runs(tmp_path):
 def test_a_step_can_be_interrupted_though_the_runner_ignores_that():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert suites.run_suite(suite(suites.sh("sh", "-c", "kill -INT $$; sleep 600", status=-signal.SIGINT)), False) == (1, 0)
+        assert verdict(suite(suites.sh("sh", "-c", "kill -INT $$; sleep 600", status=-signal.SIGINT))) == (1, 0)
     finally:
         signal.signal(signal.SIGINT, before)
 

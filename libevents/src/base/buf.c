@@ -6,6 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/alloc.h"
 
@@ -27,12 +30,9 @@ void evsi_buf_clear(evsi_buf *buf) {
     buf->data[0] = '\0';
 }
 
-bool evsi_buf_reserve(evsi_buf *buf, size_t more) {
+bool evsi_buf_grow(evsi_buf *buf, size_t more) {
   if (buf->failed)
     return false;
-  /* One byte beyond `size` always belongs to the closing NUL. */
-  if (buf->data && buf->capacity - buf->size > more)
-    return true;
   if (more > SIZE_MAX / 2 - buf->size - 1) {
     buf->failed = true;
     return false;
@@ -50,15 +50,6 @@ bool evsi_buf_reserve(evsi_buf *buf, size_t more) {
   buf->capacity = capacity;
   data[buf->size] = '\0';
   return true;
-}
-
-void evsi_buf_add(evsi_buf *buf, const void *data, size_t size) {
-  if (!evsi_buf_reserve(buf, size))
-    return;
-  if (size)
-    memcpy(buf->data + buf->size, data, size);
-  buf->size += size;
-  buf->data[buf->size] = '\0';
 }
 
 void evsi_buf_add_text(evsi_buf *buf, const char *text) {
@@ -155,31 +146,54 @@ static void add_escape(evsi_buf *buf, unsigned char c) {
   }
 }
 
-/* A byte is marked by its high bit ("Determine if a word has a byte less than n", Bit Twiddling Hacks). Of a
- * word with a marked byte the lowest mark is right (a borrow goes upwards only), so the plain ones before it
- * count. */
-size_t evsi_json_plain(const char *data, size_t size) {
+#ifdef __SSE2__
+enum { AT_ONCE = 16 };
+
+/* A bit for each of sixteen bytes that may not stand for itself; those of UTF-8 sequences are below 0x20,
+ * too. */
+static unsigned not_plain(const char *data) {
+  __m128i bytes = _mm_loadu_si128((const __m128i *)data);
+  __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+  __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+  __m128i others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+  return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, slashes), others));
+}
+#else
+enum { AT_ONCE = 8 };
+
+/* The same for eight: a byte is marked by its high bit ("Determine if a word has a byte less than n", Bit
+ * Twiddling Hacks). The lowest mark is right, as a borrow goes upwards only; of the other byte order any mark
+ * means the first byte: what is plain may be called doubtful. */
+static unsigned not_plain(const char *data) {
   const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
-  size_t i = 0;
-  for (; size - i >= 8; i += 8) {
-    uint64_t word;
-    memcpy(&word, data + i, 8);
-    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
-    uint64_t stop = (quote - ones) | (slash - ones) | (word - ones * 0x20) | word;
-    if (!(stop & highs))
-      continue;
+  uint64_t word;
+  memcpy(&word, data, sizeof word);
+  uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+  uint64_t stop = ((quote - ones) | (slash - ones) | (word - ones * 0x20) | word) & highs;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    i += (size_t)__builtin_ctzll(stop & highs) / 8;
+  return stop ? 1u << __builtin_ctzll(stop) / 8 : 0;
+#else
+  return stop ? 1 : 0;
 #endif
-    break;
+}
+#endif
+
+size_t evsi_json_plain(const char *data, size_t size) {
+  size_t i = 0;
+  for (; size - i >= AT_ONCE; i += AT_ONCE) {
+    unsigned stops = not_plain(data + i);
+    if (stops)
+      return i + (size_t)__builtin_ctz(stops);
   }
+  while (i < size && (unsigned char)data[i] - 0x20u < 0x60 && data[i] != '"' && data[i] != '\\')
+    i++;
   return i;
 }
 
-void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size) {
+/* Behind the first `plain` bytes, which are written. */
+static void add_escaped(evsi_buf *buf, const char *data, size_t size, size_t plain) {
   const unsigned char *at = (const unsigned char *)data;
-  size_t start = 0, i = 0;
-  evsi_buf_add(buf, "\"", 1);
+  size_t start = plain, i = plain;
   while (i < size) {
     i += evsi_json_plain(data + i, size - i);
     if (i == size)
@@ -200,7 +214,24 @@ void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size) {
   }
   if (size > start)
     evsi_buf_add(buf, data + start, size - start);
-  evsi_buf_add(buf, "\"", 1);
+}
+
+void evsi_buf_add_json(evsi_buf *buf, const char *data, size_t size) {
+  size_t plain = evsi_json_plain(data, size);
+  if (size > SIZE_MAX / 2 || !evsi_buf_reserve(buf, size + 2)) /* it is longer only if something is escaped */
+    return;
+  char *out = buf->data + buf->size;
+  *out++ = '"';
+  if (plain)
+    memcpy(out, data, plain);
+  buf->size += 1 + plain;
+  if (plain < size) {
+    add_escaped(buf, data, size, plain);
+    evsi_buf_add(buf, "\"", 1);
+    return;
+  }
+  memcpy(out + plain, "\"", 2);
+  buf->size++;
 }
 
 char *evsi_buf_take(evsi_buf *buf) {
@@ -216,15 +247,6 @@ char *evsi_buf_take(evsi_buf *buf) {
 
 evs_bytes evsi_text(const char *text) {
   return evsi_bytes(text, text ? strlen(text) : 0);
-}
-
-evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
-  evs_bytes placed = {*at, from.size};
-  if (from.size)
-    memcpy(*at, from.data, from.size);
-  (*at)[from.size] = '\0';
-  *at += from.size + 1;
-  return placed;
 }
 
 size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from) {
@@ -245,8 +267,4 @@ size_t evsi_digits(uint64_t value, char out[EVSI_DIGITS_TEXT]) {
   memcpy(out, digits + at, sizeof digits - at);
   out[sizeof digits - at] = '\0';
   return sizeof digits - at;
-}
-
-bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {
-  return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }

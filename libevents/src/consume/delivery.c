@@ -105,51 +105,56 @@ static void fill(evs_message *message, const evsi_delivery *delivery) {
   };
 }
 
-static void count_taken(evsi_consume *consume, const evsi_delivery *delivery) {
+/* When a host takes. */
+typedef struct moment {
+  uint64_t now_us, wall_ms;
+} moment;
+
+static void count_taken(evsi_consume *consume, const evsi_delivery *delivery, uint64_t now) {
   const evsi_entry *entry = delivery->entry;
   evsi_stats *stats = consume->setup.stats;
-  uint64_t bytes = entry->stored.data.size + entry->stored.raw.size;
-  uint64_t made = evsi_timestamp_ms(entry->envelope.timestamp);
-  uint64_t now = evsi_wall_ms(consume->setup.env);
+  uint64_t bytes = evsi_stored_bytes(entry->parcel, entry->stored.data, entry->stored.raw);
+  uint64_t made = entry->parcel ? entry->parcel->made_ms : evsi_timestamp_ms(entry->envelope.timestamp);
   if (made > 0 && now >= made)
-    evsi_histogram_record(&stats->end_to_end_latency, (now - made) * 1000);
-  evsi_count(stats, EVSI_COUNT_RECEIVED, 1);
-  evsi_count(stats, EVSI_COUNT_RECEIVED_BYTES, bytes);
-  evsi_count_labels(&entry->labels, EVSI_LABELED_RECEIVED, 1);
-  evsi_count_labels(&entry->labels, EVSI_LABELED_RECEIVED_BYTES, bytes);
-  evsi_count_label(delivery->subscription->label, EVSI_LABELED_RECEIVED, 1);
+    evsi_histogram_record_alone(&stats->end_to_end_latency, (now - made) * 1000);
+  evsi_count_alone(&stats->counters[EVSI_COUNT_RECEIVED], 1);
+  evsi_count_alone(&stats->counters[EVSI_COUNT_RECEIVED_BYTES], bytes);
+  evsi_count_labels_alone(&entry->labels, EVSI_LABELED_RECEIVED, 1);
+  evsi_count_labels_alone(&entry->labels, EVSI_LABELED_RECEIVED_BYTES, bytes);
+  evsi_count_label_alone(delivery->subscription->label, EVSI_LABELED_RECEIVED, 1);
 }
 
 /* Moves one delivery to the host; false when ids or memory ran out. */
-static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_batch *batch) {
+static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_batch *batch,
+                 const moment *now) {
   evsi_delivery *delivery = subscription->queue_first;
   delivery->id = evsi_slots_add(&consume->deliveries, delivery);
   if (delivery->id == 0)
     return false;
   evsi_delivery_unlink(delivery);
   delivery->state = EVSI_DELIVERY_HANDED;
-  delivery->handed_us = evsi_now_us(consume->setup.env);
+  delivery->handed_us = now->now_us;
   append(&subscription->handed_first, &subscription->handed_last, delivery);
   subscription->handed++;
   consume->running++;
   if (subscription->options.handler_timeout_ms > 0)
     evsi_timer_arm(consume, delivery->handed_us + subscription->options.handler_timeout_ms * UINT64_C(1000));
   evsi_entry_hold(delivery->entry);
-  count_taken(consume, delivery);
+  count_taken(consume, delivery, now->wall_ms);
   fill(&batch->messages[batch->message_count], delivery);
   batch->holds[batch->message_count++] = delivery->entry;
   return true;
 }
 
 /* One round over all subscriptions from where the last call ended, one message each. */
-static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max) {
+static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, const moment *now) {
   size_t taken = 0;
   for (uint32_t i = 0; i < consume->number_count && taken < max; i++) {
     evsi_subscription *subscription = consume->by_number[(consume->take_from + i) % consume->number_count];
     if (!subscription || !evsi_subscription_can_take(subscription) ||
         !evsi_batch_reserve(batch, batch->message_count + 1))
       continue;
-    taken += hand(consume, subscription, batch);
+    taken += hand(consume, subscription, batch, now);
   }
   consume->take_from = consume->number_count ? (consume->take_from + 1) % consume->number_count : 0;
   return taken;
@@ -159,8 +164,9 @@ bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool
   size_t total = 0, taken = 1;
   batch->release = evsi_entry_drop;
   pthread_mutex_lock(&consume->lock);
+  const moment now = {evsi_now_us(consume->setup.env), evsi_wall_ms(consume->setup.env)};
   while (total < max && taken > 0) {
-    taken = take_round(consume, batch, max - total);
+    taken = take_round(consume, batch, max - total, &now);
     total += taken;
   }
   *out_left = total == max && taken > 0;
@@ -240,10 +246,10 @@ size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_
       evsi_entry_drop(late);
     if (!delivery)
       continue;
-    evsi_histogram_record(&consume->setup.stats->handler_latency, now - delivery->handed_us);
-    evsi_count(consume->setup.stats, EVSI_COUNT_HANDLED, 1);
-    evsi_count_label(delivery->subscription->label, EVSI_LABELED_HANDLED, 1);
-    evsi_count_labels(&delivery->entry->labels, EVSI_LABELED_HANDLED, 1);
+    evsi_histogram_record_alone(&consume->setup.stats->handler_latency, now - delivery->handed_us);
+    evsi_count_alone(&consume->setup.stats->counters[EVSI_COUNT_HANDLED], 1);
+    evsi_count_label_alone(delivery->subscription->label, EVSI_LABELED_HANDLED, 1);
+    evsi_count_labels_alone(&delivery->entry->labels, EVSI_LABELED_HANDLED, 1);
     end_delivery(delivery, EVSI_DELIVERY_DONE, &outgoing);
   }
   finish(consume, &outgoing, stale);
@@ -260,7 +266,7 @@ static void note_error(evsi_consume *consume, const evsi_delivery *delivery, evs
 /* @locks consume */
 static void note_failure(evsi_consume *consume, evsi_delivery *delivery, const evs_failure *failure) {
   uint64_t duration = evsi_now_us(consume->setup.env) - delivery->handed_us;
-  evsi_histogram_record(&consume->setup.stats->handler_latency, duration);
+  evsi_histogram_record_alone(&consume->setup.stats->handler_latency, duration);
   evsi_count(consume->setup.stats, EVSI_COUNT_FAILED, 1);
   evsi_count_label(delivery->subscription->label, EVSI_LABELED_FAILED, 1);
   evsi_count_labels(&delivery->entry->labels, EVSI_LABELED_FAILED, 1);

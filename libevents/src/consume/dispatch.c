@@ -22,9 +22,7 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
   }
   *out_class = "MalformedEntry";
   const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED ? "the entry has no field that holds an event"
-                    : entry->envelope.id.size > 0 /* read before, for its key */
-                        ? NULL
-                        : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
+                                                              : evsi_entry_read(entry);
   if (why && why != evsi_envelope_no_memory)
     evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
   return why;
@@ -32,7 +30,8 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
 
 static bool hash_fits(const evsi_entry *entry) {
   char hex[65];
-  if (!entry->group->consume->setup.config->consumer.verify_hash || entry->envelope.hash.size == 0)
+  bool is_asked = entry->group->consume->setup.config->consumer.verify_hash && entry->envelope.hash.size > 0;
+  if (!is_asked || entry->parcel) /* which nobody can have changed */
     return true;
   return evsi_sha256_hex(evsi_body_of(entry), hex) == 0 &&
          evsi_bytes_equal(entry->envelope.hash, evsi_text(hex));
@@ -159,8 +158,7 @@ static void settle_untaken(evsi_entry *entry, bool is_elsewhere, evsi_outgoing *
 static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing) {
   uint32_t numbers[MATCHES_MAX];
   bool filtered = false;
-  uint32_t count = evsi_matcher_match(entry->group->matcher, entry->envelope.origin_prefix,
-                                      entry->envelope.type, numbers, MATCHES_MAX, &filtered);
+  uint32_t count = evsi_kind_match(entry, numbers, MATCHES_MAX, &filtered);
   count = keep_fitting(entry, numbers, count < MATCHES_MAX ? count : MATCHES_MAX);
   if (!keep_taking(entry, numbers, &count)) {
     evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
@@ -179,7 +177,7 @@ static void match(evsi_entry *entry, const json_t *only, evsi_outgoing *outgoing
   }
   if (!evsi_view_entry(entry, outgoing))
     return;
-  entry->deliveries = evsi_calloc(count, sizeof *entry->deliveries);
+  entry->deliveries = count == 1 ? &entry->only : evsi_calloc(count, sizeof *entry->deliveries);
   if (!entry->deliveries) /* handed back: memory may be there when it comes again */
     evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
   else
@@ -229,8 +227,10 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
   if (size > 0)
     full[size++] = '.';
   size += evsi_bytes_copy(full + size, sizeof full - size, type);
-  entry->labels.type =
-      evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, size));
+  evsi_labels *labels = &entry->group->labels;
+  evsi_stats_relabel(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, size),
+                     &labels->type);
+  entry->labels.type = labels->type;
   match(entry, only, outgoing);
 }
 
@@ -265,12 +265,13 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
                             size_t count) {
   evsi_outgoing outgoing = {NULL, NULL};
   size_t taken = 0;
+  uint64_t now_us = evsi_now_us(consume->setup.env);
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
   if (group)
     group->events_each = 1;
   for (; group && taken < count; taken++) {
-    evsi_entry *entry = evsi_entry_new(group, &entries[taken]);
+    evsi_entry *entry = evsi_entry_new(group, &entries[taken], now_us);
     if (!entry) {
       evsi_consume_log(consume, EVSI_LOG_ERROR,
                        "out of memory: an entry stays pending in the store and is taken later",

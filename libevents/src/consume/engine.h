@@ -11,7 +11,7 @@
 #include "base/slots.h"
 #include "consume/consume.h"
 #include "consume/matcher.h"
-#include "event/envelope.h"
+#include "event/parcel.h"
 
 typedef struct evsi_group evsi_group;
 typedef struct evsi_subscription evsi_subscription;
@@ -22,6 +22,7 @@ typedef struct evsi_order evsi_order;             /* an ordered stream of a grou
 typedef struct evsi_order_lane evsi_order_lane;   /* of it: what comes one after the other */
 typedef struct evsi_order_place evsi_order_place; /* of one entry in a lane */
 typedef struct evsi_recall evsi_recall;
+typedef struct evsi_kind evsi_kind; /* the last type that came, and who takes it */
 
 typedef enum {
   EVSI_DELIVERY_QUEUED,    /* waits in its subscription */
@@ -125,8 +126,10 @@ struct evsi_entry {
   uint32_t delivery_count;
   uint32_t open; /* deliveries queued or handed */
   evsi_delivery *deliveries;
+  evsi_delivery only; /* what this points to where there is but one, as mostly */
   evsi_view *views;
-  char *bytes;
+  evsi_parcel *parcel; /* what a direct transport carries; NULL: it is read from its stored form */
+  char bytes[];
 };
 
 /* One event of a bundle. */
@@ -195,7 +198,8 @@ struct evsi_group {
   char *name;
   char *replay; /* NULL: it takes what is published */
   char *consumer;
-  evsi_label *transport_label;
+  evsi_labels labels; /* of the last entry */
+  evsi_kind *kind;
   evsi_matcher *matcher;
   evsi_matcher *searching; /* of those that name no topics; NULL: as matcher, since none does */
   evsi_subscription *subscriptions;
@@ -255,11 +259,13 @@ typedef struct evsi_outgoing {
 } evsi_outgoing;
 
 /* ---- entry.c ---- */
-evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored);
+evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64_t now_us);
 /* One of the events that a carrier holds; it lives as long as the carrier. kept: its state, or NULL. */
 evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept);
 void evsi_entry_hold(evsi_entry *entry);
 void evsi_entry_drop(void *held);
+/* Its envelope, which is read once. NULL, or why it is malformed (static text). */
+const char *evsi_entry_read(evsi_entry *entry);
 
 /* ---- body.c ---- */
 evs_bytes evsi_body_of(const evsi_entry *entry); /* as it was published, once it is open */
@@ -279,6 +285,11 @@ void evsi_entry_state_failed(evsi_entry *entry, const evs_failure *failure, uint
 void evsi_dispatch(evsi_entry *entry, evsi_outgoing *outgoing);
 /* Makes deliveries for the subscriptions of the group, or decides at once. */
 void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing);
+
+/* ---- kind.c ---- @locks consume */
+evsi_kind *evsi_kind_new(void);
+/* As evsi_matcher_match(), of the group. */
+uint32_t evsi_kind_match(const evsi_entry *entry, uint32_t *out_numbers, uint32_t max, bool *out_filtered);
 
 /* ---- view.c ---- @locks consume */
 /* Holds the body against the schema of its version. False: it was settled. */

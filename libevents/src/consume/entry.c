@@ -13,16 +13,16 @@ static json_t *load_state(evs_bytes state) {
   return evsi_json_load(state, FLAGS, NULL);
 }
 
-evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
-  size_t size = 5 + stored->topic.size + stored->offset.size + stored->data.size + stored->raw.size +
-                stored->requeue.size;
-  evsi_entry *entry = evsi_calloc(1, sizeof *entry);
+evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64_t now_us) {
+  evsi_parcel *parcel = evsi_link_is_direct(group->link) ? stored->parcel : NULL;
+  evs_bytes raw = parcel ? evsi_bytes(NULL, 0) : stored->raw;
+  size_t size =
+      5 + stored->topic.size + stored->offset.size + stored->data.size + raw.size + stored->requeue.size;
+  evsi_entry *entry = evsi_calloc(1, sizeof *entry + size);
   if (!entry)
     return NULL;
-  entry->bytes = evsi_alloc(size);
-  entry->token = entry->bytes ? evsi_slots_add(&group->consume->settlements, entry) : 0;
+  entry->token = evsi_slots_add(&group->consume->settlements, entry);
   if (entry->token == 0) {
-    evsi_free(entry->bytes);
     evsi_free(entry);
     return NULL;
   }
@@ -31,17 +31,24 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
   evsi_group_hold(group);
   entry->events = 1;
   atomic_init(&entry->holders, 1);
-  entry->cost = size;
-  entry->received_us = evsi_now_us(group->consume->setup.env);
+  entry->cost = size - stored->data.size - raw.size + evsi_stored_bytes(parcel, stored->data, stored->raw);
+  entry->received_us = now_us;
   entry->stored = *stored;
   entry->stored.topic = evsi_bytes_place(&at, stored->topic);
   entry->stored.offset = evsi_bytes_place(&at, stored->offset);
   entry->stored.data = evsi_bytes_place(&at, stored->data);
-  entry->stored.raw = evsi_bytes_place(&at, stored->raw);
+  entry->stored.raw = evsi_bytes_place(&at, raw);
   entry->stored.requeue = evsi_bytes_place(&at, stored->requeue);
   entry->stored.state = evsi_bytes(NULL, 0);
-  entry->labels.topic = evsi_stats_label(group->consume->setup.stats, EVSI_LABEL_TOPIC, entry->stored.topic);
-  entry->labels.transport = group->transport_label;
+  if (parcel) {
+    entry->parcel = evsi_parcel_hold(parcel);
+    entry->envelope = parcel->envelope;
+    entry->stored.raw = parcel->raw;
+  }
+  evsi_stats_relabel(group->consume->setup.stats, EVSI_LABEL_TOPIC, entry->stored.topic,
+                     &group->labels.topic);
+  entry->labels = group->labels;
+  entry->labels.type = NULL; /* not known yet */
   entry->had_state = stored->state.size > 0;
   json_t *kept = load_state(stored->state);
   evsi_entry_state_load(&entry->state, kept);
@@ -52,15 +59,10 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored) {
 }
 
 evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept) {
-  evsi_entry *event = evsi_calloc(1, sizeof *event);
   size_t size = carrier->stored.offset.size + 12;
+  evsi_entry *event = evsi_calloc(1, sizeof *event + size);
   if (!event)
     return NULL;
-  event->bytes = evsi_alloc(size);
-  if (!event->bytes) {
-    evsi_free(event);
-    return NULL;
-  }
   int length = snprintf(event->bytes, size, "%.*s/%u", (int)carrier->stored.offset.size,
                         carrier->stored.offset.data, index);
   event->group = carrier->group;
@@ -74,6 +76,12 @@ evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kep
   event->stored.data = carrier->bundle->parts[index].data;
   evsi_entry_state_load(&event->state, kept);
   return event;
+}
+
+const char *evsi_entry_read(evsi_entry *entry) {
+  return entry->envelope.id.size > 0
+             ? NULL
+             : evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
 }
 
 void evsi_entry_hold(evsi_entry *entry) {
@@ -97,9 +105,10 @@ static void free_entry(evsi_entry *entry) {
   evsi_free(entry->settlement_state);
   evsi_free(entry->record);
   evsi_free(entry->member);
-  evsi_free(entry->deliveries);
+  if (entry->deliveries != &entry->only)
+    evsi_free(entry->deliveries);
   evsi_views_free(entry->views);
-  evsi_free(entry->bytes);
+  evsi_parcel_drop(entry->parcel);
   evsi_free(entry);
 }
 

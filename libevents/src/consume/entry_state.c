@@ -25,6 +25,8 @@ static json_t *list(json_t *object, const char *key) {
 void evsi_entry_state_load(evsi_entry_state *state, const json_t *kept) {
   json_t *root = (json_t *)kept; /* reading takes references */
   memset(state, 0, sizeof *state);
+  if (!kept)
+    return;
   state->attempts = (uint32_t)number(root, "a");
   state->deferrals = (uint32_t)number(root, "l");
   state->first_failure_ms = number(root, "f");

@@ -44,16 +44,17 @@ evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_optio
     atomic_init(&group->holders, 1);
     group->consume = consume;
     group->link = link;
-    group->transport_label =
+    group->labels.transport =
         evsi_stats_label(consume->setup.stats, EVSI_LABEL_TRANSPORT, evsi_text(link->config->name));
     group->name = evsi_strdup(options->group);
     group->replay = options->replay ? evsi_strdup(options->replay) : NULL;
     const char *consumer = options->consumer ? options->consumer : link->config->consumer_id;
     group->consumer = consumer ? evsi_strdup(consumer) : default_consumer(consume);
     group->matcher = evsi_matcher_new();
+    group->kind = evsi_kind_new();
     group->token = evsi_slots_add(&consume->groups_by_token, group);
     bool has_texts = group->name && group->consumer && (group->replay || !options->replay);
-    if (has_texts && group->matcher && group->token) {
+    if (has_texts && group->matcher && group->kind && group->token) {
       group->next = consume->groups;
       consume->groups = group;
       return group;
@@ -81,6 +82,7 @@ void evsi_group_drop(evsi_group *group) {
   evsi_orders_free(group);
   evsi_matcher_free(group->matcher);
   evsi_matcher_free(group->searching);
+  evsi_free(group->kind);
   evsi_free(group->name);
   evsi_free(group->replay);
   evsi_free(group->consumer);

@@ -56,6 +56,7 @@ struct evsi_matcher {
   evsi_pattern_trie *on_full; /* floating ones */
   evsi_pattern_trie *any;     /* all of them, as if with a leading `*.` */
   subscriber *regexes;
+  uint64_t version;
 };
 
 evsi_matcher *evsi_matcher_new(void) {
@@ -63,6 +64,7 @@ evsi_matcher *evsi_matcher_new(void) {
   if (!matcher)
     return NULL;
   matcher->first_free = SLOT_NONE;
+  matcher->version = 1;
   matcher->on_type = evsi_pattern_trie_new();
   matcher->on_full = evsi_pattern_trie_new();
   matcher->any = evsi_pattern_trie_new();
@@ -162,7 +164,12 @@ static void regex_unlink(evsi_matcher *matcher, const subscriber *s) {
   }
 }
 
+uint64_t evsi_matcher_version(const evsi_matcher *matcher) {
+  return matcher->version;
+}
+
 static void subscriber_unlink(evsi_matcher *matcher, subscriber *s) {
+  matcher->version++;
   if (s->regex)
     regex_unlink(matcher, s);
   for (uint32_t i = 0; i < s->slot_count; i++) {
@@ -182,6 +189,7 @@ static bool add_slot(evsi_matcher *matcher, subscriber *s, const char *origin, s
 }
 
 static bool subscriber_link(evsi_matcher *matcher, subscriber *s) {
+  matcher->version++;
   if (s->regex) {
     s->next_regex = matcher->regexes;
     matcher->regexes = s;

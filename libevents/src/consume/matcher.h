@@ -29,6 +29,8 @@ evs_status evsi_matcher_normalize(evs_bytes pattern, const evsi_origin_rule *rul
 evs_status evsi_matcher_add(evsi_matcher *matcher, const char *pattern, const evsi_origin_rule *rule,
                             uint32_t id, evs_error **out_error);
 void evsi_matcher_remove(evsi_matcher *matcher, uint32_t id);
+/* Another one after each change, never 0: what was matched before may be so no more. */
+uint64_t evsi_matcher_version(const evsi_matcher *matcher);
 
 /* Writes the ids of the subscriptions that receive the event, ascending, the lowest `max` of them. Returns
  * how many there are; more than `max` is an upper bound: call again with room for as many. Prefix and type

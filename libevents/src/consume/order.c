@@ -369,7 +369,7 @@ static void start(evsi_order_lane *lane, evsi_outgoing *outgoing) {
 static bool read_key(evsi_entry *entry) {
   if (entry->stored.flags & (EVS_ENTRY_MALFORMED | EVS_ENTRY_TRIMMED | EVS_ENTRY_BATCH))
     return true;
-  const char *why = evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch);
+  const char *why = evsi_entry_read(entry);
   if (why)
     memset(&entry->envelope, 0, sizeof entry->envelope); /* said when it begins */
   return why != evsi_envelope_no_memory;

@@ -402,8 +402,8 @@ static void count_settled(evsi_consume *consume, const evsi_entry *event, uint32
   evsi_stats *stats = consume->setup.stats;
   uint32_t kind = event->settlement.kind;
   if (kind == EVS_SETTLE_ACK) {
-    evsi_count(stats, EVSI_COUNT_ACKED, 1);
-    evsi_count_labels(&event->labels, EVSI_LABELED_ACKED, 1);
+    evsi_count_alone(&stats->counters[EVSI_COUNT_ACKED], 1);
+    evsi_count_labels_alone(&event->labels, EVSI_LABELED_ACKED, 1);
     if (event->is_unmatched)
       count_untaken(stats, event);
   } else if (kind == EVS_SETTLE_DEAD_LETTER) {

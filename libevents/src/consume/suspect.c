@@ -53,7 +53,7 @@ static void bury(evsi_entry *entry, uint32_t most, evsi_outgoing *outgoing) {
            "the process ended %u times while it held this event, at last with nothing else (maxCrashes %u)",
            entry->crashes, most);
   if (!(entry->stored.flags & (EVS_ENTRY_BATCH | EVS_ENTRY_MALFORMED)))
-    evsi_envelope_decode(entry->stored.data, &entry->envelope, &entry->scratch); /* its type, if it has one */
+    evsi_entry_read(entry); /* its type, if it has one */
   evsi_count(consume->setup.stats, EVSI_COUNT_CRASHED, 1);
   evsi_settle_dead(entry, "CrashLoop", text, outgoing);
 }

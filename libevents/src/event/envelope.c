@@ -10,18 +10,20 @@
 
 /* The members of `header`, in the order in which they are written. */
 typedef struct field {
-  const char *name;
-  const char *opening; /* "name": with the comma before it */
-  size_t offset;       /* in evsi_envelope */
+  evs_bytes name;
+  evs_bytes opening; /* "name": with the comma before it */
+  size_t offset;     /* in evsi_envelope */
   bool required;
   const char *not_a_text;
   const char *twice;
 } field;
 
+#define LITERAL(text)                                                                                        \
+  { text, sizeof(text) - 1 }
 #define FIELD(name, member, required)                                                                        \
   {                                                                                                          \
-    name, ",\"" name "\":", offsetof(evsi_envelope, member), required, "header." name " is not a text",      \
-        "header." name " is there twice"                                                                     \
+    LITERAL(name), LITERAL(",\"" name "\":"), offsetof(evsi_envelope, member), required,                     \
+        "header." name " is not a text", "header." name " is there twice"                                    \
   }
 static const field fields[] = {
     FIELD("id", id, true),
@@ -52,7 +54,7 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
     const evs_bytes *value = field_of(envelope, &fields[i]);
     if (value->size == 0)
       continue;
-    evsi_buf_add_text(out, fields[i].opening + is_first);
+    evsi_buf_add(out, fields[i].opening.data + is_first, fields[i].opening.size - is_first);
     evsi_buf_add_json(out, value->data, value->size);
     is_first = 0;
   }
@@ -69,19 +71,50 @@ void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_for
   evsi_buf_add(out, "}", 1);
 }
 
+/* Of a text with its quotation marks; most stand for themselves. */
+static size_t text_size(evs_bytes text) {
+  size_t i = evsi_json_plain(text.data, text.size);
+  while (i < text.size && text.data[i] >= ' ' && text.data[i] < 0x7F && text.data[i] != '"' &&
+         text.data[i] != '\\')
+    i++;
+  if (i == text.size)
+    return text.size + 2;
+  evsi_buf written = {0};
+  evsi_buf_add_json(&written, text.data, text.size);
+  size_t size = written.size;
+  evsi_buf_free(&written);
+  return size;
+}
+
+size_t evsi_envelope_size(const evsi_envelope *envelope) {
+  size_t size = sizeof "{\"v\":1,\"header\":{" - 1 + sizeof "}}" - 1 - 1; /* the first has no comma */
+  for (size_t i = 0; i < FIELD_COUNT; i++) {
+    const evs_bytes *value = field_of(envelope, &fields[i]);
+    if (value->size > 0)
+      size += fields[i].opening.size + text_size(*value);
+  }
+  if (envelope->headers.size)
+    size += sizeof ",\"headers\":" - 1 + envelope->headers.size;
+  bool is_beside = envelope->content_type.size > 0 || envelope->encoding.size > 0;
+  if (envelope->body.size || !is_beside)
+    size += sizeof ",\"body\":" - 1 + (envelope->body.size ? envelope->body.size : sizeof "null" - 1);
+  return size;
+}
+
 static bool is_null(evs_bytes value) {
-  return evsi_bytes_equal(value, evsi_text("null"));
+  return value.size == 4 && memcmp(value.data, "null", 4) == 0;
 }
 
 /* Keys may be written with escapes, too; one that is longer than any of ours is nobody's. */
-static bool key_is(evs_bytes key, const char *name) {
-  if (!memchr(key.data, '\\', key.size))
-    return evsi_bytes_equal(key, evsi_text(name));
+static bool key_is(evs_bytes key, evs_bytes name) {
+  if (evsi_bytes_equal(key, name))
+    return true;
+  if (key.size <= name.size || key.size > 6 * name.size || !memchr(key.data, '\\', key.size))
+    return false;
   evsi_buf text = {0};
   evs_bytes plain;
-  bool same = key.size <= 6 * strlen(name) &&
-              evsi_json_string(evsi_bytes(key.data - 1, key.size + 2), &text, &plain) &&
-              evsi_bytes_equal(plain, evsi_text(name));
+  bool same = evsi_json_string(evsi_bytes(key.data - 1, key.size + 2), &text, &plain) &&
+              evsi_bytes_equal(plain, name);
   evsi_buf_free(&text);
   return same;
 }
@@ -97,10 +130,25 @@ typedef struct texts {
 static const char *read_field(const field *f, evs_bytes value, texts *t, evs_bytes *out) {
   if (is_null(value) && !f->required)
     return NULL;
+  if (value.data[0] == '"' && !memchr(value.data, '\\', value.size)) { /* a value that was read is whole */
+    *out = evsi_bytes(value.data + 1, value.size - 2);
+    return NULL;
+  }
   if (t->room && !evsi_buf_reserve(t->scratch, t->room))
     return evsi_envelope_no_memory;
   t->room = 0;
   return evsi_json_string(value, t->scratch, out) ? NULL : f->not_a_text;
+}
+
+/* Which field has this key, FIELD_COUNT: none. They mostly come in our order: `from` is where to look first.
+ */
+static size_t field_named(evs_bytes key, size_t from) {
+  for (size_t i = 0; i < FIELD_COUNT; i++) {
+    size_t at = from + i < FIELD_COUNT ? from + i : from + i - FIELD_COUNT;
+    if (key_is(key, fields[at].name))
+      return at;
+  }
+  return FIELD_COUNT;
 }
 
 static const char *read_header(evs_bytes header, evsi_envelope *out, texts *t) {
@@ -108,18 +156,18 @@ static const char *read_header(evs_bytes header, evsi_envelope *out, texts *t) {
   evs_bytes key, value;
   const char *why = NULL;
   bool seen[FIELD_COUNT] = {false};
+  size_t next = 0;
   while (evsi_json_member(header, &cursor, &key, &value, &why)) {
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-      if (!key_is(key, fields[i].name))
-        continue;
-      if (seen[i])
-        return fields[i].twice;
-      seen[i] = true;
-      why = read_field(&fields[i], value, t, (evs_bytes *)((char *)out + fields[i].offset));
-      if (why)
-        return why;
-      break;
-    }
+    size_t at = field_named(key, next);
+    if (at == FIELD_COUNT)
+      continue;
+    if (seen[at])
+      return fields[at].twice;
+    seen[at] = true;
+    next = at + 1;
+    why = read_field(&fields[at], value, t, (evs_bytes *)((char *)out + fields[at].offset));
+    if (why)
+      return why;
   }
   if (why)
     return why;
@@ -144,7 +192,8 @@ static const char *check_headers(evs_bytes headers) {
 enum { PART_V, PART_HEADER, PART_HEADERS, PART_BODY, PART_COUNT };
 
 static const char *find_parts(evs_bytes data, evs_bytes parts[PART_COUNT]) {
-  static const char *const names[PART_COUNT] = {"v", "header", "headers", "body"};
+  static const evs_bytes names[PART_COUNT] = {LITERAL("v"), LITERAL("header"), LITERAL("headers"),
+                                              LITERAL("body")};
   static const char *const twice[PART_COUNT] = {"v is there twice", "header is there twice",
                                                 "headers is there twice", "body is there twice"};
   size_t cursor = 0;

@@ -75,21 +75,39 @@ static void take_rolls(const evsi_env *env, uint64_t out_rolls[2]) {
   memcpy(out_rolls, &own.rolls[own.left], 2 * sizeof *out_rolls);
 }
 
+/* Eight digits: the halves of each byte are spread to bytes of their own, and all turned to characters at
+ * once. */
+static void put_hex(char *out, uint32_t value) {
+  uint64_t x = value;
+  x = (x << 16 | x) & UINT64_C(0x0000FFFF0000FFFF);
+  x = (x << 8 | x) & UINT64_C(0x00FF00FF00FF00FF);
+  x = (x << 4 | x) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+  uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+  x += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  x = __builtin_bswap64(x);
+#endif
+  memcpy(out, &x, sizeof x);
+}
+
 void evsi_uuid7(const evsi_env *env, char out_text[37]) {
-  static const char digits[] = "0123456789abcdef";
+  char digits[32];
   uint64_t rolls[2];
   take_rolls(env, rolls);
   uint64_t tick = next_tick(evsi_wall_ms(env), rolls[0]);
   uint64_t high = (tick >> COUNTER_BITS) << 16 | 0x7000 | (tick & 0xFFF);
   uint64_t low = UINT64_C(0x8000000000000000) | (rolls[1] & UINT64_C(0x3FFFFFFFFFFFFFFF));
-  char *out = out_text;
-  for (int i = 0; i < 32; i++) {
-    if (i == 8 || i == 12 || i == 16 || i == 20)
-      *out++ = '-';
-    uint64_t word = i < 16 ? high : low;
-    *out++ = digits[word >> (60 - 4 * (i % 16)) & 0xF];
-  }
-  *out = '\0';
+  put_hex(digits, (uint32_t)(high >> 32));
+  put_hex(digits + 8, (uint32_t)high);
+  put_hex(digits + 16, (uint32_t)(low >> 32));
+  put_hex(digits + 24, (uint32_t)low);
+  memcpy(out_text, digits, 8);
+  memcpy(out_text + 9, digits + 8, 4);
+  memcpy(out_text + 14, digits + 12, 4);
+  memcpy(out_text + 19, digits + 16, 4);
+  memcpy(out_text + 24, digits + 20, 12);
+  out_text[8] = out_text[13] = out_text[18] = out_text[23] = '-';
+  out_text[36] = '\0';
 }
 
 /* Days since 1970-01-01 to year, month and day (Howard Hinnant, "chrono-Compatible Low-Level Date
@@ -113,11 +131,10 @@ static char *put_number(char *out, unsigned value, int digits) {
   return out + digits;
 }
 
-void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
-  const uint64_t last = UINT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z: four digits for the year */
-  uint64_t ms = wall_ms < last ? wall_ms : last;
-  unsigned year, month, day, of_day = (unsigned)(ms / 1000 % 86400);
-  civil_from_days(ms / 86400000, &year, &month, &day);
+/* "2026-11-27T01:59:11." and as many zeros as milliseconds have digits. */
+static void write_second(uint64_t second, char out_text[25]) {
+  unsigned year, month, day, of_day = (unsigned)(second % 86400);
+  civil_from_days(second / 86400, &year, &month, &day);
   char *out = put_number(out_text, year, 4);
   *out++ = '-';
   out = put_number(out, month, 2);
@@ -129,10 +146,23 @@ void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
   out = put_number(out, of_day / 60 % 60, 2);
   *out++ = ':';
   out = put_number(out, of_day % 60, 2);
-  *out++ = '.';
-  out = put_number(out, (unsigned)(ms % 1000), 3);
-  *out++ = 'Z';
-  *out = '\0';
+  memcpy(out, ".000Z", 6);
+}
+
+enum { SECOND_TEXT = 19, TIMESTAMP_TEXT = 24 };
+
+void evsi_timestamp(uint64_t wall_ms, char out_text[25]) {
+  static _Thread_local uint64_t known =
+      UINT64_MAX; /* the second of the text beside it: many events have the same */
+  static _Thread_local char text[TIMESTAMP_TEXT + 1];
+  const uint64_t last = UINT64_C(253402300799999); /* 9999-12-31T23:59:59.999Z: four digits for the year */
+  uint64_t ms = wall_ms < last ? wall_ms : last;
+  if (ms / 1000 != known) {
+    known = ms / 1000;
+    write_second(known, text);
+  }
+  memcpy(out_text, text, sizeof text);
+  put_number(out_text + SECOND_TEXT + 1, (unsigned)(ms % 1000), 3);
 }
 
 /* Reads exactly `digits` digits; -1 when there are others. */
@@ -221,41 +251,72 @@ static int64_t days_from_civil(int year, int month, int day) {
   return (int64_t)era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-uint64_t evsi_timestamp_ms(evs_bytes text) {
-  enum { CANONICAL = 24 };
-  if (text.size != CANONICAL || text.data[CANONICAL - 1] != 'Z' || !evsi_timestamp_valid(text))
-    return 0;
-  int parts[7];
-  static const int starts[] = {0, 5, 8, 11, 14, 17, 20}, digits[] = {4, 2, 2, 2, 2, 2, 3};
-  for (int i = 0; i < 7; i++) {
-    const char *at = text.data + starts[i];
+/* The second of a timestamp that is valid, in milliseconds; before 1970 it is negative. */
+static int64_t read_second(const char *text) {
+  int parts[6];
+  static const int starts[] = {0, 5, 8, 11, 14, 17}, digits[] = {4, 2, 2, 2, 2, 2};
+  for (int i = 0; i < 6; i++) {
+    const char *at = text + starts[i];
     parts[i] = take_number(&at, at + digits[i], digits[i]);
   }
-  int64_t seconds =
-      days_from_civil(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5];
-  return seconds < 0 ? 0 : (uint64_t)seconds * 1000 + (uint64_t)parts[6];
+  int64_t days = days_from_civil(parts[0], parts[1], parts[2]);
+  return (days * 86400 + parts[3] * 3600 + parts[4] * 60 + parts[5]) * 1000;
 }
 
-/* Looking an algorithm up by name costs more than hashing a small body, so it is done once. */
+uint64_t evsi_timestamp_ms(evs_bytes text) {
+  static _Thread_local char known[SECOND_TEXT]; /* the second that was read last, and what it is */
+  static _Thread_local int64_t known_ms = -1;
+  if (text.size != TIMESTAMP_TEXT || text.data[SECOND_TEXT] != '.' || text.data[TIMESTAMP_TEXT - 1] != 'Z')
+    return 0;
+  const char *at = text.data + SECOND_TEXT + 1;
+  int ms = take_number(&at, at + 3, 3);
+  if (memcmp(known, text.data, sizeof known) != 0) {
+    if (!evsi_timestamp_valid(text))
+      return 0;
+    memcpy(known, text.data, sizeof known);
+    known_ms = read_second(text.data);
+  }
+  return ms < 0 || known_ms < 0 ? 0 : (uint64_t)(known_ms + ms);
+}
+
+/* Looking an algorithm up by name, and making a context for it, costs more than hashing a small body: the
+ * first is done once, the second once for each thread. */
 static EVP_MD *sha256;
+static pthread_key_t own_context;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 
+static void free_context(void *context) {
+  EVP_MD_CTX_free(context);
+}
+
 static void sha256_fetch(void) {
-  sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+  if (pthread_key_create(&own_context, free_context) == 0)
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static EVP_MD_CTX *sha256_context(void) {
+  pthread_once(&sha256_once, sha256_fetch);
+  EVP_MD_CTX *context = sha256 ? pthread_getspecific(own_context) : NULL;
+  if (context || !sha256)
+    return context;
+  context = EVP_MD_CTX_new();
+  if (!context || pthread_setspecific(own_context, context) == 0)
+    return context;
+  EVP_MD_CTX_free(context);
+  return NULL;
 }
 
 int evsi_sha256_hex(evs_bytes bytes, char out_hex[65]) {
-  static const char digits[] = "0123456789abcdef";
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  pthread_once(&sha256_once, sha256_fetch);
-  if (!sha256 || !EVP_Digest(bytes.size ? bytes.data : "", bytes.size, digest, &size, sha256, NULL) ||
-      size != 32)
+  EVP_MD_CTX *context = sha256_context();
+  if (!context || !EVP_DigestInit_ex2(context, sha256, NULL) ||
+      !EVP_DigestUpdate(context, bytes.size ? bytes.data : "", bytes.size) ||
+      !EVP_DigestFinal_ex(context, digest, &size) || size != 32)
     return -1;
-  for (int i = 0; i < 32; i++) {
-    out_hex[2 * i] = digits[digest[i] >> 4];
-    out_hex[2 * i + 1] = digits[digest[i] & 0xF];
-  }
+  for (size_t i = 0; i < 32; i += 4)
+    put_hex(out_hex + 2 * i, (uint32_t)digest[i] << 24 | (uint32_t)digest[i + 1] << 16 |
+                                 (uint32_t)digest[i + 2] << 8 | digest[i + 3]);
   out_hex[64] = '\0';
   return 0;
 }

@@ -66,8 +66,8 @@ static bool scan_after_value(evsi_token_scan *s, levels *l) {
   return true;
 }
 
-/* One whole value, from where it begins. */
-static bool scan_value(evsi_token_scan *s) {
+/* An object or array, from its bracket on. */
+static bool scan_nested(evsi_token_scan *s) {
   levels l = {.depth = 0};
   do {
     evsi_token_space(s);
@@ -91,6 +91,14 @@ static bool scan_value(evsi_token_scan *s) {
       return false;
   } while (l.depth > 0);
   return true;
+}
+
+/* One whole value, from where it begins. */
+static bool scan_value(evsi_token_scan *s) {
+  evsi_token_space(s);
+  if (s->at == s->end)
+    return evsi_token_fail(s, "the text ends where a value is expected");
+  return *s->at == '{' || *s->at == '[' ? scan_nested(s) : evsi_token_scalar(s);
 }
 
 static evsi_token_scan scan_from(evs_bytes text, size_t offset) {
@@ -181,7 +189,7 @@ bool evsi_json_string(evs_bytes value, evsi_buf *scratch, evs_bytes *out_text) {
   if (s.at == s.end || *s.at != '"' || !evsi_token_string(&s) || s.at != s.end)
     return false;
   *out_text = evsi_bytes(value.data + 1, (size_t)(s.end - 1 - (value.data + 1)));
-  if (!memchr(out_text->data, '\\', out_text->size))
+  if (!s.has_escape)
     return true;
   /* The text without escapes is never longer, so one reservation keeps earlier spans where they are. */
   if (!evsi_buf_reserve(scratch, out_text->size))

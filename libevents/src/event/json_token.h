@@ -21,6 +21,8 @@ typedef struct evsi_token_scan {
 bool evsi_token_fail(evsi_token_scan *s, const char *why);
 
 static inline void evsi_token_space(evsi_token_scan *s) {
+  if (s->at<s->end && * s->at> ' ') /* mostly there is none */
+    return;
   while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
     s->at++;
 }

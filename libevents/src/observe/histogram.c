@@ -25,13 +25,29 @@ uint64_t evsi_histogram_bucket(const evsi_histogram *histogram, unsigned bucket,
 }
 
 void evsi_histogram_record(evsi_histogram *histogram, uint64_t us) {
-  atomic_fetch_add_explicit(&histogram->buckets[bucket_of(us)], 1, memory_order_relaxed);
-  atomic_fetch_add_explicit(&histogram->count, 1, memory_order_relaxed);
-  atomic_fetch_add_explicit(&histogram->sum_us, us, memory_order_relaxed);
+  evsi_histogram_record_many(histogram, us, 1);
+}
+
+void evsi_histogram_record_many(evsi_histogram *histogram, uint64_t us, uint64_t times) {
+  atomic_fetch_add_explicit(&histogram->buckets[bucket_of(us)], times, memory_order_relaxed);
+  atomic_fetch_add_explicit(&histogram->count, times, memory_order_relaxed);
+  atomic_fetch_add_explicit(&histogram->sum_us, us * times, memory_order_relaxed);
   uint64_t max = atomic_load_explicit(&histogram->max_us, memory_order_relaxed);
   while (us > max && !atomic_compare_exchange_weak_explicit(&histogram->max_us, &max, us,
                                                             memory_order_relaxed, memory_order_relaxed)) {
   }
+}
+
+static void add(_Atomic uint64_t *to, uint64_t amount) {
+  atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + amount, memory_order_relaxed);
+}
+
+void evsi_histogram_record_alone(evsi_histogram *histogram, uint64_t us) {
+  add(&histogram->buckets[bucket_of(us)], 1);
+  add(&histogram->count, 1);
+  add(&histogram->sum_us, us);
+  if (us > atomic_load_explicit(&histogram->max_us, memory_order_relaxed))
+    atomic_store_explicit(&histogram->max_us, us, memory_order_relaxed);
 }
 
 static double percentile(const uint64_t *buckets, uint64_t count, double share, uint64_t max) {

@@ -24,6 +24,9 @@ typedef struct evsi_percentiles {
 /* Events in one bucket, and the largest value that falls into it. */
 uint64_t evsi_histogram_bucket(const evsi_histogram *histogram, unsigned bucket, uint64_t *out_upper_us);
 void evsi_histogram_record(evsi_histogram *histogram, uint64_t us);
+void evsi_histogram_record_many(evsi_histogram *histogram, uint64_t us, uint64_t times);
+/* The same, where only one thread at a time records (its owner locks). */
+void evsi_histogram_record_alone(evsi_histogram *histogram, uint64_t us);
 evsi_percentiles evsi_histogram_read(const evsi_histogram *histogram);
 
 #endif

@@ -87,6 +87,11 @@ evsi_label *evsi_stats_label(evsi_stats *stats, evsi_dimension dimension, evs_by
   return label;
 }
 
+void evsi_stats_relabel(evsi_stats *stats, evsi_dimension dimension, evs_bytes name, evsi_label **label) {
+  if (!*label || !evsi_bytes_equal(evsi_text((*label)->name), name))
+    *label = evsi_stats_label(stats, dimension, name);
+}
+
 void evsi_stats_count_name(evsi_stats *stats, const char *json_name, uint64_t amount) {
   static const char *const names[] = {
 #define X(id, section, json, prometheus, help) json,

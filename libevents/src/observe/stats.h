@@ -101,6 +101,20 @@ static inline void evsi_count_labels(const evsi_labels *labels, evsi_labeled wha
   evsi_count_label(labels->topic, what, amount);
   evsi_count_label(labels->transport, what, amount);
 }
+/* As those above, of what only one thread at a time counts (its owner locks): a plain addition. */
+static inline void evsi_count_alone(_Atomic uint64_t *counter, uint64_t amount) {
+  uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+  atomic_store_explicit(counter, before + amount, memory_order_relaxed);
+}
+static inline void evsi_count_label_alone(evsi_label *label, evsi_labeled what, uint64_t amount) {
+  if (label)
+    evsi_count_alone(&label->counts[what], amount);
+}
+static inline void evsi_count_labels_alone(const evsi_labels *labels, evsi_labeled what, uint64_t amount) {
+  evsi_count_label_alone(labels->type, what, amount);
+  evsi_count_label_alone(labels->topic, what, amount);
+  evsi_count_label_alone(labels->transport, what, amount);
+}
 static inline void evsi_count_batch(evsi_stats *stats, size_t events) {
   evsi_count(stats, EVSI_COUNT_BATCHES_SENT, 1);
   evsi_histogram_record(&stats->batch_sizes, events);
@@ -113,6 +127,8 @@ static inline void evsi_label_sent_at(evsi_label *label, uint64_t wall_ms) {
 
 /* The label of a name; past max_labels the one called "other". NULL only when memory is short. */
 evsi_label *evsi_stats_label(evsi_stats *stats, evsi_dimension dimension, evs_bytes name);
+/* The same where the label of the event before is at hand: mostly the next one has it, too. */
+void evsi_stats_relabel(evsi_stats *stats, evsi_dimension dimension, evs_bytes name, evsi_label **label);
 /* Adds to the counter with this JSON name, if there is one (transports count by name). */
 void evsi_stats_count_name(evsi_stats *stats, const char *json_name, uint64_t amount);
 /* The newest error of a side, and of these labels where they are given. */

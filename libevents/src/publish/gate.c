@@ -117,7 +117,7 @@ static void end_all(const evsi_gate *gate, evsi_job *jobs, evs_status status, co
       evsi_job_settle(gate->publisher, &job->sends[i],
                       &(evsi_ending){.status = status, .outcome = EVS_OUTCOME_REFUSED, .message = why});
     for (uint32_t i = 0; i < count; i++)
-      evsi_job_release(&job->sends[i]); /* the last one frees it */
+      evsi_job_release(gate->publisher, &job->sends[i], NULL); /* the last one frees it */
   }
 }
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * job.c - building the stored form of an event, and reporting what became of it. */
+ * job.c - building the stored form of an event. */
 #include "publish/job.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "event/envelope.h"
 #include "event/identity.h"
 #include "validate/body_check.h"
 #include "validate/event_check.h"
@@ -17,10 +15,12 @@ typedef struct event_draft {
   char type[EVSI_TYPE_MAX + 1];
   char id[37];
   char timestamp[25];
+  uint64_t made_ms; /* of the timestamp; 0: it is the caller's */
   char hash[65];
   evs_bytes version; /* of the schema that the body is written by */
-  evsi_decision decision;
+  const evsi_decision *decision;
   evsi_buf envelopes[EVSI_FORMS]; /* in the forms that its transports want; else empty */
+  evsi_parcel *parcel;            /* for those that take it as it is */
   evsi_buf packed;                /* the body, compressed; empty: it is stored as it is */
   evsi_encoding encoding;         /* of packed */
   evs_bytes body;
@@ -44,6 +44,11 @@ static bool is_ordered(const evsi_publisher *publisher, const evsi_decision *dec
 
 static evsi_form form_of(const evsi_publisher *publisher, uint32_t link) {
   return publisher->setup.config->transports[link].is_plain ? EVSI_FORM_PUBLISHED : EVSI_FORM_OWN;
+}
+
+/* What does not leave the process needs no stored form. */
+static bool is_carried(const evsi_publisher *publisher, uint32_t link, const event_draft *draft) {
+  return evsi_link_is_direct(&publisher->setup.links[link]) && draft->packed.size == 0;
 }
 
 /* What an event asks for beyond being stored must be possible wherever it goes. */
@@ -77,7 +82,47 @@ static void count_unrouted(evsi_publisher *publisher, const char *type) {
                    EVSI_LABELED_UNROUTED, 1);
 }
 
-static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
+/* By the decision of the event before, where that is the same for all that go this way. */
+static bool is_decided(const evsi_run *run, const evsi_router *router, const evs_event *event,
+                       const char *type) {
+  return run->router == router && event->partition == 0 && strcmp(run->type, type) == 0 &&
+         evsi_bytes_equal(run->topic, event->topic) && evsi_bytes_equal(run->transport, event->transport);
+}
+
+static evs_status route(evsi_publisher *publisher, const evs_event *event, const event_draft *draft,
+                        evsi_run *run, evs_error **out_error) {
+  const evsi_config *config = publisher->setup.config;
+  evsi_router *router = publisher->setup.router;
+  if (is_decided(run, router, event, draft->type)) {
+    if (run->decision.route && event->topic.size == 0)
+      evsi_router_used(router, run->decision.route, run->wall_ms);
+    return EVS_OK;
+  }
+  evsi_route_query query = {.type = evsi_text(draft->type),
+                            .key = event->key,
+                            .partition = event->partition - 1,
+                            .transport = -1,
+                            .topic = event->topic,
+                            .wall_ms = run->wall_ms};
+  for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
+    if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
+      query.transport = (int32_t)i;
+  }
+  if (event->transport.size > 0 && query.transport < 0)
+    return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
+                      (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
+  run->router = NULL;
+  evs_status status = evsi_router_route(router, &query, &run->decision, out_error);
+  if (status == EVS_OK && run->decision.partitions == 0) {
+    run->router = router;
+    run->topic = event->topic;
+    run->transport = event->transport;
+    memcpy(run->type, draft->type, sizeof run->type);
+  }
+  return status;
+}
+
+static evs_status decide(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evsi_run *run,
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   const evsi_body_check check = {config, publisher->setup.schemas, publisher->setup.stats};
@@ -86,23 +131,11 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
     status = evsi_body_check_event(&check, draft->type, event, &draft->version, out_error);
   if (status != EVS_OK)
     return status;
-  evsi_route_query query = {.type = evsi_text(draft->type),
-                            .key = event->key,
-                            .partition = event->partition - 1,
-                            .transport = -1,
-                            .topic = event->topic,
-                            .wall_ms = evsi_wall_ms(publisher->setup.env)};
-  for (uint32_t i = 0; event->transport.size > 0 && i < config->transport_count; i++) {
-    if (evsi_bytes_equal(event->transport, evsi_text(config->transports[i].name)))
-      query.transport = (int32_t)i;
-  }
-  if (event->transport.size > 0 && query.transport < 0)
-    return evsi_error(out_error, EVS_ROUTING, "/transport", "there is no transport named %.*s",
-                      (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
-  status = evsi_router_route(publisher->setup.router, &query, &draft->decision, out_error);
-  if (config->routing.route_count > 0 && !draft->decision.route && event->topic.size == 0)
+  status = route(publisher, event, draft, run, out_error);
+  draft->decision = &run->decision;
+  if (config->routing.route_count > 0 && !draft->decision->route && event->topic.size == 0)
     count_unrouted(publisher, draft->type);
-  return status == EVS_OK ? check_capabilities(publisher, event, &draft->decision, out_error) : status;
+  return status == EVS_OK ? check_capabilities(publisher, event, draft->decision, out_error) : status;
 }
 
 /* In the own form a compressed body travels beside the envelope. */
@@ -117,11 +150,19 @@ static void write_form(const evsi_envelope *envelope, evsi_form form, event_draf
 
 static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *envelope, event_draft *draft) {
   bool ok = true;
-  for (uint32_t i = 0; i < draft->decision.transport_count; i++) {
-    evsi_form form = form_of(publisher, draft->decision.transports[i]);
+  for (uint32_t i = 0; i < draft->decision->transport_count && ok; i++) {
+    uint32_t link = draft->decision->transports[i];
+    evsi_form form = form_of(publisher, link);
+    if (is_carried(publisher, link, draft)) {
+      evs_bytes raw = envelope->content_type.size > 0 ? draft->body : evsi_bytes(NULL, 0);
+      if (!draft->parcel)
+        draft->parcel = evsi_parcel_new(envelope, raw, draft->made_ms);
+      ok = draft->parcel != NULL;
+      continue;
+    }
     if (draft->envelopes[form].size == 0)
       write_form(envelope, form, draft);
-    ok = ok && !draft->envelopes[form].failed;
+    ok = !draft->envelopes[form].failed;
   }
   return ok;
 }
@@ -130,8 +171,8 @@ static bool write_forms(const evsi_publisher *publisher, const evsi_envelope *en
 static bool compress(const evsi_publisher *publisher, event_draft *draft) {
   const evsi_compression *policy = &publisher->setup.config->publisher.compression;
   bool is_wanted = false;
-  for (uint32_t i = 0; i < draft->decision.transport_count; i++)
-    is_wanted = is_wanted || form_of(publisher, draft->decision.transports[i]) == EVSI_FORM_OWN;
+  for (uint32_t i = 0; i < draft->decision->transport_count; i++)
+    is_wanted = is_wanted || form_of(publisher, draft->decision->transports[i]) == EVSI_FORM_OWN;
   if (!is_wanted || policy->algorithm == EVSI_ENCODING_NONE || draft->body.size < policy->min_bytes)
     return true;
   draft->encoding = policy->algorithm;
@@ -149,7 +190,7 @@ static evs_bytes prefix_of(const evsi_publisher *publisher, const evs_event *eve
 
 /* The stages of an event in their order: check, route, hash, compress, envelope. */
 static evs_status encode(evsi_publisher *publisher, const evs_event *event, event_draft *draft,
-                         evs_error **out_error) {
+                         const evsi_run *run, evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   const evsi_env *env = publisher->setup.env;
   bool is_json = event->content_type.size == 0;
@@ -159,7 +200,10 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
     evsi_uuid7(env, draft->id);
     draft->event_id = evsi_text(draft->id);
   }
-  evsi_timestamp(evsi_wall_ms(env), draft->timestamp);
+  if (event->timestamp.size == 0) {
+    draft->made_ms = run->wall_ms;
+    evsi_timestamp(draft->made_ms, draft->timestamp);
+  }
   if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
     return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
   if (!compress(publisher, draft))
@@ -173,7 +217,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
       .version = draft->version,
       .hash = evsi_text(config->publisher.hash ? draft->hash : NULL),
       .content_type = event->content_type,
-      .key = is_ordered(publisher, &draft->decision) ? event->key : evsi_bytes(NULL, 0),
+      .key = is_ordered(publisher, draft->decision) ? event->key : evsi_bytes(NULL, 0),
       .headers = event->headers,
       .body = is_json ? draft->body : evsi_bytes(NULL, 0),
   };
@@ -208,49 +252,60 @@ static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_dra
                        const evs_tp_event *event, const stored_form forms[EVSI_FORMS]) {
   uint64_t sequence = atomic_fetch_add(&publisher->sequence, 1);
   for (uint32_t i = 0; i < job->send_count; i++) {
-    uint32_t link = draft->decision.transports[i];
+    uint32_t link = draft->decision->transports[i];
     job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
-    job->sends[i].event.data = forms[form_of(publisher, link)].data;
-    job->sends[i].event.raw = forms[form_of(publisher, link)].raw;
-    job->sends[i].event.ordering = ordering_of(publisher, &draft->decision, link);
+    if (is_carried(publisher, link, draft)) {
+      job->sends[i].event.parcel = draft->parcel;
+      job->sends[i].event.raw = draft->parcel->raw;
+    } else {
+      job->sends[i].event.data = forms[form_of(publisher, link)].data;
+      job->sends[i].event.raw = forms[form_of(publisher, link)].raw;
+    }
+    job->sends[i].event.ordering = ordering_of(publisher, draft->decision, link);
   }
 }
 
-static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft) {
+static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft,
+                       evsi_run *run) {
   evs_bytes prefix = prefix_of(publisher, event);
-  uint32_t sends = draft->decision.transport_count;
+  uint32_t sends = draft->decision->transport_count;
   size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
-  size_t texts = prefix.size + strlen(draft->type) + strlen(draft->decision.topic) + draft->event_id.size +
+  size_t texts = prefix.size + strlen(draft->type) + strlen(draft->decision->topic) + draft->event_id.size +
                  event->batch_key.size + 10;
   for (int form = 0; form < EVSI_FORMS; form++)
     texts += draft->envelopes[form].size + raw_of(event, draft, form).size;
-  evsi_job *job = evsi_calloc(1, fixed + texts);
+  evs_bytes transport = evsi_text(publisher->setup.links[draft->decision->transports[0]].config->name);
+  evsi_job *job = evsi_calloc(1, fixed + texts + transport.size + 1);
   if (!job)
     return NULL;
   char *at = (char *)job + fixed;
   job->token = event->token;
-  job->started_us = evsi_now_us(publisher->setup.env);
+  job->started_us = run->now_us;
   uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
   job->deadline_ms = job->started_us / 1000 + timeout;
+  job->parcel = evsi_parcel_hold(draft->parcel);
   job->cost = texts;
+  if (draft->parcel)
+    job->cost += evsi_stored_bytes(draft->parcel, evsi_bytes(NULL, 0), draft->parcel->raw);
   job->send_count = sends;
   atomic_init(&job->open, sends);
   atomic_init(&job->holders, sends);
   job->id = evsi_bytes_place(&at, draft->event_id);
   job->batch_key = evsi_bytes_place(&at, event->batch_key);
+  job->transport = evsi_bytes_place(&at, transport);
   evs_tp_event stored = {.struct_size = sizeof stored,
-                         .partition = draft->decision.partition,
-                         .partitions = draft->decision.partitions,
+                         .partition = draft->decision->partition,
+                         .partitions = draft->decision->partitions,
                          .acknowledgement = event->acknowledgement,
                          .delay_ms = event->delay_ms,
                          .replicas = event->replicas ? event->replicas : 1,
                          .acknowledge_timeout_ms = event->acknowledge_timeout_ms,
                          .id = job->id};
-  if (draft->decision.route) {
-    stored.retention = evsi_text(draft->decision.route->retention_json);
-    stored.on_dead_letter = draft->decision.route->on_dead_letter;
+  if (draft->decision->route) {
+    stored.retention = evsi_text(draft->decision->route->retention_json);
+    stored.on_dead_letter = draft->decision->route->on_dead_letter;
   }
-  stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision.topic));
+  stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision->topic));
   stored.full_type = keep_full_type(&at, prefix, draft->type);
   stored_form forms[EVSI_FORMS];
   for (int form = 0; form < EVSI_FORMS; form++) {
@@ -258,187 +313,39 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
     forms[form].data = evsi_bytes_place(&at, evsi_bytes(envelope->data, envelope->size));
     forms[form].raw = evsi_bytes_place(&at, raw_of(event, draft, form));
   }
-  job->labels.type = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type);
-  job->labels.topic = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic);
+  evsi_stats_relabel(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type, &run->labels.type);
+  evsi_stats_relabel(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic, &run->labels.topic);
+  job->labels = run->labels;
   fill_sends(publisher, job, draft, &stored, forms);
+  for (uint32_t i = 0; i < sends; i++) {
+    evs_bytes name = evsi_text(publisher->setup.links[job->sends[i].link].config->name);
+    evsi_stats_relabel(publisher->setup.stats, EVSI_LABEL_TRANSPORT, name, &run->labels.transport);
+    job->sends[i].label = run->labels.transport;
+  }
   return job;
 }
 
-evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error) {
+static void look_at_clocks(const evsi_env *env, evsi_run *run) {
+  enum { EVENTS = 16 };
+  if (run->events++ % EVENTS != 0)
+    return;
+  run->now_us = evsi_now_us(env);
+  run->wall_ms = evsi_wall_ms(env);
+}
+
+evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evsi_run *run,
+                       evs_error **out_error) {
+  look_at_clocks(publisher->setup.env, run);
   event_draft draft = {.envelopes = {{0}}};
   evsi_job *job = NULL;
-  evs_status status = decide(publisher, event, &draft, out_error);
+  evs_status status = decide(publisher, event, &draft, run, out_error);
   if (status == EVS_OK)
-    status = encode(publisher, event, &draft, out_error);
-  if (status == EVS_OK && !(job = build(publisher, event, &draft)))
+    status = encode(publisher, event, &draft, run, out_error);
+  if (status == EVS_OK && !(job = build(publisher, event, &draft, run)))
     evsi_error_nomem(out_error);
   for (int form = 0; form < EVSI_FORMS; form++)
     evsi_buf_free(&draft.envelopes[form]);
   evsi_buf_free(&draft.packed);
+  evsi_parcel_drop(draft.parcel);
   return job;
-}
-
-/* False: there is no memory for a report that is owed. */
-static bool deliver_report(evsi_publisher *publisher, evsi_publish_waiter *waiter, size_t index,
-                           const evs_report *report) {
-  if (waiter) {
-    evsi_waiter_put(waiter, index, report);
-    evsi_waiter_drop(waiter);
-    return true;
-  }
-  if (report->token == 0)
-    return true;
-  evsi_report *copy = evsi_report_new(report);
-  if (copy)
-    evsi_records_add(publisher->setup.records, copy);
-  return copy != NULL;
-}
-
-/* Every transport of a fan-out, when there are several. */
-static void add_fan_out(evsi_publisher *publisher, const evsi_job *job, evsi_buf *out) {
-  static const char *const names[] = {"", "stored", "refused", "unknown"};
-  evsi_buf_add_text(out, "{\"transports\":[");
-  for (uint32_t i = 0; i < job->send_count; i++) {
-    const char *name = publisher->setup.links[job->sends[i].link].config->name;
-    evsi_buf_add_text(out, i ? ",{\"transport\":" : "{\"transport\":");
-    evsi_buf_add_json(out, name, strlen(name));
-    evsi_buf_addf(out, ",\"outcome\":\"%s\",\"offset\":\"%s\"}", names[job->sends[i].outcome],
-                  job->sends[i].offset);
-  }
-  evsi_buf_add_text(out, "]}");
-}
-
-static const evsi_send *worst(const evsi_job *job) {
-  const evsi_send *worst = &job->sends[0];
-  for (uint32_t i = 1; i < job->send_count; i++) {
-    if (job->sends[i].outcome > worst->outcome)
-      worst = &job->sends[i];
-  }
-  return worst;
-}
-
-evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send) {
-  evsi_labels labels = send->job->labels;
-  labels.transport = evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TRANSPORT,
-                                      evsi_text(publisher->setup.links[send->link].config->name));
-  return labels;
-}
-
-/* What its report says without texts. */
-static evs_report bare_report(const evsi_job *job, const evsi_send *send) {
-  return (evs_report){.struct_size = sizeof(evs_report),
-                      .kind = EVS_REPORT_PUBLISH,
-                      .token = job->token,
-                      .status = send->status,
-                      .outcome = send->outcome,
-                      .attempts = send->attempts,
-                      .partition = send->event.partition,
-                      .acknowledgement = send->acknowledgement,
-                      .is_duplicate = send->is_duplicate};
-}
-
-/* There was no memory for its report: now that nobody reads the job, its own becomes one. */
-static void become_report(evsi_job *job) {
-  static_assert(sizeof(evsi_report) <= sizeof(evsi_job) + sizeof(evsi_send), "a job has room for its report");
-  const evs_report bare = bare_report(job, worst(job));
-  evsi_records *records = job->owed_to;
-  evsi_report *report = (evsi_report *)job;
-  memset(report, 0, sizeof *report);
-  report->public = bare;
-  evsi_records_add(records, report);
-}
-
-void evsi_job_release(evsi_send *send) {
-  evsi_job *job = send->job;
-  if (atomic_fetch_sub(&job->holders, 1) != 1)
-    return;
-  evsi_free(job->message);
-  if (job->owed_to)
-    become_report(job);
-  else
-    evsi_free(job);
-}
-
-static void report_job(evsi_publisher *publisher, evsi_job *job) {
-  const evsi_send *send = worst(job);
-  evsi_buf detail = {0};
-  if (job->send_count > 1)
-    add_fan_out(publisher, job, &detail);
-  evs_report report = bare_report(job, send);
-  report.id = job->id;
-  report.transport = evsi_text(publisher->setup.links[send->link].config->name);
-  report.topic = send->event.topic;
-  report.offset = evsi_text(send->offset);
-  report.message = evsi_text(job->message);
-  report.detail = evsi_bytes(detail.data, detail.size);
-  if (send->status == EVS_OK) {
-    evsi_histogram_record(&publisher->setup.stats->publish_latency,
-                          evsi_now_us(publisher->setup.env) - job->started_us);
-  } else {
-    evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
-    evsi_labels labels = evsi_send_labels(publisher, send);
-    evsi_count_labels(&labels, EVSI_LABELED_SEND_FAILED, 1);
-    evsi_stats_error(publisher->setup.stats, EVSI_SIDE_PUBLISHER, &labels,
-                     job->message ? job->message : evs_status_name(send->status));
-  }
-  atomic_fetch_sub(&publisher->in_flight, 1);
-  atomic_fetch_sub(&publisher->in_flight_bytes, job->cost);
-  if (!deliver_report(publisher, job->waiter, job->index, &report))
-    job->owed_to = publisher->setup.records;
-  evsi_buf_free(&detail);
-}
-
-static void count_stored(evsi_publisher *publisher, const evsi_send *send) {
-  evsi_stats *stats = publisher->setup.stats;
-  evsi_labels labels = evsi_send_labels(publisher, send);
-  uint64_t bytes = send->event.data.size + send->event.raw.size;
-  evsi_count(stats, EVSI_COUNT_SENT, 1);
-  evsi_count(stats, EVSI_COUNT_SENT_BYTES, bytes);
-  evsi_count(stats, EVSI_COUNT_DUPLICATES, send->is_duplicate);
-  evsi_count(stats, EVSI_COUNT_DELAYED, send->event.delay_ms > 0);
-  evsi_count_labels(&labels, EVSI_LABELED_SENT, 1);
-  evsi_count_labels(&labels, EVSI_LABELED_SENT_BYTES, bytes);
-  if (send->is_duplicate)
-    evsi_count_labels(&labels, EVSI_LABELED_DUPLICATE, 1);
-  evsi_label_sent_at(labels.type, evsi_wall_ms(publisher->setup.env));
-}
-
-void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending) {
-  evsi_job *job = send->job;
-  send->settled = true;
-  send->status = ending->status;
-  send->outcome = ending->outcome;
-  send->acknowledgement = ending->acknowledgement;
-  send->is_duplicate = ending->is_duplicate;
-  evsi_bytes_copy(send->offset, sizeof send->offset, ending->offset);
-  if (ending->message) {
-    pthread_mutex_lock(&publisher->lock); /* several transports may fail at once */
-    if (!job->message)
-      job->message = evsi_strdup(ending->message);
-    pthread_mutex_unlock(&publisher->lock);
-  }
-  if (ending->status == EVS_OK)
-    count_stored(publisher, send);
-  if (atomic_fetch_sub(&job->open, 1) == 1)
-    report_job(publisher, job);
-}
-
-bool evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
-                     size_t index, const evs_error *error) {
-  evs_report report = {
-      .kind = EVS_REPORT_PUBLISH,
-      .token = event->token,
-      .status = evs_error_status(error),
-      .outcome = EVS_OUTCOME_REFUSED,
-      .partition = EVS_PARTITION_NONE,
-      .id = event->id,
-      .message = evsi_text(evs_error_message(error)),
-      .detail = evsi_text(evs_error_json(error)),
-  };
-  evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_INVALID, 1);
-  evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_FAILED, 1);
-  evsi_stats_error(publisher->setup.stats, EVSI_SIDE_PUBLISHER, NULL, evs_error_message(error));
-  if (waiter)
-    evsi_waiter_hold(waiter);
-  return deliver_report(publisher, waiter, index, &report);
 }

@@ -4,6 +4,8 @@
 #define EVSI_JOB_H
 
 #include "base/slots.h"
+#include "event/parcel.h"
+#include "event/type_name.h"
 #include "publish/publisher.h"
 
 typedef struct evsi_job evsi_job;
@@ -18,6 +20,7 @@ typedef struct evsi_send {
   evsi_job *job;
   uint64_t sequence; /* order of acceptance: kept over retries */
   uint32_t link;
+  evsi_label *label; /* of its transport */
   uint32_t attempts;
   bool sent;         /* the transport has it and will answer */
   bool maybe_stored; /* an earlier attempt may have reached the store */
@@ -43,11 +46,13 @@ struct evsi_job {
   uint64_t cost; /* bytes counted as in flight */
   evs_bytes id;
   evs_bytes batch_key;      /* or empty */
+  evsi_parcel *parcel;      /* what direct transports get; NULL: none is among its transports */
   evsi_labels labels;       /* without the transport: there may be several */
   _Atomic uint32_t open;    /* sends without an outcome */
   _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
   char *message;
-  evsi_records *owed_to; /* who still has to get its report; NULL: nobody */
+  bool is_owed;        /* its report is still to come, and it is in flight until then */
+  evs_bytes transport; /* name of its first one */
   uint32_t send_count;
   evsi_send sends[];
 };
@@ -78,6 +83,7 @@ typedef struct evsi_lane {
   evsi_send **picked;   /* what it is made of */
   size_t vector_size;
   evsi_timer *timer;
+  uint64_t limit_ms; /* no time limit of a send ends before; UINT64_MAX: there is none */
   bool connected;
   bool is_held;   /* the store takes nothing: one event at a time asks whether it does again */
   uint32_t holds; /* how often it said so without a break */
@@ -103,8 +109,20 @@ struct evsi_publisher {
 /* Gives a job to the lanes of its transports; any thread. */
 void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job);
 
-/* Builds a job, or NULL with the error. */
-evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evs_error **out_error);
+/* What one call has found out, for its next event: mostly that is of the same type, and goes the same way. */
+typedef struct evsi_run {
+  uint32_t events;
+  uint64_t now_us, wall_ms; /* looked at every few events */
+  evsi_router *router;      /* that decided; NULL: nothing is decided that another event may share */
+  evs_bytes topic, transport;
+  char type[EVSI_TYPE_MAX + 1];
+  evsi_decision decision;
+  evsi_labels labels;
+} evsi_run;
+
+/* Builds a job, or NULL with the error. run: all zero before the first event of a call. */
+evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evsi_run *run,
+                       evs_error **out_error);
 /* How one send ended. */
 typedef struct evsi_ending {
   evs_status status;
@@ -112,15 +130,29 @@ typedef struct evsi_ending {
   uint32_t acknowledgement;
   bool is_duplicate;
   evs_bytes offset;
-  const char *message; /* of a failure, or NULL */
+  const char *message;          /* of a failure, or NULL */
+  struct evsi_harvest *harvest; /* of what was stored */
 } evsi_ending;
 
 /* What its event is counted under. */
-evsi_labels evsi_send_labels(evsi_publisher *publisher, const evsi_send *send);
+evsi_labels evsi_send_labels(const evsi_send *send);
 /* One send got its outcome; reports the job when it was the last. */
 void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_ending *ending);
-/* The transport needs the bytes of this send no more. */
-void evsi_job_release(evsi_send *send);
+/* What outcomes that came together came to: their reports go to the host together, and what is alike is
+ * counted at once. */
+typedef struct evsi_harvest {
+  uint64_t now_us;
+  evsi_send *hint; /* see evsi_send_list_restore() */
+  evsi_report *first, **end;
+  uint64_t events, bytes; /* are in flight until then */
+  evsi_labels labels;     /* of what was stored, and is not counted yet: */
+  uint64_t stored, stored_bytes;
+  uint64_t latency_us, latencies; /* so many alike are not recorded yet */
+} evsi_harvest;
+
+/* The transport needs the bytes of this send no more. harvest: takes a report that is owed; or NULL */
+void evsi_job_release(evsi_publisher *publisher, evsi_send *send, evsi_harvest *harvest);
+void evsi_harvest_deliver(evsi_publisher *publisher, evsi_harvest *harvest);
 /* An event that was refused before it became a job. False: without memory for the report that is owed. */
 bool evsi_job_refuse(evsi_publisher *publisher, const evs_event *event, evsi_publish_waiter *waiter,
                      size_t index, const evs_error *error);
@@ -133,8 +165,11 @@ bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link)
 void evsi_lane_destroy(evsi_lane *lane);
 /* Takes sends from a caller; any thread. */
 void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends);
-void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint);
+void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                       evsi_harvest *harvest);
 void evsi_lane_run(evsi_lane *lane);
+/* The same, and time limits of what has ended are forgotten at once. */
+void evsi_lane_look(evsi_lane *lane);
 /* All that waits for others to go with it goes; @thread io. */
 void evsi_lane_flush(evsi_lane *lane);
 /* Ends all that has no outcome yet; @thread io. */

@@ -50,6 +50,7 @@ bool evsi_lane_init(evsi_lane *lane, evsi_publisher *publisher, evsi_link *link)
   lane->task.run = on_task;
   lane->publisher = publisher;
   lane->link = link;
+  lane->limit_ms = UINT64_MAX;
   lane->vector_size = batching->enabled ? batching->max_size : VECTOR_MAX;
   pthread_mutex_init(&lane->lock, NULL);
   lane->vector = evsi_calloc(lane->vector_size, sizeof *lane->vector);
@@ -80,6 +81,11 @@ void evsi_lane_offer(evsi_lane *lane, evsi_send_list sends) {
   evsi_tasks_post(lane->publisher->setup.tasks, &lane->task);
 }
 
+static void note_limit(evsi_lane *lane, const evsi_send *send) {
+  if (send->job->deadline_ms < lane->limit_ms)
+    lane->limit_ms = send->job->deadline_ms;
+}
+
 /* What waits, behind what came earlier. */
 static void put(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
   if (!lane->batcher) {
@@ -89,7 +95,7 @@ static void put(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
                     &(evsi_ending){.status = EVS_NOMEM,
                                    .outcome = EVS_OUTCOME_REFUSED,
                                    .message = "out of memory: the event is not stored"});
-    evsi_job_release(send);
+    evsi_job_release(lane->publisher, send, NULL);
   }
 }
 
@@ -102,6 +108,7 @@ static void take_inbox(evsi_lane *lane) {
   while (inbox.first) {
     evsi_send *send = inbox.first;
     inbox.first = send->next;
+    note_limit(lane, send);
     put(lane, send, &hint);
   }
 }
@@ -169,7 +176,7 @@ static void end(evsi_lane *lane, evsi_send *send, const evsi_ending *ending) {
     forget_waiting(lane, send);
   evsi_job_settle(lane->publisher, send, ending);
   if (!held)
-    evsi_job_release(send);
+    evsi_job_release(lane->publisher, send, NULL);
 }
 
 typedef struct clock_hand {
@@ -238,6 +245,7 @@ static size_t pick(evsi_lane *lane) {
 }
 
 static void put_back(evsi_lane *lane, evsi_send *send, evsi_send **hint) {
+  note_limit(lane, send);
   if (lane->batcher)
     evsi_batcher_again(lane->batcher, send);
   else
@@ -280,22 +288,30 @@ static void send_queue(evsi_lane *lane) {
   }
 }
 
-/* until: deadlines up to then are over. */
+/* until: deadlines up to then are over. Sends are many and limits end seldom: only then all are looked at. */
 static void run(evsi_lane *lane, uint64_t until) {
   const evsi_env *env = lane->publisher->setup.env;
-  clock_hand hand = {until, UINT64_MAX};
+  uint64_t next = UINT64_MAX;
   take_inbox(lane);
   if (lane->batcher)
-    hand.next = evsi_batcher_tick(lane->batcher, evsi_now_ms(env));
+    next = evsi_batcher_tick(lane->batcher, evsi_now_ms(env));
   send_queue(lane);
-  look_at_all(lane, expire, &hand);
+  if (lane->limit_ms <= until) {
+    clock_hand hand = {until, UINT64_MAX};
+    look_at_all(lane, expire, &hand);
+    lane->limit_ms = hand.next;
+  }
   uint64_t now = evsi_now_ms(env);
-  if (!has_waiting(lane) && !lane->sent.first)
+  if (!has_waiting(lane) && !lane->sent.first) {
     let_go(lane); /* nobody waits: the next event finds out */
-  if (has_waiting(lane) && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < hand.next)
-    hand.next = lane->retry_at_ms;
-  if (hand.next != UINT64_MAX)
-    env->io->timer_start(lane->timer, hand.next > now ? hand.next - now : 1);
+    lane->limit_ms = UINT64_MAX;
+  }
+  if (lane->limit_ms < next)
+    next = lane->limit_ms;
+  if (has_waiting(lane) && lane->connected && lane->retry_at_ms > now && lane->retry_at_ms < next)
+    next = lane->retry_at_ms;
+  if (next != UINT64_MAX)
+    env->io->timer_start(lane->timer, next > now ? next - now : 1);
   else
     env->io->timer_stop(lane->timer);
 }
@@ -307,6 +323,11 @@ static void on_timer(void *data) {
 }
 
 void evsi_lane_run(evsi_lane *lane) {
+  run(lane, 0);
+}
+
+void evsi_lane_look(evsi_lane *lane) {
+  lane->limit_ms = 0;
   run(lane, 0);
 }
 
@@ -332,9 +353,10 @@ bool evsi_lane_is_sending(evsi_lane *lane) {
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
-static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome) {
+static void settle_from(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                        evsi_harvest *harvest) {
   char text[512];
-  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset};
+  evsi_ending ending = {.status = outcome->status, .offset = outcome->offset, .harvest = harvest};
   ending.acknowledgement = outcome->acknowledgement;
   if (outcome->status == EVS_OK) {
     if (ending.acknowledgement == 0)
@@ -365,7 +387,7 @@ uint64_t evsi_lane_held(evsi_lane *lane, char out_why[256]) {
 /* Another attempt, after a delay. */
 static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **hint) {
   evsi_publisher *publisher = lane->publisher;
-  evsi_labels labels = evsi_send_labels(publisher, send);
+  evsi_labels labels = evsi_send_labels(send);
   evsi_count(publisher->setup.stats, EVSI_COUNT_SEND_RETRIED, 1);
   evsi_count_labels(&labels, EVSI_LABELED_SEND_RETRIED, 1);
   if (held)
@@ -383,7 +405,8 @@ static void send_again(evsi_lane *lane, evsi_send *send, bool held, evsi_send **
   }
 }
 
-void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome, evsi_send **hint) {
+void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *outcome,
+                       evsi_harvest *harvest) {
   uint32_t max_retries = lane->publisher->setup.config->publisher.retry.max_retries;
   bool direct = evsi_link_is_direct(lane->link);
   bool failed = outcome->status != EVS_OK, held = failed && (outcome->flags & EVS_TP_HELD);
@@ -399,12 +422,12 @@ void evsi_lane_outcome(evsi_lane *lane, evsi_send *send, const evs_tp_outcome *o
   if (transient && !(outcome->flags & EVS_TP_NOT_SENT))
     send->maybe_stored = true;
   if (transient && !send->settled && (held || send->attempts - send->held <= max_retries)) {
-    send_again(lane, send, held, hint);
+    send_again(lane, send, held, &harvest->hint);
     return;
   }
   if (lane->batcher)
     evsi_batcher_done(lane->batcher, send);
   if (!send->settled)
-    settle_from(lane, send, outcome);
-  evsi_job_release(send);
+    settle_from(lane, send, outcome, harvest);
+  evsi_job_release(lane->publisher, send, harvest);
 }

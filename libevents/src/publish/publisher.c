@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "publish/gate.h"
 
-enum { DIRECT_MAX = 64 };
+enum { TOGETHER_MAX = 64 };
 
 evsi_publisher *evsi_publisher_new(const evsi_publisher_setup *setup) {
   evsi_publisher *publisher = evsi_calloc(1, sizeof *publisher);
@@ -52,11 +52,11 @@ uint64_t evsi_publisher_held(const evsi_publisher *publisher, uint32_t link, cha
 
 /* Sends to a transport that works on the caller's thread and answers before it returns. */
 static void send_direct(evsi_publisher *publisher, uint32_t link, evsi_send_list sends) {
-  evs_tp_event vector[DIRECT_MAX];
+  evs_tp_event vector[TOGETHER_MAX];
   while (sends.first) {
     size_t count = 0;
     pthread_mutex_lock(&publisher->lock);
-    while (count < DIRECT_MAX && sends.first) {
+    while (count < TOGETHER_MAX && sends.first) {
       evsi_send *send = sends.first;
       send->event.token = evsi_slots_add(&publisher->sends, send);
       if (send->event.token == 0)
@@ -131,6 +131,7 @@ static evs_status publish_all(evsi_publisher *publisher, const evs_event *events
                               evs_error **out_error) {
   evsi_send_list lists[EVSI_TRANSPORTS_MAX] = {{NULL, NULL}};
   uint32_t links = publisher->setup.config->transport_count;
+  evsi_run run = {0};
   evs_status status = EVS_OK;
   size_t taken = 0;
   for (; taken < count && status == EVS_OK; taken++) {
@@ -143,7 +144,7 @@ static evs_status publish_all(evsi_publisher *publisher, const evs_event *events
       break;
     }
     evs_error *error = NULL;
-    evsi_job *job = evsi_job_new(publisher, &events[taken], &error);
+    evsi_job *job = evsi_job_new(publisher, &events[taken], &run, &error);
     if (!job) {
       bool is_told = evsi_job_refuse(publisher, &events[taken], waiter, base + taken, error);
       evs_error_free(error);
@@ -209,13 +210,21 @@ bool evsi_publisher_seal(evsi_publisher *publisher) {
 
 void evsi_publisher_outcomes(evsi_publisher *publisher, uint32_t link, const evs_tp_outcome *outcomes,
                              size_t count) {
+  evsi_send *sends[TOGETHER_MAX];
   evsi_send *hint = NULL;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t first = 0; first < count; first += TOGETHER_MAX) {
+    size_t part = count - first < TOGETHER_MAX ? count - first : TOGETHER_MAX;
     pthread_mutex_lock(&publisher->lock);
-    evsi_send *send = evsi_slots_remove(&publisher->sends, outcomes[i].token);
+    for (size_t i = 0; i < part; i++)
+      sends[i] = evsi_slots_remove(&publisher->sends, outcomes[first + i].token);
     pthread_mutex_unlock(&publisher->lock);
-    if (send)
-      evsi_lane_outcome(&publisher->lanes[link], send, &outcomes[i], &hint);
+    evsi_harvest harvest = {.now_us = evsi_now_us(publisher->setup.env), .hint = hint, .end = &harvest.first};
+    for (size_t i = 0; i < part; i++) {
+      if (sends[i])
+        evsi_lane_outcome(&publisher->lanes[link], sends[i], &outcomes[first + i], &harvest);
+    }
+    hint = harvest.hint;
+    evsi_harvest_deliver(publisher, &harvest);
   }
   /* Only on the I/O thread, where the outcomes of these transports come, the queue may be looked at. */
   const evsi_lane *lane = &publisher->lanes[link];
@@ -229,7 +238,7 @@ void evsi_publisher_connected(evsi_publisher *publisher, uint32_t link, bool con
 
 void evsi_publisher_look(evsi_publisher *publisher) {
   for (uint32_t i = 0; i < publisher->setup.config->transport_count; i++)
-    evsi_lane_run(&publisher->lanes[i]);
+    evsi_lane_look(&publisher->lanes[i]);
 }
 
 void evsi_publisher_flush(evsi_publisher *publisher) {

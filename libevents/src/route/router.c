@@ -274,6 +274,13 @@ static evs_status go_to_topic(evsi_router *router, const evsi_route_query *query
   return choose_partition(router, query, query->is_dry, out_decision, out_error);
 }
 
+void evsi_router_used(evsi_router *router, const evsi_route *route, uint64_t wall_ms) {
+  evsi_route_use *use = &router->uses[route - router->config->routing.routes];
+  atomic_fetch_add_explicit(&use->hits, 1, memory_order_relaxed);
+  if (wall_ms)
+    atomic_store_explicit(&use->last_hit_ms, wall_ms, memory_order_relaxed);
+}
+
 evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
                              evs_error **out_error) {
   uint32_t winner = 0;
@@ -284,11 +291,7 @@ evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query,
                             .ranks = &winner,
                             .max = 1};
   evs_status status = evsi_router_decide(router, query, &evidence, out_decision, out_error);
-  if (status != EVS_OK || !out_decision->route || query->is_dry)
-    return status;
-  evsi_route_use *use = &router->uses[out_decision->route - router->config->routing.routes];
-  atomic_fetch_add_explicit(&use->hits, 1, memory_order_relaxed);
-  if (query->wall_ms)
-    atomic_store_explicit(&use->last_hit_ms, query->wall_ms, memory_order_relaxed);
-  return EVS_OK;
+  if (status == EVS_OK && out_decision->route && !query->is_dry)
+    evsi_router_used(router, out_decision->route, query->wall_ms);
+  return status;
 }

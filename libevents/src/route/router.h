@@ -44,6 +44,9 @@ void evsi_router_inherit(evsi_router *router, const evsi_router *from);
 evs_status evsi_router_route(evsi_router *router, const evsi_route_query *query, evsi_decision *out_decision,
                              evs_error **out_error);
 
+/* Notes that another event went this way. */
+void evsi_router_used(evsi_router *router, const evsi_route *route, uint64_t wall_ms);
+
 /* All routes in declaration order, each with its hits and last hit, as a JSON array text (for statistics and
  * the dashboard), freed with evsi_free(). NULL when memory is short. */
 char *evsi_router_routes_json(evsi_router *router);

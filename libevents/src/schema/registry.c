@@ -168,8 +168,21 @@ static evsi_schema_type *make_type(evsi_registry *registry, const evsi_plan *pla
   return NULL;
 }
 
+/* A store's answers may overtake each other: what was written is then read before it is known to be written.
+ */
+static bool is_there(const evsi_registry *registry, evsi_plan *plan) {
+  const evsi_schema_type *type = evsi_registry_type(registry, evsi_text(plan->type));
+  evsi_schema_version *version = type ? evsi_type_version(type, &plan->version->number) : NULL;
+  if (!version)
+    return false;
+  if (plan->version->is_own)
+    atomic_store(&version->is_own, true);
+  plan->same = version;
+  return true;
+}
+
 evs_status evsi_registry_commit(evsi_registry *registry, evsi_plan *plan, evs_error **out_error) {
-  if (!plan->version)
+  if (!plan->version || is_there(registry, plan))
     return EVS_OK;
   pthread_rwlock_wrlock(&registry->lock);
   evsi_schema_type *type = evsi_registry_type(registry, evsi_text(plan->type));

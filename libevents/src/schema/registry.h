@@ -98,7 +98,8 @@ evs_status evsi_version_judge(evsi_schema_version *version, evsi_reading how, ev
 evs_status evsi_registry_plan(evsi_registry *registry, const evsi_registration *registration, evsi_plan *out,
                               evs_error **out_error);
 void evsi_plan_free(evsi_plan *plan);
-/* What was planned is found from now on. Nothing may have been added since. */
+/* What was planned is found from now on. Where the same version came from elsewhere since, that one is
+ * `same`. */
 evs_status evsi_registry_commit(evsi_registry *registry, evsi_plan *plan, evs_error **out_error);
 /* By what the registry has under libevents://schemas/<type>/<version> and by $id. errors: EVS_VALIDATION */
 evs_status evsi_registry_compile(evsi_registry *registry, const char *type, evs_bytes text, evs_schema **out,

@@ -21,12 +21,13 @@ static const char *const transport_methods[] = {"groups",         "groups.pause"
                                                 "replay.set",     "file.check",       "file.vacuum",
                                                 "file.backup",    "copy.look",        "copy.read",
                                                 "copy.write",     "schemas.read",     "schemas.write",
-                                                "transport.tell", "testing.fail",     "testing.published"};
+                                                "transport.tell", "testing.fail",     "testing.published",
+                                                "topics.remove"};
 
 static const char *const changing_methods[] = {
-    "delayed.cancel", "groups.pause", "groups.resume",    "dlq.requeue",      "dlq.discard",
-    "dlq.restore",    "dlq.note",     "dlq.import",       "operations.start", "operations.set",
-    "replay.start",   "replay.set",   "schemas.register", "schemas.set",      "schemas.remove"};
+    "delayed.cancel",   "groups.pause", "groups.resume",    "dlq.requeue",    "dlq.discard",  "dlq.restore",
+    "dlq.note",         "dlq.import",   "operations.start", "operations.set", "replay.start", "replay.set",
+    "schemas.register", "schemas.set",  "schemas.remove",   "topics.remove"};
 
 static bool is_one_of(const char *method, const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {

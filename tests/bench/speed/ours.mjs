@@ -3,9 +3,10 @@
 
 import { createEventSystem } from 'libevents';
 
-import { BATCH, ageMs, atRate, main, stamp, tellLatency, tellRate } from './program.mjs';
+import { BATCH, LOOKS, ageMs, atRate, main, rssMib, stamp, tellGrowth, tellLatency, tellRate } from './program.mjs';
 
 const UNDER_WAY = 32; // batches
+const AT_ONCE = UNDER_WAY * BATCH;
 const OPTIONS = { group: 'bench', concurrency: 1024, from: 'earliest' };
 
 async function withSystem(transport, work) {
@@ -81,4 +82,25 @@ async function memory({ count, text }) {
   });
 }
 
-await main({ publish: onStore(publish), 'one-by-one': onStore(oneByOne), consume: onStore(consume), latency: onStore(latency), memory });
+/** What is kept of the events after the first tenth of them; none waits in a queue for long. */
+async function memoryKept({ count, text }) {
+  await withSystem({ type: 'memory' }, async (system) => {
+    let seen = 0;
+    const looks = [];
+    const all = handled(system, count, () => {
+      if (++seen % Math.floor(count / LOOKS) === 0) looks.push(rssMib());
+    });
+    await system.ready();
+    const begun = performance.now();
+    for (let first = 0; first < count; first += AT_ONCE) {
+      const upTo = Math.min(first + AT_ONCE, count);
+      await publishAll(system, { count: upTo - first, text });
+      while (seen < upTo) await new Promise(setImmediate);
+    }
+    await all;
+    tellGrowth(count, begun, looks);
+  });
+}
+
+await main({ publish: onStore(publish), 'one-by-one': onStore(oneByOne), consume: onStore(consume), latency: onStore(latency), memory,
+  'memory-kept': memoryKept });

@@ -11,9 +11,10 @@ from typing import Any
 
 import libevents
 
-from program import BATCH, age_ms, at_rate, main, stamp, tell_latency, tell_rate
+from program import BATCH, LOOKS, age_ms, at_rate, main, rss_kib, stamp, tell_growth, tell_latency, tell_rate
 
 UNDER_WAY = 16  # batches
+AT_ONCE = UNDER_WAY * BATCH
 OPTIONS = {"group": "bench", "concurrency": 1024}
 
 
@@ -96,4 +97,25 @@ async def memory(transport: str, count: int, text: str) -> None:
         tell_rate(count, begun)
 
 
-main({"publish": publish, "one-by-one": one_by_one, "consume": consume, "latency": latency, "memory": memory})
+async def memory_kept(transport: str, count: int, text: str) -> None:
+    """What is kept of the events after the first tenth of them; none waits in a queue for long."""
+    seen, looks = 0, []
+
+    def note(body: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % (count // LOOKS) == 0:
+            looks.append(rss_kib())
+
+    async with system('{"type":"memory"}') as made:
+        await handled(made, count, note)
+        begun, body = time.monotonic(), json.loads(text)
+        for first in range(0, count, AT_ONCE):
+            await publish_all(made, min(AT_ONCE, count - first), body)
+            while seen < min(first + AT_ONCE, count):
+                await asyncio.sleep(0)
+        tell_growth(count, begun, looks)
+
+
+main({"publish": publish, "one-by-one": one_by_one, "consume": consume, "latency": latency, "memory": memory,
+      "memory-kept": memory_kept})

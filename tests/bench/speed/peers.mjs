@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // peers.mjs ROLE URL COUNT ENTRY - the same jobs by ioredis, node-redis and BullMQ, set as their documentation says for
-// speed; ENTRY is the text of one stored event.
+// speed, and what emitters of events and expressions do in memory; ENTRY is the text of one stored event.
 
 import { Queue, Worker } from 'bullmq';
+import eventemitter2 from 'eventemitter2';
+import { EventEmitter as EventEmitter3 } from 'eventemitter3';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 
@@ -109,7 +111,45 @@ async function bullConsume({ target, count }) {
   process.exit(0);
 }
 
+/** One listener, which is called at once. */
+function emit({ count, text }) {
+  const emitter = new EventEmitter3();
+  const { body } = JSON.parse(text);
+  let seen = 0;
+  emitter.on('bench.tick', ({ at }) => { seen += at.length > 0; });
+  const begun = performance.now();
+  for (let i = 0; i < count; i++) emitter.emit('bench.tick', body);
+  if (seen !== count) throw new Error(`${seen} were handled`);
+  tellRate(count, begun);
+}
+
+const area = (number, i) => `area${(i * 619) % number}.order`;
+
+/** Each type matches one of `number` patterns with a wildcard. */
+function emitByWildcard({ count, number }) {
+  const emitter = new eventemitter2.EventEmitter2({ wildcard: true, maxListeners: 0 });
+  let seen = 0;
+  for (let i = 0; i < number; i++) emitter.on(`area${i}.order.*`, () => { seen++; });
+  const begun = performance.now();
+  for (let i = 0; i < count; i++) emitter.emit(`${area(number, i)}.created`);
+  if (seen !== count) throw new Error(`${seen} were handled`);
+  tellRate(count, begun);
+}
+
+function matchExpressions({ count, number }) {
+  const expressions = Array.from({ length: number }, (_, i) => new RegExp(`^area${i}\\.order\\.[^.]+$`));
+  let found = 0;
+  const begun = performance.now();
+  for (let i = 0; i < count; i++) {
+    const type = `${area(number, i)}.created`;
+    for (const expression of expressions) found += expression.test(type);
+  }
+  if (found !== count) throw new Error(`${found} matched`);
+  tellRate(count, begun);
+}
+
 await main({
   'ioredis-publish': withIo(ioPublish), 'ioredis-one-by-one': withIo(ioOneByOne), 'ioredis-consume': withIo(ioConsume),
   'ioredis-latency': withIo(ioLatency), 'node-redis-publish': nodeRedisPublish, 'bullmq-publish': bullPublish, 'bullmq-consume': bullConsume,
+  eventemitter3: emit, eventemitter2: emitByWildcard, expressions: matchExpressions,
 });

@@ -24,11 +24,16 @@ void stamp_write(char *at, uint64_t ns);
 /* How old an event is by its stamp; 0 where it has none. */
 uint64_t stamp_age_ns(const char *text, size_t size);
 
+long rss_kib(void);
+long peak_kib(void);
+
 /* Ends the program: says why, exit status 1. */
 void die(const char *what, const char *why) __attribute__((noreturn));
 
 /* The answer of a program: one line of JSON on standard output. */
 void tell_rate(long count, uint64_t begun_ns);
+/* A rate, too, and by how much the memory of this process has grown. */
+void tell_growth(long count, uint64_t begun_ns, long growth_kib);
 /* Sorts `ages`. */
 void tell_latency(uint64_t *ages, long count);
 

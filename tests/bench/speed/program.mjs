@@ -5,21 +5,37 @@ import { readFileSync } from 'node:fs';
 
 export const BATCH = 128;
 export const RATE = 5000;
+export const LOOKS = 100;
 
 /** Nanoseconds of the clock that all processes share, in twenty digits. */
 export const stamp = () => process.hrtime.bigint().toString().padStart(20, '0');
 export const ageMs = (at) => Number(process.hrtime.bigint() - BigInt(at)) / 1e6;
 
-const rssKiB = () => Math.round(process.resourceUsage().maxRSS);
+/** What resourceUsage() gives counts the program that started this one, too. */
+const peakKiB = () => Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+
+/** What the process holds; the rubbish of JavaScript is taken out first, where node was started with --expose-gc. */
+export function rssMib() {
+  globalThis.gc?.();
+  return process.memoryUsage.rss() / 2 ** 20;
+}
 
 export function tellRate(count, begun) {
-  console.log(JSON.stringify({ count, seconds: (performance.now() - begun) / 1000, peak_kib: rssKiB() }));
+  console.log(JSON.stringify({ count, seconds: (performance.now() - begun) / 1000, peak_kib: peakKiB() }));
+}
+
+/** From the second tenth of the looks at the memory to the last tenth, the least of each. */
+export function tellGrowth(count, begun, looks) {
+  const tenth = LOOKS / 10;
+  const growthMib = Math.min(...looks.slice(-tenth)) - Math.min(...looks.slice(tenth, 2 * tenth));
+  const seconds = (performance.now() - begun) / 1000;
+  console.log(JSON.stringify({ count, seconds, growth_mib: growthMib, peak_kib: peakKiB() }));
 }
 
 export function tellLatency(ages) {
   ages.sort((a, b) => a - b);
   const at = (share) => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))];
-  console.log(JSON.stringify({ count: ages.length, p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), peak_kib: rssKiB() }));
+  console.log(JSON.stringify({ count: ages.length, p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), peak_kib: peakKiB() }));
 }
 
 /** Calls `send` so often as RATE says, `count` times. */
@@ -35,9 +51,10 @@ export async function atRate(count, send) {
   }
 }
 
-/** Runs the role that the command line names: `node FILE ROLE TARGET COUNT PAYLOAD`. */
+/** Runs the role that the command line names: `node FILE ROLE[/NUMBER] TARGET COUNT PAYLOAD`. */
 export async function main(roles) {
   const [role, target, count, payload] = process.argv.slice(2);
-  if (!roles[role]) throw new Error(`no role ${role}`);
-  await roles[role]({ target, count: Number(count), text: readFileSync(payload, 'utf8') });
+  const [name, number] = role.split('/');
+  if (!roles[name]) throw new Error(`no role ${name}`);
+  await roles[name]({ target, count: Number(count), number: Number(number), text: readFileSync(payload, 'utf8') });
 }

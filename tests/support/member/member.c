@@ -67,6 +67,7 @@ static json_t *configuration(const member_options *options) {
                 "maxRetries", (int)options->max_retries, "baseDelay", (int)options->retry_delay, "jitter", 0);
   set(transport, "sessionTimeout", options->session_timeout);
   set(transport, "discoverInterval", options->discover_interval);
+  set(transport, "maxCrashes", options->max_crashes);
   json_t *fleet = json_object();
   set(fleet, "interval", options->fleet_interval);
   return json_pack("{s:s,s:{s:o},s:o}", "service", options->service, "transports", "main", transport, "fleet",

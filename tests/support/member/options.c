@@ -26,6 +26,7 @@ static const struct {
     {"delay-ms", NUMBER, offsetof(member_options, delay_ms)},
     {"session-timeout", NUMBER, offsetof(member_options, session_timeout)},
     {"discover-interval", NUMBER, offsetof(member_options, discover_interval)},
+    {"max-crashes", NUMBER, offsetof(member_options, max_crashes)},
     {"max-retries", NUMBER, offsetof(member_options, max_retries)},
     {"retry-delay", NUMBER, offsetof(member_options, retry_delay)},
     {"handler-timeout", NUMBER, offsetof(member_options, handler_timeout)},

@@ -16,7 +16,7 @@ typedef struct member_options {
   long hold;            /* takes so many messages and never settles them */
   long delay_ms;        /* that a handler takes */
   long session_timeout; /* ms; 0: the default, as everywhere below */
-  long discover_interval, max_retries, retry_delay, handler_timeout, prefetch, concurrency;
+  long discover_interval, max_crashes, max_retries, retry_delay, handler_timeout, prefetch, concurrency;
   long fleet_interval;
   long fail_every;    /* events whose number is a multiple fail at their first attempt; 0: none */
   long until_idle_ms; /* ends when nothing came for so long; 0: ends by SIGTERM only */

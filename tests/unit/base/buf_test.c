@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,29 @@ static void json_text_is_escaped_and_bad_bytes_are_replaced(void **state) {
   assert_string_equal(buf.data,
                       "\"a\\\"\\\\\\n\\t\\u0001\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz\"");
   evsi_buf_free(&buf);
+}
+
+static void what_must_be_escaped_is_found_wherever_it_stands(void **state) {
+  (void)state;
+  enum { SIZE = 40 };
+  static const struct {
+    char byte;
+    const char *written;
+  } cases[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {0x1F, "\\u001f"}, {(char)0x80, "\xEF\xBF\xBD"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (int at = 0; at < SIZE; at++) {
+      char text[SIZE], expected[SIZE + 16];
+      evsi_buf out = {0};
+      memset(text, 'x', sizeof text);
+      text[at] = cases[i].byte;
+      snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", at, text, cases[i].written, SIZE - 1 - at,
+               text + at + 1);
+      assert_true(evsi_json_plain(text, sizeof text) <= (size_t)at);
+      evsi_buf_add_json(&out, text, sizeof text);
+      assert_string_equal(out.data, expected);
+      evsi_buf_free(&out);
+    }
+  }
 }
 
 static void utf8_is_checked_strictly(void **state) {
@@ -109,6 +133,7 @@ int main(void) {
       cmocka_unit_test(a_growing_buffer_keeps_its_text_and_a_nul_behind),
       cmocka_unit_test(taking_an_empty_buffer_gives_an_empty_text),
       cmocka_unit_test(json_text_is_escaped_and_bad_bytes_are_replaced),
+      cmocka_unit_test(what_must_be_escaped_is_found_wherever_it_stands),
       cmocka_unit_test(utf8_is_checked_strictly),
       cmocka_unit_test(a_failed_allocation_is_remembered_and_take_gives_nothing),
       cmocka_unit_test(impossible_sizes_are_refused),

@@ -91,6 +91,35 @@ static void an_absent_body_is_null_unless_bytes_travel_beside(void **state) {
   evsi_buf_free(&scratch);
 }
 
+static void the_size_of_an_envelope_is_told_without_writing_it(void **state) {
+  (void)state;
+  const evsi_envelope envelopes[] = {
+      {.id = evsi_text("i"), .type = evsi_text("a.b")},
+      {.id = evsi_text("i\n"),
+       .type = evsi_text("a"),
+       .origin = evsi_text("\xFF\"\xC3\xA9"),
+       .body = evsi_text("[1]")},
+      {.id = evsi_text("i"),
+       .type = evsi_text("a"),
+       .content_type = evsi_text("image/png"),
+       .headers = evsi_text("{\"a\":\"b\"}")},
+      {.id = evsi_text("i"),
+       .type = evsi_text("a"),
+       .encoding = evsi_text("zstd"),
+       .key = evsi_text("k"),
+       .hash = evsi_text("ab"),
+       .timestamp = evsi_text("t"),
+       .version = evsi_text("1"),
+       .origin_prefix = evsi_text("eu")},
+  };
+  for (size_t i = 0; i < sizeof envelopes / sizeof *envelopes; i++) {
+    evsi_buf out = {0};
+    evsi_envelope_encode(&out, &envelopes[i], EVSI_FORM_OWN);
+    assert_int_equal(evsi_envelope_size(&envelopes[i]), out.size);
+    evsi_buf_free(&out);
+  }
+}
+
 static void members_may_come_in_any_order_and_unknown_ones_are_ignored(void **state) {
   (void)state;
   evsi_envelope back;
@@ -197,6 +226,7 @@ int main(void) {
       cmocka_unit_test(the_published_form_is_written_without_v),
       cmocka_unit_test(what_was_written_is_read_back_with_the_body_untouched),
       cmocka_unit_test(an_absent_body_is_null_unless_bytes_travel_beside),
+      cmocka_unit_test(the_size_of_an_envelope_is_told_without_writing_it),
       cmocka_unit_test(members_may_come_in_any_order_and_unknown_ones_are_ignored),
       cmocka_unit_test(the_published_form_has_no_v_and_may_lack_a_body),
       cmocka_unit_test(keys_and_many_texts_with_escapes_stay_valid_together),

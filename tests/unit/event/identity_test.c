@@ -196,6 +196,34 @@ static void foreign_timestamps_are_checked_as_rfc_3339(void **state) {
   assert_false(evsi_timestamp_valid(evsi_bytes("2026-01-31T12:00:00\0", 20)));
 }
 
+static void a_timestamp_is_read_whatever_was_read_before(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    uint64_t ms;
+  } cases[] = {
+      {"2026-01-31T12:00:00.123Z", UINT64_C(1769860800123)},
+      {"2026-01-31T12:00:00.999Z", UINT64_C(1769860800999)},
+      {"2026-01-31T12:00:00.9x9Z", 0},
+      {"2026-01-31T12:00:00+0000", 0},
+      {"2026-01-31T12:00:00.000Z", UINT64_C(1769860800000)},
+      {"2026-01-31T12:00:01.000Z", UINT64_C(1769860801000)},
+      {"2026-02-31T12:00:01.000Z", 0},
+      {"1969-12-31T23:59:59.999Z", 0},
+      {"1969-12-31T23:59:59.998Z", 0},
+      {"1970-01-01T00:00:00.001Z", 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_int_equal(evsi_timestamp_ms(evsi_text(cases[i].text)), cases[i].ms);
+}
+
+static void nothing_but_zeros_is_no_timestamp(void **state) {
+  (void)state;
+  char zeros[25] = {0};
+  memcpy(zeros + 19, ".001Z", 5);
+  assert_int_equal(evsi_timestamp_ms(evsi_bytes(zeros, 24)), 0);
+}
+
 static void the_hash_of_nothing_is_known(void **state) {
   (void)state;
   char hex[65];
@@ -210,7 +238,9 @@ int main(void) {
       cmocka_unit_test(ids_rise_within_a_millisecond_and_when_the_clock_goes_back),
       cmocka_unit_test(ids_of_many_threads_are_unique),
       cmocka_unit_test(ids_are_unique_also_without_random_numbers),
+      cmocka_unit_test(nothing_but_zeros_is_no_timestamp), /* before any other is read */
       cmocka_unit_test(timestamps_are_utc_with_milliseconds),
+      cmocka_unit_test(a_timestamp_is_read_whatever_was_read_before),
       cmocka_unit_test(foreign_timestamps_are_checked_as_rfc_3339),
       cmocka_unit_test(the_hash_of_nothing_is_known),
       cmocka_unit_test(a_child_does_not_make_its_parents_ids),

@@ -87,6 +87,23 @@ static void a_version_is_chosen_by_what_changes(void **state) {
   evsi_registry_free(registry);
 }
 
+static void a_version_that_came_from_elsewhere_since_it_was_planned_is_not_added_again(void **state) {
+  (void)state;
+  evsi_registry *registry = registry_of("none", EVSI_COMPAT_PRAGMATIC);
+  evsi_registration in = {.type = evsi_text("order.placed"), .text = evsi_text(ORDER), .is_own = true};
+  evsi_registry_walk walk = {NULL, 0};
+  evsi_plan plan;
+  assert_int_equal(evsi_registry_plan(registry, &in, &plan, NULL), EVS_OK);
+  must_add(registry, "1.0.0", ORDER, "1.0.0");
+  assert_int_equal(evsi_registry_commit(registry, &plan, NULL), EVS_OK);
+  const evsi_schema_version *only = evsi_registry_next(registry, &walk);
+  assert_ptr_equal(plan.same, only);
+  assert_true(only->is_own);
+  assert_null(evsi_registry_next(registry, &walk));
+  evsi_plan_free(&plan);
+  evsi_registry_free(registry);
+}
+
 static void versions_never_change_and_only_go_up(void **state) {
   (void)state;
   evsi_registry *registry = registry_of("none", EVSI_COMPAT_PRAGMATIC);
@@ -342,6 +359,7 @@ static void a_folder_that_is_not_there_is_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_version_is_chosen_by_what_changes),
+      cmocka_unit_test(a_version_that_came_from_elsewhere_since_it_was_planned_is_not_added_again),
       cmocka_unit_test(versions_never_change_and_only_go_up),
       cmocka_unit_test(what_may_not_follow_is_refused_with_path_and_version),
       cmocka_unit_test(only_a_transitive_mode_sees_what_came_before_the_last),

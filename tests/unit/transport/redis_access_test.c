@@ -172,6 +172,7 @@ static void an_operator_manages_dead_letters_and_groups_and_does_no_more(void **
   operate(host);
   json_decref(ask(host, "groups.pause", "{\"group\":\"g\",\"actor\":\"ann\"}"));
   json_decref(ask(host, "groups.resume", "{\"group\":\"g\",\"actor\":\"ann\"}"));
+  json_decref(ask(host, "topics.remove", "{\"topic\":\"t\",\"force\":true}"));
   host_close(host);
   expect_nothing_denied();
   expect_refused("operator", (const char *[]){"XREADGROUP GROUP g c STREAMS stream:{t} >", "XADD other * a b",

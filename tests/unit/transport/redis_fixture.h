@@ -48,7 +48,8 @@ struct evs_host {
   uint32_t credits;
   bool is_short_of_memory; /* it takes no entry */
   size_t refused;
-  int credits_are_spent; /* each delivered entry takes one; else there are always as many */
+  void (*delivering)(evs_host *host); /* is called first, or NULL */
+  int credits_are_spent;              /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed, is_paused;
   uint64_t lease_until_ms;
   char message[512], last_log[512];
@@ -173,6 +174,8 @@ static inline void on_left(evs_host *host, uint64_t group) {
 }
 
 static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
+  if (host->delivering)
+    host->delivering(host);
   if (host->is_short_of_memory) {
     host->refused += count;
     return 0;

@@ -71,6 +71,37 @@ static void no_more_is_read_than_there_are_credits(void **state) {
   host_close(host);
 }
 
+static bool is_read_again(void) {
+  char *stats = redis_text(&server, "INFO commandstats");
+  bool is = strstr(stats, "cmdstat_xreadgroup:calls=2,") != NULL;
+  free(stats);
+  return is;
+}
+
+/* Before the host has the first entry. */
+static void expect_second_read(evs_host *host) {
+  host->delivering = NULL;
+  TEST_UNTIL(is_read_again());
+}
+
+static void the_server_reads_on_while_the_host_gets_entries_but_no_more_than_there_are_credits(void **state) {
+  (void)state;
+  evs_host *host = host_new(",\"batchSize\":100");
+  EXPECT_SOON(is_connected, host);
+  publish_and_wait(host, "t", "a.b", 300);
+  redis_number(&server, "CONFIG RESETSTAT");
+  host->credits = 150;
+  host->credits_are_spent = 1;
+  host->delivering = expect_second_read;
+  join(host, "g", "t");
+  wait_count(&host->entry_count, 150);
+  assert_null(host->delivering);
+  run_for(100);
+  assert_int_equal(host->entry_count, 150);
+  assert_int_equal(redis_pending(&server, "t", "g"), 150);
+  host_close(host);
+}
+
 static bool has_refused_ten(void *data) {
   return ((evs_host *)data)->refused >= 10;
 }
@@ -405,6 +436,7 @@ int main(void) {
       TEST(delivers_and_acknowledges_until_nothing_is_pending),
       TEST(two_groups_each_get_everything),
       TEST(no_more_is_read_than_there_are_credits),
+      TEST(the_server_reads_on_while_the_host_gets_entries_but_no_more_than_there_are_credits),
       TEST(what_a_host_has_no_memory_for_comes_again_undelivered),
       TEST(a_parked_entry_comes_back_with_its_state_and_one_more_delivery),
       TEST(parked_entries_that_lost_their_due_time_come_back),

@@ -86,6 +86,7 @@ typedef struct method {
 
 static const method *find(const char *name) {
   static const method all[] = {{"topics", evsi_file_request_topics, READS},
+                               {"topics.remove", evsi_file_request_topics_remove, WRITES},
                                {"groups", evsi_file_request_groups, READS},
                                {"groups.pause", evsi_file_request_pause, WRITES},
                                {"groups.resume", evsi_file_request_resume, WRITES},

@@ -50,6 +50,7 @@ void evsi_file_request_audit(evsi_file_request *request);
 /* ---- the requests, by file ---- */
 void evsi_file_request_topics(evsi_file_request *request); /* file_query.c */
 void evsi_file_request_groups(evsi_file_request *request);
+void evsi_file_request_topics_remove(evsi_file_request *request); /* file_remove.c */
 void evsi_file_request_tail(evsi_file_request *request);
 void evsi_file_request_doctor(evsi_file_request *request);
 void evsi_file_request_check(evsi_file_request *request); /* file_admin.c */

@@ -150,7 +150,7 @@ evsi_file_stream *evsi_file_feed_find(evsi_file_store *store, const evsi_file_st
 
 /* ---- transactions ----------------------------------------------------------------------------- */
 
-static void forget_types(evsi_file_store *store) {
+void evsi_file_forget_types(evsi_file_store *store) {
   evsi_file_type *type, *next;
   HASH_ITER(hh, store->types, type, next) {
     HASH_DEL(store->types, type);
@@ -173,7 +173,7 @@ bool evsi_file_store_end(evsi_file_store *store) {
   }
   bool is_done = evsi_file_end(&store->db);
   if (!is_done)
-    forget_types(store); /* they may be among what was undone */
+    evsi_file_forget_types(store); /* they may be among what was undone */
   return is_done;
 }
 
@@ -183,7 +183,7 @@ void evsi_file_store_free(evsi_file_store *store) {
     HASH_DEL(store->streams, stream);
     stream_free(stream);
   }
-  forget_types(store);
+  evsi_file_forget_types(store);
   evsi_file_db_close(&store->db);
 }
 
@@ -281,7 +281,7 @@ static uint32_t add_topic(evsi_file_store *store, const evsi_file_topic *topic) 
 
 static void remember_type(evsi_file_store *store, const char *key, size_t size) {
   if (HASH_COUNT(store->types) >= 100 * EVSI_FILE_TYPES_MAX)
-    forget_types(store);
+    evsi_file_forget_types(store);
   evsi_file_type *known = store->db.error == SQLITE_OK ? evsi_calloc(1, sizeof *known) : NULL;
   if (!known || !(known->key = evsi_strdup(key))) {
     evsi_free(known);

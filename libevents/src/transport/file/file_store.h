@@ -73,6 +73,8 @@ typedef struct evsi_file_topic {
 /* Sees to it that a topic and a type are registered. Who comes first says how many partitions, and who names
  * an order first which: gives the order that holds. */
 uint32_t evsi_file_register(evsi_file_store *store, const evsi_file_topic *topic);
+/* What was registered may not be so any more. */
+void evsi_file_forget_types(evsi_file_store *store);
 /* Members shall look at topics, pauses and each other. */
 void evsi_file_news(evsi_file_store *store);
 

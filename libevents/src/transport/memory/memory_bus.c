@@ -120,6 +120,10 @@ memory_member *evsi_memory_member(memory_group *group, const evs_transport *tran
   return member;
 }
 
+bool evsi_memory_has(const evs_transport *transport, uint64_t token, const memory_entry *entry) {
+  return entry->member == transport && (token == 0 || entry->token == token);
+}
+
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event) {
   if (evsi_scope_topics_have(&group->topics, event->topic))
     return true;
@@ -139,14 +143,18 @@ uint64_t evsi_memory_sequence(evs_bytes offset) {
 }
 
 void evsi_memory_event_drop(memory_event *event) {
-  if (--event->holders == 0)
-    evsi_free(event);
+  if (--event->holders > 0)
+    return;
+  evsi_parcel_drop(event->parcel);
+  evsi_free(event);
 }
 
 void evsi_memory_entry_free(memory_entry *entry) {
-  evsi_memory_event_drop(entry->event);
+  memory_event *event = entry->event;
   evsi_free(entry->state);
-  evsi_free(entry);
+  if (entry != &event->first)
+    evsi_free(entry);
+  evsi_memory_event_drop(event);
 }
 
 void evsi_memory_park(memory_group *group, memory_entry *entry) {

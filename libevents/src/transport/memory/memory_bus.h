@@ -11,6 +11,7 @@
 
 #include "base/map.h"
 #include "base/world.h"
+#include "event/parcel.h"
 #include "libevents_transport.h"
 #include "transport/scope.h"
 
@@ -19,6 +20,21 @@ typedef struct memory_group memory_group;
 
 enum { EVSI_MEMORY_OFFSET = 24, EVSI_MEMORY_DELIVER_MAX = 64 };
 
+/* One event in one group. Waiting: in the queue; parked: in the list of due ones; else held by a member. */
+typedef struct memory_entry {
+  struct memory_entry *next;
+  struct memory_event *event;
+  uint64_t sequence; /* key among the held ones */
+  uint64_t due_ms;
+  uint32_t deliveries;
+  char *state;
+  bool is_aside, is_recalled; /* of an ordered stream: its member does not have it now; it asked for it */
+  bool is_early;              /* it was given with the rest of its time to wait */
+  evs_transport *member;      /* who holds it, */
+  uint64_t token;             /* of several that one transport has in the group */
+  UT_hash_handle hh;
+} memory_entry;
+
 /* Bytes of one event, shared by the groups that got it. */
 typedef struct memory_event {
   uint32_t holders; /* @locks bus */
@@ -26,23 +42,11 @@ typedef struct memory_event {
   int32_t partition;
   uint32_t ordering;
   evs_bytes topic, full_type, data, raw;
+  evsi_parcel *parcel; /* the event in place of data; NULL: it came as text */
+  memory_entry first;  /* of the first group that reads it, as mostly only one does */
   char offset[EVSI_MEMORY_OFFSET];
   char bytes[];
 } memory_event;
-
-/* One event in one group. Waiting: in the queue; parked: in the list of due ones; else held by a member. */
-typedef struct memory_entry {
-  struct memory_entry *next;
-  memory_event *event;
-  uint64_t sequence; /* key among the held ones */
-  uint64_t due_ms;
-  uint32_t deliveries;
-  char *state;
-  bool is_aside, is_recalled; /* of an ordered stream: its member does not have it now; it asked for it */
-  bool is_early;              /* it was given with the rest of its time to wait */
-  evs_transport *member;      /* who holds it */
-  UT_hash_handle hh;
-} memory_entry;
 
 typedef struct memory_member {
   struct memory_member *next;
@@ -69,6 +73,7 @@ struct memory_group {
   evsi_scope_topics topics;   /* of all members; read whatever their type */
   memory_entry *first, *last; /* waiting, in order */
   size_t waiting;
+  bool reads;           /* the event that is being published */
   memory_entry *parked; /* by due time */
   memory_entry *held;   /* by sequence */
   memory_ordered *orders;
@@ -132,6 +137,8 @@ void evsi_memory_bus_drop(memory_bus *bus);
 /* @locks bus, all of these */
 memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create);
 memory_member *evsi_memory_member(memory_group *group, const evs_transport *transport, uint64_t token);
+/* token 0: any of the transport's. */
+bool evsi_memory_has(const evs_transport *transport, uint64_t token, const memory_entry *entry);
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event);
 uint64_t evsi_memory_sequence(evs_bytes offset);
 void evsi_memory_event_drop(memory_event *event);
@@ -165,15 +172,18 @@ void evsi_memory_request(evs_transport *transport, const char *method, const cha
 
 /* ---- memory_publish.c ---- any thread, without the lock */
 void evsi_memory_publish(evs_transport *transport, const evs_tp_event *events, size_t count);
-/* offset: EVSI_MEMORY_OFFSET bytes, to which *outcome refers. */
-void evsi_memory_publish_one(evs_transport *transport, const evs_tp_event *from, evs_tp_outcome *outcome,
-                             char *offset);
+typedef char evsi_memory_offset[EVSI_MEMORY_OFFSET];
+enum { EVSI_MEMORY_TOGETHER = 64 };
+/* At most EVSI_MEMORY_TOGETHER; to their offsets the outcomes refer. Nothing is delivered yet. */
+void evsi_memory_store(evs_transport *transport, const evs_tp_event *events, size_t count,
+                       evs_tp_outcome *outcomes, evsi_memory_offset *offsets);
 
 /* ---- memory_rehearsal.c ---- any thread, without the lock */
-/* As evsi_memory_publish_one(), but for what shall fail; it is noted. call: the same for what comes together.
+/* As evsi_memory_store() of one, but for what shall fail; it is noted. call: the same for what comes
+ * together.
  */
 void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
-                          evs_tp_outcome *outcome, char *offset);
+                          evs_tp_outcome *outcome, evsi_memory_offset *offset);
 void evsi_memory_fail(evs_transport *transport, const json_t *params, uint64_t token);
 void evsi_memory_published(evs_transport *transport, const json_t *params, uint64_t token);
 void evsi_memory_rehearsal_free(memory_rehearsal *rehearsal);

@@ -91,10 +91,16 @@ static void add_note(memory_rehearsal *rehearsal, memory_note *note) {
 
 static memory_note *note_of(const evs_transport *transport, const evs_tp_event *event,
                             const evs_tp_outcome *outcome) {
-  uint64_t size = event->full_type.size + event->topic.size + outcome->offset.size + event->data.size + 4;
-  memory_note *note = evsi_calloc(1, sizeof *note + size);
-  if (!note)
+  evsi_buf text = {0};
+  if (event->parcel)
+    evsi_envelope_encode(&text, &((const evsi_parcel *)event->parcel)->envelope, EVSI_FORM_OWN);
+  evs_bytes data = event->parcel ? evsi_bytes(text.data, text.size) : event->data;
+  uint64_t size = event->full_type.size + event->topic.size + outcome->offset.size + data.size + 4;
+  memory_note *note = text.failed ? NULL : evsi_calloc(1, sizeof *note + size);
+  if (!note) {
+    evsi_buf_free(&text);
     return NULL;
+  }
   char *at = note->bytes;
   note->outcome = outcome_word(outcome);
   const evsi_env *env = transport->world.env;
@@ -104,20 +110,21 @@ static memory_note *note_of(const evs_transport *transport, const evs_tp_event *
   note->full_type = evsi_bytes_place(&at, event->full_type);
   note->topic = evsi_bytes_place(&at, event->topic);
   note->offset = evsi_bytes_place(&at, outcome->offset);
-  note->data = evsi_bytes_place(&at, event->data);
+  note->data = evsi_bytes_place(&at, data);
   note->raw_size = event->raw.size;
+  evsi_buf_free(&text);
   return note;
 }
 
 void evsi_memory_rehearse(evs_transport *transport, uint64_t call, const evs_tp_event *from,
-                          evs_tp_outcome *outcome, char *offset) {
+                          evs_tp_outcome *outcome, evsi_memory_offset *offset) {
   memory_rehearsal *rehearsal = &transport->rehearsal;
   pthread_mutex_lock(&rehearsal->lock);
   const memory_mishap *mishap = take_fault(rehearsal, call, from->full_type);
   pthread_mutex_unlock(&rehearsal->lock);
   *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = from->token, .status = EVS_OK};
   if (!mishap || mishap->is_stored)
-    evsi_memory_publish_one(transport, from, outcome, offset);
+    evsi_memory_store(transport, from, 1, outcome, offset);
   if (mishap && outcome->status == EVS_OK) {
     outcome->status = mishap->status;
     outcome->flags = mishap->flags;

@@ -117,6 +117,7 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, me
     evsi_memory_order_choose(group, event, member); /* whoever joins next finds it taken */
   entry->deliveries++;
   entry->member = member->transport;
+  entry->token = member->token;
   event->holders++; /* until it was delivered */
   out->events[out->count] = event;
   out->states[out->count] = state; /* a copy: the entry's own may change as soon as the lock is released */
@@ -126,6 +127,7 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, me
                                             .topic = event->topic,
                                             .offset = evsi_text(event->offset),
                                             .data = event->data,
+                                            .parcel = event->parcel,
                                             .raw = event->raw,
                                             .state = evsi_text(out->states[out->count]),
                                             .ordering = event->ordering};
@@ -186,7 +188,7 @@ static void take_back(memory_bus *bus, const memory_handful *from, size_t first)
     for (size_t i = first; i < from->count; i++) {
       memory_entry *entry = NULL;
       HASH_FIND(hh, group->held, &from->events[i]->sequence, sizeof entry->sequence, entry);
-      if (!entry || entry->member != from->transport)
+      if (!entry || !evsi_memory_has(from->transport, from->token, entry))
         continue;
       HASH_DEL(group->held, entry);
       entry->deliveries--;
@@ -279,11 +281,11 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
   on_timer(transport); /* what is parked may have nobody else's timer */
 }
 
-/* @locks bus */
-static void hand_back(memory_group *group, const evs_transport *transport) {
+/* @locks bus. token 0: what any member of the transport holds. */
+static void hand_back(memory_group *group, const evs_transport *transport, uint64_t token) {
   memory_entry *entry, *next;
   HASH_ITER(hh, group->held, entry, next) {
-    if (entry->member != transport)
+    if (!evsi_memory_has(transport, token, entry))
       continue;
     HASH_DEL(group->held, entry);
     entry->member = NULL;
@@ -305,10 +307,10 @@ static bool forget_if_done(memory_group *group, const evs_transport *transport, 
   if (!member || !member->is_leaving)
     return false;
   for (memory_entry *entry = group->held; entry; entry = entry->hh.next) {
-    if (entry->member == transport && !entry->is_aside)
+    if (evsi_memory_has(transport, token, entry) && !entry->is_aside)
       return false;
   }
-  hand_back(group, transport);
+  hand_back(group, transport, token);
   *link = member->next;
   evsi_scope_partitions_free(&member->partitions);
   evsi_free(member);
@@ -350,7 +352,7 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   memory_entry *entry = NULL;
   if (group)
     HASH_FIND(hh, group->held, &sequence, sizeof sequence, entry);
-  if (!entry || entry->member != transport || entry->is_aside)
+  if (!entry || !evsi_memory_has(transport, settlement->group, entry) || entry->is_aside)
     return EVS_CONFLICT;
   if (settlement->kind == EVS_SETTLE_ASIDE) {
     evsi_memory_order_aside(group, entry);
@@ -384,20 +386,32 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   return EVS_OK;
 }
 
+/* Gives whether somebody else may now get something. */
+static bool settle_some(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
+  evs_tp_outcome outcomes[EVSI_MEMORY_TOGETHER];
+  bool left[EVSI_MEMORY_TOGETHER] = {false}, must_pump = false;
+  pthread_mutex_lock(&transport->bus->lock);
+  for (size_t i = 0; i < count; i++) {
+    outcomes[i] = (evs_tp_outcome){.struct_size = sizeof *outcomes, .token = settlements[i].token};
+    outcomes[i].status = settle_one(transport, &settlements[i], &left[i]);
+    must_pump = must_pump || left[i] || settlements[i].kind == EVS_SETTLE_RELEASE;
+  }
+  pthread_mutex_unlock(&transport->bus->lock);
+  transport->ops->settled(transport->host, outcomes, count);
+  for (size_t i = 0; i < count; i++) {
+    if (left[i])
+      transport->ops->left(transport->host, settlements[i].group);
+  }
+  return must_pump;
+}
+
 static void settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   bool must_pump = false;
-  for (size_t i = 0; i < count; i++) {
-    must_pump = must_pump || settlements[i].kind == EVS_SETTLE_RELEASE;
-    bool left = false;
-    uint64_t group = settlements[i].group;
-    evs_tp_outcome outcome = {.struct_size = sizeof outcome, .token = settlements[i].token};
-    pthread_mutex_lock(&transport->bus->lock);
-    outcome.status = settle_one(transport, &settlements[i], &left);
-    pthread_mutex_unlock(&transport->bus->lock);
-    transport->ops->settled(transport->host, &outcome, 1);
-    must_pump = must_pump || left;
-    if (left)
-      transport->ops->left(transport->host, group);
+  while (count > 0) {
+    size_t part = count < EVSI_MEMORY_TOGETHER ? count : EVSI_MEMORY_TOGETHER;
+    must_pump = settle_some(transport, settlements, part) || must_pump;
+    settlements += part;
+    count -= part;
   }
   if (must_pump)
     evsi_memory_pump(transport->bus);
@@ -427,7 +441,7 @@ static void close_bus(evs_transport *transport, uint32_t deadline_ms) {
   while (bus->delivering == transport)
     pthread_cond_wait(&bus->delivered, &bus->lock);
   for (memory_group *group = bus->groups; group; group = group->next)
-    hand_back(group, transport);
+    hand_back(group, transport, 0);
   for (memory_group *group = bus->groups; group; group = group->next)
     evsi_memory_order_disown(group, transport);
   pthread_mutex_unlock(&bus->lock);

@@ -98,6 +98,10 @@ static void on_flush(void *data) {
   flush(data);
 }
 
+void evsi_redis_conn_flush(evsi_redis_conn *conn) {
+  flush(conn);
+}
+
 static evsi_buf *begin(evsi_redis_conn *conn, size_t size) {
   size_t room = conn->out.size == 0 && size < OUT_RESERVE ? OUT_RESERVE : size;
   if (!conn->socket || !reserve_expected(conn))

@@ -85,5 +85,7 @@ void evsi_redis_conn_expect(evsi_redis_conn *conn, evsi_redis_reply_fn fn, void 
 /* Sends collected arguments as one command and empties them; timeout 0: the usual one. */
 bool evsi_redis_conn_send(evsi_redis_conn *conn, evsi_redis_args *args, uint32_t timeout_ms,
                           evsi_redis_reply_fn fn, void *data, uint64_t tag);
+/* Writes what is collected now, also while replies are being handled. */
+void evsi_redis_conn_flush(evsi_redis_conn *conn);
 
 #endif

@@ -25,6 +25,7 @@ void evsi_redis_group_free(evsi_redis_group *group) {
   evsi_scope_partitions_free(&group->partitions);
   evsi_free(group->streams);
   evsi_free(group->read_set);
+  evsi_free(group->answered);
   evsi_free(group->name);
   evsi_free(group->consumer);
   evsi_free(group->replay);

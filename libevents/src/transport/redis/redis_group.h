@@ -159,6 +159,8 @@ struct evsi_redis_group {
   evsi_redis_conn reader;
   bool is_reading, is_blocking, must_wake, is_waking, wide_turn;
   evsi_redis_stream **read_set;
+  evsi_redis_stream **answered; /* whose entries came, while they are delivered */
+  size_t arriving;              /* entries that the host is about to get */
   size_t read_count, read_each, rotate, quiet, hot_count;
   uint64_t read_retry_ms;
   uint32_t read_failures;

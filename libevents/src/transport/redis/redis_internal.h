@@ -42,7 +42,8 @@ struct evs_transport {
   evsi_redis_conn command;
   evsi_redis_scripts scripts;
 
-  evsi_redis_topic *topics; /* published to */
+  evsi_redis_topic *topics;     /* published to */
+  evsi_redis_topic *last_topic; /* of them; mostly the next event goes there, too */
   evsi_redis_outcomes published;
   uint64_t publishing;     /* events without an outcome */
   evsi_redis_conn durable; /* publishes what waits for replicas or the disk, which block a connection */

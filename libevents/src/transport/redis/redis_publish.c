@@ -153,8 +153,14 @@ static evsi_redis_reply_fn on_answer_of(const evsi_redis_way *way) {
 
 /* ---- the registry ----------------------------------------------------------------------------- */
 
+static bool is_named(const UT_hash_handle *entry, evs_bytes name) {
+  return evsi_bytes_equal(evsi_bytes(entry->key, entry->keylen), name);
+}
+
 static evsi_redis_topic *find_topic(evs_transport *transport, const evs_tp_event *event) {
-  evsi_redis_topic *topic = NULL;
+  evsi_redis_topic *topic = transport->last_topic;
+  if (topic && is_named(&topic->hh, event->topic))
+    return topic;
   HASH_FIND(hh, transport->topics, event->topic.data, event->topic.size, topic);
   if (topic)
     return topic;
@@ -176,7 +182,9 @@ static evsi_redis_topic *find_topic(evs_transport *transport, const evs_tp_event
 }
 
 static published_type *find_type(evsi_redis_topic *topic, evs_bytes name) {
-  published_type *type = NULL;
+  published_type *type = topic->last_type;
+  if (type && is_named(&type->hh, name))
+    return type;
   if (topic->has_any)
     name = evsi_text("*");
   HASH_FIND(hh, topic->types, name.data, name.size, type);
@@ -286,7 +294,9 @@ void evsi_redis_publish_free(evs_transport *transport) {
       evsi_free(type);
     }
     HASH_DEL(transport->topics, topic);
-    evsi_free(topic->trims);
+    for (uint32_t i = 0; i < topic->sink_count; i++)
+      evsi_buf_free(&topic->sinks[i].opening);
+    evsi_free(topic->sinks);
     evsi_free(topic->name);
     evsi_free(topic);
   }
@@ -302,44 +312,61 @@ static void put_published_fields(const evs_transport *transport, const evs_tp_ev
   evsi_redis_put(out, event->topic.data, event->topic.size);
 }
 
-/* Without memory nothing is trimmed, which is no reason not to publish. */
-static void touch(evsi_redis_topic *topic, const evs_tp_event *event, const char *name) {
-  uint32_t at = (uint32_t)(event->partition + 1);
-  if (at > topic->partitions)
-    return;
-  if (!topic->trims)
-    topic->trims = evsi_calloc((size_t)topic->partitions + 1, sizeof *topic->trims);
-  if (topic->trims && !topic->trims[at])
-    topic->trims[at] = evsi_redis_retention_touch(topic->transport, name);
-  if (topic->trims && topic->trims[at])
-    evsi_redis_retention_published(topic->trims[at], event->retention);
-}
-
-static void put_key(evsi_buf *out, const evsi_redis_layout *layout, const char *name) {
+static void open_sink(evsi_redis_sink *sink, const evsi_redis_layout *layout, const char *name) {
   const char *parts[] = {layout->stream_prefix, layout->is_plain ? "" : "{", name,
                          layout->is_plain ? "" : "}"};
+  evsi_buf *out = &sink->opening;
+  evsi_buf_add_text(out, "$4\r\nXADD\r\n");
   evsi_redis_put_parts(out, parts, sizeof parts / sizeof *parts);
+  evsi_buf_add_text(out, "$1\r\n*\r\n$4\r\ndata\r\n");
+  if (out->failed)
+    evsi_buf_free(out);
+}
+
+static bool reserve_sinks(evsi_redis_topic *topic, uint32_t count) {
+  if (count <= topic->sink_count)
+    return true;
+  if (count <= topic->partitions) /* the others will follow */
+    count = topic->partitions + 1;
+  evsi_redis_sink *grown = evsi_realloc(topic->sinks, count * sizeof *grown);
+  if (!grown)
+    return false;
+  memset(grown + topic->sink_count, 0, (count - topic->sink_count) * sizeof *grown);
+  topic->sinks = grown;
+  topic->sink_count = count;
+  return true;
+}
+
+/* Where an event goes, with its limits noted. NULL when memory is short. */
+static evsi_redis_sink *find_sink(evsi_redis_topic *topic, const evs_tp_event *event, const char *name) {
+  uint32_t at = (uint32_t)(event->partition + 1);
+  if (!reserve_sinks(topic, at + 1))
+    return NULL;
+  evsi_redis_sink *sink = &topic->sinks[at];
+  if (!sink->trim) /* without memory nothing is trimmed, which is no reason not to publish */
+    sink->trim = evsi_redis_retention_touch(topic->transport, name);
+  if (sink->trim)
+    evsi_redis_retention_published(sink->trim, event->retention);
+  if (sink->opening.size == 0)
+    open_sink(sink, &topic->transport->config.layout, name);
+  return sink->opening.size > 0 ? sink : NULL;
 }
 
 /* Adds one XADD to the output. */
-static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
+static bool add_event(const evsi_redis_way *way, const evsi_redis_sink *sink, const evs_tp_event *event) {
   evs_transport *transport = way->topic->transport;
-  const evsi_redis_layout *layout = &transport->config.layout;
-  size_t key_size = strlen(layout->stream_prefix) + strlen(way->name) + (layout->is_plain ? 0 : 2);
+  bool is_plain = transport->config.layout.is_plain;
+  size_t size = sink->opening.size + event->data.size + event->raw.size + 384;
   waiting_event *waiting = way->wait ? evsi_alloc(sizeof *waiting) : NULL;
-  evsi_buf *out = way->wait && !waiting
-                      ? NULL
-                      : evsi_redis_conn_begin(way->conn, key_size + event->data.size + event->raw.size + 384);
+  evsi_buf *out = way->wait && !waiting ? NULL : evsi_redis_conn_begin(way->conn, size);
   if (!out) {
     evsi_free(waiting);
     return false;
   }
-  evsi_redis_put_head(out, 5 + (event->raw.size ? 2 : 0) + (layout->is_plain ? 4 : 0));
-  evsi_buf_add(out, "$4\r\nXADD\r\n", 10);
-  put_key(out, layout, way->name);
-  evsi_buf_add(out, "$1\r\n*\r\n$4\r\ndata\r\n", 17);
+  evsi_redis_put_head(out, 5 + (event->raw.size ? 2 : 0) + (is_plain ? 4 : 0));
+  evsi_buf_add(out, sink->opening.data, sink->opening.size);
   evsi_redis_put(out, event->data.data, event->data.size);
-  if (layout->is_plain)
+  if (is_plain)
     put_published_fields(transport, event, out);
   if (event->raw.size) {
     evsi_buf_add(out, "$3\r\nraw\r\n", 9);
@@ -355,13 +382,13 @@ static bool add_event(const evsi_redis_way *way, const evs_tp_event *event) {
 }
 
 static void send_event(evs_transport *transport, const evsi_redis_way *way, const evs_tp_event *event) {
+  const evsi_redis_sink *sink = find_sink(way->topic, event, way->name);
   transport->publishing++;
-  touch(way->topic, event, way->name);
   if (evsi_redis_store_needed(transport, event)) {
     evsi_redis_store_add(transport, way, event);
     return;
   }
-  if (!add_event(way, event)) {
+  if (!sink || !add_event(way, sink, event)) {
     evsi_redis_not_sent(way, event->token);
   } else if (way->level == EVS_ACKNOWLEDGE_NONE) {
     evs_tp_outcome sent = {.struct_size = sizeof sent, .token = event->token};
@@ -403,6 +430,8 @@ static void publish_one(evs_transport *transport, const evs_tp_event *event) {
     evsi_redis_foreign_look(transport, way.topic->name);
   }
   if (type) {
+    transport->last_topic = way.topic;
+    way.topic->last_type = type;
     send_event(transport, &way, event);
     return;
   }

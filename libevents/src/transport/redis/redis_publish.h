@@ -8,6 +8,12 @@
 
 typedef struct evsi_redis_published_type evsi_redis_published_type;
 
+/* A stream that this process publishes to. */
+typedef struct evsi_redis_sink {
+  evsi_redis_trim *trim;
+  evsi_buf opening; /* its XADD from behind the number of arguments to the name of the first field */
+} evsi_redis_sink;
+
 /* A topic that this process publishes to. */
 struct evsi_redis_topic {
   evs_transport *transport;
@@ -17,7 +23,9 @@ struct evsi_redis_topic {
   uint32_t ordering, on_dead_letter; /* as its route has them */
   bool has_any;                      /* more types than are told apart: registered as `*` */
   evsi_redis_published_type *types;
-  evsi_redis_trim **trims; /* of its streams, by partition + 1, as far as they were published to */
+  evsi_redis_published_type *last_type; /* that was published; mostly the next is the same */
+  evsi_redis_sink *sinks;               /* its streams, by partition + 1, as far as there was one asked for */
+  uint32_t sink_count;
 };
 
 /* Where an event goes, and what must have happened before it counts as stored. */

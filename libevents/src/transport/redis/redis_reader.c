@@ -6,7 +6,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { WAKE_AGAIN_MS = 10 };
+enum { WAKE_AGAIN_MS = 10, AHEAD_ENTRIES_MIN = 64, AHEAD_BYTES_MAX = 1024 * 1024 };
 static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.2};
 
 /* ---- what came -------------------------------------------------------------------------------- */
@@ -29,22 +29,55 @@ static void note_failure(evsi_redis_group *group, const evsi_redis_reply *reply)
   evsi_redis_log(transport, error == EVSI_REDIS_ERROR_SECURITY ? 3 : 2, "%s", text);
 }
 
-static void take_entries(evsi_redis_group *group, const evsi_redis_reply *reply) {
-  size_t at = 0;
-  for (size_t i = 0; i < reply->count; i++) {
-    const evsi_redis_reply *each = evsi_redis_item(reply, i);
-    const evsi_redis_reply *entries = evsi_redis_item(each, 1);
-    /* The server answers in the order that it was asked, leaving out streams without entries. */
+/* Finds out whose entries came: the server answers in the order that it was asked, leaving out streams
+ * without any. Gives how many of them answered. */
+static size_t sort_answer(evsi_redis_group *group, const evsi_redis_reply *reply) {
+  size_t at = 0, answered = 0;
+  group->arriving = 0;
+  for (; answered < reply->count; answered++) {
+    const evsi_redis_reply *each = evsi_redis_item(reply, answered);
     while (at < group->read_count && !evsi_redis_is(evsi_redis_item(each, 0), group->read_set[at]->key))
       group->read_set[at++]->is_hot = false;
     if (at == group->read_count)
-      return;
+      return answered;
     evsi_redis_stream *stream = group->read_set[at++];
-    stream->is_hot = entries->count >= group->read_each;
-    evsi_redis_deliver(stream, entries, 1);
+    size_t count = evsi_redis_item(each, 1)->count;
+    stream->is_hot = count >= group->read_each;
+    group->answered[answered] = stream;
+    group->arriving += count;
   }
   while (at < group->read_count)
     group->read_set[at++]->is_hot = false;
+  return answered;
+}
+
+static size_t size_of(const evsi_redis_reply *reply) {
+  size_t size = reply->text.size;
+  for (size_t i = 0; i < reply->count; i++)
+    size += size_of(evsi_redis_item(reply, i));
+  return size;
+}
+
+/* The server works on the next read while the host gets these. Not for few, which gain nothing and would wait
+ * for the writing; nor for large ones, of which the host may want no more; nor where one member has all in
+ * order. */
+static void read_ahead(evsi_redis_group *group, const evsi_redis_reply *reply, size_t answered) {
+  bool may = group->transport->command.is_up && !group->is_leaving && group->arriving >= AHEAD_ENTRIES_MIN &&
+             size_of(reply) <= AHEAD_BYTES_MAX;
+  for (size_t i = 0; i < answered && may; i++)
+    may = group->answered[i]->ordering == EVS_ORDER_NONE;
+  if (!may)
+    return;
+  evsi_redis_reader_pump(group);
+  evsi_redis_conn_flush(&group->reader);
+}
+
+static void take_entries(evsi_redis_group *group, const evsi_redis_reply *reply) {
+  size_t answered = sort_answer(group, reply);
+  read_ahead(group, reply, answered);
+  group->arriving = 0;
+  for (size_t i = 0; i < answered; i++)
+    evsi_redis_deliver(group->answered[i], evsi_redis_item(evsi_redis_item(reply, i), 1), 1);
 }
 
 static void on_read(void *data, uint64_t tag, const evsi_redis_reply *reply) {
@@ -166,8 +199,9 @@ void evsi_redis_reader_pump(evsi_redis_group *group) {
     return;
   size_t live = count_live(group);
   size_t credits = live > 0 ? evsi_redis_credits(group) : 0;
-  if (credits == 0)
+  if (credits <= group->arriving)
     return;
+  credits -= group->arriving;
   if (credits > transport->config.batch_size)
     credits = transport->config.batch_size;
   read_plan plan = plan_read(group, live, credits);

@@ -94,6 +94,7 @@ void evsi_redis_request_start(evs_transport *transport, const char *method, cons
     const char *method;
     void (*step)(evsi_redis_request *request);
   } all[] = {{"topics", evsi_redis_request_topics},
+             {"topics.remove", evsi_redis_request_topics_remove},
              {"groups", evsi_redis_request_groups},
              {"groups.pause", evsi_redis_request_pause},
              {"groups.resume", evsi_redis_request_resume},

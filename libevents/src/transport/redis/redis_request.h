@@ -81,6 +81,8 @@ const char *evsi_redis_request_text(const evsi_redis_request *request, const cha
 /* ---- redis_query.c ---- */
 void evsi_redis_request_topics(evsi_redis_request *request);
 void evsi_redis_request_groups(evsi_redis_request *request);
+/* ---- redis_remove.c ---- */
+void evsi_redis_request_topics_remove(evsi_redis_request *request);
 /* ---- redis_order_query.c ---- */
 /* Adds what there is to say about the order to the row `at`. */
 void evsi_redis_request_order(evsi_redis_request *request, const char *name, const char *suffix, size_t at);

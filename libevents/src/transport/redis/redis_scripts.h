@@ -41,6 +41,7 @@
   X(REAP)                                                                                                    \
   X(RECOVER)                                                                                                 \
   X(REGISTER)                                                                                                \
+  X(REMOVE)                                                                                                  \
   X(REPLAY)                                                                                                  \
   X(RESTORE)                                                                                                 \
   X(RIPEN)                                                                                                   \

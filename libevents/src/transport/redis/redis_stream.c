@@ -61,9 +61,12 @@ static bool reserve(evsi_redis_group *group) {
   if (list)
     group->streams = list;
   evsi_redis_stream **set = list ? evsi_realloc(group->read_set, capacity * sizeof *set) : NULL;
-  if (!set)
+  if (set)
+    group->read_set = set;
+  evsi_redis_stream **answered = set ? evsi_realloc(group->answered, capacity * sizeof *answered) : NULL;
+  if (!answered)
     return false;
-  group->read_set = set;
+  group->answered = answered;
   group->stream_capacity = capacity;
   return true;
 }
