@@ -55,14 +55,14 @@ evs_status evs_poll(evs_system *system, uint32_t what, uint32_t max, uint32_t ti
                       "out_batch is NULL, max is 0, or `what` names nothing to take");
   uint64_t deadline_us = evsi_now_us(system->host_env) + timeout_ms * UINT64_C(1000);
   for (;;) {
-    bool was_closed = atomic_load(&system->state) == EVSI_CLOSED;
+    bool was_over = atomic_load(&system->is_over);
     uint64_t generation = evsi_wake_lower(&system->wake);
     status = take(system, what, max, out_batch);
     if (status == EVS_NOMEM)
       return evsi_error_nomem(out_error);
     if (status == EVS_OK)
       return EVS_OK;
-    if (was_closed)
+    if (was_over)
       return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed and its last record taken");
     if (timeout_ms == 0 || !evsi_wake_wait(&system->wake, generation, deadline_us))
       return EVS_AGAIN;

@@ -70,6 +70,7 @@ void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes
 void evsi_consume_lease(evsi_consume *consume, const evs_tp_place *stream, uint64_t until_ms);
 void evsi_consume_paused(evsi_consume *consume, uint64_t token, bool is_paused);
 void evsi_consume_joined(evsi_consume *consume, uint64_t token);
+void evsi_consume_again(evsi_consume *consume, uint64_t token);
 void evsi_consume_left(evsi_consume *consume, uint64_t token);
 
 /* ---- for the system, @thread io ---- */

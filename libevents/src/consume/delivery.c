@@ -354,9 +354,8 @@ static uint64_t expire(evsi_consume *consume, evsi_subscription *subscription, u
 
 void evsi_consume_look(evsi_consume *consume) {
   evsi_outgoing outgoing = {NULL, NULL};
-  uint64_t next = 0;
   pthread_mutex_lock(&consume->lock);
-  uint64_t now = evsi_now_us(consume->setup.env);
+  uint64_t now = evsi_now_us(consume->setup.env), next = evsi_groups_try_again(consume, now, &outgoing);
   for (uint32_t i = 0; i < consume->number_count; i++) {
     uint64_t at = consume->by_number[i] ? expire(consume, consume->by_number[i], now, &outgoing) : 0;
     if (at != 0 && (next == 0 || at < next))

@@ -23,7 +23,7 @@ static const char *decode(evsi_entry *entry, const char **out_class) {
   *out_class = "MalformedEntry";
   const char *why = entry->stored.flags & EVS_ENTRY_MALFORMED ? "the entry has no field that holds an event"
                                                               : evsi_entry_read(entry);
-  if (why)
+  if (why && why != evsi_envelope_no_memory)
     evsi_count(stats, EVSI_COUNT_MALFORMED, 1);
   return why;
 }
@@ -205,6 +205,10 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
     return;
   }
   const char *why = decode(entry, &error_class);
+  if (why == evsi_envelope_no_memory) { /* handed back: memory may be there when it comes again */
+    evsi_settle_as(entry, EVS_SETTLE_RELEASE, 0, outgoing);
+    return;
+  }
   if (why && is_of_other_origin(entry)) {
     settle_untaken(entry, true, outgoing);
     return;

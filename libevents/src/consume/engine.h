@@ -212,8 +212,11 @@ struct evsi_group {
   bool is_beginning;                        /* evsi_bundles_begin is at work */
   bool starved;                             /* credits ran out: tell the transport when some are back */
   bool must_join, must_resume, must_leave;
-  bool is_joined; /* the transport established it */
-  bool is_paused; /* an operator said so: nothing is read, nothing is handed out */
+  bool is_joined;        /* the transport established it */
+  uint64_t again_us;     /* when what memory was too short for is tried again; 0: there is nothing */
+  bool is_unheard;       /* the transport did not do what it was asked */
+  evsi_entry *unsettled; /* and to settle these */
+  bool is_paused;        /* an operator said so: nothing is read, nothing is handed out */
   bool is_leaving;
   bool has_left;       /* the transport knows nothing of it any more */
   atomic_uint holders; /* the engine, its entries, and who works on it without the lock */
@@ -345,6 +348,7 @@ void evsi_suspect_forget(evsi_entry *entry);
 /* All deliveries of the entry ended: decides what becomes of it. */
 void evsi_settle_entry(evsi_entry *entry, evsi_outgoing *outgoing);
 void evsi_settle_as(evsi_entry *entry, uint32_t kind, uint64_t delay_ms, evsi_outgoing *outgoing);
+void evsi_unsettled_send(evsi_group *group, evsi_outgoing *outgoing); /* what memory was too short for */
 /* Notes in its state how many deliveries are accounted for when it ends by this kind. */
 void evsi_settle_account(evsi_entry *entry, uint32_t kind);
 /* Writes down beside the entry what this process knows of it. */
@@ -377,6 +381,10 @@ static inline void evsi_consume_log(const evsi_consume *consume, evsi_log_level 
 evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_options *options,
                             evs_error **out_error);
 void evsi_group_changed(evsi_group *group); /* its subscriptions: joins again */
+/* Memory is too short for something that nothing else would begin again. */
+void evsi_group_try_again(evsi_group *group);
+/* Begins what is due by now; gives when the next is, 0: there is none. */
+uint64_t evsi_groups_try_again(evsi_consume *consume, uint64_t now_us, evsi_outgoing *outgoing);
 /* Tells the transport what changed; without the lock, on the I/O thread or for a direct transport on any. */
 void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);

@@ -10,7 +10,7 @@
 #include "base/json_text.h"
 #include "consume/engine.h"
 
-enum { TOPICS_MAX = 4096 };
+enum { TOPICS_MAX = 4096, AGAIN_MS = 100 };
 
 /* Service, host, process and a random part: unique among the members of a group. */
 static char *default_consumer(const evsi_consume *consume) {
@@ -245,8 +245,7 @@ static void join(evsi_group *group) {
   if (ok)
     group->link->ops->join(group->link->transport, &spec.spec);
   else
-    evsi_consume_log(group->consume, EVSI_LOG_ERROR, "out of memory: a group could not be joined",
-                     (evsi_log_field[]){{"group", evsi_text(group->name)}, {NULL}});
+    evsi_consume_again(group->consume, group->token);
   evsi_free(spec.topics);
   evsi_free(spec.exact);
   evsi_free(spec.partitions);
@@ -418,6 +417,45 @@ void evsi_consume_joined(evsi_consume *consume, uint64_t token) {
   if (group)
     group->is_joined = true;
   pthread_mutex_unlock(&consume->lock);
+}
+
+void evsi_consume_again(evsi_consume *consume, uint64_t token) {
+  pthread_mutex_lock(&consume->lock);
+  evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
+  if (group) {
+    group->is_unheard = true;
+    evsi_group_try_again(group);
+  }
+  pthread_mutex_unlock(&consume->lock);
+}
+
+void evsi_group_try_again(evsi_group *group) {
+  group->again_us = evsi_now_us(group->consume->setup.env) + AGAIN_MS * UINT64_C(1000);
+  evsi_timer_arm(group->consume, group->again_us);
+  evsi_consume_log(group->consume, EVSI_LOG_ERROR, "out of memory: a group goes on a little later",
+                   (evsi_log_field[]){{"group", evsi_text(group->name)}, {NULL}});
+}
+
+static void try_again(evsi_group *group, evsi_outgoing *outgoing) {
+  group->again_us = 0;
+  if (group->is_unheard) {
+    group->is_unheard = group->is_leaving = false;
+    group->must_resume = true;
+    evsi_group_changed(group);
+  }
+  evsi_unsettled_send(group, outgoing);
+  evsi_orders_begin(group, outgoing);
+}
+
+uint64_t evsi_groups_try_again(evsi_consume *consume, uint64_t now_us, evsi_outgoing *outgoing) {
+  uint64_t next = 0;
+  for (evsi_group *group = consume->groups; group; group = group->next) {
+    if (group->again_us != 0 && group->again_us <= now_us)
+      try_again(group, outgoing);
+    if (group->again_us != 0 && (next == 0 || group->again_us < next))
+      next = group->again_us;
+  }
+  return next;
 }
 
 void evsi_consume_left(evsi_consume *consume, uint64_t token) {

@@ -276,9 +276,7 @@ static void ask_for(evsi_order_lane *lane, evsi_order_place *place) {
   evsi_group *group = lane->order->group;
   evsi_recall *recall = evsi_calloc(1, sizeof *recall + place->size);
   if (!recall) {
-    evsi_consume_log(group->consume, EVSI_LOG_ERROR,
-                     "out of memory: an ordered stream waits until the next of its entries is settled",
-                     (evsi_log_field[]){{"group", evsi_text(group->name)}, {NULL}});
+    evsi_group_try_again(group);
     return;
   }
   place->is_recalled = true;
@@ -367,11 +365,14 @@ static void start(evsi_order_lane *lane, evsi_outgoing *outgoing) {
 
 /* ---- coming ----------------------------------------------------------------------------------- */
 
-static evs_bytes key_of(evsi_entry *entry) {
-  if (!(entry->stored.flags & (EVS_ENTRY_MALFORMED | EVS_ENTRY_TRIMMED | EVS_ENTRY_BATCH)) &&
-      evsi_entry_read(entry))
+/* False: memory is too short to know its key. */
+static bool read_key(evsi_entry *entry) {
+  if (entry->stored.flags & (EVS_ENTRY_MALFORMED | EVS_ENTRY_TRIMMED | EVS_ENTRY_BATCH))
+    return true;
+  const char *why = evsi_entry_read(entry);
+  if (why)
     memset(&entry->envelope, 0, sizeof entry->envelope); /* said when it begins */
-  return entry->envelope.key;
+  return why != evsi_envelope_no_memory;
 }
 
 /* Is it the one that its key waits for? It is older than all that has not begun. */
@@ -406,16 +407,17 @@ static void enter(evsi_order_lane *lane, evsi_entry *entry, evsi_outgoing *outgo
 
 void evsi_order_arrived(evsi_entry *entry, evsi_outgoing *outgoing) {
   evsi_order *order = find_or_add(entry->group, entry->stored.topic, entry->stored.partition);
-  evs_bytes key = key_of(entry);
+  bool is_read = read_key(entry);
+  evs_bytes key = entry->envelope.key;
   bool is_by_key = entry->stored.ordering == EVS_ORDER_PER_KEY;
   entry->order = order;
-  if (order && is_by_key && key.size == 0) { /* belongs to no other */
+  if (order && is_read && is_by_key && key.size == 0) { /* belongs to no other */
     entry->has_begun = true;
     evsi_begin(entry, outgoing);
     return;
   }
   evsi_order_lane *lane =
-      order ? find_or_add_lane(order, &order->lanes, is_by_key ? key : evsi_bytes(NULL, 0)) : NULL;
+      order && is_read ? find_or_add_lane(order, &order->lanes, is_by_key ? key : evsi_bytes(NULL, 0)) : NULL;
   entry->place = lane ? place_new(entry) : NULL;
   if (entry->place)
     enter(lane, entry, outgoing);
@@ -522,6 +524,9 @@ void evsi_orders_begin(evsi_group *group, evsi_outgoing *outgoing) {
     HASH_ITER(hh, order->lanes, lane, next_lane) {
       start(lane, outgoing);
       free_if_empty(lane, false);
+    }
+    HASH_ITER(hh, order->gates, lane, next_lane) {
+      recall(lane, 1);
     }
   }
 }

@@ -119,6 +119,22 @@ static void push(evsi_entry *entry, evsi_outgoing *outgoing) {
   outgoing->last = entry;
 }
 
+/* @locks consume. The transport had no memory for it: it is told again. */
+static void keep_unsettled(evsi_entry *entry) {
+  evsi_group *group = entry->group;
+  entry->next = group->unsettled;
+  group->unsettled = entry;
+  evsi_group_try_again(group);
+}
+
+void evsi_unsettled_send(evsi_group *group, evsi_outgoing *outgoing) {
+  while (group->unsettled) {
+    evsi_entry *entry = group->unsettled;
+    group->unsettled = entry->next;
+    push(entry, outgoing);
+  }
+}
+
 static void set_state(evsi_entry *entry, uint32_t kind) {
   evsi_settle_account(entry, kind);
   evsi_free(entry->settlement_state);
@@ -446,6 +462,10 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
     evsi_entry *entry = evsi_slots_get(&consume->settlements, outcomes[i].token);
     if (!entry || !entry->is_settling)
       continue;
+    if (outcomes[i].status == EVS_NOMEM) {
+      keep_unsettled(entry);
+      continue;
+    }
     entry->is_settling = false;
     if (outcomes[i].flags & EVS_TP_MEMBERS_MOVED) {
       if (entry->bundle)

@@ -119,6 +119,8 @@ static bool key_is(evs_bytes key, evs_bytes name) {
   return same;
 }
 
+const char evsi_envelope_no_memory[] = "out of memory";
+
 /* Where the undone escapes go: reserved in one piece before the first, so that spans stay where they are. */
 typedef struct texts {
   evsi_buf *scratch;
@@ -133,7 +135,7 @@ static const char *read_field(const field *f, evs_bytes value, texts *t, evs_byt
     return NULL;
   }
   if (t->room && !evsi_buf_reserve(t->scratch, t->room))
-    return "out of memory";
+    return evsi_envelope_no_memory;
   t->room = 0;
   return evsi_json_string(value, t->scratch, out) ? NULL : f->not_a_text;
 }

@@ -35,6 +35,7 @@ size_t evsi_envelope_size(const evsi_envelope *envelope);
 /* Finds the parts in `data`. Spans point into data, or into `scratch` where an escape had to be undone.
  * A missing `v` is the published library's form ({header, body}); an unknown one is refused.
  * Returns NULL, or why it is malformed (static text). */
+extern const char evsi_envelope_no_memory[]; /* then it may well be a proper event */
 const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch);
 
 /* Of what could not be decoded: the header alone, to tell whose event it was. False where there is none. */

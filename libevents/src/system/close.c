@@ -60,8 +60,8 @@ static void give_last_record(evs_system *system) {
   atomic_store(&system->state, EVSI_CLOSED);
   if (last)
     evsi_records_add(&system->records, last);
-  else
-    evsi_wake_signal(&system->wake);
+  atomic_store(&system->is_over, true);
+  evsi_wake_signal(&system->wake); /* also those that found the state, and not the record yet */
 }
 
 bool evsi_close_step(evs_system *system) {

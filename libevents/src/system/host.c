@@ -57,6 +57,10 @@ static void on_joined(evs_host *host, uint64_t group) {
   evsi_consume_joined(host->system->consume, group);
 }
 
+static void on_again(evs_host *host, uint64_t group) {
+  evsi_consume_again(host->system->consume, group);
+}
+
 static void on_left(evs_host *host, uint64_t group) {
   evsi_consume_left(host->system->consume, group);
 }
@@ -165,4 +169,5 @@ const evs_host_ops evsi_host_ops = {
     .wake = on_wake_wanted,
     .now_ms = on_now,
     .tell = on_tell,
+    .again = on_again,
 };

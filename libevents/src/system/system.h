@@ -82,7 +82,8 @@ struct evs_system {
   pthread_t thread;
   bool has_thread, has_tasks, has_records, has_stats, has_wake;
   uint64_t fork_generation;
-  _Atomic int state; /* evsi_system_state */
+  _Atomic int state;    /* evsi_system_state */
+  _Atomic bool is_over; /* closed, and the last record can be taken */
   pthread_mutex_t lock;
 
   /* @locks lock */

@@ -27,10 +27,11 @@ typedef struct stack {
 } stack;
 
 static struct {
-  _Atomic long allowed, alive;
-  _Atomic bool goes_on, has_failed;
+  _Atomic long allowed, alive, gap, until_next;
+  _Atomic bool goes_on, of_places, has_failed;
   pthread_mutex_t lock;
   stack *seen; /* those that failed, each once; a table by hash, all zero: free */
+  size_t seen_count;
 } shortage = {.allowed = SHORTAGE_NEVER, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static size_t place_of(const stack *asked) {
@@ -60,28 +61,37 @@ static void write_seen(void) {
   fclose(out);
 }
 
-static void note_who_asked(void) {
-  if (!getenv("EVS_SHORTAGE_LOG"))
-    return;
+/* Gives whether this is the first time that who asks now is noted. */
+static bool note_who_asked(void) {
   stack asked = {{NULL}};
   backtrace(asked.frames, FRAMES);
   asked.frames[0] = NULL;
   pthread_mutex_lock(&shortage.lock);
   if (!shortage.seen) {
     shortage.seen = calloc(STACKS_MAX, sizeof *shortage.seen);
-    assert_non_null(shortage.seen);
-    atexit(write_seen);
+    if (getenv("EVS_SHORTAGE_LOG"))
+      atexit(write_seen);
   }
-  shortage.seen[place_of(&asked)] = asked;
+  size_t place = place_of(&asked);
+  bool is_new = !shortage.seen[place].frames[1] && shortage.seen_count < STACKS_MAX / 2;
+  if (is_new) {
+    shortage.seen[place] = asked;
+    shortage.seen_count++;
+  }
   pthread_mutex_unlock(&shortage.lock);
+  return is_new;
 }
 
 static bool fails(void) {
+  if (shortage.of_places)
+    return atomic_fetch_sub(&shortage.until_next, 1) <= 0 && note_who_asked() &&
+           (atomic_store(&shortage.until_next, shortage.gap), true);
   long left = atomic_fetch_sub(&shortage.allowed, 1);
   if (left > 0 || (left < 0 && !shortage.goes_on))
     return false;
   shortage.has_failed = true;
-  note_who_asked();
+  if (getenv("EVS_SHORTAGE_LOG"))
+    note_who_asked();
   return true;
 }
 
@@ -121,7 +131,21 @@ void shortage_begin(long allowed, bool goes_on) {
   shortage.goes_on = goes_on;
 }
 
+void shortage_of_places(long gap) {
+  evsi_alloc_replace(counting_realloc);
+  shortage.gap = gap;
+  shortage.of_places = true;
+}
+
+size_t shortage_places(void) {
+  pthread_mutex_lock(&shortage.lock);
+  size_t count = shortage.seen_count;
+  pthread_mutex_unlock(&shortage.lock);
+  return count;
+}
+
 bool shortage_end(void) {
+  shortage.of_places = false;
   shortage.allowed = SHORTAGE_NEVER;
   return shortage.has_failed;
 }

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "libevents.h"
 
@@ -29,6 +30,12 @@ void shortage_of_json(bool is_wanted);
 
 /* For ways that are no single function: from now on `allowed` allocations succeed, then one fails, or all. */
 void shortage_begin(long allowed, bool goes_on);
+/* For what many threads do together: until shortage_end() each place from where memory is asked for (told
+ * apart by who called it, some calls back) fails once. Between two that fail so many succeed, since what is
+ * tried again after a while is tried later and later. */
+void shortage_of_places(long gap);
+/* How many of them have failed in this program. */
+size_t shortage_places(void);
 /* There is memory again. Was there any allocation too many? */
 bool shortage_end(void);
 /* Blocks that are alive, of all that were made since the first shortage began. */

@@ -264,10 +264,10 @@ static inline void on_lease(evs_host *host, const evs_tp_place *stream, uint64_t
   host->lease_until_ms = until_ms;
 }
 
-static const evs_host_ops host_ops = {sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed, on_published,
-                                      on_settled,      on_replied,        on_joined,  on_left,   on_deliver,
-                                      on_credits,      on_wants,          on_members, on_count,  on_log,
-                                      on_paused,       on_lease,          NULL,       NULL,      NULL};
+static const evs_host_ops host_ops = {
+    sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed,  on_published, on_settled, on_replied,
+    on_joined,       on_left,           on_deliver, on_credits, on_wants,     on_members, on_count,
+    on_log,          on_paused,         on_lease,   NULL,       NULL,         NULL,       NULL};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 

@@ -198,6 +198,26 @@ static void a_dead_letter_is_requeued_once_however_often_it_is_asked(void **stat
   host_close(host);
 }
 
+static void what_is_settled_at_once_ends_each_in_its_own_way(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  publish_and_wait(host, "t", "a.b", 3);
+  join(host, "g", "t");
+  wait_count(&host->entry_count, 3);
+  evs_tp_settlement each[3];
+  for (size_t i = 0; i < 3; i++)
+    each[i] = settlement_of(&host->entries[i], i == 1 ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_ACK);
+  each[1].record = bytes("{\"originalId\":\"x\",\"group\":\"g\",\"subscriptions\":[\"s\"],\"attempts\":1,"
+                         "\"error\":{\"class\":\"E\",\"message\":\"no luck\"},\"requeueCount\":0}");
+  evsi_redis_transport.settle(host->transport, each, 3);
+  wait_count(&host->settled_count, 3);
+  for (size_t i = 0; i < 3; i++)
+    assert_int_equal(host->settled[i].status, EVS_OK);
+  assert_int_equal(redis_pending(&server, "t", "g"), 0);
+  assert_int_equal(redis_dead(&server, "t"), 1);
+  host_close(host);
+}
+
 static void dead_letters_are_requeued_and_discarded_by_filter(void **state) {
   (void)state;
   evs_host *host = host_connected();
@@ -421,6 +441,7 @@ int main(void) {
       TEST(a_parked_entry_comes_back_with_its_state_and_one_more_delivery),
       TEST(parked_entries_that_lost_their_due_time_come_back),
       TEST(a_dead_letter_is_requeued_once_however_often_it_is_asked),
+      TEST(what_is_settled_at_once_ends_each_in_its_own_way),
       TEST(dead_letters_are_requeued_and_discarded_by_filter),
       TEST(malformed_entries_are_delivered_with_all_that_was_found),
       TEST(an_entry_whose_body_was_trimmed_becomes_a_tombstone),

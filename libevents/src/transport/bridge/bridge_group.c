@@ -137,7 +137,7 @@ void evsi_bridge_join(evs_transport *transport, const evs_tp_group *spec) {
   if (is_whole)
     tell_if_joined(transport, group);
   else
-    transport->ops->log(transport->host, 3, "out of memory: a group could not be joined");
+    transport->ops->again(transport->host, spec->group);
 }
 
 void evsi_bridge_subscribed(evs_transport *transport, const json_t *list) {

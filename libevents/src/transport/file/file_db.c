@@ -25,6 +25,8 @@ void evsi_file_fail(evsi_file_db *db, int code, const char *why) {
 
 static const char *explain(int code, const char *message) {
   switch (code & 0xff) {
+  case SQLITE_NOMEM:
+    return "out of memory";
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     return "another process has been writing for too long";

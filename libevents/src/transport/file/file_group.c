@@ -124,7 +124,7 @@ void evsi_file_group_join(evs_transport *transport, const evs_tp_group *spec) {
   if (!group || !evsi_scope_topics_set(&group->topics, spec) ||
       !evsi_scope_partitions_set(&group->partitions, spec) ||
       !set_text(&group->subscriptions, spec->subscriptions)) {
-    evsi_file_log(transport, 3, "out of memory: a consumer group could not be joined");
+    transport->ops->again(transport->host, spec->group);
     return;
   }
   group->discover = spec->discover != 0;
@@ -298,6 +298,13 @@ static void read_stream(evsi_file_group *group, const evsi_file_stream *stream) 
   reading = store->db.error == SQLITE_OK ? reading_new(stream, reader) : NULL;
   if (reading)
     HASH_ADD(hh, group->readings, id, sizeof reading->id, reading);
+  if (reading && reading->hh.tbl)
+    return;
+  if (reading)
+    evsi_free(reading->name);
+  evsi_free(reading);
+  evsi_file_fail(&store->db, SQLITE_NOMEM,
+                 "out of memory"); /* nothing of it is kept: it is looked for again */
 }
 
 static void read_name(evsi_file_group *group, evs_bytes topic, int32_t partition) {

@@ -95,6 +95,7 @@ struct evs_transport {
   evsi_file_config config;
   evsi_file_worker *worker; /* @thread io; NULL until it connects */
   evsi_watch *watch;        /* @thread io */
+  evsi_file_job *closing;   /* made with us, so that closing needs no memory */
   bool is_closing_asked;    /* @thread io */
 
   pthread_mutex_t notes_lock;

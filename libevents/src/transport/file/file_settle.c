@@ -54,8 +54,9 @@ static void append(evs_transport *transport, evsi_file_settling *settling) {
 void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   for (size_t i = 0; i < count; i++) {
     evsi_file_settling *settling = evsi_calloc(1, sizeof *settling);
-    evs_tp_outcome outcome = {
-        .struct_size = sizeof outcome, .token = settlements[i].token, .status = EVS_CONFLICT};
+    evs_tp_outcome outcome = {.struct_size = sizeof outcome,
+                              .token = settlements[i].token,
+                              .status = settling ? EVS_CONFLICT : EVS_NOMEM};
     if (settling) {
       settling->settlement = settlements[i];
       find_flight(transport, settling);

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "transport/file/file_internal.h"
 
-enum { JOB_BYTES = 256 << 10 };
+enum { JOB_BYTES = 256 << 10, CONNECT_AGAIN_MS = 100 };
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -20,6 +20,7 @@ static void file_destroy(evs_transport *transport) {
     return;
   if (transport->watch)
     transport->world->env->io->watch_free(transport->watch);
+  evsi_file_job_free(transport->closing);
   if (transport->worker)
     evsi_file_worker_leave(transport->worker, transport);
   evsi_file_notes_free(transport);
@@ -41,8 +42,9 @@ static evs_status file_create(const evs_host_ops *ops, evs_host *host, const voi
   transport->world = env;
   transport->name = evsi_strdup(name);
   transport->used = json_object();
+  transport->closing = evsi_calloc(1, sizeof *transport->closing);
   evs_status status = evsi_file_config_load(&transport->config, config_json, config_size, out_error);
-  if (status == EVS_OK && (!transport->name || !transport->used))
+  if (status == EVS_OK && (!transport->name || !transport->used || !transport->closing))
     status = evsi_error_nomem(out_error);
   if (status == EVS_OK)
     *out_transport = transport;
@@ -75,21 +77,26 @@ static evsi_file_job *job_new(evs_transport *transport, evsi_file_job_kind kind,
   return NULL;
 }
 
-static void no_memory(const evs_transport *transport, const char *what) {
-  evsi_file_log(transport, 3, "out of memory: %s", what);
-}
-
 static void file_connect(evs_transport *transport) {
   char path[PATH_MAX];
   full_path(transport->config.path, path);
-  transport->worker = evsi_file_worker_use(path, transport->world->env);
+  if (!transport->worker)
+    transport->worker = evsi_file_worker_use(path, transport->world->env);
   evsi_file_job *job = job_new(transport, EVSI_FILE_CONNECT, 0);
+  transport->is_detached = !job;
   if (job) {
     evsi_file_worker_add(transport->worker, job);
     return;
   }
-  transport->is_detached = true;
-  transport->ops->state(transport->host, 0, 1, evsi_text("no memory, or no thread, to work on the file"), 0);
+  uint64_t next_ms = evsi_now_ms(transport->world->env) + CONNECT_AGAIN_MS;
+  transport->ops->state(transport->host, 0, 0, evsi_text("no memory, or no thread, to work on the file"),
+                        next_ms);
+  transport->ops->wake(transport->host, CONNECT_AGAIN_MS);
+}
+
+static void file_wake(evs_transport *transport) {
+  if (transport->is_detached && !transport->is_closing_asked)
+    file_connect(transport);
 }
 
 static void on_stirred(void *data) {
@@ -110,13 +117,14 @@ static void file_close(evs_transport *transport, uint32_t deadline_ms) {
   if (transport->is_closing_asked)
     return;
   transport->is_closing_asked = true;
-  evsi_file_job *job = job_new(transport, EVSI_FILE_CLOSE, 0);
-  if (!job) { /* it was never connected */
+  if (!transport->worker || transport->is_detached) { /* it was never connected */
     transport->is_detached = true;
     transport->ops->closed(transport->host);
     return;
   }
-  job->token = deadline_ms;
+  evsi_file_job *job = transport->closing;
+  transport->closing = NULL;
+  *job = (evsi_file_job){.transport = transport, .kind = EVSI_FILE_CLOSE, .token = deadline_ms};
   evsi_file_worker_add(transport->worker, job);
 }
 
@@ -195,7 +203,7 @@ static size_t size_of_group(const evs_tp_group *spec) {
 static void file_join(evs_transport *transport, const evs_tp_group *spec) {
   evsi_file_job *job = job_new(transport, EVSI_FILE_JOIN, size_of_group(spec));
   if (!job) {
-    no_memory(transport, "a consumer group could not be joined");
+    transport->ops->again(transport->host, spec->group);
     return;
   }
   evs_tp_group *copy = job->bytes;
@@ -221,7 +229,7 @@ static void file_join(evs_transport *transport, const evs_tp_group *spec) {
 static void add_about_group(evs_transport *transport, evsi_file_job_kind kind, uint64_t token) {
   evsi_file_job *job = job_new(transport, kind, 0);
   if (!job) {
-    no_memory(transport, "a group stands still until something else happens to it");
+    transport->ops->again(transport->host, token);
     return;
   }
   job->token = token;
@@ -246,7 +254,7 @@ static void file_recall(evs_transport *transport, const evs_tp_place *places, si
     size += places[i].topic.size + places[i].offset.size + 2;
   evsi_file_job *job = job_new(transport, EVSI_FILE_RECALL, size);
   if (!job) {
-    no_memory(transport, "an ordered stream stands still until it is given up");
+    evsi_file_log(transport, 3, "out of memory: an ordered stream stands still until it is given up");
     return;
   }
   job->as.places = job->bytes;
@@ -316,4 +324,5 @@ const evs_transport_ops evsi_file_transport = {
     .request = file_request,
     .announce = file_announce,
     .recall = file_recall,
+    .wake = file_wake,
 };

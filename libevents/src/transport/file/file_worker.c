@@ -162,8 +162,7 @@ static void open_file(evsi_file_worker *worker) {
   }
   char why[EVSI_FILE_WHY];
   snprintf(why, sizeof why, "%s", db->why);
-  sqlite3_close_v2(db->sql);
-  db->sql = NULL;
+  evsi_file_db_close(db); /* with its statements: while one is left, what it has locked stays locked */
   uint64_t delay = evsi_backoff_delay(worker->env, &OPEN_RETRY, ++worker->failures);
   worker->open_retry_ms = now + delay;
   tell_state(worker, why, worker->is_fatal ? 0 : delay);

@@ -4,20 +4,39 @@
 
 #include <string.h>
 
-enum { SHORT_MS = 1000 };
+enum { SHORT_MS = 100 };
 
 static pthread_mutex_t buses_lock = PTHREAD_MUTEX_INITIALIZER;
 static memory_bus *buses;
+
+static void bus_free(memory_bus *bus) {
+  pthread_cond_destroy(&bus->delivered);
+  pthread_mutex_destroy(&bus->lock);
+  evsi_free(bus->handful);
+  evsi_free(bus->name);
+  evsi_free(bus);
+}
+
+static memory_bus *bus_new(const char *name) {
+  memory_bus *bus = evsi_calloc(1, sizeof *bus);
+  if (!bus)
+    return NULL;
+  pthread_mutex_init(&bus->lock, NULL);
+  pthread_cond_init(&bus->delivered, NULL);
+  bus->handful = evsi_calloc(1, sizeof *bus->handful);
+  bus->name = name ? evsi_strdup(name) : NULL;
+  if (bus->handful && (bus->name || !name))
+    return bus;
+  bus_free(bus);
+  return NULL;
+}
 
 memory_bus *evsi_memory_bus_hold(const char *name) {
   pthread_mutex_lock(&buses_lock);
   memory_bus *bus = name ? buses : NULL;
   while (bus && (!bus->name || strcmp(bus->name, name) != 0))
     bus = bus->next;
-  if (!bus && (bus = evsi_calloc(1, sizeof *bus))) {
-    bus->name = name ? evsi_strdup(name) : NULL;
-    pthread_mutex_init(&bus->lock, NULL);
-    pthread_cond_init(&bus->delivered, NULL);
+  if (!bus && (bus = bus_new(name))) {
     bus->next = buses;
     buses = bus;
   }
@@ -75,10 +94,7 @@ void evsi_memory_bus_drop(memory_bus *bus) {
     bus->groups = group->next;
     free_group(group);
   }
-  pthread_cond_destroy(&bus->delivered);
-  pthread_mutex_destroy(&bus->lock);
-  evsi_free(bus->name);
-  evsi_free(bus);
+  bus_free(bus);
 }
 
 memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create) {
@@ -156,6 +172,12 @@ void evsi_memory_put_off(memory_group *group, memory_entry *entry, evs_transport
   evsi_tasks_post(transport->world.tasks, &transport->timer_task);
 }
 
+void evsi_memory_stand_still(memory_group *group) {
+  evs_transport *transport = group->members->transport;
+  group->short_ms = evsi_now_ms(transport->world.env) + SHORT_MS;
+  evsi_tasks_post(transport->world.tasks, &transport->timer_task);
+}
+
 void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front) {
   group->waiting++;
   if (in_front) { /* before what was published after it */
@@ -181,8 +203,12 @@ uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms) {
       group->parked = entry->next;
       evsi_memory_queue(group, entry, entry->event->ordering != EVS_ORDER_NONE);
     }
+    if (group->short_ms <= now_ms)
+      group->short_ms = 0;
     if (group->parked && (next == 0 || group->parked->due_ms < next))
       next = group->parked->due_ms;
+    if (group->short_ms != 0 && (next == 0 || group->short_ms < next))
+      next = group->short_ms;
   }
   return next;
 }

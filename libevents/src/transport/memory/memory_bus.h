@@ -18,7 +18,7 @@
 typedef struct memory_bus memory_bus;
 typedef struct memory_group memory_group;
 
-enum { EVSI_MEMORY_OFFSET = 24 };
+enum { EVSI_MEMORY_OFFSET = 24, EVSI_MEMORY_DELIVER_MAX = 64 };
 
 /* One event in one group. Waiting: in the queue; parked: in the list of due ones; else held by a member. */
 typedef struct memory_entry {
@@ -77,8 +77,21 @@ struct memory_group {
   memory_entry *parked; /* by due time */
   memory_entry *held;   /* by sequence */
   memory_ordered *orders;
-  char *paused; /* JSON {by, at, reason}, or NULL */
+  char *paused;      /* JSON {by, at, reason}, or NULL */
+  uint64_t short_ms; /* memory was too short to hand out what is first: looked at again then; 0: it was not */
 };
+
+/* What one member gets, copied out so that it can be delivered without the lock: entries, or the news that
+ * its group was paused or goes on. */
+typedef struct memory_handful {
+  evs_transport *transport;
+  uint64_t token;
+  bool is_news, is_paused;
+  size_t count;
+  evs_tp_entry entries[EVSI_MEMORY_DELIVER_MAX];
+  memory_event *events[EVSI_MEMORY_DELIVER_MAX];
+  char *states[EVSI_MEMORY_DELIVER_MAX];
+} memory_handful;
 
 struct memory_bus {
   memory_bus *next;
@@ -89,6 +102,7 @@ struct memory_bus {
   memory_group *groups;
   bool pumping;                    /* a thread delivers */
   bool pump_again;                 /* it shall look once more */
+  memory_handful *handful;         /* what it delivers from */
   const evs_transport *delivering; /* to whom, without the lock: must not go away meanwhile */
   pthread_cond_t delivered;
 };
@@ -132,6 +146,8 @@ void evsi_memory_entry_free(memory_entry *entry);
 void evsi_memory_park(memory_group *group, memory_entry *entry);
 /* Memory is short: an entry that nobody holds comes again to this transport's process after a while. */
 void evsi_memory_put_off(memory_group *group, memory_entry *entry, evs_transport *transport);
+/* The same of all that waits: nothing of the group is handed out until then. */
+void evsi_memory_stand_still(memory_group *group);
 void evsi_memory_queue(memory_group *group, memory_entry *entry, bool in_front);
 /* Moves what is due to the queue; gives the time of the next one, 0 none. */
 uint64_t evsi_memory_wake_due(memory_bus *bus, uint64_t now_ms);

@@ -49,8 +49,10 @@ static bool wants(const memory_member *member, const memory_event *event) {
 memory_member *evsi_memory_order_choose(memory_group *group, const memory_event *event,
                                         memory_member *chosen) {
   memory_ordered *order = find_or_add(group, event);
-  if (!order)
+  if (!order) {
+    evsi_memory_stand_still(group);
     return NULL;
+  }
   memory_member *owner = order->transport ? evsi_memory_member(group, order->transport, order->token) : NULL;
   if (order->transport && !owner)
     return NULL; /* it is leaving just now */

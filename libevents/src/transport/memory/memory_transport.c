@@ -11,7 +11,7 @@
 #include "base/json_text.h"
 #include "transport/memory/memory_bus.h"
 
-enum { DELIVER_MAX = 64, DEFAULT_MAX_QUEUE = 100000 };
+enum { DEFAULT_MAX_QUEUE = 100000 };
 
 static void on_timer(void *data);
 static bool forget_if_done(memory_group *group, const evs_transport *transport, uint64_t token);
@@ -63,18 +63,6 @@ static void connect_bus(evs_transport *transport) {
   transport->ops->state(transport->host, 1, 0, evsi_text("connected"), 0);
 }
 
-/* What one member gets, copied out so that it can be delivered without the lock: entries, or the news that
- * its group was paused or goes on. */
-typedef struct handful {
-  evs_transport *transport;
-  uint64_t token;
-  bool is_news, is_paused;
-  size_t count;
-  evs_tp_entry entries[DELIVER_MAX];
-  memory_event *events[DELIVER_MAX];
-  char *states[DELIVER_MAX];
-} handful;
-
 /* @locks bus. The member that takes an entry: one with credits whose subscriptions match; when none
  * matches any member, which then decides that it is unmatched. NULL: wait for credits. */
 static memory_member *choose_any(memory_group *group, const memory_event *event, memory_member **rotation) {
@@ -108,7 +96,7 @@ static memory_member *choose(memory_group *group, const memory_event *event, mem
 }
 
 /* @locks bus. False: memory is short. */
-static bool take(memory_group *group, memory_member *member, uint64_t now_ms, handful *out) {
+static bool take(memory_group *group, memory_member *member, uint64_t now_ms, memory_handful *out) {
   memory_entry *entry = group->first;
   memory_event *event = entry->event;
   group->first = entry->next;
@@ -117,7 +105,11 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, ha
   group->waiting--;
   entry->sequence = event->sequence;
   HASH_ADD(hh, group->held, sequence, sizeof entry->sequence, entry);
-  if (!entry->hh.tbl) {
+  char *state = entry->state ? evsi_strdup(entry->state) : NULL;
+  if (!entry->hh.tbl || (entry->state && !state)) {
+    evsi_free(state);
+    if (entry->hh.tbl)
+      HASH_DEL(group->held, entry);
     evsi_memory_put_off(group, entry, member->transport);
     return false;
   }
@@ -128,8 +120,7 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, ha
   entry->token = member->token;
   event->holders++; /* until it was delivered */
   out->events[out->count] = event;
-  /* A copy: the entry's own may change as soon as the lock is released. */
-  out->states[out->count] = entry->state ? evsi_strdup(entry->state) : NULL;
+  out->states[out->count] = state; /* a copy: the entry's own may change as soon as the lock is released */
   out->entries[out->count] = (evs_tp_entry){.struct_size = sizeof(evs_tp_entry),
                                             .partition = event->partition,
                                             .deliveries = entry->deliveries,
@@ -148,7 +139,7 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, ha
 }
 
 /* @locks bus. Fills a handful for one member; false when nothing can be delivered now. */
-static bool next_handful(memory_bus *bus, handful *out) {
+static bool next_handful(memory_bus *bus, memory_handful *out) {
   out->count = 0;
   memory_member *untold = evsi_memory_untold(bus, &out->is_paused);
   out->is_news = untold != NULL;
@@ -159,15 +150,16 @@ static bool next_handful(memory_bus *bus, handful *out) {
   }
   for (memory_group *group = bus->groups; group; group = group->next) {
     memory_member *rotation = NULL;
-    memory_member *member =
-        group->first && !group->paused ? choose(group, group->first->event, &rotation) : NULL;
+    memory_member *member = group->first && !group->paused && group->short_ms == 0
+                                ? choose(group, group->first->event, &rotation)
+                                : NULL;
     if (!member)
       continue;
     out->transport = member->transport;
     out->token = member->token;
     uint32_t credits = member->transport->ops->credits(member->transport->host, member->token);
     uint64_t now = evsi_now_ms(member->transport->world.env);
-    while (group->first && out->count < DELIVER_MAX && out->count < credits &&
+    while (group->first && out->count < EVSI_MEMORY_DELIVER_MAX && out->count < credits &&
            (out->count == 0 || !group->members->next) && take(group, member, now, out)) {
     }
     if (out->count == 0)
@@ -187,7 +179,7 @@ static bool next_handful(memory_bus *bus, handful *out) {
 }
 
 /* The host had no memory for these, from the first on. */
-static void take_back(memory_bus *bus, const handful *from, size_t first) {
+static void take_back(memory_bus *bus, const memory_handful *from, size_t first) {
   bool left = false;
   pthread_mutex_lock(&bus->lock);
   for (memory_group *group = bus->groups; group; group = group->next) {
@@ -209,7 +201,7 @@ static void take_back(memory_bus *bus, const handful *from, size_t first) {
     from->transport->ops->left(from->transport->host, from->token);
 }
 
-static void hand_out(memory_bus *bus, const handful *one) {
+static void hand_out(memory_bus *bus, const memory_handful *one) {
   evs_transport *transport = one->transport;
   if (one->is_news) {
     transport->ops->paused(transport->host, one->token, one->is_paused);
@@ -223,10 +215,8 @@ static void hand_out(memory_bus *bus, const handful *one) {
 /* Delivers all that can be; any thread, without a lock. One thread at a time does it, so that the order of
  * a queue is kept; the others leave a note. */
 void evsi_memory_pump(memory_bus *bus) {
-  handful *one = evsi_calloc(1, sizeof *one);
+  memory_handful *one = bus->handful;
   bool mine = false;
-  if (!one)
-    return;
   for (;;) {
     pthread_mutex_lock(&bus->lock);
     if (bus->pumping && !mine) {
@@ -256,7 +246,6 @@ void evsi_memory_pump(memory_bus *bus) {
     pthread_cond_broadcast(&bus->delivered);
     pthread_mutex_unlock(&bus->lock);
   }
-  evsi_free(one);
 }
 
 static void on_timer(void *data) {
@@ -285,7 +274,7 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
   ok = ok && evsi_scope_partitions_set(&evsi_memory_member(group, transport, spec->group)->partitions, spec);
   pthread_mutex_unlock(&transport->bus->lock);
   if (!ok) {
-    transport->ops->log(transport->host, 3, "out of memory: a consumer group could not be joined");
+    transport->ops->again(transport->host, spec->group);
     return;
   }
   transport->ops->joined(transport->host, spec->group);
@@ -373,8 +362,11 @@ static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *
   HASH_DEL(group->held, entry);
   entry->member = NULL;
   if (settlement->state.size > 0) {
-    evsi_free(entry->state);
-    entry->state = evsi_strndup(settlement->state.data, settlement->state.size);
+    char *state = evsi_strndup(settlement->state.data, settlement->state.size);
+    if (state) { /* else what was known before is known again */
+      evsi_free(entry->state);
+      entry->state = state;
+    }
   }
   switch (settlement->kind) {
   case EVS_SETTLE_PARK:

@@ -106,10 +106,10 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   if (!group || !subscriptions || !evsi_scope_topics_set(&group->topics, spec) ||
       !evsi_scope_partitions_set(&group->partitions, spec)) {
     evsi_free(subscriptions);
-    evsi_redis_log(transport, 3, "out of memory: a group could not be joined");
+    transport->ops->again(transport->host, spec->group);
     return;
   }
-  bool is_changed = is_known && strcmp(subscriptions, group->subscriptions) != 0;
+  bool is_changed = is_known && group->subscriptions && strcmp(subscriptions, group->subscriptions) != 0;
   evsi_free(group->subscriptions);
   group->subscriptions = subscriptions;
   group->discover = spec->discover != 0;
