@@ -171,6 +171,35 @@ static void a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost(v
   host_close(system, 5000);
 }
 
+static bool has_error(evs_system *system) {
+  json_t *status = host_status(system);
+  const json_t *transport = json_object_get(json_object_get(status, "transports"), "main");
+  bool has = json_is_string(json_object_get(transport, "lastError"));
+  json_decref(status);
+  return has;
+}
+
+/* As when two make the file at the same time, and one reads when the other wants its log. */
+static void a_file_whose_log_has_to_wait_is_opened_later(void **state) {
+  (void)state;
+  make_and_fill(1);
+  sqlite3 *reader = NULL;
+  test_require(sqlite3_open(path, &reader) == SQLITE_OK, "another connection");
+  test_require(sqlite3_exec(reader, "PRAGMA journal_mode=DELETE; BEGIN; SELECT count(*) FROM topic", NULL,
+                            NULL, NULL) == SQLITE_OK,
+               "the file is read");
+  evs_system *system = host_open(CONFIG, path);
+  assert_int_equal(evs_request(system, "connect", "{}", 2, 60000, 1, NULL), EVS_OK);
+  TEST_UNTIL(has_error(system));
+  test_require(sqlite3_exec(reader, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK, "it is let go");
+  sqlite3_close(reader);
+  host_report connected;
+  assert_true(host_report_of(system, EVS_REPORT_REQUEST, &connected, (uint32_t)test_deadline_ms()));
+  assert_int_equal(connected.status, EVS_OK);
+  host_publish(system, "order.placed", "1");
+  host_close(system, 1000);
+}
+
 static void a_file_that_is_removed_while_it_is_used_is_told(void **state) {
   (void)state;
   evs_system *system = host_connect(CONFIG, path);
@@ -195,6 +224,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_path_is_required_and_unknown_keys_are_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(a_writer_that_takes_long_holds_publishing_back_and_nothing_is_lost,
                                       setup, teardown),
+      cmocka_unit_test_setup_teardown(a_file_whose_log_has_to_wait_is_opened_later, setup, teardown),
       cmocka_unit_test_setup_teardown(a_file_that_is_removed_while_it_is_used_is_told, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
