@@ -65,7 +65,9 @@ class World:
     def _take_reports(self) -> None:
         _, reports = self._engine.poll(512, 0)
         while reports:
-            self.reports.update((report.token, report.receipt().outcome) for report in reports if report.token)
+            for report in reports:
+                if report.token:
+                    self.reports.update(zip(report.tokens, (receipt.outcome for receipt in report.receipts())))
             _, reports = self._engine.poll(512, 0)
 
     def fail(self, outcome: str, times: int) -> None:
