@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/tasks.h"
 #include "base/world.h"
@@ -82,13 +83,17 @@ static redis_server server;
 static const evs_transport_ops *the_transport = &evsi_redis_transport;
 static const char *the_place; /* members of its options that say where it is; NULL: the server */
 static evsi_tasks tasks;
+/* What is waited for is told by a thread of its own where the transport is a file. */
+static pthread_mutex_t told = PTHREAD_MUTEX_INITIALIZER;
 static int open_hosts;
 static const evsi_env *host_env; /* of hosts that are made; NULL: the real one */
 
 static inline void on_look(void *data) {
   (void)data;
   const evsi_env *env = evsi_env_default();
+  pthread_mutex_lock(&told);
   the_loop.result = the_loop.holds && the_loop.holds(the_loop.data);
+  pthread_mutex_unlock(&told);
   if (the_loop.result || env->now_ms() >= the_loop.end_ms)
     env->io->loop_stop(the_loop.loop);
   else
@@ -137,6 +142,7 @@ static inline void on_closed(evs_host *host) {
 }
 
 static inline void add_outcomes(outcome *list, size_t *count, const evs_tp_outcome *outcomes, size_t added) {
+  pthread_mutex_lock(&told);
   for (size_t i = 0; i < added; i++) {
     assert_true(*count < OUTCOMES_MAX);
     outcome *each = &list[(*count)++];
@@ -146,6 +152,7 @@ static inline void add_outcomes(outcome *list, size_t *count, const evs_tp_outco
     copy(each->offset, sizeof each->offset, outcomes[i].offset);
     copy(each->message, sizeof each->message, outcomes[i].message);
   }
+  pthread_mutex_unlock(&told);
 }
 
 static inline void on_published(evs_host *host, const evs_tp_outcome *outcomes, size_t count) {
@@ -165,7 +172,9 @@ static inline void on_replied(evs_host *host, uint64_t token, evs_status status,
 
 static inline void on_joined(evs_host *host, uint64_t group) {
   (void)group;
+  pthread_mutex_lock(&told);
   host->joined++;
+  pthread_mutex_unlock(&told);
 }
 
 static inline void on_left(evs_host *host, uint64_t group) {
@@ -180,6 +189,7 @@ static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_ent
     host->refused += count;
     return 0;
   }
+  pthread_mutex_lock(&told);
   for (size_t i = 0; i < count; i++) {
     assert_true(host->entry_count < ENTRIES_MAX);
     entry *each = &host->entries[host->entry_count++];
@@ -194,6 +204,7 @@ static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_ent
     each->group = group;
     each->wait_ms = entries[i].wait_ms;
   }
+  pthread_mutex_unlock(&told);
   if (host->credits_are_spent)
     host->credits -= (uint32_t)count < host->credits ? (uint32_t)count : host->credits;
   return count;
