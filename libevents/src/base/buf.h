@@ -60,7 +60,7 @@ evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none *
 /* Copies bytes and a NUL to *at, moves *at behind them, and gives the copy. */
 static inline evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
   evs_bytes placed = {*at, from.size};
-  if (from.data)
+  if (from.size)
     memcpy(*at, from.data, from.size);
   (*at)[from.size] = '\0';
   *at += from.size + 1;

@@ -70,8 +70,8 @@ static evsi_file_job *job_new(evs_transport *transport, evsi_file_job_kind kind,
     return NULL;
   job->transport = transport;
   job->kind = kind;
-  job->bytes = bytes > 0 ? evsi_alloc(bytes) : NULL;
-  if (bytes == 0 || job->bytes)
+  job->bytes = evsi_alloc(bytes + 1); /* never none, so that what is placed there has a place */
+  if (job->bytes)
     return job;
   evsi_free(job);
   return NULL;
