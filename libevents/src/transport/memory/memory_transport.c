@@ -278,7 +278,9 @@ static void join(evs_transport *transport, const evs_tp_group *spec) {
     return;
   }
   transport->ops->joined(transport->host, spec->group);
-  on_timer(transport); /* what is parked may have nobody else's timer */
+  /* What is parked may have nobody else's timer. Timers are the I/O thread's, and this may be the host's. */
+  evsi_tasks_post(transport->world.tasks, &transport->timer_task);
+  evsi_memory_pump(transport->bus);
 }
 
 /* @locks bus. token 0: what any member of the transport holds. */
