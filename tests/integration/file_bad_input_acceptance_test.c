@@ -2,11 +2,9 @@
  * file_bad_input_acceptance_test.c - files that are none, that may not be used, or are damaged: refused with
  * the reason, at once where waiting cannot help; and a writer that keeps everybody else waiting. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,27 +13,22 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "support/folder.h"
 #include "support/host.h"
 #include "support/until.h"
 
-static char folder[64], path[96];
-
-static int remove_one(const char *name, const struct stat *about, int kind, struct FTW *place) {
-  (void)about, (void)kind, (void)place;
-  return remove(name);
-}
+static char folder[FOLDER_SIZE], path[FOLDER_SIZE + 32];
 
 static int setup(void **state) {
   (void)state;
-  snprintf(folder, sizeof folder, "/tmp/events-XXXXXX");
-  test_require(mkdtemp(folder) != NULL, "a temporary folder");
+  folder_make(folder);
   snprintf(path, sizeof path, "%s/events.db", folder);
   return 0;
 }
 
 static int teardown(void **state) {
   (void)state;
-  nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  folder_remove(folder);
   return 0;
 }
 

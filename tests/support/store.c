@@ -2,12 +2,8 @@
  * store.c - see store.h. */
 #include "support/store.h"
 
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "support/until.h"
 
 void store_start_redis(test_store *store) {
   memset(store, 0, sizeof *store);
@@ -22,20 +18,14 @@ void store_start_file(test_store *store) {
   memset(store, 0, sizeof *store);
   store->is_file = true;
   store->option = "--file";
-  snprintf(store->folder, sizeof store->folder, "/tmp/events-XXXXXX");
-  test_require(mkdtemp(store->folder) != NULL, "a temporary folder");
+  folder_make(store->folder);
   snprintf(store->place, sizeof store->place, "%s/events.db", store->folder);
   snprintf(store->transport, sizeof store->transport, "\"type\":\"file\",\"path\":\"%s\"", store->place);
 }
 
-static int remove_one(const char *name, const struct stat *about, int kind, struct FTW *place) {
-  (void)about, (void)kind, (void)place;
-  return remove(name);
-}
-
 void store_stop(test_store *store) {
   if (store->is_file)
-    nftw(store->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(store->folder);
   else
     redis_server_stop(&store->server);
 }

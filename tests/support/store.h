@@ -4,13 +4,14 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include "support/folder.h"
 #include "support/host.h"
 #include "support/redis_server.h"
 
 typedef struct test_store {
   bool is_file;
   redis_server server;
-  char folder[64];
+  char folder[FOLDER_SIZE];
   char place[160];     /* path or URL */
   char transport[256]; /* JSON members that name it: type, and path or url */
   const char *option;  /* of members: --file or --url */
