@@ -52,11 +52,12 @@ static void until_it_is_back(evs_system *system) {
   json_decref(host_call(system, "connect", "{}"));
 }
 
-/* Asks while the allocation behind so many others fails; gives whether there was such a one. */
-static bool ask_short_of(evs_system *system, const char *method, const char *params, long allowed) {
+/* Asks while the allocation behind so many others fails, or all that follow; gives whether there was one. */
+static bool ask_short_of(evs_system *system, const char *const request[2], long allowed, bool goes_on) {
+  const char *method = request[0], *params = request[1];
   char *answer = NULL;
   evs_error *error = NULL;
-  shortage_begin(allowed, false);
+  shortage_begin(allowed, goes_on);
   evs_status status = evs_call(system, method, params, strlen(params), CALL_MS, &answer, &error);
   bool was_short = shortage_end();
   bool is_right = status == EVS_OK || status == EVS_UNSUPPORTED ||
@@ -118,7 +119,10 @@ static void each_request_without_memory_is_answered(void **state) {
       snprintf(params, sizeof params, "%s", requests[i][1]);
     else
       snprintf(params, sizeof params, "{\"config\":%s}", on->config);
-    for (long allowed = 0; ask_short_of(system, requests[i][0], params, allowed); allowed++)
+    const char *const request[2] = {requests[i][0], params};
+    for (long allowed = 0; ask_short_of(system, request, allowed, false); allowed++)
+      assert_true(allowed < ALLOCATIONS_MAX);
+    for (long allowed = 0; ask_short_of(system, request, allowed, true); allowed++)
       assert_true(allowed < ALLOCATIONS_MAX);
   }
   host_close(system, CLOSE_MS);           /* what was delivered is nobody's */

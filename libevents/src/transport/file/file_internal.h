@@ -54,8 +54,8 @@ typedef struct evsi_file_job {
       uint32_t ttl_ms;
     } announcement;
   } as;
-  void *bytes;              /* what `as` points into */
-  evs_tp_outcome *outcomes; /* of a publish that is being done */
+  void *bytes;                 /* what `as` points into */
+  struct evsi_file_note *note; /* made with it, so that what was done can be told: of a publish, a request */
 } evsi_file_job;
 
 /* Something that libevents wants to be told on the I/O thread. */
@@ -73,7 +73,7 @@ typedef struct evsi_file_note {
   uint64_t number; /* token of a request; when the next try is, of a state */
   char *text;      /* taken */
   size_t count;
-  evs_tp_outcome *outcomes; /* with their texts in one allocation */
+  evs_tp_outcome *outcomes; /* with their offsets in one allocation */
 } evsi_file_note;
 
 /* A settlement on its way. */
@@ -100,7 +100,7 @@ struct evs_transport {
 
   pthread_mutex_t notes_lock;
   evsi_file_note *notes_first, *notes_last; /* @locks notes_lock */
-  evsi_file_note *spare_note;               /* @locks notes_lock: for when memory is short; or NULL */
+  evsi_file_note *closed_note;              /* made with us, as is `closing` */
   evsi_task notes_task;
 
   evs_transport *next; /* among those of the worker */
@@ -220,7 +220,8 @@ struct evsi_file_worker {
 evsi_file_worker *evsi_file_worker_use(const char *path, const evsi_env *env);
 /* Ends the use: returns when the worker touches the transport no more. @thread io */
 void evsi_file_worker_leave(evsi_file_worker *worker, evs_transport *transport);
-void evsi_file_worker_add(evsi_file_worker *worker, evsi_file_job *job); /* any thread */
+/* @thread io. What comes after the transport has ended is dropped: libevents was told that it is closed. */
+void evsi_file_worker_add(evsi_file_worker *worker, evsi_file_job *job);
 void evsi_file_worker_stir(evsi_file_worker *worker);   /* any thread: the file has changed */
 uint64_t evsi_file_now(const evsi_file_worker *worker); /* monotonic */
 uint64_t evsi_file_wall(const evsi_file_worker *worker);
@@ -235,16 +236,20 @@ void evsi_file_transport_watch(evs_transport *transport); /* tells the worker wh
 /* ---- file_note.c: to the I/O thread ---- */
 void evsi_file_notes_init(evs_transport *transport);
 void evsi_file_notes_free(evs_transport *transport);
-void evsi_file_note_state(evs_transport *transport, bool is_connected, bool is_fatal, const char *why,
+evsi_file_note *evsi_file_note_new(evsi_file_note_kind kind); /* NULL: no memory */
+void evsi_file_note_free(evsi_file_note *note);
+/* False: no memory. */
+bool evsi_file_note_state(evs_transport *transport, bool is_connected, bool is_fatal, const char *why,
                           uint64_t next_try_ms);
-/* Takes the outcomes, one allocation with their texts. */
-void evsi_file_note_published(evs_transport *transport, evs_tp_outcome *outcomes, size_t count);
-void evsi_file_note_replied(evs_transport *transport, uint64_t token, evs_status status, evs_bytes text);
+/* With the outcomes that the job's note holds. */
+void evsi_file_note_published(evsi_file_job *job);
+void evsi_file_note_replied(evsi_file_job *job, evs_status status, evs_bytes text);
 void evsi_file_note_closed(evs_transport *transport);
 void evsi_file_log(const evs_transport *transport, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* ---- file_publish.c ---- */
+bool evsi_file_publish_make(evsi_file_job *job); /* a place for each outcome; false: no memory */
 void evsi_file_publish_all(evsi_file_worker *worker);
 void evsi_file_publish_refuse(evsi_file_job *job, const char *why, uint32_t flags); /* frees the job */
 /* Moves what is due into its streams. */

@@ -6,7 +6,16 @@
 
 #include "transport/file/file_internal.h"
 
-static void note_free(evsi_file_note *note) {
+evsi_file_note *evsi_file_note_new(evsi_file_note_kind kind) {
+  evsi_file_note *note = evsi_calloc(1, sizeof *note);
+  if (note)
+    note->kind = kind;
+  return note;
+}
+
+void evsi_file_note_free(evsi_file_note *note) {
+  if (!note)
+    return;
   evsi_free(note->text);
   evsi_free(note->outcomes);
   evsi_free(note);
@@ -41,7 +50,7 @@ static void on_task(evsi_task *task) {
   while (note) {
     evsi_file_note *next = note->next;
     tell(transport, note);
-    note_free(note);
+    evsi_file_note_free(note);
     note = next;
   }
 }
@@ -49,42 +58,20 @@ static void on_task(evsi_task *task) {
 void evsi_file_notes_init(evs_transport *transport) {
   pthread_mutex_init(&transport->notes_lock, NULL);
   transport->notes_task.run = on_task;
-  transport->spare_note = evsi_alloc(sizeof *transport->spare_note);
+  transport->closed_note = evsi_file_note_new(EVSI_NOTE_CLOSED);
 }
 
 void evsi_file_notes_free(evs_transport *transport) {
   while (transport->notes_first) {
     evsi_file_note *note = transport->notes_first;
     transport->notes_first = note->next;
-    note_free(note);
+    evsi_file_note_free(note);
   }
-  evsi_free(transport->spare_note);
+  evsi_file_note_free(transport->closed_note);
   pthread_mutex_destroy(&transport->notes_lock);
 }
 
-/* What was done has to be told: one note is always held ready. NULL: memory was short twice. */
-static evsi_file_note *note_new(evs_transport *transport) {
-  pthread_mutex_lock(&transport->notes_lock);
-  evsi_file_note *note = evsi_alloc(sizeof *note);
-  if (!note) {
-    note = transport->spare_note;
-    transport->spare_note = NULL;
-  } else if (!transport->spare_note) {
-    transport->spare_note = evsi_alloc(sizeof *note);
-  }
-  pthread_mutex_unlock(&transport->notes_lock);
-  return note;
-}
-
-static void add(evs_transport *transport, const evsi_file_note *from) {
-  evsi_file_note *note = note_new(transport);
-  if (!note) {
-    evsi_free(from->text);
-    evsi_free(from->outcomes);
-    evsi_file_log(transport, 3, "out of memory: an outcome could not be told");
-    return;
-  }
-  *note = *from;
+static void add(evs_transport *transport, evsi_file_note *note) {
   pthread_mutex_lock(&transport->notes_lock);
   *(transport->notes_last ? &transport->notes_last->next : &transport->notes_first) = note;
   transport->notes_last = note;
@@ -92,31 +79,36 @@ static void add(evs_transport *transport, const evsi_file_note *from) {
   pthread_mutex_unlock(&transport->notes_lock);
 }
 
-void evsi_file_note_state(evs_transport *transport, bool is_connected, bool is_fatal, const char *why,
+bool evsi_file_note_state(evs_transport *transport, bool is_connected, bool is_fatal, const char *why,
                           uint64_t next_try_ms) {
-  const evsi_file_note note = {.kind = EVSI_NOTE_STATE,
-                               .is_connected = is_connected,
-                               .is_fatal = is_fatal,
-                               .number = next_try_ms,
-                               .text = evsi_strdup(why)};
-  add(transport, &note);
+  evsi_file_note *note = evsi_file_note_new(EVSI_NOTE_STATE);
+  if (!note)
+    return false;
+  note->is_connected = is_connected;
+  note->is_fatal = is_fatal;
+  note->number = next_try_ms;
+  note->text = evsi_strdup(why);
+  add(transport, note);
+  return true;
 }
 
-void evsi_file_note_published(evs_transport *transport, evs_tp_outcome *outcomes, size_t count) {
-  const evsi_file_note note = {.kind = EVSI_NOTE_PUBLISHED, .outcomes = outcomes, .count = count};
-  add(transport, &note);
+void evsi_file_note_published(evsi_file_job *job) {
+  add(job->transport, job->note);
+  job->note = NULL;
 }
 
-void evsi_file_note_replied(evs_transport *transport, uint64_t token, evs_status status, evs_bytes text) {
-  char *copy = evsi_strndup(text.data ? text.data : "", text.size);
-  const evsi_file_note note = {
-      .kind = EVSI_NOTE_REPLIED, .number = token, .status = copy ? status : EVS_NOMEM, .text = copy};
-  add(transport, &note);
+void evsi_file_note_replied(evsi_file_job *job, evs_status status, evs_bytes text) {
+  evsi_file_note *note = job->note;
+  note->text = evsi_strndup(text.data ? text.data : "", text.size);
+  note->status = note->text ? status : EVS_NOMEM;
+  note->number = job->token;
+  add(job->transport, note);
+  job->note = NULL;
 }
 
 void evsi_file_note_closed(evs_transport *transport) {
-  const evsi_file_note note = {.kind = EVSI_NOTE_CLOSED};
-  add(transport, &note);
+  add(transport, transport->closed_note);
+  transport->closed_note = NULL;
 }
 
 void evsi_file_log(const evs_transport *transport, int32_t level, const char *format, ...) {

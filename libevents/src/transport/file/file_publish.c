@@ -12,34 +12,26 @@ enum { RIPEN_AT_ONCE = 1000, FORGET_EVERY = 1000, EVENTS_AT_ONCE = 5000, BYTES_A
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
 /* Outcomes of a job, with room for their offsets behind them. */
-static evs_tp_outcome *outcomes_new(const evsi_file_job *job) {
-  evs_tp_outcome *outcomes = evsi_calloc(job->count, sizeof *outcomes + EVSI_FILE_NUMBER_TEXT);
-  for (size_t i = 0; outcomes && i < job->count; i++)
-    outcomes[i] = (evs_tp_outcome){.struct_size = sizeof *outcomes, .token = job->as.events[i].token};
-  return outcomes;
+bool evsi_file_publish_make(evsi_file_job *job) {
+  job->note->outcomes = evsi_calloc(job->count, sizeof(evs_tp_outcome) + EVSI_FILE_NUMBER_TEXT);
+  job->note->count = job->count;
+  return job->note->outcomes != NULL;
 }
 
-static char *offset_at(const evsi_file_job *job, evs_tp_outcome *outcomes, size_t at) {
-  return (char *)(outcomes + job->count) + at * EVSI_FILE_NUMBER_TEXT;
+static char *offset_at(const evsi_file_job *job, size_t at) {
+  return (char *)(job->note->outcomes + job->count) + at * EVSI_FILE_NUMBER_TEXT;
 }
 
 static void tell_refused(evsi_file_job *job, const char *why, uint32_t flags) {
-  evs_transport *transport = job->transport;
-  size_t text = strlen(why) + 1;
-  evs_tp_outcome *outcomes = evsi_calloc(1, job->count * sizeof *outcomes + text);
-  if (!outcomes) {
-    evsi_file_log(transport, 3, "out of memory: outcomes of %zu events could not be told", job->count);
-    return;
-  }
-  char *copy = (char *)(outcomes + job->count);
-  memcpy(copy, why, text);
+  job->note->text = evsi_strdup(why);
   for (size_t i = 0; i < job->count; i++)
-    outcomes[i] = (evs_tp_outcome){.struct_size = sizeof *outcomes,
-                                   .token = job->as.events[i].token,
-                                   .status = EVS_TRANSPORT,
-                                   .flags = EVS_TP_NOT_SENT | flags,
-                                   .message = evsi_text(copy)};
-  evsi_file_note_published(transport, outcomes, job->count);
+    job->note->outcomes[i] =
+        (evs_tp_outcome){.struct_size = sizeof *job->note->outcomes,
+                         .token = job->as.events[i].token,
+                         .status = EVS_TRANSPORT,
+                         .flags = EVS_TP_NOT_SENT | flags,
+                         .message = evsi_text(job->note->text ? job->note->text : "out of memory")};
+  evsi_file_note_published(job);
 }
 
 void evsi_file_publish_refuse(evsi_file_job *job, const char *why, uint32_t flags) {
@@ -106,12 +98,13 @@ static void register_topic(const evs_transport *transport, const evs_tp_event *e
         (int)event->topic.size, event->topic.data);
 }
 
-static void publish_one(evsi_file_job *job, size_t at, evs_tp_outcome *outcomes, last_stream *last) {
+static void publish_one(evsi_file_job *job, size_t at, last_stream *last) {
   evs_transport *transport = job->transport;
   evsi_file_store *store = &transport->worker->store;
   const evs_tp_event *event = &job->as.events[at];
-  evs_tp_outcome *outcome = &outcomes[at];
-  char name[EVSI_FILE_NAME_MAX], *offset = offset_at(job, outcomes, at);
+  evs_tp_outcome *outcome = &job->note->outcomes[at];
+  char name[EVSI_FILE_NAME_MAX], *offset = offset_at(job, at);
+  *outcome = (evs_tp_outcome){.struct_size = sizeof *outcome, .token = event->token};
   if (level_of(transport, event) == EVS_ACKNOWLEDGE_REPLICATED) {
     refuse_one(outcome, EVS_UNSUPPORTED, "a file has no replicas: ask for `fsynced`");
     return;
@@ -151,18 +144,12 @@ static void forget_ids(const evs_transport *transport, const evsi_file_stream *s
   evsi_file_forget(store, stream->id, transport->config.idempotent_ms, transport->config.idempotent_max);
 }
 
-static evs_tp_outcome *publish_job(evsi_file_job *job) {
-  evs_tp_outcome *outcomes = outcomes_new(job);
+static void publish_job(evsi_file_job *job) {
   last_stream last = {NULL, NULL};
-  if (!outcomes) {
-    evsi_file_fail(&job->transport->worker->store.db, SQLITE_NOMEM, "out of memory");
-    return NULL;
-  }
   for (size_t i = 0; i < job->count; i++) {
-    publish_one(job, i, outcomes, &last);
+    publish_one(job, i, &last);
     forget_ids(job->transport, last.stream);
   }
-  return outcomes;
 }
 
 /* Does any of these have to be on the disk before it counts as stored? */
@@ -206,11 +193,9 @@ static void end_jobs(evsi_file_worker *worker, evsi_file_job *jobs, bool is_done
     evsi_file_job *job = jobs;
     jobs = job->next;
     if (is_done)
-      evsi_file_note_published(job->transport, job->outcomes, job->count);
+      evsi_file_note_published(job);
     else
       tell_refused(job, why, evsi_file_is_transient(&worker->store.db) ? EVS_TP_TRANSIENT | EVS_TP_HELD : 0);
-    if (!is_done)
-      evsi_free(job->outcomes);
     evsi_file_job_free(job);
   }
 }
@@ -225,7 +210,7 @@ void evsi_file_publish_all(evsi_file_worker *worker) {
       evsi_file_set_full_sync(&worker->store.db, wants_sync(jobs));
       is_done = evsi_file_begin_work(worker, true);
       for (evsi_file_job *job = jobs; is_done && job; job = job->next)
-        job->outcomes = publish_job(job);
+        publish_job(job);
       is_done = evsi_file_end_work(worker);
     }
     char why[EVSI_FILE_WHY];

@@ -149,7 +149,7 @@ static void carry_out(evsi_file_request *request, const method *asked) {
   evsi_file_refuse(request, EVS_TRANSPORT, "%s", worker->store.db.why);
 }
 
-static void run(evs_transport *transport, const evsi_file_job *job) {
+static void run(evs_transport *transport, evsi_file_job *job) {
   const method *asked = find(job->as.request.method);
   const char *params = job->as.request.params;
   evsi_file_request request = {.transport = transport, .store = &transport->worker->store};
@@ -163,9 +163,9 @@ static void run(evs_transport *transport, const evsi_file_job *job) {
   else
     carry_out(&request, asked);
   if (request.answer)
-    evsi_file_note_replied(transport, job->token, request.status, evsi_text(request.answer));
+    evsi_file_note_replied(job, request.status, evsi_text(request.answer));
   else
-    evsi_file_note_replied(transport, job->token, EVS_NOMEM, evsi_text("out of memory"));
+    evsi_file_note_replied(job, EVS_NOMEM, evsi_text("out of memory"));
   evsi_free(request.answer);
   json_decref(request.params);
 }
@@ -181,7 +181,7 @@ void evsi_file_requests(evs_transport *transport) {
     if (is_open)
       run(transport, job);
     else
-      evsi_file_note_replied(transport, job->token, EVS_TRANSPORT, evsi_text("the file could not be opened"));
+      evsi_file_note_replied(job, EVS_TRANSPORT, evsi_text("the file could not be opened"));
     evsi_file_job_free(job);
     job = next;
   }

@@ -44,7 +44,8 @@ static evs_status file_create(const evs_host_ops *ops, evs_host *host, const voi
   transport->used = json_object();
   transport->closing = evsi_calloc(1, sizeof *transport->closing);
   evs_status status = evsi_file_config_load(&transport->config, config_json, config_size, out_error);
-  if (status == EVS_OK && (!transport->name || !transport->used || !transport->closing))
+  if (status == EVS_OK &&
+      (!transport->name || !transport->used || !transport->closing || !transport->closed_note))
     status = evsi_error_nomem(out_error);
   if (status == EVS_OK)
     *out_transport = transport;
@@ -68,12 +69,15 @@ static evsi_file_job *job_new(evs_transport *transport, evsi_file_job_kind kind,
   evsi_file_job *job = transport->worker ? evsi_calloc(1, sizeof *job) : NULL;
   if (!job)
     return NULL;
+  bool is_answered = kind == EVSI_FILE_PUBLISH || kind == EVSI_FILE_REQUEST;
   job->transport = transport;
   job->kind = kind;
   job->bytes = evsi_alloc(bytes + 1); /* never none, so that what is placed there has a place */
-  if (job->bytes)
+  if (is_answered)
+    job->note = evsi_file_note_new(kind == EVSI_FILE_PUBLISH ? EVSI_NOTE_PUBLISHED : EVSI_NOTE_REPLIED);
+  if (job->bytes && (job->note || !is_answered))
     return job;
-  evsi_free(job);
+  evsi_file_job_free(job);
   return NULL;
 }
 
@@ -143,14 +147,15 @@ static void refuse_all(evs_transport *transport, const evs_tp_event *events, siz
 
 static void publish_run(evs_transport *transport, const evs_tp_event *events, size_t count) {
   evsi_file_job *job = job_new(transport, EVSI_FILE_PUBLISH, count * sizeof *events);
-  if (!job || !job->bytes) {
+  if (job)
+    job->count = count;
+  if (!job || !evsi_file_publish_make(job)) {
     evsi_file_job_free(job);
     refuse_all(transport, events, count);
     return;
   }
   memcpy(job->bytes, events, count * sizeof *events);
   job->as.events = job->bytes;
-  job->count = count;
   evsi_file_worker_add(transport->worker, job);
 }
 
@@ -171,8 +176,7 @@ static void file_publish(evs_transport *transport, const evs_tp_event *events, s
 
 static void file_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count) {
   evsi_file_job *job = job_new(transport, EVSI_FILE_SETTLE, count * sizeof *settlements);
-  if (!job || !job->bytes) {
-    evsi_file_job_free(job);
+  if (!job) {
     for (size_t i = 0; i < count; i++) {
       const evs_tp_outcome outcome = {.struct_size = sizeof outcome,
                                       .token = settlements[i].token,

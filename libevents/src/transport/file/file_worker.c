@@ -30,18 +30,42 @@ uint64_t evsi_file_wall(const evsi_file_worker *worker) {
 /* ---- jobs ------------------------------------------------------------------------------------- */
 
 void evsi_file_job_free(evsi_file_job *job) {
-  if (job)
-    evsi_free(job->bytes);
+  if (!job)
+    return;
+  evsi_file_note_free(job->note);
+  evsi_free(job->bytes);
   evsi_free(job);
+}
+
+static void append(evsi_file_job **first, evsi_file_job **last, evsi_file_job *job) {
+  job->next = NULL;
+  *(*last ? &(*last)->next : first) = job;
+  *last = job;
 }
 
 void evsi_file_worker_add(evsi_file_worker *worker, evsi_file_job *job) {
   pthread_mutex_lock(&worker->lock);
-  job->next = NULL;
-  *(worker->jobs_last ? &worker->jobs_last->next : &worker->jobs_first) = job;
-  worker->jobs_last = job;
+  bool is_late = job->transport->is_closing_asked && job->transport->is_detached;
+  if (!is_late)
+    append(&worker->jobs_first, &worker->jobs_last, job);
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->lock);
+  if (is_late)
+    evsi_file_job_free(job);
+}
+
+/* What was asked of a transport after it ended. @locks worker->lock */
+static void drop_jobs_of(evsi_file_worker *worker, const evs_transport *transport) {
+  evsi_file_job *each = worker->jobs_first;
+  worker->jobs_first = worker->jobs_last = NULL;
+  while (each) {
+    evsi_file_job *job = each;
+    each = job->next;
+    if (job->transport == transport)
+      evsi_file_job_free(job);
+    else
+      append(&worker->jobs_first, &worker->jobs_last, job);
+  }
 }
 
 void evsi_file_worker_stir(evsi_file_worker *worker) {
@@ -57,12 +81,6 @@ static bool give_up(void *data) {
   bool is_given_up = worker->is_given_up;
   pthread_mutex_unlock(&worker->lock);
   return is_given_up;
-}
-
-static void append(evsi_file_job **first, evsi_file_job **last, evsi_file_job *job) {
-  job->next = NULL;
-  *(*last ? &(*last)->next : first) = job;
-  *last = job;
 }
 
 static void close_transport(evs_transport *transport, uint64_t deadline_ms) {
@@ -123,11 +141,15 @@ static void dispatch(evsi_file_worker *worker, evsi_file_job *job) {
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
+/* Whom there was no memory for is told when it is looked at again. */
 static void tell_state(evsi_file_worker *worker, const char *why, uint64_t next_try_ms) {
+  bool is_fatal = worker->is_fatal;
   for (evs_transport *each = worker->transports; each; each = each->next) {
-    if (worker->is_open != each->is_told_connected || !worker->is_open)
-      evsi_file_note_state(each, worker->is_open, worker->is_fatal, why, next_try_ms);
-    each->is_told_connected = worker->is_open;
+    if (worker->is_open && each->is_told_connected)
+      continue;
+    bool is_told = evsi_file_note_state(each, worker->is_open, is_fatal, why, next_try_ms);
+    each->is_told_connected = is_told && worker->is_open;
+    worker->is_fatal = worker->is_fatal && is_told;
   }
 }
 
@@ -315,7 +337,7 @@ static void end_transport(evs_transport *transport, const char *why) {
   while (transport->requests_first) {
     evsi_file_job *job = transport->requests_first;
     transport->requests_first = job->next;
-    evsi_file_note_replied(transport, job->token, EVS_TRANSPORT, evsi_text(why));
+    evsi_file_note_replied(job, EVS_TRANSPORT, evsi_text(why));
     evsi_file_job_free(job);
   }
   while (transport->groups) {
@@ -339,6 +361,7 @@ static void close_done(evsi_file_worker *worker) {
     end_transport(each, "the transport was closed before the file could be written");
     evsi_file_note_closed(each);
     pthread_mutex_lock(&worker->lock);
+    drop_jobs_of(worker, each);
     each->is_detached = true; /* from here on it may be gone */
     pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->lock);

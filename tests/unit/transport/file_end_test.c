@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * file_end_test.c - the end of one transport of a file whose worker goes on for another: what was asked of it
+ * too late is not done, and nobody looks for it any more. */
+#include <limits.h>
+#include <pthread.h>
+
+#include "support/folder.h"
+#include "transport/file/file_transport.h"
+#include "unit/transport/redis_fixture.h"
+
+static char folder[FOLDER_SIZE], place[FOLDER_SIZE + 32];
+
+/* Holds the worker while it delivers. */
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  int came, may_go;
+} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
+
+static int on_file(void **state) {
+  the_transport = &evsi_file_transport;
+  folder_make(folder);
+  snprintf(place, sizeof place, "\"path\":\"%s/events.db\"", folder);
+  the_place = place;
+  return fixture_clear(state);
+}
+
+static int file_leave(void **state) {
+  int left = fixture_leave(state);
+  folder_remove(folder);
+  return left;
+}
+
+static void hold(evs_host *host) {
+  (void)host;
+  pthread_mutex_lock(&gate.lock);
+  int turn = ++gate.came;
+  pthread_cond_broadcast(&gate.changed);
+  while (gate.may_go < turn)
+    pthread_cond_wait(&gate.changed, &gate.lock);
+  pthread_mutex_unlock(&gate.lock);
+}
+
+static void wait_held(int turn) {
+  pthread_mutex_lock(&gate.lock);
+  while (gate.came < turn)
+    pthread_cond_wait(&gate.changed, &gate.lock);
+  pthread_mutex_unlock(&gate.lock);
+}
+
+static void let_go(int turn) {
+  pthread_mutex_lock(&gate.lock);
+  gate.may_go = turn;
+  pthread_cond_broadcast(&gate.changed);
+  pthread_mutex_unlock(&gate.lock);
+}
+
+static void what_is_asked_after_the_end_is_not_done(void **state) {
+  (void)state;
+  evs_host *one = host_connected(), *other = host_connected();
+  other->delivering = hold;
+  join(other, "g", "t");
+  publish(other, "t", "a.b", 1);
+  wait_held(1);
+  the_transport->close(one->transport, 2000);
+  publish(other, "t", "a.b", 1); /* so that the worker is held while it closes, too */
+  let_go(1);
+  wait_held(2);
+  publish(one, "t", "a.b", 1);
+  the_transport->resume(one->transport, GROUP);
+  let_go(INT_MAX);
+  EXPECT_SOON(is_closed, one);
+  publish(one, "t", "a.b", 1);
+  the_transport->resume(one->transport, GROUP);
+  the_transport->leave(one->transport, GROUP);
+  host_free(one);
+  assert_non_null(strstr(request(other, "topics", "{}"), "\"entries\":2,"));
+  wait_count(&other->entry_count, 2);
+  host_close(other);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(what_is_asked_after_the_end_is_not_done, on_file, file_leave)};
+  return cmocka_run_group_tests(tests, fixture_start, fixture_end);
+}
