@@ -260,8 +260,8 @@ typedef struct evs_host_ops {
   uint64_t (*now_ms)(evs_host *host);
   /* gives the program a record: an EVS_REPORT_TRANSPORT with this token and JSON text. 0: memory is short */
   int32_t (*tell)(evs_host *host, uint64_t token, evs_bytes json);
-  /* memory is too short for what was asked of the group: join(), leave() or resume() is called again after a
-   * while */
+  /* memory is too short for what was asked of the group: join(), leave(), resume(), or a recall() that is
+   * still running, is called again after a while */
   void (*again)(evs_host *host, uint64_t group);
 } evs_host_ops;
 

@@ -215,6 +215,7 @@ struct evsi_group {
   bool is_joined;        /* the transport established it */
   uint64_t again_us;     /* when what memory was too short for is tried again; 0: there is nothing */
   bool is_unheard;       /* the transport did not do what it was asked */
+  uint64_t refusals;     /* how often it had no memory for that */
   evsi_entry *unsettled; /* and to settle these */
   bool is_paused;        /* an operator said so: nothing is read, nothing is handed out */
   bool is_leaving;
@@ -312,9 +313,15 @@ void evsi_order_forget(evsi_entry *entry);
 /* What the group may begin has changed: by pausing, stopping, ending subscriptions. */
 void evsi_orders_begin(evsi_group *group, evsi_outgoing *outgoing);
 bool evsi_order_may_hand(const evsi_entry *entry);
-/* Asks the transport for what was set aside; without the lock, on the I/O thread. */
-void evsi_orders_recall(evsi_group *group);
 void evsi_orders_free(evsi_group *group);
+
+/* ---- recall.c ---- @locks consume */
+/* Notes a question for what was set aside; false: no memory. */
+bool evsi_recall_add(evsi_group *group, const evsi_order *order, const evs_tp_place *place);
+/* What was asked for of an order, or of all (NULL), is of no more use. */
+void evsi_recalls_drop(evsi_group *group, const evsi_order *order);
+/* Asks the transport; without the lock, on the I/O thread. */
+void evsi_recalls_send(evsi_group *group);
 
 /* ---- bundle.c ---- @locks consume */
 /* An entry that holds several events. */

@@ -302,7 +302,7 @@ void evsi_group_apply(evsi_group *group) {
   pthread_mutex_unlock(&consume->lock);
   if (!is_open)
     return; /* who closed has left, and joins anew */
-  evsi_orders_recall(group);
+  evsi_recalls_send(group);
   if (must_leave)
     group->link->ops->leave(group->link->transport, group->token);
   else if (must_join)
@@ -424,6 +424,7 @@ void evsi_consume_again(evsi_consume *consume, uint64_t token) {
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, token);
   if (group) {
     group->is_unheard = true;
+    group->refusals++;
     evsi_group_try_again(group);
   }
   pthread_mutex_unlock(&consume->lock);

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "consume/engine.h"
 
-enum { RECALL_AHEAD = 16, STREAM_NAME_MAX = 256, RECALL_MAX = 64 };
+enum { RECALL_AHEAD = 16, STREAM_NAME_MAX = 256 };
 
 /* An entry that the transport keeps, or may have to: held_up by it, or behind what holds up. */
 struct evsi_order_place {
@@ -42,14 +42,6 @@ struct evsi_order {
   uint64_t until_ms;
   evsi_order_lane *lanes, *gates;
   UT_hash_handle hh;
-};
-
-/* A question on its way to the transport. */
-struct evsi_recall {
-  evsi_recall *next;
-  const evsi_order *order;
-  uint64_t size;
-  char offset[];
 };
 
 /* ---- finding and forgetting ------------------------------------------------------------------- */
@@ -130,22 +122,6 @@ static void free_if_empty(evsi_order_lane *lane, bool is_gate) {
     free_lane(lane, is_gate);
 }
 
-/* What was asked for is of no more use. */
-static void drop_recalls(evsi_group *group, const evsi_order *order) {
-  evsi_recall **link = &group->recalls_first;
-  group->recalls_last = NULL;
-  while (*link) {
-    evsi_recall *each = *link;
-    if (!order || each->order == order) {
-      *link = each->next;
-      evsi_free(each);
-      continue;
-    }
-    group->recalls_last = each;
-    link = &each->next;
-  }
-}
-
 static void free_lanes(evsi_order *order) {
   evsi_order_lane *lane, *next;
   HASH_ITER(hh, order->lanes, lane, next) {
@@ -158,7 +134,7 @@ static void free_lanes(evsi_order *order) {
 
 void evsi_orders_free(evsi_group *group) {
   evsi_order *order, *next;
-  drop_recalls(group, NULL);
+  evsi_recalls_drop(group, NULL);
   HASH_ITER(hh, group->orders, order, next) {
     free_lanes(order);
     HASH_DEL(group->orders, order);
@@ -273,20 +249,17 @@ static void set_aside(evsi_order_lane *lane, evsi_outgoing *outgoing) {
 /* ---- beginning -------------------------------------------------------------------------------- */
 
 static void ask_for(evsi_order_lane *lane, evsi_order_place *place) {
-  evsi_group *group = lane->order->group;
-  evsi_recall *recall = evsi_calloc(1, sizeof *recall + place->size);
-  if (!recall) {
-    evsi_group_try_again(group);
-    return;
-  }
-  place->is_recalled = true;
-  lane->recalled++;
-  recall->order = lane->order;
-  recall->size = place->size;
-  memcpy(recall->offset, place->offset, place->size);
-  *(group->recalls_last ? &group->recalls_last->next : &group->recalls_first) = recall;
-  group->recalls_last = recall;
-  evsi_tasks_post(group->consume->setup.tasks, &group->task);
+  const evsi_order *order = lane->order;
+  const evs_tp_place asked = {.struct_size = sizeof asked,
+                              .partition = order->partition,
+                              .group = order->group->token,
+                              .topic = evsi_bytes(order->stream, order->topic_size),
+                              .offset = evsi_bytes(place->offset, place->size)};
+  place->is_recalled = evsi_recall_add(order->group, order, &asked);
+  if (place->is_recalled)
+    lane->recalled++;
+  else
+    evsi_group_try_again(order->group);
 }
 
 static void recall(evsi_order_lane *lane, uint32_t most) {
@@ -485,7 +458,7 @@ bool evsi_order_may_hand(const evsi_entry *entry) {
 /* What no handler has goes back; nothing of the stream is remembered. */
 static void give_up(evsi_order *order, evsi_outgoing *outgoing) {
   evsi_consume *consume = order->group->consume;
-  drop_recalls(order->group, order);
+  evsi_recalls_drop(order->group, order);
   evsi_entry *entry, *next;
   for (entry = consume->entries; entry; entry = entry->all_next) {
     if (entry->order == order)
@@ -555,46 +528,4 @@ void evsi_consume_lease(evsi_consume *consume, const evs_tp_place *stream, uint6
   }
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
-}
-
-/* ---- asking the transport --------------------------------------------------------------------- */
-
-/* @locks consume. Takes a few; false: there are none. */
-static size_t take_recalls(evsi_group *group, evs_tp_place *out, evsi_recall **out_first) {
-  size_t count = 0;
-  *out_first = group->recalls_first;
-  evsi_recall *last = NULL;
-  for (evsi_recall *each = group->recalls_first; each && count < RECALL_MAX; each = each->next) {
-    out[count++] = (evs_tp_place){.struct_size = sizeof *out,
-                                  .partition = each->order->partition,
-                                  .group = group->token,
-                                  .topic = evsi_bytes(each->order->stream, each->order->topic_size),
-                                  .offset = evsi_bytes(each->offset, each->size)};
-    last = each;
-  }
-  if (!last)
-    return 0;
-  group->recalls_first = last->next;
-  if (!group->recalls_first)
-    group->recalls_last = NULL;
-  last->next = NULL;
-  return count;
-}
-
-void evsi_orders_recall(evsi_group *group) {
-  evs_tp_place places[RECALL_MAX];
-  evsi_recall *taken;
-  for (;;) {
-    pthread_mutex_lock(&group->consume->lock);
-    size_t count = take_recalls(group, places, &taken);
-    pthread_mutex_unlock(&group->consume->lock);
-    if (count == 0)
-      return;
-    group->link->ops->recall(group->link->transport, places, count);
-    while (taken) {
-      evsi_recall *next = taken->next;
-      evsi_free(taken);
-      taken = next;
-    }
-  }
 }

@@ -45,6 +45,11 @@ static const char *recalled_now(void) {
   return text;
 }
 
+static void pass_time(void) {
+  world.now_ms += 1000;
+  world.on_time(world.on_time_data);
+}
+
 static int setup_strict(void **state) {
   ordering = EVS_ORDER_STRICT;
   policy = EVS_DEAD_LETTER_SKIP;
@@ -106,6 +111,31 @@ static void what_waits_for_a_retry_is_set_aside_and_asked_for_in_order(void **st
   come("2", NULL, NULL);
   come("3", NULL, NULL);
   assert_string_equal(taken_now(got), "2 ");
+}
+
+static void what_a_transport_has_no_memory_for_is_asked_again(void **state) {
+  (void)state;
+  uint64_t got[MESSAGES_MAX];
+  subscribe(ORDERS);
+  for (const char *const *offset = (const char *const[]){"1", "2", "3", NULL}; *offset; offset++)
+    come(*offset, NULL, NULL);
+  taken_now(got);
+  fail_as(got[0], EVS_FAIL_RETRY, 0);
+  for (size_t i = 0; i < 3; i++)
+    answer_with(&world.settled[i], 0);
+  come("1", NULL, "{\"a\":1}");
+  taken_now(got);
+  ack(got[0]);
+  answer_with(last(4), 0);
+  world.is_short_of_memory = true;
+  assert_string_equal(recalled_now(), "");
+  pass_time();
+  assert_string_equal(recalled_now(), "");
+  world.is_short_of_memory = false;
+  pass_time();
+  assert_string_equal(recalled_now(), "2 3 ");
+  pass_time();
+  assert_string_equal(recalled_now(), "");
 }
 
 static void one_that_was_asked_for_and_comes_too_early_keeps_its_place(void **state) {
@@ -301,6 +331,7 @@ int main(void) {
       ORDER_TEST(the_next_begins_when_the_store_has_taken_the_one_before),
       ORDER_TEST(keys_do_not_wait_for_each_other),
       ORDER_TEST(what_waits_for_a_retry_is_set_aside_and_asked_for_in_order),
+      ORDER_TEST(what_a_transport_has_no_memory_for_is_asked_again),
       ORDER_TEST(one_that_was_asked_for_and_comes_too_early_keeps_its_place),
       ORDER_TEST(events_of_one_entry_keep_their_order_through_a_retry),
       ORDER_TEST(nothing_begins_past_the_time_of_a_lease),

@@ -47,7 +47,8 @@ static struct {
   uint64_t group, subscription;
   settled settled[SETTLED_MAX];
   size_t settled_count;
-  char recalled[256]; /* offsets, a blank behind each */
+  char recalled[256];      /* offsets, a blank behind each */
+  bool is_short_of_memory; /* it cannot take what it is asked */
 } world;
 
 static inline void on_loop_wake(evsi_loop *loop) {
@@ -138,6 +139,10 @@ static inline void on_group(evs_transport *transport, uint64_t group) {
 
 static inline void recall(evs_transport *transport, const evs_tp_place *places, size_t count) {
   (void)transport;
+  if (world.is_short_of_memory) {
+    evsi_consume_again(world.consume, places[0].group);
+    return;
+  }
   for (size_t i = 0; i < count; i++) {
     size_t used = strlen(world.recalled);
     snprintf(world.recalled + used, sizeof world.recalled - used, "%.*s ", (int)places[i].offset.size,

@@ -258,7 +258,7 @@ static void file_recall(evs_transport *transport, const evs_tp_place *places, si
     size += places[i].topic.size + places[i].offset.size + 2;
   evsi_file_job *job = job_new(transport, EVSI_FILE_RECALL, size);
   if (!job) {
-    evsi_file_log(transport, 3, "out of memory: an ordered stream stands still until it is given up");
+    transport->ops->again(transport->host, places[0].group);
     return;
   }
   job->as.places = job->bytes;
