@@ -22,23 +22,24 @@ enum { PATH_SIZE = 5000, FILES_MAX = 100000, WHY_SIZE = 128 };
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-static char *read_file(const char *path, size_t *out_size) {
+/* Gives the text, or NULL where it is going away, or is not ours to read: it is not there. False: no memory. */
+static bool read_file(const char *path, char **out_text, size_t *out_size) {
   struct stat about;
-  char *text = NULL;
   int file = open(path, O_RDONLY | O_CLOEXEC);
+  *out_text = NULL;
+  *out_size = 0;
   if (file < 0)
-    return NULL;
+    return true;
   bool fits = fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size <= EVSI_SCHEMA_TEXT_MAX;
-  size_t size = fits ? (size_t)about.st_size : 0, got = 0;
-  if (fits)
-    text = evsi_alloc(size + 1);
-  for (ssize_t n = 1; text && got < size && n > 0; got += n > 0 ? (size_t)n : 0)
-    n = read(file, text + got, size - got);
+  size_t size = fits ? (size_t)about.st_size : 0;
+  char *text = fits ? evsi_alloc(size + 1) : NULL;
+  for (ssize_t n = 1; text && *out_size < size && n > 0; *out_size += n > 0 ? (size_t)n : 0)
+    n = read(file, text + *out_size, size - *out_size);
   close(file);
   if (text)
-    text[got] = '\0';
-  *out_size = got;
-  return text;
+    text[*out_size] = '\0';
+  *out_text = text;
+  return text || !fits;
 }
 
 /* "1.2.0" of "1.2.0.json". */
@@ -52,8 +53,8 @@ static bool version_of(const char *file, char out[EVSI_NUMBER_TEXT]) {
   return true;
 }
 
-/* What type.json says of a version. */
-static void take_notes(evsi_stored *item, const json_t *notes) {
+/* What type.json says of a version. False: no memory. */
+static bool take_notes(evsi_stored *item, const json_t *notes) {
   const json_t *about = json_object_get(json_object_get(notes, "versions"), item->version);
   const char *by = json_string_value(json_object_get(about, "registeredBy"));
   json_int_t at = json_integer_value(json_object_get(about, "registeredAt"));
@@ -62,6 +63,7 @@ static void take_notes(evsi_stored *item, const json_t *notes) {
   item->removed_ms = removed > 0 ? (uint64_t)removed : 0;
   if (at > 0)
     item->registered_ms = (uint64_t)at;
+  return !by || item->registered_by;
 }
 
 static bool take_rule(const char *type, const json_t *notes, evsi_stored_set *out) {
@@ -87,8 +89,10 @@ static bool take_version(const char *folder, const char *type, const char *file,
   if (!version_of(file, version))
     return true;
   snprintf(path, sizeof path, "%s/%s/%s", folder, type, file);
-  char *text = read_file(path, &size);
-  if (!text) /* it is going away, or not ours to read: it is not there */
+  char *text;
+  if (!read_file(path, &text, &size))
+    return false;
+  if (!text)
     return true;
   evsi_stored *item = evsi_stored_add(out);
   if (!item) {
@@ -100,17 +104,16 @@ static bool take_version(const char *folder, const char *type, const char *file,
   item->version = evsi_strdup(version);
   if (stat(path, &about) == 0)
     item->registered_ms = (uint64_t)about.st_mtim.tv_sec * 1000 + (uint64_t)about.st_mtim.tv_nsec / 1000000;
-  if (!item->type || !item->version)
-    return false;
-  take_notes(item, notes);
-  return true;
+  return item->type && item->version && take_notes(item, notes);
 }
 
 static bool read_type(const char *folder, const char *type, evsi_stored_set *out) {
   char path[PATH_SIZE];
   size_t size = 0;
   snprintf(path, sizeof path, "%s/%s/" NOTES, folder, type);
-  char *text = read_file(path, &size);
+  char *text;
+  if (!read_file(path, &text, &size))
+    return false;
   json_t *notes = text ? evsi_json_load(evsi_bytes(text, size), 0, NULL) : NULL;
   evsi_free(text);
   bool fine = take_rule(type, notes, out);

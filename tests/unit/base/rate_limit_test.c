@@ -4,13 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "base/alloc.h"
 #include "base/rate_limit.h"
 #include "support/counts.h"
+#include "unit/support/shortage.h"
 
 enum { PASSED_MAX = 6000 };
 
@@ -185,39 +184,28 @@ static void a_limiter_is_rested_when_nothing_counts_any_more(void **state) {
   evsi_limiter_free(limiter);
 }
 
-static int allowed;
-
-static void *failing(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return allowed-- > 0 ? realloc(ptr, size) : NULL;
-}
-
 static void without_memory_a_window_still_never_lets_more_pass(void **state) {
   (void)state;
   enum { REQUESTS = 100, WINDOW = 10000 };
   uint64_t passed[1000];
   size_t count = 0;
-  evsi_alloc_replace(failing);
-  for (allowed = 0; allowed < 2;) {
-    int given = allowed;
+  for (long allowed = 0; allowed < 2; allowed++) {
     const evsi_rate rate = {EVSI_RATE_SLIDING_WINDOW, REQUESTS, WINDOW};
+    shortage_begin(allowed, true);
     assert_null(evsi_limiter_new(&rate, 0));
-    allowed = given + 1;
+    assert_true(shortage_end());
   }
   evsi_limiter *limiter = limiter_of(EVSI_RATE_SLIDING_WINDOW, REQUESTS, WINDOW);
-  allowed = 0; /* it cannot grow */
+  shortage_begin(0, true); /* it cannot grow */
   for (uint64_t now = 0; now < 10 * WINDOW; now += 37) {
     if (passes(limiter, now))
       passed[count++] = now;
   }
   for (size_t i = REQUESTS; i < count; i++)
     assert_true(passed[i] - passed[i - REQUESTS] >= WINDOW);
+  assert_true(shortage_end());
   assert_true(count > REQUESTS);
   evsi_limiter_free(limiter);
-  evsi_alloc_replace(NULL);
 }
 
 int main(void) {

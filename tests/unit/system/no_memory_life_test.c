@@ -330,7 +330,6 @@ static void a_life_with_each_place_short_of_memory_once_loses_nothing(void **sta
   }
 }
 
-/* Without an order on a file: an ordered stream there may stand still when memory was short (known issue). */
 static int setup(void **state) {
   (void)state;
   char transports[3][320] = {"\"type\":\"memory\",\"name\":\"bus\""};
@@ -344,7 +343,7 @@ static int setup(void **state) {
   stores[1].keeps = stores[2].keeps = true;
   for (int i = 0; i < 3; i++)
     snprintf(stores[i].config, sizeof stores[i].config, CONFIG, transports[i],
-             i > 0 ? ",\"retention\":{\"maxMessages\":1000}" : "", i == 1 ? "none" : "per-key",
+             i > 0 ? ",\"retention\":{\"maxMessages\":1000}" : "", "per-key",
              i > 0 ? "transport" : "memory");
   return 0;
 }

@@ -7,21 +7,9 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
-
-#include "base/alloc.h"
 #include "base/buf.h"
 #include "transport/scope.h"
-
-static long allowed;
-
-static void *failing(void *ptr, size_t size) {
-  if (size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return allowed-- > 0 ? realloc(ptr, size) : NULL;
-}
+#include "unit/support/shortage.h"
 
 static evs_tp_group spec_of(const evs_bytes *topics, size_t topic_count, const int32_t *partitions,
                             size_t partition_count) {
@@ -74,11 +62,10 @@ static void what_there_is_stays_where_memory_is_short(void **state) {
     evsi_scope_topics topics = {NULL, 0};
     evsi_scope_partitions partitions = {NULL, 0};
     assert_true(evsi_scope_topics_set(&topics, &before) && evsi_scope_partitions_set(&partitions, &before));
-    allowed = limit;
-    evsi_alloc_replace(failing);
+    shortage_begin(limit, true);
     bool has_topics = evsi_scope_topics_set(&topics, &after);
     bool has_partitions = has_topics && evsi_scope_partitions_set(&partitions, &after);
-    evsi_alloc_replace(NULL);
+    shortage_end();
     assert_int_equal(evsi_scope_topics_have(&topics, old[0]), !has_topics);
     assert_int_equal(evsi_scope_partitions_have(&partitions, 1), !has_partitions);
     evsi_scope_topics_free(&topics);
