@@ -65,6 +65,8 @@ static void bytes_with_a_content_type_arrive_unchanged(void **state) {
   assert_int_equal(message->body.size, sizeof bytes);
   assert_memory_equal(message->body.data, bytes, sizeof bytes);
   assert_int_equal(message->content_type.size, strlen("application/octet-stream"));
+  assert_int_equal(host_stat(system, "publisher", "totalBytesSent"),
+                   host_stat(system, "consumer", "totalBytesReceived"));
   /* Message bytes stay good after the delivery was settled, until the batch is released. */
   assert_true(host_ack(system, message->delivery));
   assert_memory_equal(message->body.data, bytes, sizeof bytes);

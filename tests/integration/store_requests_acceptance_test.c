@@ -67,6 +67,41 @@ static void taking_back_needs_ids(void **state) {
   host_close(system, 1000);
 }
 
+/* Rejects the one event there is: it becomes a dead letter. */
+static void bury_one(evs_system *system) {
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"shop\"}");
+  host_ready(system);
+  host_publish(system, "order.placed", "{\"n\":1}");
+  assert_true(host_fail(system, host_next(system).delivery, EVS_FAIL_REJECT, "Broken"));
+  json_decref(host_call(system, "drain", "{}"));
+}
+
+static void what_is_exported_is_imported_again_as_it_was(void **state) {
+  (void)state;
+  evs_system *system = connect_as("shop");
+  bury_one(system);
+  json_t *page = host_call(system, "dlq.export", "{}");
+  const json_t *line = json_array_get(json_object_get(page, "items"), 0);
+  assert_int_equal(json_integer_value(json_object_get(line, "v")), 1);
+  char *text = json_dumps(line, JSON_COMPACT);
+  json_t *lines = json_pack("{s:[s]}", "lines", text);
+  char *params = json_dumps(lines, JSON_COMPACT);
+  json_decref(
+      host_call(system, "dlq.discard", "{\"ids\":[\"%s\"],\"reason\":\"moved\"}", text_in(line, "id")));
+  json_t *done = host_call(system, "dlq.import", "%s", params);
+  assert_int_equal(json_integer_value(json_object_get(done, "imported")), 1);
+  json_t *again = host_call(system, "dlq.export", "{}");
+  const json_t *back = json_array_get(json_object_get(again, "items"), 0);
+  assert_true(json_equal(json_object_get(back, "fields"), json_object_get(line, "fields")));
+  json_decref(again);
+  json_decref(done);
+  json_decref(lines);
+  json_decref(page);
+  free(params);
+  free(text);
+  host_close(system, 1000);
+}
+
 /* How many instances of the service are there; -1: one has no statistics. */
 static int instances_of(evs_system *system, const char *service) {
   json_t *fleet = host_call(system, "fleet", "{}"), *each;
@@ -235,6 +270,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       SCENE_ON_BOTH(what_waits_to_be_due_is_taken_back_once),
       SCENE_ON_BOTH(taking_back_needs_ids),
+      SCENE_ON_BOTH(what_is_exported_is_imported_again_as_it_was),
       SCENE_ON_BOTH(the_fleet_is_who_is_connected),
       SCENE_ON_BOTH(the_doctor_finds_a_new_store_healthy_and_says_what_it_promises),
       SCENE_ON_BOTH(no_more_is_taken_than_the_prefetch_allows),

@@ -246,6 +246,21 @@ static void services_that_register_at_once_get_versions_of_their_own(void **stat
     host_close(systems[i], 0);
 }
 
+/* Nothing tells the second one of what the first did: it learns of it by being refused. */
+static void who_knows_less_than_the_store_reads_before_it_registers(void **state) {
+  (void)state;
+  static const char rarely[] = ",\"refresh\":3600000";
+  evs_system *first = connect_as("one", "strict", rarely), *second = connect_as("two", "strict", rarely);
+  for (int i = 0; i < 3; i++) {
+    char params[128];
+    snprintf(params, sizeof params, "{\"type\":\"order.placed\",\"schema\":{\"title\":\"%d\"}}", i);
+    json_decref(host_call(i % 2 ? second : first, "schemas.register", "%s", params));
+  }
+  assert_int_equal(versions_known(first), 3);
+  host_close(first, 0);
+  host_close(second, 0);
+}
+
 static void what_the_configuration_declares_is_registered_on_connecting(void **state) {
   (void)state;
   static const char *const types = ",\"types\":{\"order.placed\":{\"1.0.0\":{\"type\":\"object\","
@@ -273,6 +288,7 @@ int main(void) {
       SCENE_ON_BOTH(an_unknown_version_waits_until_the_registry_was_asked),
       SCENE_ON_BOTH(a_lost_registry_and_a_version_put_in_by_hand_are_told),
       SCENE_ON_BOTH(services_that_register_at_once_get_versions_of_their_own),
+      SCENE_ON_BOTH(who_knows_less_than_the_store_reads_before_it_registers),
       SCENE_ON_BOTH(what_the_configuration_declares_is_registered_on_connecting),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static void forget_if_empty(evsi_batcher *batcher, queue *q) {
 /* ---- windows ---------------------------------------------------------------------------------- */
 
 static uint64_t size_of(const evsi_send *send) {
-  return send->event.data.size + send->event.raw.size;
+  return evsi_stored_bytes(send->event.parcel, send->event.data, send->event.raw);
 }
 
 static window *window_of(evsi_batcher *batcher, queue *q) {

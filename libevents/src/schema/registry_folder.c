@@ -22,7 +22,8 @@ enum { PATH_SIZE = 5000, FILES_MAX = 100000, WHY_SIZE = 128 };
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-/* Gives the text, or NULL where it is going away, or is not ours to read: it is not there. False: no memory. */
+/* Gives the text, or NULL where it is going away, or is not ours to read: it is not there. False: no memory.
+ */
 static bool read_file(const char *path, char **out_text, size_t *out_size) {
   struct stat about;
   int file = open(path, O_RDONLY | O_CLOEXEC);

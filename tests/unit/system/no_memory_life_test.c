@@ -343,8 +343,7 @@ static int setup(void **state) {
   stores[1].keeps = stores[2].keeps = true;
   for (int i = 0; i < 3; i++)
     snprintf(stores[i].config, sizeof stores[i].config, CONFIG, transports[i],
-             i > 0 ? ",\"retention\":{\"maxMessages\":1000}" : "", "per-key",
-             i > 0 ? "transport" : "memory");
+             i > 0 ? ",\"retention\":{\"maxMessages\":1000}" : "", "per-key", i > 0 ? "transport" : "memory");
   return 0;
 }
 

@@ -79,8 +79,42 @@ static void what_is_asked_after_the_end_is_not_done(void **state) {
   host_close(other);
 }
 
+static void what_is_asked_is_kept_until_the_worker_has_time(void **state) {
+  (void)state;
+  evs_host *one = host_connected(), *other = host_connected();
+  char consumer[] = "patient", name[] = "late", subscriptions[] = "[{\"pattern\":\"a.*\"}]", topic[] = "t";
+  gate.came = gate.may_go = 0;
+  other->delivering = hold;
+  join(other, "g", "t");
+  publish(other, "t", "a.b", 1);
+  wait_held(1);
+  const evs_bytes topics[] = {bytes(topic)};
+  const evs_tp_group group = {.struct_size = sizeof group,
+                              .group = GROUP,
+                              .prefetch = 1,
+                              .name = bytes(name),
+                              .consumer = bytes(consumer),
+                              .subscriptions = bytes(subscriptions),
+                              .topics = topics,
+                              .topic_count = 1};
+  the_transport->join(one->transport, &group);
+  memset(consumer, '?', strlen(consumer));
+  memset(name, '?', strlen(name));
+  memset(subscriptions, '?', strlen(subscriptions));
+  memset(topic, '?', strlen(topic));
+  let_go(INT_MAX);
+  wait_flag(&one->joined, 1);
+  const char *groups = request(one, "groups", "{}");
+  assert_non_null(strstr(groups, "\"patient#"));
+  assert_non_null(strstr(groups, "\"late\""));
+  assert_null(strchr(groups, '?'));
+  host_close(one);
+  host_close(other);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(what_is_asked_after_the_end_is_not_done, on_file, file_leave)};
+      cmocka_unit_test_setup_teardown(what_is_asked_after_the_end_is_not_done, on_file, file_leave),
+      cmocka_unit_test_setup_teardown(what_is_asked_is_kept_until_the_worker_has_time, on_file, file_leave)};
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

@@ -3,6 +3,7 @@
  * it, exactly, whatever happens to the entries, and it says so when something was taken behind our back. */
 #include <jansson.h>
 
+#include "unit/support/shortage.h"
 #include "unit/transport/redis_fixture.h"
 
 static json_t *ask(evs_host *host) {
@@ -45,6 +46,38 @@ static void expect(evs_host *host, const char *group, const expected *numbers) {
   }
   assert_int_equal(json_is_true(json_object_get(row, "holds")), numbers->unaccounted == 0);
   json_decref(answer);
+}
+
+/* Asks while the allocation behind so many others fails; gives whether there was such a one. */
+static bool ask_short_of(evs_host *host, const char *whole, long allowed) {
+  shortage_begin(allowed, false);
+  const char *answer = request(host, "conservation", "{\"topic\":\"t\"}");
+  bool was_short = shortage_end();
+  evs_status status = host->replies[host->reply_count - 1].status;
+  if (status == EVS_OK)
+    assert_string_equal(answer, whole);
+  else
+    assert_true(was_short && (status == EVS_NOMEM || status == EVS_TRANSPORT));
+  if (status == EVS_TRANSPORT)
+    EXPECT_SOON(is_connected, host);
+  return was_short;
+}
+
+static void without_memory_there_is_no_half_of_an_answer(void **state) {
+  (void)state;
+  evs_host *host = host_connected(), *other = host_connected();
+  join(host, "g", "t");
+  join(other, "h", "t");
+  publish_and_wait(host, "t", "a.b", 3);
+  wait_count(&host->entry_count, 3);
+  wait_count(&other->entry_count, 3);
+  assert_int_equal(settle_all(host, 0, 3, EVS_SETTLE_ACK), 3);
+  char *whole = strdup(request(host, "conservation", "{\"topic\":\"t\"}"));
+  for (long allowed = 0; ask_short_of(host, whole, allowed); allowed++)
+    assert_true(allowed < 10000);
+  free(whole);
+  host_close(host);
+  host_close(other);
 }
 
 /* A member that takes so many entries and no more. */
@@ -175,6 +208,7 @@ static void it_holds_while_events_come_and_go(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      TEST(without_memory_there_is_no_half_of_an_answer),
       TEST(each_way_an_entry_goes_is_counted),
       TEST(a_group_counts_from_where_it_begins),
       TEST(entries_trimmed_by_force_are_accounted_for),

@@ -38,20 +38,31 @@ static int on_memory(void **state) {
 }
 
 static void publish_in_order(evs_host *host) {
-  evs_tp_event event = {.struct_size = sizeof event, .partition = EVS_PARTITION_NONE, .token = 1};
+  size_t before = host->published_count;
+  evs_tp_event event = {.struct_size = sizeof event, .partition = EVS_PARTITION_NONE, .token = before + 1};
   event.topic = bytes("t");
   event.full_type = bytes("a.b");
   event.data = bytes("{\"v\":1,\"header\":{\"id\":\"e1\",\"type\":\"a.b\"},\"body\":1}");
   event.ordering = EVS_ORDER_STRICT;
   the_transport->publish(host->transport, &event, 1);
-  wait_count(&host->published_count, 1);
+  wait_count(&host->published_count, before + 1);
 }
 
-static void park(evs_host *host, const entry *each) {
+static void park(evs_host *host, const entry *each, uint64_t delay_ms) {
+  size_t before = host->settled_count;
   evs_tp_settlement settlement = settlement_of(each, EVS_SETTLE_PARK);
-  settlement.delay_ms = REST_MS;
+  settlement.delay_ms = delay_ms;
   the_transport->settle(host->transport, &settlement, 1);
-  wait_count(&host->settled_count, 1);
+  wait_count(&host->settled_count, before + 1);
+}
+
+static void recall(evs_host *host, const entry *each) {
+  const evs_tp_place asked = {.struct_size = sizeof asked,
+                              .partition = EVS_PARTITION_NONE,
+                              .group = GROUP,
+                              .topic = bytes("t"),
+                              .offset = bytes(each->offset)};
+  the_transport->recall(host->transport, &asked, 1);
 }
 
 static void what_was_due_before_it_was_put_aside_comes_again(void **state) {
@@ -60,7 +71,7 @@ static void what_was_due_before_it_was_put_aside_comes_again(void **state) {
   join_as(one, "g", "one", "t", ALL);
   publish_in_order(one);
   wait_count(&one->entry_count, 1);
-  park(one, &one->entries[0]);
+  park(one, &one->entries[0], REST_MS);
   join_as(other, "g", "other", "t", ALL);
   host_close(one);
   wait_count(&other->entry_count, 1);
@@ -74,14 +85,35 @@ static void what_was_due_before_it_was_put_aside_comes_again(void **state) {
   host_close(other);
 }
 
-#define ON(where, leave)                                                                                     \
-  {                                                                                                          \
-    "what was due before it was put aside comes again (" #where ")",                                         \
-        what_was_due_before_it_was_put_aside_comes_again, on_##where, leave, NULL                            \
-  }
+static void what_a_handler_has_when_another_comes_is_still_its_own(void **state) {
+  (void)state;
+  evs_host *one = host_connected(), *other = host_connected();
+  join_as(one, "g", "one", "t", ALL);
+  publish_in_order(one);
+  publish_in_order(one);
+  wait_count(&one->entry_count, 2);
+  park(one, &one->entries[0], 1);
+  assert_int_equal(settle_all(one, 1, 2, EVS_SETTLE_ASIDE), 1);
+  wait_count(&one->entry_count, 3);
+  assert_int_equal(settle_all(one, 2, 3, EVS_SETTLE_ACK), 1);
+  recall(one, &one->entries[1]);
+  wait_count(&one->entry_count, 4);
+  assert_string_equal(one->entries[3].offset, one->entries[1].offset);
+  join_as(other, "g", "other", "t", ALL);
+  run_for(1500); /* long enough to be asked for the stream */
+  assert_int_equal(settle_all(one, 3, 4, EVS_SETTLE_ACK), 1);
+  assert_int_equal(other->entry_count, 0);
+  host_close(one);
+  host_close(other);
+}
+
+#define ON(test, where, leave)                                                                               \
+  { #test " (" #where ")", test, on_##where, leave, NULL }
+#define ON_ALL(test)                                                                                         \
+  ON(test, redis, fixture_leave), ON(test, file, file_leave), ON(test, memory, fixture_leave)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {ON(redis, fixture_leave), ON(file, file_leave),
-                                     ON(memory, fixture_leave)};
+  const struct CMUnitTest tests[] = {ON_ALL(what_was_due_before_it_was_put_aside_comes_again),
+                                     ON_ALL(what_a_handler_has_when_another_comes_is_still_its_own)};
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }
