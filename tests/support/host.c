@@ -205,14 +205,25 @@ static void copy_message(const evs_message *from, host_message *out) {
   COPY(out->validation, from->validation);
 }
 
+/* False: there is none in time. Where a test makes memory short, it is tried again. */
+static bool poll_one(evs_system *system, uint32_t what, uint32_t timeout_ms, evs_batch **out) {
+  evs_error *error = NULL;
+  evs_status status = evs_poll(system, what, 1, timeout_ms, out, &error);
+  while (status == EVS_NOMEM) {
+    evs_error_free(error);
+    error = NULL;
+    status = evs_poll(system, what, 1, timeout_ms, out, &error);
+  }
+  if (status != EVS_AGAIN)
+    must(status, error, "poll");
+  return status == EVS_OK;
+}
+
 bool host_take(evs_system *system, host_message *out, uint32_t timeout_ms) {
   evs_batch *batch = NULL;
-  evs_error *error = NULL;
   size_t count = 0;
-  evs_status status = evs_poll(system, EVS_POLL_MESSAGES, 1, timeout_ms, &batch, &error);
-  if (status == EVS_AGAIN)
+  if (!poll_one(system, EVS_POLL_MESSAGES, timeout_ms, &batch))
     return false;
-  must(status, error, "poll");
   const evs_message *messages = evs_batch_messages(batch, &count);
   test_require(count == 1, "one message was asked for");
   copy_message(messages, out);
@@ -230,15 +241,12 @@ bool host_report_of(evs_system *system, uint32_t kind, host_report *out, uint32_
   uint64_t until = test_now_ms() + timeout_ms;
   for (uint64_t now = test_now_ms();; now = test_now_ms()) {
     evs_batch *batch = NULL;
-    evs_error *error = NULL;
     size_t count = 0;
-    evs_status status =
-        evs_poll(system, EVS_POLL_REPORTS, 1, until > now ? (uint32_t)(until - now) : 0, &batch, &error);
-    if (status == EVS_AGAIN && now >= until)
+    bool has_one = poll_one(system, EVS_POLL_REPORTS, until > now ? (uint32_t)(until - now) : 0, &batch);
+    if (!has_one && now >= until)
       return false;
-    if (status == EVS_AGAIN)
+    if (!has_one)
       continue;
-    must(status, error, "poll for reports");
     const evs_report *reports = evs_batch_reports(batch, &count);
     bool found = count == 1 && reports->kind == kind;
     if (found)

@@ -10,7 +10,9 @@
 #include "event/type_name.h"
 #include "transport/bridge/bridge_internal.h"
 
-enum { TRY_AGAIN_MS = 1000, OFFSET_SIZE = 24 };
+enum { OFFSET_SIZE = 24 };
+
+const char evsi_bridge_no_memory[] = "out of memory";
 
 /* ---- taking ------------------------------------------------------------------------------------ */
 
@@ -93,14 +95,15 @@ static const char *take_one(evs_transport *transport, bridge_group *group, evs_b
   if (group->count >= BRIDGE_QUEUE_MAX)
     return "a group has 100000 entries that are not handled: wait for some of them first";
   if (raw && (!json_is_string(raw) || !evsi_base64_decode(&bytes, text_of(raw)))) {
+    bool is_short = bytes.failed;
     evsi_buf_free(&bytes);
-    return "raw of an entry must be base64";
+    return is_short ? evsi_bridge_no_memory : "raw of an entry must be base64";
   }
   bridge_entry *entry =
       bytes.failed ? NULL : entry_new(topic, text_of(data), evsi_bytes(bytes.data, bytes.size));
   evsi_buf_free(&bytes);
   if (!entry)
-    return "out of memory";
+    return evsi_bridge_no_memory;
   entry->group = group;
   entry->sequence = ++transport->next_number;
   entry->delivery = (uint64_t)json_integer_value(delivery);
@@ -111,11 +114,44 @@ static const char *take_one(evs_transport *transport, bridge_group *group, evs_b
 }
 
 /* What became of one goes to the program. */
-static void tell_outcome(evs_transport *transport, uint64_t delivery, const char *outcome) {
+static bool tell_outcome(evs_transport *transport, uint64_t delivery, const char *outcome) {
   evsi_buf call = {0};
   evsi_bridge_call(&call, "settle");
   evsi_buf_addf(&call, ",\"delivery\":%llu,\"outcome\":\"%s\"", (unsigned long long)delivery, outcome);
-  evsi_bridge_tell(transport, &call);
+  return evsi_bridge_tell(transport, &call);
+}
+
+/* Its outcome is told now, or as soon as there is memory for it. */
+static void end_as(evs_transport *transport, bridge_entry *entry, const char *outcome) {
+  if (tell_outcome(transport, entry->delivery, outcome)) {
+    drop(entry);
+    return;
+  }
+  entry->group->count--;
+  entry->outcome = outcome;
+  entry->next = transport->untold;
+  transport->untold = entry;
+  transport->ops->wake(transport->host, BRIDGE_TRY_AGAIN_MS);
+}
+
+static void free_untold(evs_transport *transport) {
+  bridge_entry *entry = transport->untold;
+  transport->untold = entry->next;
+  evsi_free(entry->state);
+  evsi_free(entry);
+}
+
+static void tell_untold(evs_transport *transport) {
+  while (transport->untold &&
+         tell_outcome(transport, transport->untold->delivery, transport->untold->outcome))
+    free_untold(transport);
+  if (transport->untold)
+    transport->ops->wake(transport->host, BRIDGE_TRY_AGAIN_MS);
+}
+
+void evsi_bridge_forget_untold(evs_transport *transport) {
+  while (transport->untold)
+    free_untold(transport);
 }
 
 const char *evsi_bridge_take(evs_transport *transport, const json_t *list) {
@@ -128,18 +164,20 @@ const char *evsi_bridge_take(evs_transport *transport, const json_t *list) {
     evs_bytes topic = text_of(json_object_get(each, "topic"));
     const json_t *delivery = json_object_get(each, "delivery");
     if (!subscription || subscription->group->is_leaving) {
-      tell_outcome(transport, (uint64_t)json_integer_value(delivery), "returned");
+      if (!tell_outcome(transport, (uint64_t)json_integer_value(delivery), "returned"))
+        refusal = evsi_bridge_no_memory;
       continue;
     }
     if (topic.size == 0)
       topic = evsi_text(subscription->topic);
     if (!is_wanted(transport, subscription->group, topic, text_of(json_object_get(each, "data")))) {
-      tell_outcome(transport, (uint64_t)json_integer_value(delivery), "handled");
+      if (!tell_outcome(transport, (uint64_t)json_integer_value(delivery), "handled"))
+        refusal = evsi_bridge_no_memory;
       continue;
     }
     const char *why = take_one(transport, subscription->group, topic, each);
     refusal = why ? why : refusal;
-    if (why)
+    if (why) /* which the refusal says, too */
       tell_outcome(transport, (uint64_t)json_integer_value(delivery), "returned");
   }
   for (bridge_group *group = transport->groups; group && json_array_size(list) > 0; group = group->next)
@@ -180,7 +218,7 @@ void evsi_bridge_deliver(evs_transport *transport, bridge_group *group) {
   while (group->first && !group->is_leaving && transport->ops->credits(transport->host, group->token) > 0) {
     if (deliver_one(transport, group))
       continue;
-    transport->ops->wake(transport->host, TRY_AGAIN_MS);
+    transport->ops->wake(transport->host, BRIDGE_TRY_AGAIN_MS);
     return;
   }
 }
@@ -196,6 +234,7 @@ static void unpark(evs_transport *transport, bridge_group *group, uint64_t now) 
 }
 
 void evsi_bridge_wake(evs_transport *transport) {
+  tell_untold(transport);
   uint64_t now = transport->ops->now_ms(transport->host);
   for (bridge_group *group = transport->groups; group; group = group->next) {
     unpark(transport, group, now);
@@ -221,27 +260,30 @@ static bridge_entry *take_held(const evs_transport *transport, const evs_tp_sett
 }
 
 static void give_back(evs_transport *transport, bridge_entry *entry) {
-  tell_outcome(transport, entry->delivery, "returned");
-  drop(entry);
+  end_as(transport, entry, "returned");
 }
 
 /* It was settled while its group leaves. */
 static void end(evs_transport *transport, bridge_entry *entry, bool is_handled) {
   bridge_group *group = entry->group;
-  tell_outcome(transport, entry->delivery, is_handled ? "handled" : "returned");
-  drop(entry);
+  end_as(transport, entry, is_handled ? "handled" : "returned");
   if (group->is_leaving)
     evsi_bridge_forget_if_done(transport, group);
 }
 
 static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *how) {
+  char *state = how->state.size > 0 ? evsi_strndup(how->state.data, how->state.size) : NULL;
+  if (how->state.size > 0 && !state)
+    return EVS_NOMEM;
   bridge_entry *entry = take_held(transport, how);
-  if (!entry)
+  if (!entry) {
+    evsi_free(state);
     return EVS_CONFLICT;
+  }
   bridge_group *group = entry->group;
-  if (how->state.size > 0) {
+  if (state) {
     evsi_free(entry->state);
-    entry->state = evsi_strndup(how->state.data, how->state.size);
+    entry->state = state;
   }
   if (how->kind == EVS_SETTLE_ACK || group->is_leaving) {
     end(transport, entry, how->kind == EVS_SETTLE_ACK);

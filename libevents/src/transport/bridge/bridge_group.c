@@ -52,7 +52,7 @@ void evsi_bridge_group_free(bridge_group *group) {
 
 /* ---- joining ----------------------------------------------------------------------------------- */
 
-static void ask_to_subscribe(evs_transport *transport, const bridge_subscription *subscription,
+static bool ask_to_subscribe(evs_transport *transport, const bridge_subscription *subscription,
                              bool from_new) {
   evsi_buf call = {0};
   evsi_bridge_call(&call, "subscribe");
@@ -60,7 +60,7 @@ static void ask_to_subscribe(evs_transport *transport, const bridge_subscription
   evsi_bridge_member(&call, "topic", evsi_text(subscription->topic));
   evsi_bridge_member(&call, "group", evsi_text(subscription->group->name));
   evsi_buf_addf(&call, ",\"from\":\"%s\"", from_new ? "new" : "earliest");
-  evsi_bridge_tell(transport, &call);
+  return evsi_bridge_tell(transport, &call);
 }
 
 static void ask_to_unsubscribe(evs_transport *transport, const bridge_subscription *subscription) {
@@ -91,9 +91,12 @@ static bool subscribe(evs_transport *transport, bridge_group *group, evs_bytes t
   memcpy(made->topic, topic.data, topic.size);
   made->group = group;
   made->number = ++transport->next_number;
+  if (!ask_to_subscribe(transport, made, from_new)) {
+    evsi_free(made);
+    return false;
+  }
   made->next = group->subscriptions;
   group->subscriptions = made;
-  ask_to_subscribe(transport, made, from_new);
   if (strcmp(made->topic, "*") == 0)
     subscribe_no_more_apart(transport, group);
   return true;

@@ -15,7 +15,7 @@
 #include "base/world.h"
 #include "libevents_transport.h"
 
-enum { BRIDGE_QUEUE_MAX = 100000 };
+enum { BRIDGE_QUEUE_MAX = 100000, BRIDGE_TRY_AGAIN_MS = 100 };
 
 typedef struct bridge_group bridge_group;
 
@@ -30,7 +30,7 @@ typedef struct bridge_subscription {
 
 /* One entry until it is settled. */
 typedef struct bridge_entry {
-  struct bridge_entry *next; /* waiting, or parked */
+  struct bridge_entry *next; /* waiting, parked, or untold */
   bridge_group *group;
   uint64_t sequence; /* its offset */
   uint64_t delivery; /* the program's number for it */
@@ -38,6 +38,7 @@ typedef struct bridge_entry {
   uint32_t deliveries;
   uint64_t due_ms;
   char *state;
+  const char *outcome; /* that the program was not told yet: memory was short */
   evs_bytes topic, data, raw;
   UT_hash_handle hh; /* held */
   char bytes[];
@@ -61,15 +62,17 @@ struct evs_transport {
   evsi_world world;
   char *name;
   bool has_patterns; /* the program's transport can subscribe to all topics at once */
+  bool must_connect; /* the program was not told yet: memory was short */
   bool is_connected, is_closing, is_closed_told;
   uint64_t next_number;
   bridge_group *groups;
+  bridge_entry *untold;
   evsi_timer *close_timer;
 };
 
 /* A record for the program: begins it, ends it. What is between is members of an object. */
 void evsi_bridge_call(evsi_buf *out, const char *call);
-void evsi_bridge_tell(evs_transport *transport, evsi_buf *call);
+bool evsi_bridge_tell(evs_transport *transport, evsi_buf *call); /* false: no memory; is logged */
 void evsi_bridge_member(evsi_buf *out, const char *name, evs_bytes text);
 
 /* ---- bridge_group.c ---- */
@@ -86,12 +89,15 @@ void evsi_bridge_group_free(bridge_group *group);
 void evsi_bridge_forget_if_done(evs_transport *transport, bridge_group *group);
 
 /* ---- bridge_entry.c ---- */
-/* Entries that the program's transport gives. Why one cannot be taken, or NULL. */
+/* Entries that the program's transport gives. Why one cannot be taken, or NULL; evsi_bridge_no_memory is
+ * that. */
+extern const char evsi_bridge_no_memory[];
 const char *evsi_bridge_take(evs_transport *transport, const json_t *list);
 /* Gives what waits, as far as credits go. */
 void evsi_bridge_deliver(evs_transport *transport, bridge_group *group);
 void evsi_bridge_settle(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
 void evsi_bridge_wake(evs_transport *transport);
+void evsi_bridge_forget_untold(evs_transport *transport);
 /* All of the group's go back to the program's transport. */
 void evsi_bridge_return_all(evs_transport *transport, bridge_group *group);
 

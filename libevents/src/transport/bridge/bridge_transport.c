@@ -21,19 +21,20 @@ void evsi_bridge_member(evsi_buf *out, const char *name, evs_bytes text) {
   evsi_buf_add_json(out, text.data, text.size);
 }
 
-void evsi_bridge_tell(evs_transport *transport, evsi_buf *call) {
+bool evsi_bridge_tell(evs_transport *transport, evsi_buf *call) {
   evsi_buf_add_text(call, "}");
   bool is_told =
       !call->failed && transport->ops->tell(transport->host, 0, evsi_bytes(call->data, call->size));
   if (!is_told)
     transport->ops->log(transport->host, 3, "out of memory: the program was not told what to do");
   evsi_buf_free(call);
+  return is_told;
 }
 
-static void tell(evs_transport *transport, const char *what) {
+static bool tell(evs_transport *transport, const char *what) {
   evsi_buf call = {0};
   evsi_bridge_call(&call, what);
-  evsi_bridge_tell(transport, &call);
+  return evsi_bridge_tell(transport, &call);
 }
 
 /* ---- life -------------------------------------------------------------------------------------- */
@@ -84,7 +85,15 @@ static evs_status create(const evs_host_ops *ops, evs_host *host, const void *en
 }
 
 static void connect_program(evs_transport *transport) {
-  tell(transport, "connect");
+  transport->must_connect = !tell(transport, "connect");
+  if (transport->must_connect)
+    transport->ops->wake(transport->host, BRIDGE_TRY_AGAIN_MS);
+}
+
+static void wake(evs_transport *transport) {
+  if (transport->must_connect && !transport->is_closing)
+    connect_program(transport);
+  evsi_bridge_wake(transport);
 }
 
 static void close_program(evs_transport *transport, uint32_t deadline_ms) {
@@ -102,6 +111,7 @@ static void destroy(evs_transport *transport) {
     transport->groups = group->next;
     evsi_bridge_group_free(group);
   }
+  evsi_bridge_forget_untold(transport);
   transport->world.env->io->timer_free(transport->close_timer);
   evsi_free(transport->name);
   evsi_free(transport);
@@ -167,14 +177,15 @@ static void take_state(evs_transport *transport, const json_t *state) {
 static void take_all(evs_transport *transport, const json_t *params, uint64_t token) {
   size_t i;
   json_t *each;
-  const char *refusal = evsi_bridge_take(transport, json_object_get(params, "entries"));
+  const char *refusal =
+      params ? evsi_bridge_take(transport, json_object_get(params, "entries")) : evsi_bridge_no_memory;
+  evs_status status = !refusal ? EVS_OK : refusal == evsi_bridge_no_memory ? EVS_NOMEM : EVS_VALIDATION;
   json_array_foreach(json_object_get(params, "published"), i, each) take_outcome(transport, each);
   if (json_is_object(json_object_get(params, "state")))
     take_state(transport, json_object_get(params, "state"));
   evsi_bridge_subscribed(transport, json_object_get(params, "subscribed"));
   evsi_bridge_unsubscribed(transport, json_object_get(params, "unsubscribed"));
-  transport->ops->replied(transport->host, token, refusal ? EVS_VALIDATION : EVS_OK,
-                          evsi_text(refusal ? refusal : "{}"));
+  transport->ops->replied(transport->host, token, status, evsi_text(refusal ? refusal : "{}"));
   if (json_is_true(json_object_get(params, "closed")) && transport->is_closing)
     finish(transport);
 }
@@ -230,5 +241,5 @@ const evs_transport_ops evsi_bridge_transport = {
     .resume = evsi_bridge_resume,
     .settle = evsi_bridge_settle,
     .request = request,
-    .wake = evsi_bridge_wake,
+    .wake = wake,
 };
