@@ -115,9 +115,11 @@ static bool read_type(const char *folder, const char *type, evsi_stored_set *out
   char *text;
   if (!read_file(path, &text, &size))
     return false;
-  json_t *notes = text ? evsi_json_load(evsi_bytes(text, size), 0, NULL) : NULL;
+  json_error_t why = {.line = 0};
+  json_t *notes = text ? evsi_json_load(evsi_bytes(text, size), 0, &why) : NULL;
+  bool is_short = text && !notes && json_error_code(&why) == json_error_out_of_memory;
   evsi_free(text);
-  bool fine = take_rule(type, notes, out);
+  bool fine = !is_short && take_rule(type, notes, out);
   snprintf(path, sizeof path, "%s/%s", folder, type);
   DIR *files = opendir(path);
   struct dirent *file;
@@ -129,14 +131,14 @@ static bool read_type(const char *folder, const char *type, evsi_stored_set *out
   return fine;
 }
 
-/* A folder whose name is a type as it is written here. */
-static bool is_type(const char *name) {
+/* Whether the name of a folder is a type as it is written here. False: no memory to tell. */
+static bool look_for_type(const char *name, bool *out_is_type) {
   char folded[EVSI_TYPE_MAX + 1];
   evs_error *error = NULL;
-  bool fits =
-      evsi_type_fold(evsi_text(name), "", true, folded, NULL, &error) == EVS_OK && strcmp(folded, name) == 0;
+  evs_status status = evsi_type_fold(evsi_text(name), "", true, folded, NULL, &error);
+  *out_is_type = status == EVS_OK && strcmp(folded, name) == 0;
   evs_error_free(error);
-  return fits;
+  return status != EVS_NOMEM;
 }
 
 /* ---- has anything changed? ---------------------------------------------------------------------- */
@@ -184,15 +186,19 @@ evs_status evsi_schema_folder_read(const char *folder, uint64_t *fingerprint, ev
   if (!types)
     return evsi_error(out_error, EVS_CONFIG, "/schemas/folder", "the folder %s cannot be read: %s", folder,
                       strerror_r(errno, why, sizeof why));
-  while ((type = readdir(types)))
-    if (is_type(type->d_name))
+  bool fine = true, is_type;
+  while (fine && (type = readdir(types))) {
+    fine = look_for_type(type->d_name, &is_type);
+    if (fine && is_type)
       sum += fingerprint_type(folder, type->d_name);
-  *out_changed = sum != *fingerprint;
+  }
+  *out_changed = fine && sum != *fingerprint;
   rewinddir(types);
-  bool fine = true;
-  while (*out_changed && fine && (type = readdir(types)))
-    if (is_type(type->d_name))
+  while (*out_changed && fine && (type = readdir(types))) {
+    fine = look_for_type(type->d_name, &is_type);
+    if (fine && is_type)
       fine = read_type(folder, type->d_name, out);
+  }
   closedir(types);
   if (!fine)
     return evsi_error_nomem(out_error);

@@ -3,8 +3,13 @@
  */
 #include "schema_fixture.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "base/env.h"
 #include "schema/body.h"
+#include "schema/registry_folder.h"
+#include "support/folder.h"
 #include "unit/support/shortage.h"
 
 static const char schema_text[] =
@@ -146,12 +151,51 @@ static void each_failed_allocation_of_a_registry_is_reported(void **state) {
   shortage_of_each(whole_registry, NULL, SHORTAGE_IS_TOLD);
 }
 
+static void write_text(const char *folder, const char *name, const char *text) {
+  char path[FOLDER_SIZE + 64];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+/* Reads a folder: all of it or nothing. */
+static evs_status read_folder(void *folder) {
+  uint64_t fingerprint = 0;
+  bool is_changed = false;
+  evsi_stored_set set = {.items = NULL};
+  evs_error *error = NULL;
+  evs_status status = evsi_schema_folder_read(folder, &fingerprint, &set, &is_changed, &error);
+  if (status == EVS_OK) {
+    assert_int_equal(set.count, 2); /* the rule, the version */
+    assert_string_equal(set.items[1].registered_by, "ann");
+  }
+  evs_error_free(error);
+  evsi_stored_free(&set);
+  return status;
+}
+
+static void each_failed_allocation_of_a_folder_is_reported(void **state) {
+  (void)state;
+  char folder[FOLDER_SIZE], type[FOLDER_SIZE + 32];
+  folder_make(folder);
+  snprintf(type, sizeof type, "%s/order.paid", folder);
+  assert_int_equal(mkdir(type, 0700), 0);
+  write_text(type, "1.0.0.json", "{\"type\":\"object\"}");
+  write_text(type, "type.json",
+             "{\"compatibility\":\"full\",\"versions\":{\"1.0.0\":{\"registeredBy\":\"ann\"}}}");
+  shortage_of_each(read_folder, folder, SHORTAGE_IS_BORNE); /* whether "." is a type */
+  folder_remove(folder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_failed_allocation_of_a_validation_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_comparison_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_reading_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_registry_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_folder_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,18 @@ typedef struct store {
   "\"pattern\":\"order.*\",\"transport\":\"main\",\"topic\":\"orders\"}]},\"publisher\":{\"rateLimiting\":{" \
   "\"maxRequests\":100000,\"timeWindow\":1000}}}"
 
-static store stores[3] = {{.name = "memory"}, {.name = "file"}, {.name = "redis"}};
+static store stores[] = {
+    {.name = "memory"},
+    {.name = "file"},
+    {.name = "redis"},
+    {.name = "held",
+     .config = "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}},\"testing\":{"
+               "\"holdClock\":true}}"},
+    {.name = "bridge",
+     .config =
+         "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"bridge\"}},\"publisher\":{\"batching\":"
+         "{\"maxSize\":10}},\"schemas\":{\"types\":{\"order.paid\":{\"1.0.0\":\"{}\"}}}}"},
+};
 
 static evs_status open_it(void *config) {
   evs_system *system = NULL;
@@ -45,6 +56,30 @@ static evs_status open_it(void *config) {
 static void opening_without_memory_is_told(void **state) {
   store *on = *state;
   shortage_of_each(open_it, on->config, SHORTAGE_IS_BORNE);
+}
+
+/* Gives whether the allocation behind so many others failed. */
+static bool connect_short_of(const store *on, long allowed) {
+  char *answer = NULL;
+  evs_error *error = NULL;
+  evs_system *system = host_open("%s", on->config);
+  shortage_begin(allowed, false);
+  evs_status status = evs_call(system, "connect", "{}", 2, CALL_MS, &answer, &error);
+  bool was_short = shortage_end();
+  assert_true(status == EVS_OK || (was_short && (status == EVS_NOMEM || status == EVS_TRANSPORT)));
+  evs_error_free(error);
+  evs_string_free(answer);
+  host_close(system, CLOSE_MS);
+  return was_short;
+}
+
+static void connecting_without_memory_is_told_or_tried_again(void **state) {
+  const store *on = *state;
+  long before = shortage_alive();
+  shortage_begin(SHORTAGE_NEVER, false);
+  for (long allowed = 0; connect_short_of(on, allowed); allowed++)
+    assert_true(allowed < ALLOCATIONS_MAX);
+  TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
 /* A store that memory was too short for is away for a moment. */
@@ -72,6 +107,21 @@ static bool ask_short_of(evs_system *system, const char *const request[2], long 
   evs_error_free(error);
   evs_string_free(answer);
   return was_short || is_away;
+}
+
+static void a_rehearsal_without_memory_is_told(void **state) {
+  static const char *const requests[][2] = {{"testing.fail", "{\"outcome\":\"full\",\"pattern\":\"none.*\"}"},
+                                            {"testing.published", "{}"}};
+  const store *on = *state;
+  long before = shortage_alive();
+  shortage_begin(SHORTAGE_NEVER, false);
+  evs_system *system = host_connect("%s", on->config);
+  host_publish(system, "order.placed", "1");
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+    for (long allowed = 0; ask_short_of(system, requests[i], allowed, false); allowed++)
+      assert_true(allowed < ALLOCATIONS_MAX);
+  host_close(system, CLOSE_MS);
+  TEST_UNTIL(shortage_alive() == before);
 }
 
 static void each_request_without_memory_is_answered(void **state) {
@@ -218,11 +268,14 @@ static void each_event_without_memory_has_its_report(void **state) {
   long before = shortage_alive();
   shortage_begin(SHORTAGE_NEVER, false);
   evs_system *system = host_connect("%s", on->config);
+  for (int i = 0; i < 2; i++) /* each group has an entry of its own */
+    host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"g%d\"}", i);
+  host_ready(system);
   host_publish(system, "order.placed", "1");
   for (long allowed = 0; publish_short_of(system, allowed); allowed++)
     assert_true(allowed < ALLOCATIONS_MAX);
   host_publish(system, "order.placed", "1");
-  host_close(system, CALL_MS);
+  host_close(system, CLOSE_MS);           /* nobody handles them */
   TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
@@ -255,6 +308,12 @@ int main(void) {
       ON(opening_without_memory_is_told, stores[0]),
       ON(opening_without_memory_is_told, stores[1]),
       ON(opening_without_memory_is_told, stores[2]),
+      ON(opening_without_memory_is_told, stores[3]),
+      ON(opening_without_memory_is_told, stores[4]),
+      ON(connecting_without_memory_is_told_or_tried_again, stores[0]),
+      ON(connecting_without_memory_is_told_or_tried_again, stores[1]),
+      ON(connecting_without_memory_is_told_or_tried_again, stores[2]),
+      ON(a_rehearsal_without_memory_is_told, stores[3]),
       ON(each_request_without_memory_is_answered, stores[0]),
       ON(each_request_without_memory_is_answered, stores[1]),
       ON(each_subscription_without_memory_is_there_or_refused, stores[0]),
@@ -264,6 +323,7 @@ int main(void) {
       ON(each_event_without_memory_has_its_report, stores[0]),
       ON(each_event_without_memory_has_its_report, stores[1]),
       ON(each_event_without_memory_has_its_report, stores[2]),
+      ON(each_event_without_memory_has_its_report, stores[3]),
   };
   const struct CMUnitTest long_ones[] = {/* a lost connection is made again after a second */
                                          ON(each_request_without_memory_is_answered, stores[2])};

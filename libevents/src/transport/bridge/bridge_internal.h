@@ -63,6 +63,7 @@ struct evs_transport {
   char *name;
   bool has_patterns; /* the program's transport can subscribe to all topics at once */
   bool must_connect; /* the program was not told yet: memory was short */
+  bool is_used;      /* it was told: it has something to close */
   bool is_connected, is_closing, is_closed_told;
   uint64_t next_number;
   bridge_group *groups;

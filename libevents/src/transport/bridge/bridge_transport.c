@@ -86,6 +86,7 @@ static evs_status create(const evs_host_ops *ops, evs_host *host, const void *en
 
 static void connect_program(evs_transport *transport) {
   transport->must_connect = !tell(transport, "connect");
+  transport->is_used = transport->is_used || !transport->must_connect;
   if (transport->must_connect)
     transport->ops->wake(transport->host, BRIDGE_TRY_AGAIN_MS);
 }
@@ -100,6 +101,10 @@ static void close_program(evs_transport *transport, uint32_t deadline_ms) {
   if (transport->is_closing)
     return;
   transport->is_closing = true;
+  if (!transport->is_used) {
+    finish(transport);
+    return;
+  }
   evsi_bridge_leave_all(transport);
   transport->world.env->io->timer_start(transport->close_timer, deadline_ms);
   tell(transport, "close");
