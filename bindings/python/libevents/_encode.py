@@ -23,6 +23,7 @@ _AS_CONFIGURED: Level = (0, 0, 0)
 _LEVELS = {"none": 1, "stored": 2, "fsynced": 4}
 _REPLICATED = 3
 _MAX_UINT32 = 0xFFFFFFFF
+_NOT_GIVEN = {type(None)}
 #: a zero byte, then partition + 1 (0: none given), timeout_ms and delay_ms (0: the configuration's), the level's numbers,
 #: and the sizes of the texts
 _OPTIONS = Struct(f"=x{lib.EVSPY_EVENT_NUMBERS + lib.EVSPY_EVENT_TEXTS}Q")
@@ -141,6 +142,13 @@ def _encode_plain(type: str, body: Any) -> Outgoing:
         return f"{_encode_json(body)}\n{type}\n".encode()
     except (TypeError, ValueError, RecursionError):
         return encode_event(type, body)  # says what is wrong
+
+
+def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
+    """An event of that type with the options of `publish`: mostly none of them is given."""
+    if _NOT_GIVEN.issuperset(map(type, options.values())):
+        return _encode_plain(name, body)
+    return encode_event(name, body, **options)
 
 
 def encode_batch(events: Iterable[Any]) -> List[Outgoing]:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeV
 
 from . import _options, _pure
 from ._batches import Batches
-from ._encode import encode_batch, encode_event, milliseconds
+from ._encode import encode_batch, encode_one, milliseconds
 from ._engine import Engine
 from ._observed import Observed
 from ._outbox import Outbox
@@ -194,7 +194,7 @@ class EventSystem(Observed):
         waits for room.
         """
         loop = self._attach()
-        event = encode_event(
+        event = encode_one(
             type,
             body,
             key=key,
