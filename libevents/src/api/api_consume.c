@@ -27,13 +27,15 @@ static bool has_other_kind(evs_system *system, uint32_t what) {
 static evs_status take(evs_system *system, uint32_t what, uint32_t max, evs_batch **out_batch) {
   bool more_messages = false, more_reports = false, ok = true;
   evs_batch *batch = evsi_batch_new();
-  if (!batch)
+  if (!batch) {
+    evsi_wake_signal(&system->wake); /* what there is, is there still */
     return EVS_NOMEM;
+  }
   if (what & EVS_POLL_MESSAGES)
     ok = evsi_consume_take(system->consume, batch, max, &more_messages);
   if (ok && (what & EVS_POLL_REPORTS))
     ok = evsi_records_take(&system->records, batch, max, &more_reports);
-  if (more_messages || more_reports)
+  if (more_messages || more_reports || !ok)
     evsi_wake_signal(&system->wake);
   else if (has_other_kind(system, what))
     evsi_wake_keep(&system->wake);

@@ -147,14 +147,17 @@ static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_bat
 }
 
 /* One round over all subscriptions from where the last call ended, one message each. */
-static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, const moment *now) {
+static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, const moment *now,
+                         bool *out_short) {
   size_t taken = 0;
   for (uint32_t i = 0; i < consume->number_count && taken < max; i++) {
     evsi_subscription *subscription = consume->by_number[(consume->take_from + i) % consume->number_count];
-    if (!subscription || !evsi_subscription_can_take(subscription) ||
-        !evsi_batch_reserve(batch, batch->message_count + 1))
+    if (!subscription || !evsi_subscription_can_take(subscription))
       continue;
-    taken += hand(consume, subscription, batch, now);
+    bool is_handed =
+        evsi_batch_reserve(batch, batch->message_count + 1) && hand(consume, subscription, batch, now);
+    taken += is_handed;
+    *out_short = *out_short || !is_handed;
   }
   consume->take_from = consume->number_count ? (consume->take_from + 1) % consume->number_count : 0;
   return taken;
@@ -162,16 +165,17 @@ static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, co
 
 bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool *out_left) {
   size_t total = 0, taken = 1;
+  bool is_short = false;
   batch->release = evsi_entry_drop;
   pthread_mutex_lock(&consume->lock);
   const moment now = {evsi_now_us(consume->setup.env), evsi_wall_ms(consume->setup.env)};
   while (total < max && taken > 0) {
-    taken = take_round(consume, batch, max - total, &now);
+    taken = take_round(consume, batch, max - total, &now, &is_short);
     total += taken;
   }
-  *out_left = total == max && taken > 0;
+  *out_left = is_short || (total == max && taken > 0);
   pthread_mutex_unlock(&consume->lock);
-  return true;
+  return total > 0 || !is_short;
 }
 
 bool evsi_consume_any(evsi_consume *consume) {

@@ -2,6 +2,7 @@
  * no_memory_test.c - an opened system while any one allocation fails, on whichever thread: what was asked
  * ends with an answer or a defined error, what was published with one report, and nothing is left when it was
  * closed. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -279,6 +280,36 @@ static void each_event_without_memory_has_its_report(void **state) {
   TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
+static bool is_readable(evs_system *system) {
+  struct pollfd look = {.fd = evs_system_wake_fd(system), .events = POLLIN};
+  return poll(&look, 1, 0) == 1;
+}
+
+/* Gives whether there was a shortage; a host that waits for the descriptor comes back for what is left. */
+static bool take_short_of(evs_system *system, long allowed) {
+  evs_batch *batch = NULL;
+  host_publish(system, "order.placed", "1");
+  shortage_begin(allowed, false);
+  evs_status status = evs_poll(system, EVS_POLL_MESSAGES, 1, CALL_MS, &batch, NULL);
+  bool was_short = shortage_end();
+  assert_true(status == EVS_OK || (was_short && status == EVS_NOMEM));
+  assert_true(status == EVS_OK || is_readable(system));
+  evs_batch_release(batch);
+  if (status != EVS_OK)
+    host_next(system);
+  return was_short;
+}
+
+static void what_memory_was_too_short_to_take_is_still_announced(void **state) {
+  const store *on = *state;
+  evs_system *system = host_connect("%s", on->config);
+  host_subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"g\",\"concurrency\":1000}");
+  host_ready(system);
+  for (long allowed = 0; take_short_of(system, allowed); allowed++)
+    assert_true(allowed < ALLOCATIONS_MAX);
+  host_close(system, CLOSE_MS);
+}
+
 static int setup(void **state) {
   (void)state;
   char transports[3][256] = {"{\"type\":\"memory\"}"};
@@ -320,6 +351,7 @@ int main(void) {
       ON(each_subscription_without_memory_is_there_or_refused, stores[1]),
       ON(each_subscription_without_memory_is_there_or_refused, stores[2]),
       ON(each_subscription_that_ends_without_memory_says_so, stores[0]),
+      ON(what_memory_was_too_short_to_take_is_still_announced, stores[0]),
       ON(each_event_without_memory_has_its_report, stores[0]),
       ON(each_event_without_memory_has_its_report, stores[1]),
       ON(each_event_without_memory_has_its_report, stores[2]),
