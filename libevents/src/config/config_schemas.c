@@ -123,6 +123,10 @@ static void take_types(evsi_build *build, const json_t *types) {
 /* What the compiler or the comparison found, each at its place. */
 static void tell(void *data, const evsi_stored *item, const evs_error *error) {
   evsi_check *check = data;
+  if (evs_error_status(error) == EVS_NOMEM) {
+    check->nomem = true;
+    return;
+  }
   json_t *document = evsi_json_load(evsi_text(evs_error_json(error)), 0, NULL), *problem;
   json_t *problems = json_object_get(document, "problems");
   size_t mark = evsi_check_push(check, item->type), i;
