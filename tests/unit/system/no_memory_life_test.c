@@ -34,11 +34,12 @@ enum {
   "\"ordering\":\"%s\"}]},\"fleet\":{\"interval\":100},"                                                     \
   "\"consumer\":{\"concurrency\":4,\"retry\":{\"maxRetries\":3,\"baseDelay\":1,\"maxDelay\":5}},"            \
   "\"publisher\":{\"retry\":{\"baseDelay\":1,\"maxDelay\":5,\"maxRetries\":1000}},"                          \
-  "\"schemas\":{\"registry\":\"%s\",\"refresh\":100}}"
+  "\"schemas\":{\"registry\":\"%s\",\"refresh\":100,\"types\":{\"order.sent\":{\"1.0.0\":"                   \
+  "{\"properties\":{\"n\":{},\"more\":{\"default\":1}}}}}}}"
 
 typedef struct store {
   bool keeps; /* what can be read again */
-  char config[2048];
+  char config[2048], reloaded[2048];
 } store;
 
 /* What became of the events of a round, by their number. */
@@ -111,22 +112,29 @@ static void subscribe(evs_system *system, const char *options) {
   fail_msg("%s is never subscribed", options);
 }
 
-static void join_group(evs_system *system) {
+/* Of the group `apart` each member takes what the other does not; of `twice` each event has two handlers. */
+static void join_groups(evs_system *system, bool is_first) {
   subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"g\"}");
-  subscribe(system, "{\"pattern\":\"keyed.*\",\"group\":\"g\"}");
+  subscribe(system, "{\"pattern\":\"keyed.*\",\"group\":\"g\",\"topics\":[\"keyed-events\"]}");
+  subscribe(system, is_first ? "{\"pattern\":\"order.placed\",\"group\":\"apart\"}"
+                             : "{\"pattern\":\"order.sent\",\"group\":\"apart\"}");
+  subscribe(system, "{\"pattern\":\"order.*\",\"group\":\"twice\"}");
+  subscribe(system, "{\"pattern\":\"order.placed\",\"group\":\"twice\"}");
   do_ask(system, "ready", "{}");
 }
 
 /* Publishes an event until it is stored; what has no known end may be there twice. */
 static void publish(life *of, int number) {
-  char body[16], id[16], key[16];
-  evs_event event = host_event(number % 2 ? "keyed.placed" : "order.placed", "");
-  snprintf(body, sizeof body, "%d", number);
+  char body[24], id[16], key[16];
+  static const char *const types[] = {"order.placed", "keyed.placed", "order.sent", "keyed.placed"};
+  evs_event event = host_event(types[number % 4], "");
+  snprintf(body, sizeof body, "{\"n\":%d}", number);
   snprintf(id, sizeof id, "e-%d", number);
   snprintf(key, sizeof key, "k-%d", number % 3);
   event.body = host_bytes(body);
   event.id = host_bytes(id);
   event.key = host_bytes(key);
+  event.delay_ms = of->on->keeps && number % 6 == 4 ? 5 : 0;
   for (int i = 0; !of->is_stored[number] && i < TRIES_MAX; i++) {
     size_t count = 0;
     evs_batch *batch = NULL;
@@ -141,13 +149,15 @@ static void publish(life *of, int number) {
   assert_true(of->is_stored[number]);
 }
 
-/* The first time it fails, or is put off; every fourth is rejected. */
+/* In the group `g` the first time it fails, or is put off; every fourth is rejected. */
 static void settle(life *of, evs_system *system, const evs_message *message) {
-  int number = atoi(message->body.data);
+  int number = atoi(message->body.data + strlen("{\"n\":"));
   assert_in_range(number, 0, EVENTS - 1);
+  bool is_watched = message->group.size == 1;
   evs_failure failure = {.struct_size = sizeof failure,
                          .delivery = message->delivery,
-                         .kind = number % 4 == 3           ? EVS_FAIL_REJECT
+                         .kind = !is_watched               ? UINT32_MAX
+                                 : number % 4 == 3         ? EVS_FAIL_REJECT
                                  : of->times[number]++ > 0 ? UINT32_MAX
                                  : number % 4 == 1         ? EVS_FAIL_RETRY
                                  : number % 4 == 2         ? EVS_FAIL_LATER
@@ -162,7 +172,7 @@ static void settle(life *of, evs_system *system, const evs_message *message) {
                                                    : evs_fail(system, &failure, 1, &stale, &error);
     if (was_short(status, error, "settling"))
       continue;
-    of->is_done[number] |= failure.kind == UINT32_MAX || failure.kind == EVS_FAIL_REJECT;
+    of->is_done[number] |= is_watched && (failure.kind == UINT32_MAX || failure.kind == EVS_FAIL_REJECT);
     return;
   }
 }
@@ -194,6 +204,7 @@ static void operate(evs_system *system, const char *id) {
       {"dlq.get", "{\"id\":\"%s\"}"},
       {"dlq.note", "{\"ids\":[\"%s\"],\"note\":\"seen\"}"},
       {"dlq.requeue", "{\"ids\":[\"%s\"],\"dryRun\":true}"},
+      {"dlq.requeue", "{\"ids\":[\"%s\"],\"edit\":{\"body\":\"1\"},\"dryRun\":true}"},
       {"dlq.discard", "{\"ids\":[\"%s\"],\"reason\":\"old\"}"},
       {"dlq.restore", "{\"ids\":[\"%s\"]}"},
       {"delayed.cancel", "{\"ids\":[\"%s\"]}"},
@@ -265,7 +276,7 @@ static void look(evs_system *system, const store *on) {
   char reload[2304];
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
     do_ask(system, requests[i][0], requests[i][1]);
-  snprintf(reload, sizeof reload, "{\"config\":%s}", on->config);
+  snprintf(reload, sizeof reload, "{\"config\":%s}", on->reloaded);
   do_ask(system, "reload", reload);
   json_t *page = ask(system, "dlq.list", "{}"), *item;
   size_t i;
@@ -275,11 +286,22 @@ static void look(evs_system *system, const store *on) {
   export_and_import(system);
 }
 
+/* Those of one topic come once more; of them nothing is asked but to be taken. */
+static void replay_some(evs_system *system) {
+  char options[ID_SIZE];
+  json_t *started = ask(system, "replay.start", "{\"filter\":{\"topic\":\"order-events\"}}");
+  snprintf(options, sizeof options, "{\"pattern\":\"order.*\",\"replay\":\"%s\"}",
+           json_string_value(json_object_get(started, "id")));
+  subscribe(system, options);
+  json_decref(started);
+}
+
 /* Another system takes their place: what they could not even hand back for want of memory is left by them
  * now. */
 static void follow(life *of) {
   evs_system *next = open_it(of->on);
-  join_group(next);
+  join_groups(next, true);
+  join_groups(next, false);
   for (int i = 0; i < SYSTEMS; i++) {
     host_close(of->systems[i], CLOSE_MS);
     of->systems[i] = NULL;
@@ -294,11 +316,13 @@ static void live(const store *on) {
   if (on->keeps)
     shortage_of_places(GAP); /* to connect is tried again later and later */
   for (int i = 0; i < SYSTEMS; i++)
-    join_group(lived.systems[i]);
+    join_groups(lived.systems[i], i == 0);
   for (int i = 0; i < EVENTS; i++) {
     publish(&lived, i);
     handle(&lived);
   }
+  if (on->keeps)
+    replay_some(lived.systems[0]);
   for (int i = 0; i < EVENTS && !all_are_done(&lived); i++)
     test_pause();
   look(lived.systems[0], on);
