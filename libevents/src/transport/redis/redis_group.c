@@ -151,28 +151,37 @@ void evsi_redis_group_resync(evsi_redis_group *group) {
   }
 }
 
+static void begin_anew(evsi_redis_stream *stream, const char *old) {
+  evsi_redis_order_lost(stream);
+  if (!stream->is_fresh && !stream->former)
+    stream->former = evsi_strdup(old);
+  stream->is_fresh = true;
+  stream->state = EVSI_STREAM_NEW;
+}
+
 void evsi_redis_group_fenced(evsi_redis_group *group, uint64_t generation) {
-  char *old = generation == group->generation ? evsi_strdup(group->member) : NULL;
-  if (!old)
+  char *old = group->member;
+  if (generation != group->generation)
     return; /* the refusal of an incarnation that is gone already */
-  if (!incarnate(group)) {
-    evsi_free(old);
-    return;
-  }
-  evsi_redis_log(
-      group->transport, 2,
-      "group %s does not know member %s any more (taken for dead, or lost by the server): it goes on as %s",
-      group->name, old, group->member);
+  group->member = NULL;
+  bool is_new = incarnate(group);
+  if (!is_new)
+    group->member = old;
   for (size_t i = 0; i < group->stream_count; i++) {
     evsi_redis_stream *stream = group->streams[i];
     if (stream->state == EVSI_STREAM_LEFT)
       continue;
-    evsi_redis_order_lost(stream);
-    if (!stream->is_fresh && !stream->former)
-      stream->former = evsi_strdup(old);
-    stream->is_fresh = true;
-    stream->state = EVSI_STREAM_NEW;
+    if (is_new)
+      begin_anew(stream, old);
+    else
+      evsi_redis_stream_again(stream); /* it asks under the old name, and is refused once more */
   }
+  if (!is_new)
+    return;
+  evsi_redis_log(
+      group->transport, 2,
+      "group %s does not know member %s any more (taken for dead, or lost by the server): it goes on as %s",
+      group->name, old, group->member);
   evsi_free(old);
   evsi_redis_reader_wake(group); /* it reads under the old name */
   evsi_redis_work_later(group->transport);

@@ -189,6 +189,8 @@ evsi_redis_stream *evsi_redis_stream_add(evsi_redis_group *group, evs_bytes topi
 void evsi_redis_stream_free(evsi_redis_stream *stream);
 void evsi_redis_stream_join(evsi_redis_stream *stream);
 void evsi_redis_stream_leave(evsi_redis_stream *stream);
+/* Joins a little later: memory was short. */
+void evsi_redis_stream_again(evsi_redis_stream *stream);
 void evsi_redis_stream_failed(evsi_redis_stream *stream, const evsi_redis_reply *reply, const char *what);
 /* Calls a script on this stream with its keys, then group, member and epoch, then args (emptied; NULL: none).
  * generation: of the incarnation that called. False: not sent, fn is not called. */

@@ -251,10 +251,12 @@ static void put_head(evs_transport *transport, const evsi_redis_topic *topic, ev
   evsi_redis_arg_text(args, evsi_redis_policy_word(topic->on_dead_letter));
 }
 
-/* Registers the types of a topic that are not registered. */
-static void register_types(evs_transport *transport, evsi_redis_topic *topic) {
+/* Registers the types of a topic that are not registered. False: memory is short, it has to be tried again.
+ */
+static bool register_types(evs_transport *transport, evsi_redis_topic *topic) {
   published_type *type = topic->types;
-  while (type) {
+  bool is_asked = true;
+  while (type && is_asked) {
     evsi_redis_args args = {0};
     uint32_t head;
     put_head(transport, topic, &args);
@@ -265,10 +267,13 @@ static void register_types(evs_transport *transport, evsi_redis_topic *topic) {
       type->is_registered = true;
     }
     if (args.count > head)
-      evsi_redis_script_call(&transport->scripts, EVSI_REDIS_REGISTER, 1, &args, on_registered, transport,
-                             topic->ordering);
+      is_asked = evsi_redis_script_call(&transport->scripts, EVSI_REDIS_REGISTER, 1, &args, on_registered,
+                                        transport, topic->ordering);
     evsi_redis_args_free(&args);
   }
+  if (!is_asked)
+    evsi_redis_publish_forget(transport);
+  return is_asked;
 }
 
 void evsi_redis_publish_forget(evs_transport *transport) {
@@ -425,11 +430,11 @@ static void publish_one(evs_transport *transport, const evs_tp_event *event) {
   }
   way.topic = find_topic(transport, event);
   published_type *type = way.topic ? find_type(way.topic, event->full_type) : NULL;
-  if (type && !type->is_registered) {
-    register_types(transport, way.topic);
+  bool is_new = type && !type->is_registered;
+  if (is_new)
     evsi_redis_foreign_look(transport, way.topic->name);
-  }
-  if (type) {
+  /* Nothing is stored where it might never be looked for. */
+  if (type && (!is_new || register_types(transport, way.topic))) {
     transport->last_topic = way.topic;
     way.topic->last_type = type;
     send_event(transport, &way, event);

@@ -107,7 +107,7 @@ static void ask(evsi_redis_stream *stream, const char *start) {
   evsi_redis_arg_text(&args, start);
   evsi_redis_arg_u64(&args, PAGE);
   if (!evsi_redis_stream_call(stream, EVSI_REDIS_RECOVER, &args, on_page, NULL))
-    stream->state = EVSI_STREAM_NEW;
+    evsi_redis_stream_again(stream);
 }
 
 void evsi_redis_stream_recover(evsi_redis_stream *stream) {

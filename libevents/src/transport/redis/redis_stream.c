@@ -8,7 +8,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { BROKEN_RETRY_MS = 30000, LOST_RETRY_MS = 1000 };
+enum { BROKEN_RETRY_MS = 30000, LOST_RETRY_MS = 1000, AGAIN_MS = 100 };
 static const evsi_retry_policy RETRY = {0, EVS_BACKOFF_EXPONENTIAL, 50, 5000, 0.2};
 
 /* The keys of each script: s(tream), h(eartbeat), m(eta), d(ue), q (dead letters), i(ndex), l(ease), which an
@@ -199,6 +199,12 @@ void evsi_redis_stream_failed(evsi_redis_stream *stream, const evsi_redis_reply 
   evsi_redis_group_retry_at(stream->group, stream->retry_ms);
 }
 
+void evsi_redis_stream_again(evsi_redis_stream *stream) {
+  stream->state = EVSI_STREAM_NEW;
+  stream->retry_ms = evsi_redis_now(stream->group->transport) + AGAIN_MS;
+  evsi_redis_group_retry_at(stream->group, stream->retry_ms);
+}
+
 /* ---- joining ---------------------------------------------------------------------------------- */
 
 static void add_info(const evsi_redis_group *group, evsi_redis_args *args) {
@@ -311,7 +317,7 @@ void evsi_redis_stream_join(evsi_redis_stream *stream) {
   stream->state = EVSI_STREAM_JOINING;
   stream->joined_ms = evsi_redis_now(group->transport);
   if (!evsi_redis_stream_call(stream, EVSI_REDIS_JOIN, &args, on_join, NULL))
-    stream->state = EVSI_STREAM_NEW;
+    evsi_redis_stream_again(stream);
 }
 
 /* ---- leaving ---------------------------------------------------------------------------------- */

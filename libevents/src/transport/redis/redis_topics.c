@@ -200,6 +200,15 @@ static void on_registry(void *data, uint64_t tag, const evsi_redis_reply *reply)
   evsi_redis_work_later(transport);
 }
 
+/* Memory was short: groups that wait for it join once more. */
+static void read_again(evs_transport *transport) {
+  transport->is_reading_registry = false;
+  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
+    if (!group->is_registry_seen)
+      transport->ops->again(transport->host, group->token);
+  }
+}
+
 void evsi_redis_topics_read(evs_transport *transport) {
   evsi_redis_args args = {0};
   transport->must_read_registry = transport->is_reading_registry;
@@ -209,7 +218,7 @@ void evsi_redis_topics_read(evs_transport *transport) {
   evsi_redis_arg_text(&args, transport->config.layout.registry);
   transport->is_reading_registry = true;
   if (!evsi_redis_conn_send(&transport->command, &args, 0, on_registry, transport, 0))
-    transport->is_reading_registry = false;
+    read_again(transport);
   evsi_redis_args_free(&args);
 }
 
