@@ -359,9 +359,11 @@ static int setup(void **state) {
   char transports[3][320] = {"\"type\":\"memory\",\"name\":\"bus\""};
   folder_make(folder);
   redis_server_start(&server, NULL);
-  snprintf(transports[1], sizeof transports[1], "\"type\":\"file\",\"path\":\"%s/events.db\",\"sessionTimeout\":3000", folder);
+  snprintf(transports[1], sizeof transports[1],
+           "\"type\":\"file\",\"path\":\"%s/events.db\",\"sessionTimeout\":3000", folder);
   snprintf(transports[2], sizeof transports[2],
-           "\"type\":\"redis-streams\",\"url\":\"%s\",\"discoverInterval\":50,\"retentionInterval\":100,\"sessionTimeout\":3000,"
+           "\"type\":\"redis-streams\",\"url\":\"%s\",\"discoverInterval\":50,\"retentionInterval\":100,"
+           "\"sessionTimeout\":3000,"
            "\"reconnect\":{\"baseDelay\":1,\"maxDelay\":5}",
            server.url);
   stores[1].keeps = stores[2].keeps = true;
