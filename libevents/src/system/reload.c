@@ -85,7 +85,8 @@ static void compare_members(comparison *c, const json_t *from, const json_t *to,
 
 /* Normalised documents go as deep as the table of keys does. Their lists are compared as wholes. */
 static void compare(comparison *c, const json_t *from, const json_t *to) {
-  if (json_equal(from, to))
+  c->check.nomem |= c->check.path.failed; /* without its path nothing can be said of a value */
+  if (c->check.nomem || json_equal(from, to))
     return;
   bool goes_deeper = json_is_object(from) && json_is_object(to) &&
                      !(c->check.path.size > 0 && may_change(c->check.path.data));

@@ -363,13 +363,16 @@ static int setup(void **state) {
            "\"type\":\"file\",\"path\":\"%s/events.db\",\"sessionTimeout\":3000", folder);
   snprintf(transports[2], sizeof transports[2],
            "\"type\":\"redis-streams\",\"url\":\"%s\",\"discoverInterval\":50,\"retentionInterval\":100,"
-           "\"sessionTimeout\":3000,"
-           "\"reconnect\":{\"baseDelay\":1,\"maxDelay\":5}",
+           "\"sessionTimeout\":3000,\"reconnect\":{\"baseDelay\":1,\"maxDelay\":5}",
            server.url);
   stores[1].keeps = stores[2].keeps = true;
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
+    const char *registry = i > 0 ? "transport" : "memory";
     snprintf(stores[i].config, sizeof stores[i].config, CONFIG, transports[i],
-             i > 0 ? ",\"retention\":{\"maxMessages\":1000}" : "", "per-key", i > 0 ? "transport" : "memory");
+             i > 0 ? ",\"retention\":{\"maxMessages\":1000}" : "", "per-key", registry);
+    snprintf(stores[i].reloaded, sizeof stores[i].reloaded, CONFIG, transports[i],
+             i > 0 ? ",\"retention\":{\"maxMessages\":999}" : "", "per-key", registry);
+  }
   return 0;
 }
 
