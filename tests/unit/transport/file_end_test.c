@@ -4,11 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 
-#include "support/folder.h"
-#include "transport/file/file_transport.h"
-#include "unit/transport/redis_fixture.h"
-
-static char folder[FOLDER_SIZE], place[FOLDER_SIZE + 32];
+#include "unit/transport/file_fixture.h"
 
 /* Holds the worker while it delivers. */
 static struct {
@@ -16,20 +12,6 @@ static struct {
   pthread_cond_t changed;
   int came, may_go;
 } gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
-
-static int on_file(void **state) {
-  the_transport = &evsi_file_transport;
-  folder_make(folder);
-  snprintf(place, sizeof place, "\"path\":\"%s/events.db\"", folder);
-  the_place = place;
-  return fixture_clear(state);
-}
-
-static int file_leave(void **state) {
-  int left = fixture_leave(state);
-  folder_remove(folder);
-  return left;
-}
 
 static void hold(evs_host *host) {
   (void)host;

@@ -1,34 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * waiting_test.c - an event of an ordered stream that has to wait, and whose stream changes hands meanwhile:
  * the next member is given it with the rest of its time, and puts it aside when that is over already. */
-#include "support/folder.h"
-#include "transport/file/file_transport.h"
 #include "transport/memory/memory_transport.h"
-#include "unit/transport/redis_fixture.h"
+#include "unit/transport/file_fixture.h"
 
 #define ALL "[{\"pattern\":\"*\"}]"
 enum { REST_MS = 3000 };
-
-static char folder[FOLDER_SIZE], place[FOLDER_SIZE + 32];
 
 static int on_redis(void **state) {
   the_transport = &evsi_redis_transport;
   the_place = NULL;
   return fixture_clear(state);
-}
-
-static int on_file(void **state) {
-  the_transport = &evsi_file_transport;
-  folder_make(folder);
-  snprintf(place, sizeof place, "\"path\":\"%s/events.db\"", folder);
-  the_place = place;
-  return fixture_clear(state);
-}
-
-static int file_leave(void **state) {
-  int left = fixture_leave(state);
-  folder_remove(folder);
-  return left;
 }
 
 static int on_memory(void **state) {
