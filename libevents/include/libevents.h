@@ -206,7 +206,8 @@ typedef struct evs_report {
 /* evs_publish - hands events to the publisher: validate, route, encode, send. Every accepted event with
  * a token ends in exactly one EVS_REPORT_PUBLISH, also when it is refused.
  * out_accepted: how many from the front were taken, also on failure (may be NULL)
- * errors: EVS_QUEUE_FULL past publisher.maxInFlight: poll for reports and offer the rest again; EVS_CLOSED */
+ * errors: EVS_QUEUE_FULL past publisher.maxInFlight, also when as many reports wait: poll for reports and
+ * offer the rest again; EVS_CLOSED */
 evs_status evs_publish(evs_system *system, const evs_event *events, size_t count, size_t *out_accepted,
                        evs_error **out_error);
 

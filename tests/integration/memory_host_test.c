@@ -160,34 +160,60 @@ static void a_full_queue_refuses_when_no_retry_is_left(void **state) {
 static void a_full_queue_holds_events_back_until_there_is_room(void **state) {
   (void)state;
   evs_system *system = host_connect(
-      "{\"service\":\"shop\",\"publisher\":{\"maxInFlight\":2,\"retry\":{\"maxRetries\":1000,"
+      "{\"service\":\"shop\",\"publisher\":{\"maxInFlight\":3,\"retry\":{\"maxRetries\":1000,"
       "\"baseDelay\":1,\"maxDelay\":5}},\"transports\":{\"main\":{\"type\":\"memory\",\"maxQueue\":1}}}");
   host_subscribe(system, "{\"pattern\":\"user.created\",\"prefetch\":1}");
   host_ready(system);
-  evs_event events[6];
-  for (int i = 0; i < 6; i++) {
+  evs_event events[7];
+  for (int i = 0; i < 7; i++) {
     events[i] = host_event("user.created", "1");
     events[i].token = (uint64_t)i + 1;
   }
   size_t accepted = 0, offered = 0;
   evs_error *error = NULL;
-  /* One is delivered, one waits, two are in flight: no more are accepted. */
+  /* One is delivered, one waits, three are in flight: no more are accepted. */
   TEST_UNTIL(evs_publish(system, events + offered, 1, &accepted, NULL) == EVS_QUEUE_FULL ||
-             (offered += accepted) == 6);
-  assert_int_equal(offered, 4);
+             (offered += accepted) == 7);
+  assert_int_equal(offered, 5);
   assert_int_equal(evs_publish(system, events + offered, 2, &accepted, &error), EVS_QUEUE_FULL);
   assert_int_equal(accepted, 0);
   assert_non_null(strstr(evs_error_message(error), "maxInFlight"));
   evs_error_free(error);
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 5; i++)
     assert_true(host_ack(system, host_next(system).delivery));
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 5; i++) {
     host_report report;
     assert_true(host_report_of(system, EVS_REPORT_PUBLISH, &report, 5000));
     assert_int_equal(report.outcome, EVS_OUTCOME_STORED);
   }
   assert_true(host_stat(system, "publisher", "retriedMessages") > 0);
   host_close(system, 0);
+}
+
+static void reports_that_nobody_takes_are_bounded(void **state) {
+  (void)state;
+  evs_system *system = host_connect("{\"service\":\"shop\",\"publisher\":{\"maxInFlight\":3},"
+                                    "\"transports\":{\"main\":{\"type\":\"memory\"}}}");
+  evs_event events[5];
+  for (int i = 0; i < 5; i++) {
+    events[i] = host_event("user.created", "1");
+    events[i].token = (uint64_t)i + 1;
+  }
+  size_t accepted = 0;
+  evs_error *error = NULL;
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(evs_publish(system, events + i, 1, NULL, NULL), EVS_OK);
+  assert_int_equal(evs_publish(system, events + 3, 2, &accepted, &error), EVS_QUEUE_FULL);
+  assert_int_equal(accepted, 0);
+  assert_non_null(strstr(evs_error_message(error), "evs_poll()"));
+  evs_error_free(error);
+  events[3].token = 0; /* of which nothing is told */
+  assert_int_equal(evs_publish(system, events + 3, 1, NULL, NULL), EVS_OK);
+  assert_int_equal(host_try(system, events + 3).outcome, EVS_OUTCOME_STORED); /* nor by a report to take */
+  host_report report;
+  assert_true(host_report_of(system, EVS_REPORT_PUBLISH, &report, 5000));
+  assert_int_equal(evs_publish(system, events + 4, 1, NULL, NULL), EVS_OK);
+  host_close(system, 5000);
 }
 
 /* A line of the Prometheus text: a comment, or name{labels} value. */
@@ -395,6 +421,7 @@ int main(void) {
       cmocka_unit_test(only_events_with_a_token_are_reported),
       cmocka_unit_test(a_full_queue_refuses_when_no_retry_is_left),
       cmocka_unit_test(a_full_queue_holds_events_back_until_there_is_room),
+      cmocka_unit_test(reports_that_nobody_takes_are_bounded),
       cmocka_unit_test(statistics_count_what_happened_in_both_forms),
       cmocka_unit_test(explain_tells_where_an_event_goes_and_who_takes_it),
       cmocka_unit_test(after_close_every_call_says_closed),

@@ -30,8 +30,8 @@ void evsi_records_init(evsi_records *records, evsi_wake *wake) {
   pthread_mutex_init(&records->lock, NULL);
   records->head = NULL;
   records->tail = &records->head;
-  records->count = 0;
   records->logs = 0;
+  atomic_init(&records->publishes, 0);
   records->wake = wake;
 }
 
@@ -53,16 +53,18 @@ static void append(evsi_records *records, evsi_report *report) {
   report->next = NULL;
   *records->tail = report;
   records->tail = &report->next;
-  records->count++;
 }
 
 void evsi_records_add(evsi_records *records, evsi_report *first) {
   pthread_mutex_lock(&records->lock);
+  size_t publishes = 0;
   while (first) {
     evsi_report *report = first;
     first = report->next;
+    publishes += report->public.kind == EVS_REPORT_PUBLISH;
     append(records, report);
   }
+  atomic_fetch_add(&records->publishes, publishes);
   pthread_mutex_unlock(&records->lock);
   evsi_wake_signal(records->wake);
 }
@@ -129,11 +131,11 @@ bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool
   pthread_mutex_lock(&records->lock);
   evsi_report *first = records->head;
   evsi_report *last = NULL;
-  size_t count = 0;
-  size_t logs = 0;
+  size_t count = 0, logs = 0, publishes = 0;
   for (evsi_report *report = first; report && count < max; report = report->next, count++) {
     last = report;
     logs += report->public.kind == EVS_REPORT_LOG;
+    publishes += report->public.kind == EVS_REPORT_PUBLISH;
   }
   bool can_take = count == 0 || has_room(batch, count); /* before: what was taken must not be lost */
   if (last && can_take) {
@@ -141,13 +143,17 @@ bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool
     if (!records->head)
       records->tail = &records->head;
     last->next = NULL;
-    records->count -= count;
     records->logs -= logs;
+    atomic_fetch_sub(&records->publishes, publishes);
     fill_reports(batch, first);
   }
   *out_left = records->head != NULL;
   pthread_mutex_unlock(&records->lock);
   return can_take;
+}
+
+size_t evsi_records_publishes(const evsi_records *records) {
+  return atomic_load(&records->publishes);
 }
 
 bool evsi_records_any(evsi_records *records) {

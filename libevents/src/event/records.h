@@ -4,6 +4,7 @@
 #define EVSI_RECORDS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/wake.h"
@@ -23,8 +24,8 @@ typedef struct evsi_records {
   pthread_mutex_t lock;
   evsi_report *head;
   evsi_report **tail;
-  size_t count;
-  size_t logs; /* how many of them are log records: these are bounded */
+  size_t logs;              /* how many of them are log records: these are bounded */
+  _Atomic size_t publishes; /* and how many tell of an event: its publisher bounds these */
   evsi_wake *wake;
 } evsi_records;
 
@@ -52,6 +53,8 @@ bool evsi_batch_reserve(evs_batch *batch, size_t messages);
 bool evsi_records_take(evsi_records *records, evs_batch *batch, size_t max, bool *out_left);
 /* Does any report wait? */
 bool evsi_records_any(evsi_records *records);
+/* How many that tell of a published event wait to be taken; from any thread, without a lock. */
+size_t evsi_records_publishes(const evsi_records *records);
 /* Fills the batch from a list of reports it then owns; in the list's order. */
 bool evsi_batch_set_reports(evs_batch *batch, evsi_report *first, size_t count);
 void evsi_batch_free(evs_batch *batch);

@@ -86,9 +86,18 @@ static void hand_on(evsi_publisher *publisher, uint32_t link, evsi_send_list sen
     evsi_lane_offer(&publisher->lanes[link], sends);
 }
 
-static bool is_full(const evsi_publisher *publisher) {
-  return atomic_load(&publisher->in_flight) >= publisher->setup.config->publisher.max_in_flight ||
-         atomic_load(&publisher->in_flight_bytes) >= publisher->setup.config->publisher.max_in_flight_bytes;
+/* NULL: there is room for one more. As many reports as events may be in flight may wait to be taken. */
+static const char *why_full(const evsi_publisher *publisher, bool is_reported) {
+  const evsi_config *config = publisher->setup.config;
+  if (atomic_load(&publisher->in_flight) >= config->publisher.max_in_flight ||
+      atomic_load(&publisher->in_flight_bytes) >= config->publisher.max_in_flight_bytes)
+    return "publisher.maxInFlight or maxInFlightBytes is reached: take reports with evs_poll() and offer the "
+           "rest again";
+  if (is_reported && evsi_records_publishes(publisher->setup.records) >= config->publisher.max_in_flight)
+    return "publisher.maxInFlight reports wait: take them with evs_poll() and offer the rest again, or "
+           "publish "
+           "with token 0 what nothing is to be told of";
+  return NULL;
 }
 
 void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job) {
@@ -135,12 +144,9 @@ static evs_status publish_all(evsi_publisher *publisher, const evs_event *events
   evs_status status = EVS_OK;
   size_t taken = 0;
   for (; taken < count && status == EVS_OK; taken++) {
-    if (is_full(publisher)) {
-      status =
-          evsi_error(out_error, EVS_QUEUE_FULL, NULL,
-                     "%llu events wait for the store (publisher.maxInFlight, maxInFlightBytes): take reports "
-                     "with evs_poll() and offer the rest again",
-                     (unsigned long long)atomic_load(&publisher->in_flight));
+    const char *full = why_full(publisher, !waiter && events[taken].token != 0);
+    if (full) {
+      status = evsi_error(out_error, EVS_QUEUE_FULL, NULL, "%s", full);
       break;
     }
     evs_error *error = NULL;

@@ -76,6 +76,7 @@ static void latency(const job *j) {
     sleep_until_ns(begun + (uint64_t)i * (1000000000u / RATE));
     stamp_write(j->body.text + j->body.stamp, now_ns());
     offer_one(t.system, j, i);
+    host_reports(t.system, 0, NULL);
   }
   pthread_join(thread, NULL);
   tell_latency(t.ages, j->count);
