@@ -216,6 +216,26 @@ static void reports_that_nobody_takes_are_bounded(void **state) {
   host_close(system, 5000);
 }
 
+static bool is_readable(int fd) {
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  return poll(&one, 1, 0) == 1;
+}
+
+static void a_descriptor_that_is_asked_for_late_tells_what_was_there_before(void **state) {
+  (void)state;
+  evs_system *system = host_connect("{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"memory\"}}}");
+  evs_event event = host_event("user.created", "1");
+  host_report report;
+  event.token = 1;
+  assert_int_equal(evs_publish(system, &event, 1, NULL, NULL), EVS_OK); /* stored when it returns */
+  assert_true(is_readable(evs_system_wake_fd(system)));
+  assert_true(host_report_of(system, EVS_REPORT_PUBLISH, &report, 5000));
+  assert_false(is_readable(evs_system_wake_fd(system)));
+  assert_int_equal(evs_publish(system, &event, 1, NULL, NULL), EVS_OK);
+  assert_true(is_readable(evs_system_wake_fd(system)));
+  host_close(system, 5000);
+}
+
 /* A line of the Prometheus text: a comment, or name{labels} value. */
 static bool is_metric_line(const char *line) {
   if (strncmp(line, "# HELP ", 7) == 0 || strncmp(line, "# TYPE ", 7) == 0)
@@ -337,11 +357,6 @@ static void close_waits_for_a_handler_until_its_deadline(void **state) {
   evs_system_release(system);
 }
 
-static bool is_readable(int fd) {
-  struct pollfd one = {.fd = fd, .events = POLLIN};
-  return poll(&one, 1, 0) == 1;
-}
-
 static void a_poll_for_one_kind_leaves_the_wake_up_for_the_other(void **state) {
   (void)state;
   evs_system *system = host_connect(PLAIN);
@@ -422,6 +437,7 @@ int main(void) {
       cmocka_unit_test(a_full_queue_refuses_when_no_retry_is_left),
       cmocka_unit_test(a_full_queue_holds_events_back_until_there_is_room),
       cmocka_unit_test(reports_that_nobody_takes_are_bounded),
+      cmocka_unit_test(a_descriptor_that_is_asked_for_late_tells_what_was_there_before),
       cmocka_unit_test(statistics_count_what_happened_in_both_forms),
       cmocka_unit_test(explain_tells_where_an_event_goes_and_who_takes_it),
       cmocka_unit_test(after_close_every_call_says_closed),

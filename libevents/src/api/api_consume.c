@@ -28,7 +28,7 @@ static evs_status take(evs_system *system, uint32_t what, uint32_t max, evs_batc
   bool more_messages = false, more_reports = false, ok = true;
   evs_batch *batch = evsi_batch_new();
   if (!batch) {
-    evsi_wake_signal(&system->wake); /* what there is, is there still */
+    evsi_wake_signal(&system->wake, EVSI_WAKE_ALL); /* what there is, is there still */
     return EVS_NOMEM;
   }
   if (what & EVS_POLL_MESSAGES)
@@ -36,7 +36,7 @@ static evs_status take(evs_system *system, uint32_t what, uint32_t max, evs_batc
   if (ok && (what & EVS_POLL_REPORTS))
     ok = evsi_records_take(&system->records, batch, max, &more_reports);
   if (more_messages || more_reports || !ok)
-    evsi_wake_signal(&system->wake);
+    evsi_wake_signal(&system->wake, EVSI_WAKE_ALL);
   else if (has_other_kind(system, what))
     evsi_wake_keep(&system->wake);
   if (batch->message_count + batch->report_count > 0) {
@@ -56,6 +56,8 @@ evs_status evs_poll(evs_system *system, uint32_t what, uint32_t max, uint32_t ti
     return evsi_error(out_error, EVS_ARGUMENT, NULL,
                       "out_batch is NULL, max is 0, or `what` names nothing to take");
   uint64_t deadline_us = evsi_now_us(system->host_env) + timeout_ms * UINT64_C(1000);
+  evsi_wake_kinds kinds =
+      (what & EVS_POLL_REPORTS ? EVSI_WAKE_REPORTS : 0) | (what & EVS_POLL_MESSAGES ? EVSI_WAKE_MESSAGES : 0);
   for (;;) {
     bool was_over = atomic_load(&system->is_over);
     uint64_t generation = evsi_wake_lower(&system->wake);
@@ -66,7 +68,7 @@ evs_status evs_poll(evs_system *system, uint32_t what, uint32_t max, uint32_t ti
       return EVS_OK;
     if (was_over)
       return evsi_error(out_error, EVS_CLOSED, NULL, "the system was closed and its last record taken");
-    if (timeout_ms == 0 || !evsi_wake_wait(&system->wake, generation, deadline_us))
+    if (timeout_ms == 0 || !evsi_wake_wait(&system->wake, kinds, generation, deadline_us))
       return EVS_AGAIN;
   }
 }

@@ -35,7 +35,7 @@ void evs_system_release(evs_system *system) {
 }
 
 int evs_system_wake_fd(evs_system *system) {
-  return system && system->fork_generation == evsi_fork_generation() ? system->wake.fd : -1;
+  return system && system->fork_generation == evsi_fork_generation() ? evsi_wake_watch(&system->wake) : -1;
 }
 
 void evs_wake_clear(evs_system *system) {

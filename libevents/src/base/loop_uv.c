@@ -467,15 +467,29 @@ static void on_written(uv_write_t *request, int status) {
   release(stream);
 }
 
+/* What the socket takes at once needs no request, and no look at whether it is writable. */
+static size_t write_at_once(evsi_stream *stream, char *bytes, size_t size) {
+  uv_buf_t buffer = uv_buf_init(bytes, (unsigned)size);
+  int written = stream->closing ? 0 : uv_try_write(&stream->uv.stream, &buffer, 1);
+  return written > 0 ? (size_t)written : 0; /* what is wrong, the request for the rest is told */
+}
+
 static bool stream_write(evsi_stream *stream, char *bytes, size_t size) {
+  size_t written = write_at_once(stream, bytes, size);
+  if (written == size && size > 0) {
+    evsi_free(bytes);
+    return true;
+  }
   write_request *write = stream->closing ? NULL : evsi_alloc(sizeof *write);
   if (!write) {
     evsi_free(bytes);
+    if (written > 0)
+      shut(stream, "out of memory"); /* half of it is with the other side */
     return false;
   }
   write->stream = stream;
   write->bytes = bytes;
-  uv_buf_t buffer = uv_buf_init(bytes, (unsigned)size);
+  uv_buf_t buffer = uv_buf_init(bytes + written, (unsigned)(size - written));
   int rc = uv_write(&write->uv, &stream->uv.stream, &buffer, 1, on_written);
   if (rc != 0) {
     evsi_free(bytes);

@@ -26,16 +26,17 @@ bool evsi_wake_init(evsi_wake *wake) {
   if (wake->fd < 0)
     return false;
   pthread_mutex_init(&wake->lock, NULL);
-  evsi_cond_init(&wake->changed);
+  for (int kinds = 0; kinds <= EVSI_WAKE_ALL; kinds++)
+    evsi_cond_init(&wake->changed[kinds]);
   wake->generation = 0;
-  wake->raised = false;
-  wake->muted = false;
+  wake->raised = wake->is_watched = wake->muted = false;
   return true;
 }
 
 void evsi_wake_destroy(evsi_wake *wake) {
   close(wake->fd);
-  pthread_cond_destroy(&wake->changed);
+  for (int kinds = 0; kinds <= EVSI_WAKE_ALL; kinds++)
+    pthread_cond_destroy(&wake->changed[kinds]);
   pthread_mutex_destroy(&wake->lock);
 }
 
@@ -44,15 +45,30 @@ static void raise_fd(evsi_wake *wake) {
   uint64_t one = 1;
   if (wake->raised || wake->muted)
     return;
-  wake->raised = write(wake->fd, &one, sizeof one) == sizeof one;
+  wake->raised = !wake->is_watched || write(wake->fd, &one, sizeof one) == sizeof one;
 }
 
-void evsi_wake_signal(evsi_wake *wake) {
+int evsi_wake_watch(evsi_wake *wake) {
+  pthread_mutex_lock(&wake->lock);
+  bool was_raised = wake->raised && !wake->is_watched;
+  wake->is_watched = true;
+  if (was_raised) {
+    wake->raised = false;
+    raise_fd(wake);
+  }
+  pthread_mutex_unlock(&wake->lock);
+  return wake->fd;
+}
+
+/* Whoever is woken while the lock is held would at once wait for that. */
+void evsi_wake_signal(evsi_wake *wake, evsi_wake_kinds kinds) {
   pthread_mutex_lock(&wake->lock);
   wake->generation++;
   raise_fd(wake);
-  pthread_cond_broadcast(&wake->changed);
   pthread_mutex_unlock(&wake->lock);
+  for (int waited = 1; waited <= EVSI_WAKE_ALL; waited++)
+    if (waited & kinds)
+      pthread_cond_broadcast(&wake->changed[waited]);
 }
 
 void evsi_wake_keep(evsi_wake *wake) {
@@ -64,18 +80,18 @@ void evsi_wake_keep(evsi_wake *wake) {
 uint64_t evsi_wake_lower(evsi_wake *wake) {
   uint64_t count;
   pthread_mutex_lock(&wake->lock);
-  if (wake->raised && read(wake->fd, &count, sizeof count) == sizeof count)
+  if (wake->raised && (!wake->is_watched || read(wake->fd, &count, sizeof count) == sizeof count))
     wake->raised = false;
   uint64_t generation = wake->generation;
   pthread_mutex_unlock(&wake->lock);
   return generation;
 }
 
-bool evsi_wake_wait(evsi_wake *wake, uint64_t generation, uint64_t deadline_us) {
+bool evsi_wake_wait(evsi_wake *wake, evsi_wake_kinds kinds, uint64_t generation, uint64_t deadline_us) {
   bool in_time = true;
   pthread_mutex_lock(&wake->lock);
   while (wake->generation == generation && in_time)
-    in_time = evsi_cond_wait(&wake->changed, &wake->lock, deadline_us);
+    in_time = evsi_cond_wait(&wake->changed[kinds], &wake->lock, deadline_us);
   bool changed = wake->generation != generation;
   pthread_mutex_unlock(&wake->lock);
   return changed;

@@ -220,7 +220,7 @@ void evsi_consume_reload(evsi_consume *consume, const evsi_config *config) {
       evsi_group_changed(group);
   }
   pthread_mutex_unlock(&consume->lock);
-  evsi_wake_signal(consume->setup.wake);
+  evsi_wake_signal(consume->setup.wake, EVSI_WAKE_MESSAGES);
 }
 
 /* @locks consume. Hands back what waits in the subscription. */

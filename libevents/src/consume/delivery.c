@@ -235,7 +235,7 @@ static void finish(evsi_consume *consume, evsi_outgoing *outgoing, size_t stale)
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, outgoing);
   if (wake_host)
-    evsi_wake_signal(consume->setup.wake);
+    evsi_wake_signal(consume->setup.wake, EVSI_WAKE_MESSAGES);
 }
 
 size_t evsi_consume_ack(evsi_consume *consume, const uint64_t *deliveries, size_t count) {

@@ -292,6 +292,6 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
   evsi_suspects_begin(consume, &outgoing);
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
-  evsi_wake_signal(consume->setup.wake);
+  evsi_wake_signal(consume->setup.wake, EVSI_WAKE_MESSAGES);
   return group ? taken : count;
 }

@@ -508,7 +508,7 @@ static void wake_if_any(evsi_group *group) {
   for (const evsi_subscription *each = group->subscriptions; each; each = each->next) {
     if (!evsi_subscription_can_take(each))
       continue;
-    evsi_wake_signal(group->consume->setup.wake);
+    evsi_wake_signal(group->consume->setup.wake, EVSI_WAKE_MESSAGES);
     return;
   }
 }

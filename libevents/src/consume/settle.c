@@ -490,5 +490,5 @@ void evsi_consume_settled(evsi_consume *consume, const evs_tp_outcome *outcomes,
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
   if (wake_host)
-    evsi_wake_signal(consume->setup.wake);
+    evsi_wake_signal(consume->setup.wake, EVSI_WAKE_MESSAGES);
 }

@@ -66,7 +66,7 @@ void evsi_records_add(evsi_records *records, evsi_report *first) {
   }
   atomic_fetch_add(&records->publishes, publishes);
   pthread_mutex_unlock(&records->lock);
-  evsi_wake_signal(records->wake);
+  evsi_wake_signal(records->wake, EVSI_WAKE_REPORTS);
 }
 
 bool evsi_records_add_log(evsi_records *records, evsi_report *record) {
@@ -78,7 +78,7 @@ bool evsi_records_add_log(evsi_records *records, evsi_report *record) {
   }
   pthread_mutex_unlock(&records->lock);
   if (has_room)
-    evsi_wake_signal(records->wake);
+    evsi_wake_signal(records->wake, EVSI_WAKE_REPORTS);
   else
     evsi_free(record);
   return has_room;
