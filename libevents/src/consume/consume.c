@@ -14,6 +14,14 @@ static void on_timer(void *data) {
   evsi_consume_look(data);
 }
 
+static void on_send_task(evsi_task *task) {
+  evsi_settle_flush((evsi_consume *)((char *)task - offsetof(evsi_consume, send_task)));
+}
+
+static void on_lingered(void *data) {
+  evsi_settle_flush(data);
+}
+
 static void on_timer_task(evsi_task *task) {
   on_timer((char *)task - offsetof(evsi_consume, timer_task));
 }
@@ -23,7 +31,7 @@ evsi_consume *evsi_consume_new(const evsi_consume_setup *setup) {
   if (!consume)
     return NULL;
   consume->setup = *setup;
-  consume->send_task.run = evsi_settle_flush;
+  consume->send_task.run = on_send_task;
   consume->timer_task.run = on_timer_task;
   pthread_mutex_init(&consume->lock, NULL);
   evsi_slots_init(&consume->groups_by_token);
@@ -31,7 +39,8 @@ evsi_consume *evsi_consume_new(const evsi_consume_setup *setup) {
   evsi_slots_init(&consume->deliveries);
   evsi_slots_init(&consume->settlements);
   consume->timer = setup->env->io->timer_new(setup->loop, on_timer, consume);
-  if (consume->timer)
+  consume->linger_timer = setup->env->io->timer_new(setup->loop, on_lingered, consume);
+  if (consume->timer && consume->linger_timer)
     return consume;
   evsi_consume_free(consume);
   return NULL;
@@ -54,6 +63,7 @@ void evsi_consume_free(evsi_consume *consume) {
   if (!consume)
     return;
   consume->setup.env->io->timer_free(consume->timer);
+  consume->setup.env->io->timer_free(consume->linger_timer);
   free_entries(consume);
   while (consume->groups) {
     evsi_group *group = consume->groups;
@@ -316,6 +326,7 @@ uint64_t evsi_consume_released(evsi_consume *consume) {
 
 void evsi_consume_stop(evsi_consume *consume) {
   evsi_outgoing outgoing = {NULL, NULL};
+  evsi_settle_flush(consume); /* what was acknowledged before the end */
   pthread_mutex_lock(&consume->lock);
   consume->stopping = true;
   for (uint32_t i = 0; i < consume->number_count; i++) {
@@ -341,6 +352,7 @@ static void release_waiting(evsi_group *group, evsi_outgoing *outgoing) {
 
 void evsi_consume_end(evsi_consume *consume, const evsi_link *link) {
   evsi_outgoing outgoing = {NULL, NULL};
+  evsi_settle_flush(consume);
   pthread_mutex_lock(&consume->lock);
   for (evsi_group *group = consume->groups; group; group = group->next) {
     if (group->link != link)

@@ -242,6 +242,9 @@ struct evsi_consume {
   bool wake_host;                             /* a delivery became ready to take */
   evsi_entry *entries;                        /* all that are held */
   evsi_entry *outgoing_first, *outgoing_last; /* settlements for transports on the I/O thread */
+  size_t outgoing_count;
+  evsi_timer *linger_timer; /* @thread io */
+  bool is_lingering;        /* some were just sent: acknowledgements wait for the timer */
   evsi_task send_task;
   evsi_task timer_task;
   evsi_timer *timer; /* handler time limits */
@@ -368,7 +371,7 @@ void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing);
 /* Tells the transports; without the lock. */
 void evsi_settle_send(evsi_consume *consume, evsi_outgoing *outgoing);
 /* Tells those that work on the I/O thread; @thread io. */
-void evsi_settle_flush(evsi_task *task);
+void evsi_settle_flush(evsi_consume *consume); /* @thread io */
 
 /* ---- delivery.c ---- @locks consume */
 /* Hands back what of an entry waits for a handler. */

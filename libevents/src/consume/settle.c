@@ -10,7 +10,7 @@
 #include "consume/engine.h"
 #include "deadletter/record.h"
 
-enum { VECTOR_MAX = 256, UNMATCHED_RETRY_MS = 5000 };
+enum { VECTOR_MAX = 256, LINGER_MS = 1, LINGERING_MOST = 64, UNMATCHED_RETRY_MS = 5000 };
 #define STUCK_DELAY_MS (UINT64_C(365) * 24 * 3600 * 1000)
 
 static evsi_delivery_state final_state(const evsi_delivery *delivery) {
@@ -349,21 +349,34 @@ static evsi_entry *send_run(evsi_entry *first) {
   return entry; /* read before the call: the entries may be gone now */
 }
 
-void evsi_settle_flush(evsi_task *task) {
-  evsi_consume *consume = (evsi_consume *)((char *)task - offsetof(evsi_consume, send_task));
+/* What is acknowledged soon after others goes together, as an acknowledgement by itself costs a store more
+ * than an event does. One after a pause is sent at once, and nobody waits for one that lingers. */
+void evsi_settle_flush(evsi_consume *consume) {
   pthread_mutex_lock(&consume->lock);
   evsi_entry *entry = consume->outgoing_first;
   consume->outgoing_first = NULL;
   consume->outgoing_last = NULL;
+  consume->outgoing_count = 0;
+  consume->is_lingering = entry != NULL;
   pthread_mutex_unlock(&consume->lock);
+  if (entry)
+    consume->setup.env->io->timer_start(consume->linger_timer, LINGER_MS);
   while (entry)
     entry = send_run(entry);
+}
+
+/* @locks consume. Does nothing begin because of it, here or elsewhere? */
+static bool may_linger(const evsi_entry *entry) {
+  const evsi_group *group = entry->group;
+  const evsi_consume *consume = group->consume;
+  return entry->settlement.kind == EVS_SETTLE_ACK && !entry->lane && !group->starved && !consume->suspects &&
+         !consume->stopping;
 }
 
 /* Appends what goes through the I/O thread; the rest stays in the list. */
 static void queue_indirect(evsi_consume *consume, evsi_outgoing *outgoing) {
   evsi_outgoing direct = {NULL, NULL};
-  bool any = false;
+  bool is_urgent = false;
   pthread_mutex_lock(&consume->lock);
   for (evsi_entry *entry = outgoing->first, *next; entry; entry = next) {
     next = entry->next;
@@ -374,11 +387,13 @@ static void queue_indirect(evsi_consume *consume, evsi_outgoing *outgoing) {
     } else {
       *(consume->outgoing_last ? &consume->outgoing_last->next : &consume->outgoing_first) = entry;
       consume->outgoing_last = entry;
-      any = true;
+      consume->outgoing_count++;
+      is_urgent |= !consume->is_lingering || !may_linger(entry);
     }
   }
+  is_urgent |= consume->outgoing_count >= LINGERING_MOST;
   pthread_mutex_unlock(&consume->lock);
-  if (any)
+  if (is_urgent)
     evsi_tasks_post(consume->setup.tasks, &consume->send_task);
   *outgoing = direct;
 }

@@ -349,7 +349,7 @@ static void a_handler_past_its_time_limit_fails_only_its_event(void **state) {
   take(got, MESSAGES_MAX);
   ack(got[0].delivery);
   world.now_ms += 50;
-  world.on_time(world.on_time_data);
+  fire(TIME_LIMITS);
   const settled *parked = last(1);
   assert_int_equal(parked->kind, EVS_SETTLE_PARK);
   assert_non_null(state_of(parked, "1"));

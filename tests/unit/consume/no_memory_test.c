@@ -49,7 +49,7 @@ static size_t host_turn(uint32_t failure) {
   for (size_t i = 0; i < count; i++)
     end_message(&batch->messages[i], failure);
   evsi_batch_free(batch);
-  evsi_tasks_run(&world.tasks);
+  turn();
   return count;
 }
 

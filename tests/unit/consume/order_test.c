@@ -39,7 +39,7 @@ static const char *taken_now(uint64_t out[MESSAGES_MAX]) {
 
 static const char *recalled_now(void) {
   static char text[sizeof world.recalled];
-  evsi_tasks_run(&world.tasks);
+  turn();
   memcpy(text, world.recalled, sizeof text);
   world.recalled[0] = '\0';
   return text;
@@ -47,7 +47,7 @@ static const char *recalled_now(void) {
 
 static void pass_time(void) {
   world.now_ms += 1000;
-  world.on_time(world.on_time_data);
+  fire(TIME_LIMITS);
 }
 
 static int setup_strict(void **state) {

@@ -19,6 +19,7 @@
 
 #define ID "1763920000000-0"
 enum { SETTLED_MAX = 16, LETTERS_MAX = 16, MESSAGES_MAX = 64 };
+enum { TIME_LIMITS, LINGERING, TIMERS }; /* the timers of the engine */
 
 /* ---- the world -------------------------------------------------------------------------------- */
 
@@ -35,8 +36,12 @@ typedef struct settled {
 
 static struct {
   uint64_t now_ms;
-  void (*on_time)(void *data);
-  void *on_time_data;
+  struct {
+    void (*fire)(void *data);
+    void *data;
+    bool is_started;
+  } timers[TIMERS];
+  size_t timer_count;
   evsi_config *config;
   evsi_link link;
   evsi_tasks tasks;
@@ -57,18 +62,35 @@ static inline void on_loop_wake(evsi_loop *loop) {
 
 static inline evsi_timer *timer_new(evsi_loop *loop, void (*fire)(void *data), void *data) {
   (void)loop;
-  world.on_time = fire;
-  world.on_time_data = data;
-  return (evsi_timer *)&world;
+  size_t number = world.timer_count++ % TIMERS;
+  world.timers[number].fire = fire;
+  world.timers[number].data = data;
+  return (evsi_timer *)&world.timers[number];
+}
+
+static inline size_t timer_number(const evsi_timer *timer) {
+  return (size_t)((const char *)timer - (const char *)world.timers) / sizeof world.timers[0];
 }
 
 static inline void timer_start(evsi_timer *timer, uint64_t delay_ms) {
-  (void)timer;
   (void)delay_ms;
+  world.timers[timer_number(timer)].is_started = true;
 }
 
 static inline void timer_stop(evsi_timer *timer) {
-  (void)timer;
+  world.timers[timer_number(timer)].is_started = false;
+}
+
+static inline void fire(int number) {
+  world.timers[number].is_started = false;
+  world.timers[number].fire(world.timers[number].data);
+}
+
+/* The I/O thread: what was asked of it, and what had waited for others to go with. */
+static inline void turn(void) {
+  evsi_tasks_run(&world.tasks);
+  while (world.timers[LINGERING].is_started)
+    fire(LINGERING);
 }
 
 static inline void timer_free(evsi_timer *timer) {
@@ -150,14 +172,14 @@ static inline void recall(evs_transport *transport, const evs_tp_place *places, 
   }
 }
 
-static const evs_transport_ops scripted = {.struct_size = sizeof scripted,
-                                           .type = "redis-streams",
-                                           .capabilities = EVS_CAP_DLQ | EVS_CAP_DIRECT,
-                                           .join = join,
-                                           .leave = on_group,
-                                           .resume = on_group,
-                                           .settle = settle,
-                                           .recall = recall};
+#define SCRIPTED(more)                                                                                       \
+  {                                                                                                          \
+    .struct_size = sizeof(evs_transport_ops), .type = "redis-streams", .capabilities = EVS_CAP_DLQ | (more), \
+    .join = join, .leave = on_group, .resume = on_group, .settle = settle, .recall = recall                  \
+  }
+
+static const evs_transport_ops scripted = SCRIPTED(EVS_CAP_DIRECT);
+static const evs_transport_ops scripted_far = SCRIPTED(0); /* is told on the I/O thread */
 
 static inline void no_topic(void *data, const char *pattern, char out_topic[201]) {
   (void)data;
@@ -233,7 +255,7 @@ static inline uint64_t subscribe(const char *options) {
   uint64_t token = 0;
   assert_int_equal(evsi_consume_subscribe(world.consume, options, strlen(options), &token, NULL), EVS_OK);
   evsi_consume_start(world.consume, 0);
-  evsi_tasks_run(&world.tasks);
+  turn();
   assert_true(world.group != 0);
   return token;
 }
