@@ -17,35 +17,42 @@
 
 enum { SEGMENTS_MAX = EVSI_MATCH_TEXT_MAX / 2 + 1, SET_WORDS = SEGMENTS_MAX / 64 + 1 };
 
+struct node;
+
 /* One distinct text between dots, shared by all patterns. */
 typedef struct segment {
   UT_hash_handle hh;
-  uint64_t parents; /* sketch of the nodes with an edge of this name, see edge_is_likely() */
+  struct node *only; /* where the only edge of this name leads; NULL: there may be several */
+  uint64_t parents;  /* sketch of the nodes with an edge of this name, see edge_is_likely() */
   uint32_t uses;
   char text[];
 } segment;
 
+/* Most have one id, and keep it in themselves. */
 typedef struct id_list {
-  uint32_t *ids;
+  union {
+    uint32_t one;
+    uint32_t *many; /* with a capacity */
+  } ids;
   uint32_t count;
   uint32_t capacity;
 } id_list;
-
-struct node;
 
 typedef struct edge_key {
   struct node *parent;
   segment *name; /* NULL: the wildcard edge */
 } edge_key;
 
+/* What a match reads comes first. */
 typedef struct node {
-  UT_hash_handle hh; /* in trie->edges, by key; not for the roots */
   edge_key key;
   struct node *wildcard;
+  struct node *only; /* its only child by name; NULL: there may be several */
   uint64_t names;    /* sketch of the segments that its edges have */
-  uint32_t children; /* the wildcard included */
   id_list exact;     /* patterns that end here */
   id_list rest;      /* patterns that go on with a trailing `*`: one or more segments */
+  uint32_t children; /* the wildcard included */
+  UT_hash_handle hh; /* in trie->edges, by key; not for the roots */
 } node;
 
 struct evsi_pattern_trie {
@@ -59,9 +66,14 @@ evsi_pattern_trie *evsi_pattern_trie_new(void) {
   return evsi_calloc(1, sizeof(evsi_pattern_trie));
 }
 
+static void list_free(id_list *list) {
+  if (list->capacity > 0)
+    evsi_free(list->ids.many);
+}
+
 static void node_free(node *n) {
-  evsi_free(n->exact.ids);
-  evsi_free(n->rest.ids);
+  list_free(&n->exact);
+  list_free(&n->rest);
   evsi_free(n);
 }
 
@@ -81,7 +93,7 @@ void evsi_pattern_trie_free(evsi_pattern_trie *trie) {
   id_list *lists[] = {&trie->anchored.exact, &trie->anchored.rest, &trie->floating.exact,
                       &trie->floating.rest};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-    evsi_free(lists[i]->ids);
+    list_free(lists[i]);
   evsi_free(trie);
 }
 
@@ -135,6 +147,17 @@ static node *edge_find(const evsi_pattern_trie *trie, edge_key key) {
   return found;
 }
 
+/* The child of a node by a name. What has one edge only is not looked up: with many patterns each look-up
+ * misses the cache. */
+static const node *child_of(const evsi_pattern_trie *trie, const node *parent, segment *name) {
+  edge_key key = {.parent = (node *)parent, .name = name};
+  if (name->only)
+    return name->only->key.parent == parent ? name->only : NULL;
+  if (parent->only)
+    return parent->only->key.name == name ? parent->only : NULL;
+  return edge_is_likely(key) ? edge_find(trie, key) : NULL;
+}
+
 /* Its `uses` may be 0 until an edge takes it. */
 static segment *segment_get(evsi_pattern_trie *trie, const char *text, size_t size) {
   segment *s = segment_find(trie, text, size);
@@ -160,6 +183,10 @@ static void segment_drop_unused(evsi_pattern_trie *trie, segment *s) {
   evsi_free(s);
 }
 
+static uint32_t literals_of(const node *n) {
+  return n->children - (n->wildcard ? 1u : 0u);
+}
+
 static node *edge_get(evsi_pattern_trie *trie, edge_key key) {
   node *n = edge_find(trie, key);
   if (n)
@@ -179,7 +206,8 @@ static node *edge_get(evsi_pattern_trie *trie, edge_key key) {
     key.parent->wildcard = n;
     return n;
   }
-  key.name->uses++;
+  key.name->only = ++key.name->uses == 1 ? n : NULL;
+  key.parent->only = literals_of(key.parent) == 1 ? n : NULL;
   key.name->parents |= sketch_bit(key.parent);
   key.parent->names |= sketch_bit(key.name);
   return n;
@@ -194,6 +222,7 @@ static void node_prune(evsi_pattern_trie *trie, node *n) {
     node_free(n);
     parent->children--;
     if (name) {
+      name->only = parent->only = NULL;
       name->uses--;
       segment_drop_unused(trie, name);
     } else {
@@ -203,27 +232,44 @@ static void node_prune(evsi_pattern_trie *trie, node *n) {
   }
 }
 
+static const uint32_t *list_ids(const id_list *list) {
+  return list->capacity > 0 ? list->ids.many : &list->ids.one;
+}
+
+static bool list_grow(id_list *list) {
+  uint32_t one = list->ids.one, capacity = list->capacity > 0 ? list->capacity * 2 : 2;
+  uint32_t *ids = evsi_realloc(list->capacity > 0 ? list->ids.many : NULL, capacity * sizeof *ids);
+  if (!ids)
+    return false;
+  if (list->capacity == 0)
+    ids[0] = one;
+  list->ids.many = ids;
+  list->capacity = capacity;
+  return true;
+}
+
 static bool list_add(id_list *list, uint32_t id) {
+  const uint32_t *ids = list_ids(list);
   for (uint32_t i = 0; i < list->count; i++)
-    if (list->ids[i] == id)
+    if (ids[i] == id)
       return true;
-  if (list->count == list->capacity) {
-    uint32_t capacity = list->capacity ? list->capacity * 2 : 1;
-    uint32_t *ids = evsi_realloc(list->ids, capacity * sizeof *ids);
-    if (!ids)
-      return false;
-    list->ids = ids;
-    list->capacity = capacity;
+  if (list->capacity == 0 && list->count == 0) {
+    list->ids.one = id;
+    list->count = 1;
+    return true;
   }
-  list->ids[list->count++] = id;
+  if (list->count >= list->capacity && !list_grow(list))
+    return false;
+  list->ids.many[list->count++] = id;
   return true;
 }
 
 static void list_remove(id_list *list, uint32_t id) {
+  uint32_t *ids = list->capacity > 0 ? list->ids.many : &list->ids.one;
   for (uint32_t i = 0; i < list->count; i++) {
-    if (list->ids[i] != id)
+    if (ids[i] != id)
       continue;
-    memmove(list->ids + i, list->ids + i + 1, (list->count - i - 1) * sizeof *list->ids);
+    memmove(ids + i, ids + i + 1, (list->count - i - 1) * sizeof *ids);
     list->count--;
     return;
   }
@@ -393,8 +439,9 @@ static bool walk_split(walk *w, evs_bytes type) {
 }
 
 static bool report(const walk *w, const id_list *list) {
+  const uint32_t *ids = list_ids(list);
   for (uint32_t i = 0; i < list->count; i++)
-    if (!w->found(w->data, list->ids[i]))
+    if (!w->found(w->data, ids[i]))
       return false;
   return true;
 }
@@ -412,7 +459,7 @@ static bool walk_enter(walk *w, const node *at, const positions *here) {
     return true;
   frame *f = &w->stack[w->depth++];
   *f = (frame){.at = at, .wildcard_is_open = at->wildcard != NULL};
-  bool has_literals = at->children > (at->wildcard ? 1u : 0u);
+  bool has_literals = literals_of(at) > 0;
   for (uint32_t i = 0; i < w->words; i++) {
     f->here.words[i] = here->words[i];
     f->open.words[i] = has_literals ? here->words[i] & w->known.words[i] : 0;
@@ -450,8 +497,7 @@ static const node *frame_next(const walk *w, frame *f, positions *out) {
       set_remove(&f->open, p);
       p = w->same[p];
     } while (p != 0);
-    edge_key key = {.parent = (node *)f->at, .name = w->segments[first]};
-    const node *child = edge_is_likely(key) ? edge_find(w->trie, key) : NULL;
+    const node *child = child_of(w->trie, f->at, w->segments[first]);
     if (child)
       return child;
   }
