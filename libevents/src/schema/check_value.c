@@ -9,21 +9,23 @@ evsi_step evsi_step_false(evaluation *e, evsi_frame *f, const evsi_op *op) {
 
 enum { BYTES_PER_STEP = 64 };
 
-static evsi_decimal number_of(evaluation *e, const evsi_frame *f) {
+static const evsi_decimal *number_of(evaluation *e, const evsi_frame *f) {
+  if (e->number_node == f->node)
+    return &e->number;
   evs_bytes text = evsi_node_bytes(&e->document, f->node);
   e->work += text.size / BYTES_PER_STEP;
-  return evsi_decimal_parse(text);
+  e->number = evsi_decimal_parse(text);
+  e->number_node = f->node;
+  return &e->number;
 }
 
 evsi_step evsi_step_type(evaluation *e, evsi_frame *f, const evsi_op *op) {
   const evsi_node *value = evsi_value(e, f);
   if (op->types & 1 << value->kind)
     return EVSI_STEP_VALID;
-  if (value->kind == EVSI_NODE_NUMBER && op->types & EVSI_TYPE_INTEGER) {
-    evsi_decimal number = number_of(e, f);
-    if (evsi_decimal_is_integer(&number))
-      return EVSI_STEP_VALID;
-  }
+  if (value->kind == EVSI_NODE_NUMBER && op->types & EVSI_TYPE_INTEGER &&
+      evsi_decimal_is_integer(number_of(e, f)))
+    return EVSI_STEP_VALID;
   return evsi_refuse(e, f, "is of another type");
 }
 
@@ -52,8 +54,7 @@ static int against_limit(evaluation *e, const evsi_frame *f, const evsi_op *op, 
   *out_applies = evsi_value(e, f)->kind == EVSI_NODE_NUMBER;
   if (!*out_applies)
     return 0;
-  evsi_decimal number = number_of(e, f);
-  return evsi_decimal_compare(&number, &e->schema->numbers[op->table]);
+  return evsi_decimal_compare(number_of(e, f), &e->schema->numbers[op->table]);
 }
 
 evsi_step evsi_step_maximum(evaluation *e, evsi_frame *f, const evsi_op *op) {
@@ -83,9 +84,9 @@ evsi_step evsi_step_exclusive_minimum(evaluation *e, evsi_frame *f, const evsi_o
 evsi_step evsi_step_multiple_of(evaluation *e, evsi_frame *f, const evsi_op *op) {
   if (evsi_value(e, f)->kind != EVSI_NODE_NUMBER)
     return EVSI_STEP_VALID;
-  evsi_decimal number = number_of(e, f);
-  e->work += number.is_small ? 0 : number.count; /* each digit is divided */
-  return evsi_decimal_is_multiple(&number, &e->schema->divisors[op->table])
+  const evsi_decimal *number = number_of(e, f);
+  e->work += number->is_small ? 0 : number->count; /* each digit is divided */
+  return evsi_decimal_is_multiple(number, &e->schema->divisors[op->table])
              ? EVSI_STEP_VALID
              : evsi_refuse(e, f, "is no multiple");
 }

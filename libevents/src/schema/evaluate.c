@@ -188,6 +188,7 @@ static bool apply_flat(evaluation *e, evsi_frame *below) {
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
   evsi_request root = {.record = e->root, .node = 0};
   e->frame_count = e->mark_count = e->scope_count = e->finding_count = e->remark_count = e->fill_count = 0;
+  e->number_node = UINT32_MAX; /* none yet */
   e->gave_up = NULL;
   e->work = e->equality.work = 0;
   push(e, &root, is_quiet, false);

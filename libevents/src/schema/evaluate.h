@@ -82,6 +82,8 @@ struct evsi_validation {
   evsi_remark *remarks;
   evsi_regex_memory *regex;
   evsi_equality equality;
+  evsi_decimal number; /* of the node that a keyword last read as one: others ask for the same */
+  uint32_t number_node;
   evsi_buf texts;
   evsi_buf remark_texts;
   evsi_request request; /* of the step that gave EVSI_STEP_APPLY */
