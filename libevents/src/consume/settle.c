@@ -224,13 +224,15 @@ static evsi_letter_state hold_up_by_letter(const evsi_entry *entry) {
   return policy == EVS_DEAD_LETTER_PARK_KEY && has_key ? EVSI_LETTER_HOLDS_KEY : EVSI_LETTER_REQUEUED;
 }
 
-static void stay_behind_letter(evsi_entry *entry) {
+/* False: no memory. */
+static bool stay_behind_letter(evsi_entry *entry) {
   char text[16];
   snprintf(text, sizeof text, "{\"d\":%u}", entry->state.letter);
   evsi_free(entry->settlement_state);
   entry->settlement_state = evsi_strdup(text);
   entry->settlement.state = evsi_text(entry->settlement_state);
-  entry->settlement.flags |= EVS_SETTLE_STAYS;
+  entry->settlement.flags |= entry->settlement_state ? EVS_SETTLE_STAYS : 0;
+  return entry->settlement_state != NULL;
 }
 
 void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *message,
@@ -267,10 +269,9 @@ void evsi_settle_dead(evsi_entry *entry, const char *error_class, const char *me
   };
   evsi_free(entry->record);
   entry->record = evsi_dead_record_text(&record);
-  if (entry->record && record.holds)
-    stay_behind_letter(entry);
+  bool is_whole = entry->record && (!record.holds || stay_behind_letter(entry));
   entry->settlement.record = evsi_text(entry->record);
-  evsi_settle_as(entry, entry->record ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_PARK, 0, outgoing);
+  evsi_settle_as(entry, is_whole ? EVS_SETTLE_DEAD_LETTER : EVS_SETTLE_PARK, 0, outgoing);
 }
 
 /* Whether a subscription of the group asks to keep what nobody takes. */

@@ -63,9 +63,8 @@ char *evsi_dead_record_text(const evsi_dead_record *record) {
                 (json_int_t)record->first_failure_ms, "lastFailureAt", (json_int_t)record->last_failure_ms,
                 "fingerprint", fingerprint, "consumer", record->consumer, "service", record->service,
                 "requeueCount", requeue_count(record->requeue));
-  if (record->holds)
-    json_object_set_new(root, "holds", json_string(record->holds));
-  char *text = root ? evsi_json_text(root) : NULL;
+  bool is_whole = root && (!record->holds || !json_object_set_new(root, "holds", json_string(record->holds)));
+  char *text = is_whole ? evsi_json_text(root) : NULL;
   json_decref(root);
   return text;
 }
