@@ -76,13 +76,12 @@ static void queue_all(evsi_entry *entry, const uint32_t *numbers, uint32_t count
         (only && !evsi_names_have(only, subscription->name)))
       continue;
     evsi_delivery *delivery = &entry->deliveries[entry->delivery_count++];
-    *delivery = (evsi_delivery){.entry = entry, .subscription = subscription, .state = EVSI_DELIVERY_QUEUED};
+    *delivery = (evsi_delivery){.entry = entry, .subscription = subscription};
     subscription->references++;
     atomic_fetch_add(&subscription->holders, 1);
-    if (!evsi_view_delivery(delivery)) {
-      delivery->state = EVSI_DELIVERY_EXHAUSTED;
+    delivery->state = evsi_view_delivery(delivery);
+    if (delivery->state != EVSI_DELIVERY_QUEUED)
       continue;
-    }
     entry->open++;
     evsi_delivery_queue(delivery);
   }

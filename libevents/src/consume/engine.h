@@ -298,9 +298,9 @@ uint32_t evsi_kind_match(const evsi_entry *entry, uint32_t *out_numbers, uint32_
 /* ---- view.c ---- @locks consume */
 /* Holds the body against the schema of its version. False: it was settled. */
 bool evsi_view_entry(evsi_entry *entry, evsi_outgoing *outgoing);
-/* Chooses how the delivery's handler sees the body. False: it is not valid for this handler, which is noted.
- */
-bool evsi_view_delivery(evsi_delivery *delivery);
+/* Chooses how the delivery's handler sees the body, and gives its state: it is exhausted when the body is not
+ * valid for this handler, which is noted, and released when memory is too short to tell. */
+evsi_delivery_state evsi_view_delivery(evsi_delivery *delivery);
 void evsi_views_free(evsi_view *view);
 
 /* ---- order.c ---- @locks consume */

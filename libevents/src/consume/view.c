@@ -35,10 +35,13 @@ static evsi_view *keep(evsi_entry *entry, const char *version, const evsi_judgem
   view->body = judgement->filled ? evsi_strdup(judgement->filled) : NULL;
   if (judgement->errors)
     view->validation = evsi_judgement_json(judgement, entry->envelope.type, body_of(entry));
+  if ((judgement->filled && !view->body) || (judgement->errors && !view->validation)) {
+    evsi_views_free(view);
+    return NULL;
+  }
   view->next = entry->views;
   entry->views = view; /* and is freed with the entry */
-  bool is_whole = (!judgement->filled || view->body) && (!judgement->errors || view->validation);
-  return is_whole ? view : NULL;
+  return view;
 }
 
 static void tell(evsi_entry *entry, const evsi_judgement *judgement) {
@@ -150,29 +153,36 @@ static evsi_view *find(evsi_entry *entry, const char *version) {
   return view;
 }
 
-bool evsi_view_delivery(evsi_delivery *delivery) {
+/* False: no memory. */
+static bool judge_by_version(evsi_delivery *delivery, const char *version) {
   evsi_entry *entry = delivery->entry;
-  const char *version = delivery->subscription->options.version;
-  evsi_judgement judgement;
-  delivery->view = find(entry, "");
-  if (!version || !is_checked(entry) || evsi_bytes_equal(entry->envelope.version, evsi_text(version)))
-    return true;
-  delivery->view = find(entry, version);
-  if (delivery->view)
-    return !delivery->view->validation || !is_strict(entry->group->consume);
   evsi_body_rules rules = rules_of(entry->group->consume);
   rules.on_unknown = EVSI_UNKNOWN_DLQ;
+  evsi_judgement judgement;
   evsi_body_state state =
       evsi_body_judge(&rules, entry->envelope.type, evsi_text(version), body_of(entry), &judgement);
-  if (state != EVSI_BODY_UNCHECKED)
+  if (state == EVSI_BODY_VALID || state == EVSI_BODY_INVALID)
     delivery->view = keep(entry, version, &judgement);
-  if (state == EVSI_BODY_INVALID) {
+  if (state == EVSI_BODY_INVALID && delivery->view) {
     tell(entry, &judgement);
     if (is_strict(entry->group->consume))
       note_failure(entry, &judgement);
   }
   evsi_judgement_free(&judgement);
-  return state != EVSI_BODY_INVALID || !is_strict(entry->group->consume);
+  return state == EVSI_BODY_UNCHECKED || delivery->view;
+}
+
+evsi_delivery_state evsi_view_delivery(evsi_delivery *delivery) {
+  evsi_entry *entry = delivery->entry;
+  const char *version = delivery->subscription->options.version;
+  delivery->view = find(entry, "");
+  if (!version || !is_checked(entry) || evsi_bytes_equal(entry->envelope.version, evsi_text(version)))
+    return EVSI_DELIVERY_QUEUED;
+  delivery->view = find(entry, version);
+  if (!delivery->view && !judge_by_version(delivery, version))
+    return EVSI_DELIVERY_RELEASED;
+  bool is_valid = !delivery->view || !delivery->view->validation;
+  return is_valid || !is_strict(entry->group->consume) ? EVSI_DELIVERY_QUEUED : EVSI_DELIVERY_EXHAUSTED;
 }
 
 void evsi_views_free(evsi_view *view) {
