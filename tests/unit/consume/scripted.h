@@ -56,6 +56,8 @@ static struct {
   bool is_short_of_memory; /* it cannot take what it is asked */
 } world;
 
+static evsi_registry *the_schemas; /* by which bodies are looked at, or NULL */
+
 static inline void on_loop_wake(evsi_loop *loop) {
   (void)loop;
 }
@@ -117,8 +119,10 @@ static const evsi_io io = {.loop_wake = on_loop_wake,
                            .timer_free = timer_free};
 static const evsi_env env = {now_ms, now_us, now_ms, random_bytes, &io, NULL};
 
+/* Where one allocation fails it may be one of these. */
 static inline json_t *json_of(evs_bytes text) {
-  return text.size ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  json_t *root = text.size ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+  return root || !text.size ? root : json_loadb(text.data, text.size, 0, NULL);
 }
 
 static inline void copy(char *out, size_t size, evs_bytes text) {
@@ -216,6 +220,7 @@ static inline int setup_with(const char *option) {
                                     .records = &world.records,
                                     .wake = &world.wake,
                                     .links = &world.link,
+                                    .schemas = the_schemas,
                                     .topic_of = no_topic,
                                     .log = no_log};
   world.consume = evsi_consume_new(&parts);
