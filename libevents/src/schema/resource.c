@@ -111,14 +111,17 @@ static bool known_draft(evs_bytes uri, evsi_draft *out_draft) {
 
 /* A meta-schema of somebody's own: its draft is that of its $schema, its keywords those of its vocabularies.
  */
-static const char *read_metaschema(const evsi_compiler *c, evs_bytes uri, evsi_resource *resource) {
+static const char *read_metaschema(evsi_compiler *c, evs_bytes uri, evsi_resource *resource) {
   static const char unknown[] = "neither draft-07 nor 2020-12, and no meta-schema that is known here";
   evsi_document meta = {0};
   evs_error *error = NULL;
   evs_bytes text;
   char *name = evsi_strndup(uri.data, uri.size);
-  bool found = name && evsi_compiler_look_up(c, name, &text) &&
-               evsi_document_parse(&meta, text, &error) == EVS_OK && meta.nodes[0].kind == EVSI_NODE_OBJECT;
+  evs_status status = name ? EVS_NOT_FOUND : EVS_NOMEM;
+  if (name && evsi_compiler_look_up(c, name, &text))
+    status = evsi_document_parse(&meta, text, &error);
+  c->no_memory |= status == EVS_NOMEM;
+  bool found = status == EVS_OK && meta.nodes[0].kind == EVSI_NODE_OBJECT;
   const char *wrong = found ? NULL : unknown;
   uint32_t own = found ? evsi_document_find(&meta, 0, evsi_text("$schema")) : EVSI_NODE_NONE;
   if (own != EVSI_NODE_NONE && !known_draft(evsi_node_bytes(&meta, own), &resource->draft))
@@ -132,7 +135,7 @@ static const char *read_metaschema(const evsi_compiler *c, evs_bytes uri, evsi_r
 }
 
 /* What the schema says of its own language; `resource` holds what its surroundings say. NULL: fine. */
-static const char *read_language(const evsi_compiler *c, evsi_resource *resource, uint32_t *out_says) {
+static const char *read_language(evsi_compiler *c, evsi_resource *resource, uint32_t *out_says) {
   const evsi_document *doc = &c->schema->documents[resource->document].tree;
   if (doc->nodes[resource->node].kind != EVSI_NODE_OBJECT)
     return NULL;

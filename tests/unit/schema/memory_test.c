@@ -77,6 +77,32 @@ static evs_status whole_reading(void *none) {
   return status;
 }
 
+static bool look_up(void *meta, const char *uri, evs_bytes *out_text) {
+  *out_text = evsi_text(meta);
+  return strcmp(uri, "http://x/meta") == 0;
+}
+
+/* By a meta-schema of somebody's own, which leaves out a vocabulary. */
+static evs_status whole_dialect(void *none) {
+  (void)none;
+  static char meta[] = "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"$vocabulary\":{"
+                       "\"https://json-schema.org/draft/2020-12/vocab/core\":true}}";
+  const evsi_schema_options options = {.lookup = look_up, .user = meta};
+  evsi_schema *schema = NULL;
+  evsi_validation *validation = NULL;
+  bool valid = true;
+  evs_status status = evsi_schema_compile(evsi_text("{\"$schema\":\"http://x/meta\",\"type\":\"string\"}"),
+                                          &options, &schema, NULL);
+  if (status == EVS_OK && !(validation = evsi_validation_create()))
+    status = EVS_NOMEM;
+  if (status == EVS_OK)
+    status = evsi_schema_validate(schema, validation, evsi_text("1"), &valid, NULL);
+  assert_true(valid);
+  evsi_validation_free(validation);
+  evsi_schema_free(schema);
+  return status;
+}
+
 /* Two versions get into a registry, the second with reasons; a body is judged. */
 static evs_status whole_registry(void *none) {
   (void)none;
@@ -136,6 +162,11 @@ static void each_failed_allocation_of_a_validation_is_reported(void **state) {
   shortage_of_each(whole_way, NULL, SHORTAGE_IS_TOLD);
 }
 
+static void each_failed_allocation_of_a_dialect_is_reported(void **state) {
+  (void)state;
+  shortage_of_each(whole_dialect, NULL, SHORTAGE_IS_TOLD);
+}
+
 static void each_failed_allocation_of_a_comparison_is_reported(void **state) {
   (void)state;
   shortage_of_each(whole_comparison, NULL, SHORTAGE_IS_TOLD);
@@ -192,6 +223,7 @@ static void each_failed_allocation_of_a_folder_is_reported(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_failed_allocation_of_a_validation_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_dialect_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_comparison_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_reading_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_registry_is_reported),
