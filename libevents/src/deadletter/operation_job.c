@@ -116,12 +116,15 @@ static void note_error(evsi_job *job, const char *id, const char *message) {
     json_array_append_new(job->errors, json_pack("{s:s,s:s}", "id", id, "message", message));
 }
 
-static void set_position(evsi_job_stream *stream, const char *position) {
+/* Without memory the store is asked once more how far it is: a replay would copy what is behind that twice.
+ */
+static bool set_position(evsi_job *job, evsi_job_stream *stream, const char *position) {
   char *copy = evsi_strdup(position);
   if (!copy)
-    return; /* behind where it is, which moves nothing twice */
+    return evsi_job_answered(job, EVS_NOMEM, "out of memory");
   evsi_free(stream->position);
   stream->position = copy;
+  return true;
 }
 
 static void on_entered(void *context, evs_status status, const json_t *answer, const char *message) {
@@ -134,7 +137,8 @@ static void on_entered(void *context, evs_status status, const json_t *answer, c
     const json_t *known = json_object_get(json_object_get(answer, "streams"), stream->name);
     json_t *each;
     size_t at;
-    set_position(stream, text_of(known, "position"));
+    if (!set_position(job, stream, text_of(known, "position")))
+      return;
     stream->done = number_of(known, "done");
     stream->skipped = number_of(known, "skipped");
     stream->failed = number_of(known, "failed");
@@ -236,7 +240,8 @@ static void on_stepped(void *context, evs_status status, const json_t *answer, c
   stream->skipped += skipped;
   stream->failed += failed;
   stream->is_done = json_is_true(json_object_get(answer, "isEnd"));
-  set_position(stream, text_of(answer, "position"));
+  if (!set_position(job, stream, text_of(answer, "position")))
+    return;
   json_array_foreach(json_object_get(answer, "errors"), i, each) {
     note_error(job, text_of(each, "id"), text_of(each, "message"));
   }

@@ -13,8 +13,9 @@
 
 #include "base/buf.h"
 #include "deadletter/operations.h"
+#include "unit/support/shortage.h"
 
-enum { LETTERS = 1000, TIMEOUT_MS = 15000, ENGINES = 2 };
+enum { LETTERS = 1000, TIMEOUT_MS = 15000, ENGINES = 2, ALLOCATIONS_MAX = 1000 };
 
 /* ---- the world: one store, one clock, a timer for each engine ------------------------------------ */
 
@@ -297,6 +298,33 @@ static void a_frozen_owner_is_replaced_and_refused_when_it_wakes_up(void **state
   assert_each_moved_once();
 }
 
+/* Gives whether the allocation behind so many others failed while the other process saw to it. */
+static bool replace_short_of(long allowed) {
+  void *none = NULL;
+  shortage_begin(SHORTAGE_NEVER, false); /* counts */
+  setup(&none);
+  request(0, "operations.start", START("100"));
+  request(1, "operations.list", "{}");
+  run_for(2000);
+  world.engines[0].is_frozen = true;
+  shortage_begin(allowed, false);
+  run_for(2 * TIMEOUT_MS);
+  bool was_short = shortage_end();
+  run_for(2 * TIMEOUT_MS);
+  assert_each_moved_once();
+  teardown(&none);
+  return was_short;
+}
+
+static void a_frozen_owner_is_replaced_although_memory_is_short(void **state) {
+  (void)state;
+  long allowed = 0, before = shortage_alive();
+  while (replace_short_of(allowed++))
+    assert_true(allowed < ALLOCATIONS_MAX);
+  assert_true(allowed > 1);
+  assert_int_equal(shortage_alive(), before);
+}
+
 static void an_owner_that_beats_is_left_alone(void **state) {
   (void)state;
   char owner[64];
@@ -513,6 +541,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(it_keeps_to_its_rate, setup, teardown),
       cmocka_unit_test_setup_teardown(a_frozen_owner_is_replaced_and_refused_when_it_wakes_up, setup,
                                       teardown),
+      cmocka_unit_test(a_frozen_owner_is_replaced_although_memory_is_short),
       cmocka_unit_test_setup_teardown(an_owner_that_beats_is_left_alone, setup, teardown),
       cmocka_unit_test_setup_teardown(answers_that_are_lost_move_nothing_twice, setup, teardown),
       cmocka_unit_test_setup_teardown(trouble_of_the_store_is_told_and_passes, setup, teardown),
