@@ -222,6 +222,7 @@ struct evsi_group {
   bool has_left;       /* the transport knows nothing of it any more */
   atomic_uint holders; /* the engine, its entries, and who works on it without the lock */
   evsi_membership *memberships;
+  bool lacks_members; /* memory was short for who else is in it */
   evsi_order *orders;
   evsi_recall *recalls_first, *recalls_last;
   bool is_relaxed; /* does without the order of topics */

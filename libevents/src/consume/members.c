@@ -109,8 +109,8 @@ static evsi_membership *find_or_add(evsi_group *group, evs_bytes topic, int32_t 
   return NULL;
 }
 
-/* Another process wrote these: what cannot be read matches nothing. */
-static void add_subscription(evsi_matcher *matcher, const json_t *subscription, uint32_t number) {
+/* Another process wrote these: what cannot be read matches nothing. False: no memory. */
+static bool add_subscription(evsi_matcher *matcher, const json_t *subscription, uint32_t number) {
   const char *origins[ORIGINS_MAX];
   const char *pattern = json_string_value(json_object_get(subscription, "pattern"));
   const char *prefix = json_string_value(json_object_get(subscription, "originPrefix"));
@@ -125,15 +125,18 @@ static void add_subscription(evsi_matcher *matcher, const json_t *subscription, 
       origins[rule.origin_count++] = origin;
   }
   evs_error *error = NULL;
-  if (pattern && evsi_matcher_add(matcher, pattern, &rule, number, &error) != EVS_OK)
-    evs_error_free(error);
+  evs_status status = pattern ? evsi_matcher_add(matcher, pattern, &rule, number, &error) : EVS_OK;
+  evs_error_free(error);
+  return status != EVS_NOMEM;
 }
 
+/* False: no memory; what is not whole is never asked. */
 static bool add_member(evsi_membership *membership, const json_t *json) {
   const char *consumer = json_string_value(json_object_get(json, "consumer"));
   json_t *subscriptions = json_object_get(json, "subscriptions");
-  evsi_member *grown =
-      consumer ? evsi_realloc(membership->members, (membership->member_count + 1) * sizeof *grown) : NULL;
+  if (!consumer)
+    return true; /* cannot be handed anything */
+  evsi_member *grown = evsi_realloc(membership->members, (membership->member_count + 1) * sizeof *grown);
   if (!grown)
     return false;
   membership->members = grown;
@@ -141,16 +144,17 @@ static bool add_member(evsi_membership *membership, const json_t *json) {
   member->consumer = evsi_strdup(consumer);
   member->matcher = evsi_matcher_new();
   member->partitions = evsi_calloc(json_array_size(subscriptions) + 1, sizeof *member->partitions);
-  if (!member->consumer || !member->matcher || !member->partitions) {
+  bool is_whole = member->consumer && member->matcher && member->partitions;
+  for (size_t i = 0; is_whole && i < json_array_size(subscriptions); i++) {
+    const json_t *each = json_array_get(subscriptions, i), *only = json_object_get(each, "partition");
+    member->partitions[i] = json_is_integer(only) ? (int32_t)json_integer_value(only) : EVS_PARTITION_NONE;
+    is_whole = add_subscription(member->matcher, each, (uint32_t)i);
+  }
+  if (!is_whole) {
     evsi_free(member->consumer);
     evsi_matcher_free(member->matcher);
     evsi_free(member->partitions);
     return false;
-  }
-  for (size_t i = 0; i < json_array_size(subscriptions); i++) {
-    const json_t *each = json_array_get(subscriptions, i), *only = json_object_get(each, "partition");
-    member->partitions[i] = json_is_integer(only) ? (int32_t)json_integer_value(only) : EVS_PARTITION_NONE;
-    add_subscription(member->matcher, each, (uint32_t)i);
   }
   member->subscriptions = json_incref(subscriptions);
   membership->member_count++;
@@ -172,15 +176,18 @@ void evsi_consume_members(evsi_consume *consume, uint64_t group_token, evs_bytes
   evsi_membership *membership = group ? find_or_add(group, topic, partition) : NULL;
   if (membership) {
     forget_members(membership);
-    membership->version = version;
+    bool is_whole = list != NULL;
     membership->all_same = true;
     json_array_foreach(list, i, each) {
       if (json_is_true(json_object_get(each, "self")))
         continue;
       membership->all_same = membership->all_same && json_equal(json_object_get(each, "subscriptions"), own);
-      if (!add_member(membership, each))
-        membership->all_same = false; /* rather wait than acknowledge what it may handle */
+      is_whole = add_member(membership, each) && is_whole;
     }
+    /* What is decided on less than that is refused by the store, which tells all of it once more. */
+    membership->version = is_whole ? version : 0;
+  } else if (group) {
+    group->lacks_members = true;
   }
   pthread_mutex_unlock(&consume->lock);
   json_decref(list);

@@ -311,9 +311,9 @@ void evsi_settle_unmatched(evsi_entry *entry, evsi_outgoing *outgoing) {
       evsi_membership_find(entry->group, entry->stored.topic, entry->stored.partition);
   uint64_t now = evsi_wall_ms(consume->setup.env);
   entry->is_unmatched = true;
-  if (membership) {
+  if (membership || entry->group->lacks_members) {
     entry->settlement.flags |= EVS_SETTLE_CHECK_MEMBERS;
-    entry->settlement.members_version = membership->version;
+    entry->settlement.members_version = membership ? membership->version : 0;
   }
   const evsi_member *member = membership ? evsi_membership_match(membership, entry) : NULL;
   if (member) {

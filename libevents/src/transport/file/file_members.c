@@ -150,23 +150,29 @@ void evsi_file_beat(evs_transport *transport) {
 
 /* ---- what the host is told -------------------------------------------------------------------- */
 
-static void add_member(evsi_buf *json, sqlite3_stmt *row, const evsi_file_group *group) {
+/* Another process wrote it: what cannot be read has no subscriptions. False: no memory. */
+static bool add_member(evsi_buf *json, sqlite3_stmt *row, const evsi_file_group *group) {
   evs_bytes name = evsi_file_bytes(row, 0);
-  json_t *info = evsi_json_load(evsi_text(evsi_file_text(row, 1)), 0, NULL);
+  json_error_t why = {0};
+  json_t *info = evsi_json_load(evsi_text(evsi_file_text(row, 1)), 0, &why);
   json_t *subscriptions = json_object_get(info, "subscriptions");
   char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
+  bool is_whole =
+      info ? text || !json_is_array(subscriptions) : json_error_code(&why) != json_error_out_of_memory;
   evsi_buf_add_text(json, json->size > 1 ? ",{\"consumer\":" : "{\"consumer\":");
   evsi_buf_add_json(json, name.data, name.size);
   evsi_buf_addf(json, ",\"self\":%s,\"subscriptions\":%s}",
                 sqlite3_column_int64(row, 2) == group->member ? "true" : "false", text ? text : "[]");
   evsi_free(text);
   json_decref(info);
+  return is_whole;
 }
 
 void evsi_file_tell_members(evsi_file_group *group, evsi_file_reading *reading) {
   evs_transport *transport = group->transport;
   evsi_file_db *db = &transport->worker->store.db;
   evsi_buf json = {0};
+  bool is_whole = true; /* who is missing would be taken for one that is gone */
   db->error = SQLITE_OK;
   /* The version first: who comes in between makes it an old one, which is looked at again. */
   int64_t version =
@@ -176,9 +182,9 @@ void evsi_file_tell_members(evsi_file_group *group, evsi_file_reading *reading) 
       db, "SELECT m.name, m.info, m.id FROM reading r JOIN member m ON m.id = r.member WHERE r.reader = ?",
       "i", reading->id);
   while (evsi_file_next(db, row))
-    add_member(&json, row, group);
+    is_whole = add_member(&json, row, group) && is_whole;
   evsi_buf_add_text(&json, "]");
-  if (!json.failed && db->error == SQLITE_OK) {
+  if (is_whole && !json.failed && db->error == SQLITE_OK) {
     reading->told = reading->version = version;
     transport->ops->members(transport->host, group->token, reading->topic, reading->partition,
                             (uint64_t)version, evsi_bytes(json.data, json.size));

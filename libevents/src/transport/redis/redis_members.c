@@ -102,36 +102,67 @@ void evsi_redis_members_beat(evsi_redis_stream *stream, const evsi_redis_reply *
 
 /* ---- what the host is told -------------------------------------------------------------------- */
 
-static void tell_host(evsi_redis_stream *stream) {
+/* Another process wrote it: what cannot be read has no subscriptions. False: no memory. */
+static bool add_subscriptions(const json_t *info, evsi_buf *json) {
+  const json_t *subscriptions = json_object_get(info, "subscriptions");
+  char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
+  evsi_buf_addf(json, "\"subscriptions\":%s}", text ? text : "[]");
+  bool is_whole = text || !json_is_array(subscriptions);
+  evsi_free(text);
+  return is_whole;
+}
+
+/* False: no memory. */
+static bool add_member(const evsi_redis_group *group, evsi_redis_member *member, evsi_buf *json) {
+  json_error_t why = {0};
+  json_t *info = evsi_json_load(evsi_text(member->info), 0, &why);
+  if (!info)
+    return json_error_code(&why) != json_error_out_of_memory;
+  member->client_id = json_integer_value(json_object_get(info, "clientId"));
+  member->is_relaxed = json_is_true(json_object_get(info, "relaxed"));
+  evsi_buf_add_text(json, json->size > 1 ? ",{\"consumer\":" : "{\"consumer\":");
+  evsi_buf_add_json(json, member->name, strlen(member->name));
+  evsi_buf_addf(json, ",\"self\":%s,", strcmp(member->name, group->member) == 0 ? "true" : "false");
+  bool is_whole = add_subscriptions(info, json);
+  json_decref(info);
+  return is_whole;
+}
+
+/* All of them or nothing: who is missing would be taken for one that is gone. */
+static bool tell_host(evsi_redis_stream *stream, uint64_t version) {
   evsi_redis_group *group = stream->group;
   evs_transport *transport = group->transport;
   evsi_buf json = {0};
-  bool any = false;
+  bool is_whole = true;
   evsi_buf_add_text(&json, "[");
-  for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
-    json_t *info = member->is_alive ? evsi_json_load(evsi_text(member->info), 0, NULL) : NULL;
-    json_t *subscriptions = json_object_get(info, "subscriptions");
-    char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
-    if (info) {
-      member->client_id = json_integer_value(json_object_get(info, "clientId"));
-      member->is_relaxed = json_is_true(json_object_get(info, "relaxed"));
-      evsi_buf_add_text(&json, any ? ",{\"consumer\":" : "{\"consumer\":");
-      evsi_buf_add_json(&json, member->name, strlen(member->name));
-      evsi_buf_addf(&json, ",\"self\":%s,\"subscriptions\":%s}",
-                    strcmp(member->name, group->member) == 0 ? "true" : "false", text ? text : "[]");
-      any = true;
-    }
-    evsi_free(text);
-    json_decref(info);
-  }
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next)
+    is_whole = (!member->is_alive || add_member(group, member, &json)) && is_whole;
   evsi_buf_add_text(&json, "]");
-  if (!json.failed)
-    transport->ops->members(transport->host, group->token, stream->topic, stream->partition, stream->version,
+  is_whole = is_whole && !json.failed;
+  if (is_whole)
+    transport->ops->members(transport->host, group->token, stream->topic, stream->partition, version,
                             evsi_bytes(json.data, json.size));
   evsi_buf_free(&json);
+  return is_whole;
+}
+
+/* False: no memory. */
+static bool take_field(evsi_redis_stream *stream, evs_bytes field, const evsi_redis_reply *value) {
+  evsi_redis_member *member = find_or_add(stream, evsi_bytes(field.data + 2, field.size - 2));
+  if (!member)
+    return false;
+  member->is_seen = true;
+  if (field.data[0] == 'c')
+    set_counter(stream, member, (uint64_t)evsi_redis_integer(value));
+  else if (field.data[0] == 'e')
+    member->is_alive = true;
+  else if (field.data[0] == 'i' && !member->info)
+    return (member->info = evsi_strndup(evsi_redis_text(value).data, evsi_redis_text(value).size)) != NULL;
+  return true;
 }
 
 void evsi_redis_members_update(evsi_redis_stream *stream, uint64_t version, const evsi_redis_reply *fields) {
+  bool is_whole = true;
   for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
     member->is_seen = false;
     member->is_alive = false;
@@ -140,24 +171,13 @@ void evsi_redis_members_update(evsi_redis_stream *stream, uint64_t version, cons
   }
   for (size_t i = 0; i + 1 < fields->count; i += 2) {
     evs_bytes field = evsi_redis_text(evsi_redis_item(fields, i));
-    const evsi_redis_reply *value = evsi_redis_item(fields, i + 1);
-    if (field.size < 3 || field.data[1] != ':')
-      continue;
-    evsi_redis_member *member = find_or_add(stream, evsi_bytes(field.data + 2, field.size - 2));
-    if (!member)
-      continue;
-    member->is_seen = true;
-    if (field.data[0] == 'c')
-      set_counter(stream, member, (uint64_t)evsi_redis_integer(value));
-    else if (field.data[0] == 'e')
-      member->is_alive = true;
-    else if (field.data[0] == 'i' && !member->info)
-      member->info = evsi_strndup(evsi_redis_text(value).data, evsi_redis_text(value).size);
+    if (field.size >= 3 && field.data[1] == ':')
+      is_whole = take_field(stream, field, evsi_redis_item(fields, i + 1)) && is_whole;
   }
   remove_unseen(stream);
-  stream->version = version;
   stream->group->must_balance = true;
-  tell_host(stream);
+  /* Without memory the next beat asks for all of it. */
+  stream->version = is_whole && tell_host(stream, version) ? version : 0;
 }
 
 /* ---- waking others ---------------------------------------------------------------------------- */
