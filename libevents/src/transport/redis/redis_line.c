@@ -110,6 +110,7 @@ static const char *add_field(const json_t *pair, bool is_event, evsi_redis_line 
   if (!why && evsi_bytes_equal(name_text, evsi_text("data"))) {
     evsi_free(out->type);
     out->type = full_type_of(text);
+    out->entry.failed |= !out->type;
   }
   out->entry.failed |= name.failed || value.failed;
   evsi_buf_free(&name);
@@ -175,7 +176,9 @@ static const char *read_object(const json_t *root, const char *name, size_t most
   if (!json_is_object(value))
     return "dead and note must be objects";
   *out = evsi_json_text(value);
-  return *out && strlen(*out) > most ? "dead or note is too large" : NULL;
+  if (!*out)
+    return "out of memory";
+  return strlen(*out) > most ? "dead or note is too large" : NULL;
 }
 
 static const char *read_line(const json_t *root, const evsi_redis_line_use *use, evsi_redis_line *out) {
