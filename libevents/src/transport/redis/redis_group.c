@@ -100,9 +100,7 @@ void evsi_redis_group_join(evs_transport *transport, const evs_tp_group *spec) {
   bool is_known = group != NULL;
   if (!is_known)
     group = group_new(transport, spec);
-  char *subscriptions = spec->subscriptions.size
-                            ? evsi_strndup(spec->subscriptions.data, spec->subscriptions.size)
-                            : evsi_strdup("[]");
+  char *subscriptions = evsi_strndup(spec->subscriptions.data, spec->subscriptions.size);
   if (!group || !subscriptions || !evsi_scope_topics_set(&group->topics, spec) ||
       !evsi_scope_partitions_set(&group->partitions, spec)) {
     evsi_free(subscriptions);
