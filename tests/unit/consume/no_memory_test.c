@@ -165,6 +165,51 @@ static void an_entry_that_cannot_be_read(void **state) {
       .data = "{\"fields\":[]}", .kept = "", .flags = EVS_ENTRY_MALFORMED, .failure = EVS_FAIL_REJECT});
 }
 
+#define OTHERS                                                                                               \
+  "[{\"consumer\":\"me\",\"self\":true,\"subscriptions\":[{\"pattern\":\"order.*\"}]},{\"consumer\":"        \
+  "\"other\","                                                                                               \
+  "\"subscriptions\":[{\"pattern\":\"user.*\"}]}]"
+enum { VERSION = 7 };
+
+/* Nobody here takes it, and another member does. What is decided of it on less than the whole list of members
+ * names no version that the store has. */
+static bool hear_of_others_failing_at(long n) {
+  static const play what = {.data = "{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"user.gone\"},\"body\":1}",
+                            .kept = ""};
+  void *none = NULL;
+  assert_int_equal(setup(&none), 0);
+  subscribe(ORDERS);
+  shortage_begin(n, false);
+  members(OTHERS, VERSION);
+  bool was_short = shortage_end();
+  deliver_entry(&what);
+  if (!(last(1)->flags & EVS_SETTLE_CHECK_MEMBERS) || last(1)->members_version != VERSION) {
+    assert_true(was_short && (last(1)->flags & EVS_SETTLE_CHECK_MEMBERS));
+    members(OTHERS, VERSION);
+    answer_with(last(1), EVS_TP_MEMBERS_MOVED);
+    evsi_tasks_run(&world.tasks);
+  }
+  const settled *end = &world.settled[world.settled_count - 1];
+  assert_int_equal(end->kind, EVS_SETTLE_HAND_OVER);
+  assert_string_equal(end->member, "other");
+  answer_with(end, 0);
+  teardown(&none);
+  return was_short;
+}
+
+static void an_event_that_another_member_takes(void **state) {
+  (void)state;
+  long n = 0;
+  shortage_of_json(true);
+  hear_of_others_failing_at(ALLOCATIONS_MAX);
+  long before = shortage_alive();
+  while (hear_of_others_failing_at(n))
+    assert_true(++n < ALLOCATIONS_MAX);
+  assert_int_equal(shortage_alive(), before);
+  shortage_of_json(false);
+  assert_true(n > 5);
+}
+
 static void register_order(const char *version, const char *text) {
   const evsi_registration in = {.type = evsi_text("order.paid"),
                                 .version = evsi_text(version),
@@ -219,6 +264,7 @@ int main(void) {
       cmocka_unit_test(several_events_that_fail_for_good),
       cmocka_unit_test(several_events_that_fail_and_are_tried_again),
       cmocka_unit_test(an_entry_that_cannot_be_read),
+      cmocka_unit_test(an_event_that_another_member_takes),
       cmocka_unit_test_setup_teardown(an_event_that_lacks_what_its_schema_fills_in, with_schemas,
                                       without_schemas),
       cmocka_unit_test_setup_teardown(an_event_that_is_read_by_another_version, with_schemas,

@@ -52,6 +52,7 @@ struct evs_host {
   void (*delivering)(evs_host *host); /* is called first, or NULL */
   int credits_are_spent;              /* each delivered entry takes one; else there are always as many */
   int is_connected, is_fatal, joined, left, is_closed, is_paused;
+  size_t again; /* how often it is to ask once more */
   uint64_t lease_until_ms;
   char message[512], last_log[512];
   size_t warning_count;
@@ -275,10 +276,17 @@ static inline void on_lease(evs_host *host, const evs_tp_place *stream, uint64_t
   host->lease_until_ms = until_ms;
 }
 
+static inline void on_again(evs_host *host, uint64_t group) {
+  (void)group;
+  pthread_mutex_lock(&told);
+  host->again++;
+  pthread_mutex_unlock(&told);
+}
+
 static const evs_host_ops host_ops = {
     sizeof host_ops, EVS_TRANSPORT_ABI, on_state,   on_closed,  on_published, on_settled, on_replied,
     on_joined,       on_left,           on_deliver, on_credits, on_wants,     on_members, on_count,
-    on_log,          on_paused,         on_lease,   NULL,       NULL,         NULL,       NULL};
+    on_log,          on_paused,         on_lease,   NULL,       NULL,         NULL,       on_again};
 
 /* ---- hosts ------------------------------------------------------------------------------------ */
 
