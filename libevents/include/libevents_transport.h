@@ -239,7 +239,8 @@ typedef struct evs_host_ops {
   /* 1 if the group has a subscription that can match this full type, at any origin; type "*": any; type "":
    * nobody said what the topic holds, and the group has a subscription for which no topic is named */
   int32_t (*wants)(evs_host *host, uint64_t group, evs_bytes topic, evs_bytes full_type);
-  /* the live members of a group on one topic: JSON [{consumer, self, subscriptions}] */
+  /* the live members of a group on one topic: JSON [{consumer, self, subscriptions}]; one that is alone needs
+   * no subscriptions */
   void (*members)(evs_host *host, uint64_t group, evs_bytes topic, int32_t partition, uint64_t version,
                   evs_bytes json);
   /* counts something under a name of libevents/src/observe/counters.def; topic may be empty */

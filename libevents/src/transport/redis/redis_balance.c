@@ -36,8 +36,10 @@ static uint64_t hash_of(evs_bytes topic) {
   return hash >> 32;
 }
 
-static bool may_share(const evsi_redis_member *member) {
-  return member->is_alive && !member->is_relaxed && member->info;
+static bool may_share(const evsi_redis_group *group, const evsi_redis_member *member) {
+  bool is_self = strcmp(member->name, group->member) == 0;
+  bool is_relaxed = is_self ? group->is_relaxed : member->is_relaxed;
+  return member->is_alive && !is_relaxed && member->info;
 }
 
 /* Sorted by name, turned by the topic. False when memory is short, or we are not among them yet. */
@@ -47,7 +49,7 @@ static bool list_members(sharing *all, const evsi_redis_stream *stream) {
   if (!sorted)
     return false;
   for (const evsi_redis_member *each = stream->members; each; each = each->hh.next) {
-    if (may_share(each))
+    if (may_share(stream->group, each))
       sorted[count++].name = each->name;
   }
   if (count > 1)

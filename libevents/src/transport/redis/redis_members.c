@@ -106,10 +106,28 @@ void evsi_redis_members_beat(evsi_redis_stream *stream, const evsi_redis_reply *
 static bool add_subscriptions(const json_t *info, evsi_buf *json) {
   const json_t *subscriptions = json_object_get(info, "subscriptions");
   char *text = json_is_array(subscriptions) ? evsi_json_text(subscriptions) : NULL;
-  evsi_buf_addf(json, "\"subscriptions\":%s}", text ? text : "[]");
+  evsi_buf_addf(json, ",\"subscriptions\":%s}", text ? text : "[]");
   bool is_whole = text || !json_is_array(subscriptions);
   evsi_free(text);
   return is_whole;
+}
+
+static bool is_self(const evsi_redis_group *group, const evsi_redis_member *member) {
+  return strcmp(member->name, group->member) == 0;
+}
+
+static bool is_alone(const evsi_redis_stream *stream) {
+  for (const evsi_redis_member *member = stream->members; member; member = member->hh.next)
+    if (member->is_alive && !is_self(stream->group, member))
+      return false;
+  return true;
+}
+
+/* Who is there; what it subscribed to follows. */
+static void add_name(const evsi_redis_group *group, const evsi_redis_member *member, evsi_buf *json) {
+  evsi_buf_add_text(json, json->size > 1 ? ",{\"consumer\":" : "{\"consumer\":");
+  evsi_buf_add_json(json, member->name, strlen(member->name));
+  evsi_buf_addf(json, ",\"self\":%s", is_self(group, member) ? "true" : "false");
 }
 
 /* False: no memory. */
@@ -120,11 +138,26 @@ static bool add_member(const evsi_redis_group *group, evsi_redis_member *member,
     return json_error_code(&why) != json_error_out_of_memory;
   member->client_id = json_integer_value(json_object_get(info, "clientId"));
   member->is_relaxed = json_is_true(json_object_get(info, "relaxed"));
-  evsi_buf_add_text(json, json->size > 1 ? ",{\"consumer\":" : "{\"consumer\":");
-  evsi_buf_add_json(json, member->name, strlen(member->name));
-  evsi_buf_addf(json, ",\"self\":%s,", strcmp(member->name, group->member) == 0 ? "true" : "false");
+  add_name(group, member, json);
   bool is_whole = add_subscriptions(info, json);
   json_decref(info);
+  return is_whole;
+}
+
+/* One that is alone needs none of its own subscriptions: of a thousand topics each would be read through a
+ * thousand of them. False: no memory. */
+static bool add_members(const evsi_redis_stream *stream, evsi_buf *json) {
+  bool is_whole = true, has_none = is_alone(stream);
+  for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
+    if (!member->is_alive)
+      continue;
+    if (!has_none) {
+      is_whole = add_member(stream->group, member, json) && is_whole;
+      continue;
+    }
+    add_name(stream->group, member, json);
+    evsi_buf_add_text(json, "}");
+  }
   return is_whole;
 }
 
@@ -133,10 +166,8 @@ static bool tell_host(evsi_redis_stream *stream, uint64_t version) {
   evsi_redis_group *group = stream->group;
   evs_transport *transport = group->transport;
   evsi_buf json = {0};
-  bool is_whole = true;
   evsi_buf_add_text(&json, "[");
-  for (evsi_redis_member *member = stream->members; member; member = member->hh.next)
-    is_whole = (!member->is_alive || add_member(group, member, &json)) && is_whole;
+  bool is_whole = add_members(stream, &json);
   evsi_buf_add_text(&json, "]");
   is_whole = is_whole && !json.failed;
   if (is_whole)

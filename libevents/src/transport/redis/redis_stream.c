@@ -213,8 +213,10 @@ static void add_info(const evsi_redis_group *group, evsi_redis_args *args) {
   gethostname(host, sizeof host - 1);
   evsi_buf_add_text(&info, "{\"host\":");
   evsi_buf_add_json(&info, host, strlen(host));
-  evsi_buf_addf(&info, ",\"pid\":%d,\"clientId\":%" PRId64 "%s,\"subscriptions\":%s}", (int)getpid(),
-                group->reader.client_id, group->is_relaxed ? ",\"relaxed\":true" : "", group->subscriptions);
+  evsi_buf_addf(&info, ",\"pid\":%d,\"clientId\":%" PRId64 "%s,\"subscriptions\":", (int)getpid(),
+                group->reader.client_id, group->is_relaxed ? ",\"relaxed\":true" : "");
+  evsi_buf_add_text(&info, group->subscriptions);
+  evsi_buf_add_text(&info, "}");
   evsi_redis_arg(args, info.data, info.size);
   args->body.failed |= info.failed;
   evsi_buf_free(&info);
