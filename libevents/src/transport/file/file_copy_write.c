@@ -95,12 +95,30 @@ static void begin(writing *at, const json_t *rows) {
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
-/* An entry names itself in the letter behind which it stays. */
+static void be_short(const writing *at) {
+  evsi_file_fail(&at->store->db, SQLITE_NOMEM, "out of memory");
+}
+
+static bool read_fields(writing *at, const json_t *row, evsi_file_fields *out) {
+  const char *why = evsi_file_fields_read(out, json_object_get(row, "fields"));
+  if (why == evsi_file_fields_short)
+    be_short(at);
+  else if (!at->why)
+    at->why = why;
+  return !why;
+}
+
+/* An entry names itself in the letter behind which it stays; what is no object stays as it is. NULL: no
+ * memory. */
 static char *own_record(const char *record, int64_t number) {
-  json_t *root = number > 0 && record ? evsi_json_load(evsi_text(record), JSON_ALLOW_NUL, NULL) : NULL;
-  if (root)
-    json_object_set_new(root, "originalId", json_sprintf("%" PRId64, number));
-  char *text = root ? evsi_json_text(root) : record ? evsi_strdup(record) : NULL;
+  json_error_t why = {0};
+  json_t *root = evsi_json_load(evsi_text(record), JSON_ALLOW_NUL, &why);
+  bool is_short = !root && json_error_code(&why) == json_error_out_of_memory;
+  char *text = NULL;
+  if (json_object_set_new(root, "originalId", json_sprintf("%" PRId64, number)) == 0)
+    text = evsi_json_text(root);
+  else if (!json_is_object(root) && !is_short)
+    text = evsi_strdup(record);
   json_decref(root);
   return text;
 }
@@ -108,32 +126,32 @@ static char *own_record(const char *record, int64_t number) {
 /* number: of the entry that stays behind it, or 0. Gives the letter's. */
 static int64_t write_letter(writing *at, const json_t *row, int64_t number) {
   evsi_file_fields fields = {.more = NULL};
+  const char *record = text_of(row, "dead");
+  char *own = number > 0 && record ? own_record(record, number) : NULL;
   int64_t letter = 0;
-  const char *why = evsi_file_fields_read(&fields, json_object_get(row, "fields"));
-  if (!why) {
+  if (number > 0 && record && !own)
+    be_short(at);
+  if (read_fields(at, row, &fields)) {
     const evsi_file_event event = evsi_file_fields_event(&fields);
-    char *record = own_record(text_of(row, "dead"), number);
-    letter = evsi_file_letter_write(at->store, at->stream->id, &event, evsi_text(record));
+    letter = evsi_file_letter_write(at->store, at->stream->id, &event, evsi_text(own ? own : record));
     evsi_file_run(&at->store->db, "UPDATE letter SET at = ?, note = ? WHERE id = ?", "iti",
                   integer_of(row, "at"), text_of(row, "note"), letter);
-    evsi_free(record);
   }
+  evsi_free(own);
   evsi_file_fields_free(&fields);
-  at->why = at->why ? at->why : why;
   return letter;
 }
 
-static void write_replaced(writing *at, const json_t *pairs, int64_t place) {
+static void write_replaced(writing *at, const json_t *row, int64_t place) {
   evsi_file_fields fields = {.more = NULL};
-  const char *why = evsi_file_fields_read(&fields, pairs);
+  bool is_read = read_fields(at, row, &fields);
   const evsi_file_event event = evsi_file_fields_event(&fields);
-  if (!why)
+  if (is_read)
     evsi_file_run(&at->store->db,
                   "INSERT INTO replaced (pending, data, raw, requeue, batch, more) VALUES (?, ?, ?, ?, "
                   "nullif(?, 0), ?)",
                   "ibbsis", place, event.data, event.raw, event.requeue, (int64_t)event.is_batch, event.more);
   evsi_file_fields_free(&fields);
-  at->why = at->why ? at->why : why;
 }
 
 /* The next number downwards from the first entry, for one that has no body any more. */
@@ -155,25 +173,25 @@ static void write_pending(writing *at, const json_t *row, int64_t number) {
                           : "there is no place left for an entry without a body";
     return;
   }
-  const json_t *letter = json_object_get(row, "letter"), *fields = json_object_get(row, "fields");
+  const json_t *letter = json_object_get(row, "letter");
   int64_t place = evsi_file_place(reader, number), held = letter ? write_letter(at, letter, number) : 0;
   evsi_file_run(
       db,
       "INSERT INTO pending (id, reader, due, deliveries, state, letter) VALUES (?, ?, ?, ?, ?, nullif(?, 0))",
       "iiiiti", place, reader, integer_of(row, "due"), integer_of(row, "deliveries"), text_of(row, "state"),
       held);
-  if (fields)
-    write_replaced(at, fields, place);
+  if (json_object_get(row, "fields"))
+    write_replaced(at, row, place);
 }
 
 static int64_t write_entry(writing *at, const json_t *row) {
   evsi_file_fields fields = {.more = NULL};
   uint64_t now = at->store->now_ms;
   int64_t number = 0;
-  at->why = evsi_file_fields_read(&fields, json_object_get(row, "fields"));
-  if (!at->why && integer_of(row, "n") != at->stream->last + 1)
+  bool is_read = read_fields(at, row, &fields);
+  if (is_read && integer_of(row, "n") != at->stream->last + 1)
     at->why = "entries do not follow each other";
-  if (!at->why) {
+  if (is_read && !at->why) {
     const evsi_file_event event = evsi_file_fields_event(&fields);
     at->store->now_ms = (uint64_t)integer_of(row, "at"); /* it keeps its time */
     number = evsi_file_append(at->store, at->stream, &event);
@@ -216,9 +234,9 @@ static void write_archived(writing *at, const json_t *row) {
 
 static void write_delayed(writing *at, const json_t *row) {
   evsi_file_fields fields = {.more = NULL};
-  at->why = evsi_file_fields_read(&fields, json_object_get(row, "fields"));
+  bool is_read = read_fields(at, row, &fields);
   const evsi_file_event event = evsi_file_fields_event(&fields);
-  if (!at->why)
+  if (is_read)
     evsi_file_run(&at->store->db, "INSERT INTO delayed (stream, due, data, raw) VALUES (?, ?, ?, ?)", "iibb",
                   at->stream->id, integer_of(row, "due"), event.data, event.raw);
   evsi_file_fields_free(&fields);

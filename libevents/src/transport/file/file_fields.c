@@ -9,6 +9,8 @@
 
 enum { FIELDS_MOST = 3400 };
 
+const char evsi_file_fields_short[] = "out of memory";
+
 void evsi_file_fields_free(evsi_file_fields *fields) {
   evsi_buf_free(&fields->data);
   evsi_buf_free(&fields->raw);
@@ -47,9 +49,12 @@ static const char *take(json_t *pair, evsi_file_fields *out) {
   if (text && strcmp(text, "batch") == 0)
     out->is_batch = json_is_string(value) && strcmp(json_string_value(value), "true") == 0;
   else if (!is_data && !is_raw && !is_requeue && !why)
-    why = json_is_string(name) ? (json_array_append(out->more, pair), NULL) : value_of(name, &other);
+    why = !json_is_string(name)                ? value_of(name, &other)
+          : json_array_append(out->more, pair) ? evsi_file_fields_short
+                                               : NULL;
+  bool failed = out->data.failed || out->raw.failed || out->requeue.failed || other.failed;
   evsi_buf_free(&other);
-  return why;
+  return failed ? evsi_file_fields_short : why;
 }
 
 const char *evsi_file_fields_read(evsi_file_fields *out, const json_t *pairs) {
@@ -60,8 +65,9 @@ const char *evsi_file_fields_read(evsi_file_fields *out, const json_t *pairs) {
   out->more = json_array();
   for (size_t i = 0; i < count && !why; i++)
     why = take(json_array_get(pairs, i), out);
-  out->more_text = json_array_size(out->more) > 0 ? evsi_json_text(out->more) : NULL;
-  return why;
+  bool has_more = json_array_size(out->more) > 0;
+  out->more_text = has_more ? evsi_json_text(out->more) : NULL;
+  return has_more && !out->more_text ? evsi_file_fields_short : why;
 }
 
 static evs_bytes span(const evsi_buf *buf, bool is_there) {

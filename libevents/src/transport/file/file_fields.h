@@ -16,6 +16,7 @@ typedef struct evsi_file_fields {
 } evsi_file_fields;
 
 /* NULL, or why they cannot be used (static text); free them in any case. */
+extern const char evsi_file_fields_short[]; /* what it gives without memory */
 const char *evsi_file_fields_read(evsi_file_fields *out, const json_t *pairs);
 /* Its spans are the fields'. */
 evsi_file_event evsi_file_fields_event(const evsi_file_fields *fields);
