@@ -166,7 +166,7 @@ static void drop_first(evsi_schemas *schemas) {
   schemas->first = change->next;
   if (!schemas->first)
     schemas->last = NULL;
-  if (!change->request && --schemas->declared == 0)
+  if (!change->request && --schemas->declared == 0 && !schemas->is_short)
     evsi_schemas_whole(schemas);
   evsi_schema_change_free(change);
 }
@@ -176,6 +176,8 @@ static void refuse(evsi_schemas *schemas, evs_error *error) {
   const evsi_schema_change *change = schemas->first;
   if (change->request)
     evsi_requests_fail(schemas->system, change->request, error);
+  else if (evs_error_status(error) == EVS_NOMEM)
+    schemas->is_short = true;
   else
     evsi_schemas_alarm(schemas, "what schemas.types says of %s is not used: %s", change->type,
                        evs_error_message(error));

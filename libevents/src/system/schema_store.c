@@ -150,6 +150,7 @@ static void declare_types(evsi_schemas *schemas) {
   if (schemas->is_whole || schemas->declared > 0)
     return;
   schemas->declared = types->count;
+  schemas->is_short = false;
   if (types->count == 0)
     evsi_schemas_whole(schemas);
   for (uint32_t i = 0; i < types->count; i++) {
@@ -161,8 +162,7 @@ static void declare_types(evsi_schemas *schemas) {
       evsi_free(change);
       json_decref(params);
       schemas->declared--;
-      evsi_schemas_alarm(schemas, "out of memory: version %s of %s is not registered", item->version,
-                         item->type);
+      schemas->is_short = true;
       continue;
     }
     change->kind = EVSI_CHANGE_REGISTER;
@@ -262,16 +262,19 @@ static json_t *rule_record(const evsi_compat_rule *rule) {
                    evsi_compat_policy_word(rule->policy));
 }
 
-/* Takes the record. */
-static void set_record(json_t *set, const char *key, json_t *record) {
+/* Takes both. NULL: no memory. */
+static json_t *set_record(json_t *set, const char *key, json_t *record) {
   char *text = record ? evsi_json_text(record) : NULL;
+  bool is_set = text && json_object_set_new(set, key, json_string(text)) == 0;
   json_decref(record);
-  if (text)
-    json_object_set_new(set, key, json_string(text));
   evsi_free(text);
+  if (is_set)
+    return set;
+  json_decref(set);
+  return NULL;
 }
 
-/* What the change is in the store, by key. */
+/* What the change is in the store, by key. NULL: no memory. */
 static json_t *records_of(const evsi_schemas *schemas, const evsi_schema_change *change) {
   char key[EVSI_TYPE_MAX + EVSI_NUMBER_TEXT + 2];
   evsi_compat_rule rule;
@@ -279,16 +282,16 @@ static json_t *records_of(const evsi_schemas *schemas, const evsi_schema_change 
   switch (change->kind) {
   case EVSI_CHANGE_REGISTER:
     snprintf(key, sizeof key, "%s@%s", change->type, change->plan.version->name);
-    set_record(set, key, record_of(change->plan.version, 0));
+    set = set_record(set, key, record_of(change->plan.version, 0));
     if (!evsi_registry_rule(schemas->registry, evsi_text(change->type), &rule))
-      set_record(set, change->type, rule_record(&change->plan.rule));
+      set = set_record(set, change->type, rule_record(&change->plan.rule));
     break;
   case EVSI_CHANGE_SET:
-    set_record(set, change->type, rule_record(&change->rule));
+    set = set_record(set, change->type, rule_record(&change->rule));
     break;
   case EVSI_CHANGE_REMOVE:
     snprintf(key, sizeof key, "%s@%s", change->type, change->version->name);
-    set_record(set, key, record_of(change->version, change->now_ms));
+    set = set_record(set, key, record_of(change->version, change->now_ms));
     break;
   }
   return set;

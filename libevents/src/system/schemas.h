@@ -40,6 +40,7 @@ struct evsi_schemas {
   char known[80];       /* of the store: which state was read last */
   char alarm[256];      /* what is wrong with what is kept, or "" */
   uint32_t declared;    /* types of the configuration that are on their way into the store */
+  bool is_short;        /* memory was, for one of them: all are declared again */
   evsi_schema_change *first, *last;
 };
 
