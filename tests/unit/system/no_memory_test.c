@@ -136,6 +136,7 @@ static void each_request_without_memory_is_answered(void **state) {
       {"schemas.register", "{\"type\":\"order.paid\",\"schema\":{\"type\":\"object\"}}"},
       {"schemas.list", "{\"schemas\":true}"},
       {"schemas.validate", "{\"type\":\"order.paid\",\"body\":1}"},
+      {"dlq.requeue", "{\"ids\":[\"main/orders/1\"],\"edit\":{\"body\":\"{}\"}}"},
       {"tail", "{\"limit\":5}"},
       {"dlq.list", "{}"},
       {"dlq.groups", "{}"},
@@ -280,6 +281,40 @@ static void each_event_without_memory_has_its_report(void **state) {
   TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
 }
 
+#define KEEPING                                                                                              \
+  "{\"service\":\"shop\",\"transports\":{\"main\":{\"type\":\"file\",\"path\":\"%s/schemas.db\"}},"          \
+  "\"schemas\":{\"registry\":\"transport\",\"refresh\":100%s}}"
+#define DECLARED ",\"types\":{\"order.paid\":{\"1.0.0\":\"{}\"},\"order.sent\":{\"1.0.0\":\"{}\"}}"
+
+static bool knows_both(evs_system *system) {
+  char *answer = NULL;
+  evs_status status = evs_call(system, "schemas.list", "{}", 2, CALL_MS, &answer, NULL);
+  bool knows = status == EVS_OK && strstr(answer, "order.paid") && strstr(answer, "order.sent");
+  assert_true(status == EVS_OK || status == EVS_NOMEM);
+  evs_string_free(answer);
+  return knows;
+}
+
+/* Each place from where memory is asked for fails once. */
+static void each_schema_that_is_declared_gets_into_the_store(void **state) {
+  (void)state;
+  char *answer = NULL;
+  long before = shortage_alive();
+  shortage_begin(SHORTAGE_NEVER, false);
+  evs_system *system = host_open(KEEPING, folder, DECLARED);
+  shortage_of_places(0);
+  while (evs_call(system, "connect", "{}", 2, CALL_MS, &answer, NULL) != EVS_OK)
+    continue;
+  evs_string_free(answer);
+  TEST_UNTIL(knows_both(system));
+  shortage_end();
+  host_close(system, CLOSE_MS);
+  system = host_connect(KEEPING, folder, "");
+  TEST_UNTIL(knows_both(system));
+  host_close(system, CLOSE_MS);
+  TEST_UNTIL(shortage_alive() == before); /* the worker of a file may end a little later */
+}
+
 static bool is_readable(evs_system *system) {
   struct pollfd look = {.fd = evs_system_wake_fd(system), .events = POLLIN};
   return poll(&look, 1, 0) == 1;
@@ -357,8 +392,11 @@ int main(void) {
       ON(each_event_without_memory_has_its_report, stores[2]),
       ON(each_event_without_memory_has_its_report, stores[3]),
   };
-  const struct CMUnitTest long_ones[] = {/* a lost connection is made again after a second */
-                                         ON(each_request_without_memory_is_answered, stores[2])};
+  const struct CMUnitTest long_ones[] = {
+      /* a lost connection is made again after a second */
+      cmocka_unit_test(each_schema_that_is_declared_gets_into_the_store),
+      ON(each_request_without_memory_is_answered, stores[2]),
+  };
   return cmocka_run_group_tests(tests, setup, teardown) +
          (getenv("EVS_LONG") ? cmocka_run_group_tests(long_ones, setup, teardown) : 0);
 }
