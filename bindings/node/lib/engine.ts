@@ -3,10 +3,11 @@
 
 import { Closed, installStatuses, makeError } from './errors.js';
 import type { EventsError } from './errors.js';
+import { NO_OPTIONS } from './event.js';
 import type { OutgoingEvent } from './event.js';
 import { native } from './native.js';
-import type { Batch, StartedDashboard } from './native.js';
-import { encodeJson } from './json.js';
+import type { Accepted, Batch, StartedDashboard } from './native.js';
+import { encodeJson, escapeControls } from './json.js';
 
 const NUMBERS_OF_EVENT = 7;
 const NUMBERS_OF_FAILURE = 3;
@@ -28,13 +29,9 @@ interface Offer {
   readonly error?: EventsError;
 }
 
-/** Are a line for the type and one for the body all there is to it? */
-const isPlain = ({ type, body, rest }: OutgoingEvent): boolean =>
-  rest === undefined && typeof body === 'string' && !body.includes('\n') && !type.includes('\n');
-
 installStatuses(native.statusList());
 const wakers = new Map<number, () => void>();
-native.install((id) => wakers.get(id)?.(), makeError);
+native.install((id) => wakers.get(id)?.(), makeError, (...items) => items);
 // What is open then hands back what it holds, so that others need not wait until this process counts as dead.
 process.once('exit', () => native.shutdown());
 
@@ -92,18 +89,16 @@ export class Engine {
 
   /** Offers events with tokens counting up from `firstToken`; `error` says why the rest was not taken. */
   publish(events: readonly OutgoingEvent[], firstToken: number): Offer {
-    if (events.every(isPlain)) {
-      const lines = events.map((event) => `${event.type}\n${event.body as string}\n`);
-      return native.publishLines(this.#open(), events.length, firstToken, lines.join('')) as Offer;
+    try {
+      const id = this.#open();
+      const offer =
+        publishLines(id, events, firstToken) ??
+        publishRows(id, events, firstToken) ??
+        publishRows(id, events.map(withoutControls), firstToken);
+      return offer as Offer;
+    } catch (problem) {
+      return { accepted: 0, error: problem as EventsError };
     }
-    const numbers = new Float64Array(events.length * NUMBERS_OF_EVENT);
-    const texts: unknown[] = [];
-    events.forEach((event, index) => {
-      const row = [firstToken + index, event.partition, event.timeoutMs, event.delayMs, ...event.level];
-      numbers.set(row, index * NUMBERS_OF_EVENT);
-      texts.push(event.type, event.body, event.rest);
-    });
-    return native.publish(this.#open(), events.length, numbers, texts) as Offer;
   }
 
   /** What waits, at most `limit` messages and as many reports; throws Closed after the last. */
@@ -112,7 +107,7 @@ export class Engine {
   }
 
   ack(deliveries: readonly number[]): void {
-    if (deliveries.length > 0) native.ack(this.#open(), deliveries.length, Float64Array.from(deliveries));
+    if (deliveries.length > 0) native.ack(this.#open(), deliveries.length, new Float64Array(deliveries));
   }
 
   fail(failures: readonly Failure[]): void {
@@ -164,4 +159,29 @@ export class Engine {
   status(): string {
     return native.status(this.#open());
   }
+}
+
+/** A line for each type and one for each body, where that is all there is to the events. */
+function publishLines(id: number, events: readonly OutgoingEvent[], firstToken: number): Accepted | undefined {
+  let lines = '';
+  for (const { type, body, options } of events) {
+    if (options !== undefined || typeof body !== 'string') return undefined;
+    lines += type + '\n' + body + '\n';
+  }
+  return native.publishLines(id, events.length, firstToken, lines);
+}
+
+function publishRows(id: number, events: readonly OutgoingEvent[], firstToken: number): Accepted | undefined {
+  const numbers = new Float64Array(events.length * NUMBERS_OF_EVENT);
+  const texts: unknown[] = [];
+  events.forEach(({ type, body, options }, index) => {
+    const { partition, timeoutMs, delayMs, level } = options ?? NO_OPTIONS;
+    numbers.set([firstToken + index, partition, timeoutMs, delayMs, ...level], index * NUMBERS_OF_EVENT);
+    texts.push(type, body, options?.texts);
+  });
+  return native.publish(id, events.length, numbers, texts);
+}
+
+function withoutControls(event: OutgoingEvent): OutgoingEvent {
+  return typeof event.body === 'string' ? { ...event, body: escapeControls(event.body) } : event;
 }

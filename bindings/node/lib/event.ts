@@ -3,7 +3,7 @@
 // and the border need; everything that is a rule of events is left to the core.
 
 import { ValidationError } from './errors.js';
-import { encodeJson, kindOf, loneSurrogate } from './json.js';
+import { encodeJson, encodeLoosely, kindOf, loneSurrogate } from './json.js';
 import { native } from './native.js';
 import type { Ordering } from './router.js';
 
@@ -59,18 +59,24 @@ export interface PublishOptions {
 /** Number of the level, replicas, how long these are waited for. */
 type Level = readonly [number, number, number];
 
-/** One event, ready for the border. */
-export interface OutgoingEvent {
+/** What publish() was told beside the type and the body. */
+interface EncodedOptions {
   /** + 1; 0: none given. */
   readonly partition: number;
   /** 0: that of the configuration. */
   readonly timeoutMs: number;
   readonly delayMs: number;
   readonly level: Level;
-  readonly type: string;
-  readonly body: string | Uint8Array;
   /** contentType, headers, key, id, timestamp, version, transport, batchKey, topic, origin, originPrefix. */
-  readonly rest: readonly string[] | undefined;
+  readonly texts: readonly string[];
+}
+
+/** One event, ready for the border. */
+export interface OutgoingEvent {
+  readonly type: string;
+  /** As encodeLoosely() gives it, or bytes of another content type. */
+  readonly body: string | Uint8Array;
+  readonly options: EncodedOptions | undefined;
 }
 
 const KNOWN = new Set([
@@ -112,29 +118,21 @@ export function checkOptions(options: unknown, what: string): Readonly<Record<st
 
 export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions): OutgoingEvent {
   const typeText = text(type, 'type');
-  if (given === undefined) {
-    return {
-      partition: 0,
-      timeoutMs: 0,
-      delayMs: 0,
-      level: AS_CONFIGURED,
-      type: typeText,
-      body: encodeBody(body),
-      rest: undefined,
-    };
-  }
+  if (given === undefined) return { type: typeText, body: encodeBody(body), options: undefined };
   const options = checkOptions(given, 'the options of publish');
   refuseUnknown(options);
   const contentType = optional(options, 'contentType');
   checkOrdering(optional(options, 'ordering'));
+  return { type: typeText, body: encodeBody(body, contentType), options: encodeOptions(options, contentType) };
+}
+
+function encodeOptions(options: Readonly<Record<string, unknown>>, contentType: string): EncodedOptions {
   return {
     partition: partitionNumber(options['partition']),
     timeoutMs: milliseconds(options['timeout'], 'timeout', { min: 1 }),
     delayMs: milliseconds(options['delay'], 'delay', { max: Number.MAX_SAFE_INTEGER }),
     level: levelOf(options['acknowledgement']),
-    type: typeText,
-    body: encodeBody(body, contentType),
-    rest: [
+    texts: [
       contentType === JSON_TYPE ? '' : contentType,
       encodeHeaders(options),
       partitionKey(options),
@@ -151,6 +149,7 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
 }
 
 const AS_CONFIGURED: Level = [0, 0, 0];
+export const NO_OPTIONS: EncodedOptions = { partition: 0, timeoutMs: 0, delayMs: 0, level: AS_CONFIGURED, texts: [] };
 const LEVELS: Readonly<Record<string, number>> = {
   none: native.EVS_ACKNOWLEDGE_NONE,
   stored: native.EVS_ACKNOWLEDGE_STORED,
@@ -219,7 +218,7 @@ function encodeBody(body: unknown, contentType = ''): string | Uint8Array {
       path: '/body',
     });
   }
-  return body === undefined ? 'null' : encodeJson(body, 'body');
+  return body === undefined ? 'null' : encodeLoosely(body, 'body');
 }
 
 /** A copy: the caller may go on writing into its buffer. */

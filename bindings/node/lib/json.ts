@@ -19,6 +19,8 @@ export function rawJson(text: string): unknown {
 const BOXES = [Number, String, Boolean, BigInt];
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const NEEDS_CARE = /["\\\u0000-\u001f\ud800-\udfff]/;
+const CONTROLS = /[\u0000-\u001f]/g;
+const SHORT = 32; // characters
 
 /** The position of a lone surrogate, which UTF-8 cannot carry, or -1. */
 export function loneSurrogate(text: string): number {
@@ -45,10 +47,44 @@ class Fault extends Error {
   readonly parts: (string | number)[] = [];
 }
 
+/** How a value is written. */
+interface Writing {
+  /** Objects that are being written: those that the value is in. */
+  readonly open: object[];
+  /** Control characters may stay in long texts as they are. */
+  readonly isLoose: boolean;
+}
+
 /** The JSON text of `value`; a ValidationError names the place that cannot be written. */
 export function encodeJson(value: unknown, what: string): string {
+  return encode(value, what, false);
+}
+
+/**
+ * The same for the addon. Its strings may hold control characters as they are, which escapeControls() writes as JSON
+ * wants them: to look for them here would cost as much as all the rest, and the addon finds them in passing. Bytes are
+ * exactly the text.
+ */
+export function encodeLoosely(value: unknown, what: string): string | Uint8Array {
   try {
-    return write(value, '', []) ?? fail(`${kindOf(value)} is not a JSON type`);
+    return encode(value, what, true);
+  } catch (problem) {
+    if (problem !== NOT_LOOSELY) throw problem;
+    return Buffer.from(encodeJson(value, what));
+  }
+}
+
+/** What encodeLoosely() left. */
+export function escapeControls(text: string): string {
+  return text.replace(CONTROLS, (control) => JSON.stringify(control).slice(1, -1));
+}
+
+/** The text has control characters where they are white space: it cannot be told any more which ones are. */
+const NOT_LOOSELY = new Error('raw JSON of several lines');
+
+function encode(value: unknown, what: string, isLoose: boolean): string {
+  try {
+    return write(value, '', { open: [], isLoose }) ?? fail(`${kindOf(value)} is not a JSON type`);
   } catch (problem) {
     throw faultError(problem, what);
   }
@@ -73,10 +109,10 @@ function fail(reason: string, cause?: unknown): never {
 }
 
 /** undefined for what JSON leaves out: undefined itself. */
-function write(value: unknown, key: string, open: object[]): string | undefined {
+function write(value: unknown, key: string | number, writing: Writing): string | undefined {
   switch (typeof value) {
     case 'string':
-      return quote(value);
+      return quote(value, writing.isLoose);
     case 'number':
       return Number.isFinite(value) ? String(value) : fail(`${value} is not a JSON number`);
     case 'boolean':
@@ -86,39 +122,58 @@ function write(value: unknown, key: string, open: object[]): string | undefined 
     case 'undefined':
       return undefined;
     case 'object':
-      return value === null ? 'null' : writeObject(value, key, open);
+      return value === null ? 'null' : writeObject(value, key, writing);
     default:
       return fail(`${kindOf(value)} is not a JSON type; convert it first`);
   }
 }
 
-function quote(text: string): string {
-  if (!NEEDS_CARE.test(text)) return `"${text}"`;
+function quote(text: string, isLoose: boolean): string {
+  const needsCare = isLoose && text.length > SHORT ? needsCareLoosely(text) : NEEDS_CARE.test(text);
+  if (!needsCare) return '"' + text + '"';
   if (LONE_SURROGATE.test(text)) fail('the text has a lone surrogate, which UTF-8 cannot carry');
   return JSON.stringify(text);
 }
 
-function writeObject(value: object, key: string, open: object[]): string | undefined {
-  if (value instanceof RawJson) {
-    return loneSurrogate(value.text) < 0 ? value.text : fail('the text has a lone surrogate, which UTF-8 cannot carry');
+/** includes() looks at many characters at a time, an expression at each. */
+function needsCareLoosely(text: string): boolean {
+  return text.includes('"') || text.includes('\\') || loneSurrogate(text) >= 0;
+}
+
+function writeObject(value: object, key: string | number, writing: Writing): string | undefined {
+  if (!isPlain(value)) {
+    if (value instanceof RawJson) return writeRaw(value.text, writing.isLoose);
+    if (BOXES.some((box) => value instanceof box)) return write(value.valueOf(), key, writing);
   }
-  if (BOXES.some((box) => value instanceof box)) return write(value.valueOf(), key, open);
+  const { open } = writing;
   if (open.includes(value)) fail('it contains itself');
   const replaced = toJson(value, key);
   open.push(value);
   let text;
-  if (replaced !== value) text = write(replaced, key, open);
-  else text = Array.isArray(value) ? writeArray(value, open) : writeMembers(value, open);
+  if (replaced !== value) text = write(replaced, key, writing);
+  else text = Array.isArray(value) ? writeArray(value, writing) : writeMembers(value, writing);
   open.pop();
   return text;
 }
 
+function writeRaw(text: string, isLoose: boolean): string {
+  if (loneSurrogate(text) >= 0) fail('the text has a lone surrogate, which UTF-8 cannot carry');
+  if (isLoose && text.search(CONTROLS) >= 0) throw NOT_LOOSELY;
+  return text;
+}
+
+/** Most are: these need not be compared with each class that is written otherwise. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === Array.prototype;
+}
+
 /** What toJSON() makes of an object, or the object itself. */
-function toJson(value: object, key: string): unknown {
+function toJson(value: object, key: string | number): unknown {
   try {
     const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON !== 'function') return refuseLossy(value);
-    return ArrayBuffer.isView(value) ? refuseLossy(value) : toJSON.call(value, key);
+    if (typeof toJSON !== 'function') return isPlain(value) ? value : refuseLossy(value);
+    return ArrayBuffer.isView(value) ? refuseLossy(value) : toJSON.call(value, String(key));
   } catch (cause) {
     return cause instanceof Fault ? fail(cause.message) : fail(`toJSON failed: ${textOf(cause)}`, cause);
   }
@@ -136,23 +191,30 @@ function refuseLossy(value: object): object {
   return value;
 }
 
-function writeArray(values: readonly unknown[], open: object[]): string {
+function writeArray(values: readonly unknown[], writing: Writing): string {
   let text = '';
   for (let index = 0; index < values.length; index++) {
-    const item = at(index, () => write(values[index], String(index), open) ?? fail('undefined is not a JSON type'));
-    text += index === 0 ? item : ',' + item;
+    try {
+      const item = write(values[index], index, writing) ?? fail('undefined is not a JSON type');
+      text += index === 0 ? item : ',' + item;
+    } catch (problem) {
+      throw at(index, problem);
+    }
   }
-  return `[${text}]`;
+  return '[' + text + ']';
 }
 
-function writeMembers(value: object, open: object[]): string {
+function writeMembers(value: object, writing: Writing): string {
   let text = '';
   for (const key of keysOf(value)) {
-    const member = at(key, () => write(read(value, key), key, open));
-    if (member === undefined) continue;
-    text += `${text ? ',' : ''}${at(key, () => quote(key))}:${member}`;
+    try {
+      const member = write(read(value, key), key, writing);
+      if (member !== undefined) text += (text === '' ? '' : ',') + quote(key, writing.isLoose) + ':' + member;
+    } catch (problem) {
+      throw at(key, problem);
+    }
   }
-  return `{${text}}`;
+  return '{' + text + '}';
 }
 
 function keysOf(value: object): string[] {
@@ -171,13 +233,9 @@ function read(value: object, key: string): unknown {
   }
 }
 
-function at<T>(part: string | number, writePart: () => T): T {
-  try {
-    return writePart();
-  } catch (problem) {
-    if (problem instanceof Fault) problem.parts.push(part);
-    throw problem;
-  }
+function at(part: string | number, problem: unknown): unknown {
+  if (problem instanceof Fault) problem.parts.push(part);
+  return problem;
 }
 
 /** The text of whatever was thrown. */

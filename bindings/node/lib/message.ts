@@ -2,35 +2,37 @@
 // What a handler receives and what a publish gives back. Both are views over a copied record: texts are split
 // when a field is asked for, the body is parsed at most once. Nothing here refers to memory of the C library.
 
-import { makeError, withReceipt } from './errors.js';
+import { withReceipt } from './errors.js';
 import type { EventsError } from './errors.js';
-import { native } from './native.js';
 import type { Batch } from './native.js';
 import type { SchemaProblem } from './schema.js';
 
-/** The texts of a message, in the order of message_texts() in ../src/bind_consume.c. */
+/** The texts of a message, in the order of message_texts() in ../src/bind_poll.c. */
 const enum Field {
   Id,
   Type,
-  Origin,
-  OriginPrefix,
   Timestamp,
-  Version,
   Hash,
   Headers,
-  Transport,
-  Topic,
   Offset,
-  Group,
-  Consumer,
-  Pattern,
   Requeue,
   ContentType,
   Validation,
 }
 
-const MESSAGE_NUMBERS = 6;
-const REPORT_NUMBERS = 8;
+/** Those that most messages of a batch have in common, in the order of message_place() there. */
+const enum Shared {
+  Origin,
+  OriginPrefix,
+  Version,
+  Transport,
+  Topic,
+  Group,
+  Consumer,
+  Pattern,
+}
+
+const MESSAGE_NUMBERS = 7;
 
 /** What a handler sees in place of what was published. */
 export interface Seen {
@@ -56,6 +58,7 @@ export class Delivery {
     row: number,
     texts: string,
     readonly raw: string | Buffer,
+    private readonly shared: readonly string[],
   ) {
     this.subscription = numbers[row]!;
     this.id = numbers[row + 1]!;
@@ -71,12 +74,20 @@ export class Delivery {
     return this.#texts[field]!;
   }
 
+  common(field: Shared): string {
+    return this.shared[field]!;
+  }
+
   get type(): string {
     return this.text(Field.Type);
   }
 
   get version(): string {
-    return this.text(Field.Version);
+    return this.common(Shared.Version);
+  }
+
+  get pattern(): string {
+    return this.common(Shared.Pattern);
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -124,11 +135,11 @@ export class Message<Body = any> implements EventEnvelope<Body> {
 
   #readHeader(): EventHeader {
     const delivery = this.#delivery;
-    const originPrefix = delivery.text(Field.OriginPrefix);
+    const originPrefix = delivery.common(Shared.OriginPrefix);
     return {
       id: delivery.text(Field.Id),
       type: delivery.text(Field.Type),
-      origin: delivery.text(Field.Origin),
+      origin: delivery.common(Shared.Origin),
       ...(originPrefix && { originPrefix }),
       timestamp: delivery.text(Field.Timestamp),
       hash: delivery.text(Field.Hash),
@@ -202,11 +213,11 @@ export class Metadata {
   }
 
   get transport(): string {
-    return this.#delivery.text(Field.Transport);
+    return this.#delivery.common(Shared.Transport);
   }
 
   get topic(): string {
-    return this.#delivery.text(Field.Topic);
+    return this.#delivery.common(Shared.Topic);
   }
 
   get partition(): number | undefined {
@@ -229,7 +240,7 @@ export class Metadata {
 
   /** The subscription's pattern, as the library normalised it. */
   get matchedPattern(): string {
-    return this.#delivery.text(Field.Pattern);
+    return this.#delivery.pattern;
   }
 
   get correlationId(): string | undefined {
@@ -249,11 +260,11 @@ export class Metadata {
   }
 
   get group(): string {
-    return this.#delivery.text(Field.Group);
+    return this.#delivery.common(Shared.Group);
   }
 
   get consumer(): string {
-    return this.#delivery.text(Field.Consumer);
+    return this.#delivery.common(Shared.Consumer);
   }
 
   /** From 1: failures so far + 1. A crash does not raise it. */
@@ -325,68 +336,6 @@ export interface Receipt {
   readonly error?: EventsError;
 }
 
-const OUTCOMES: Readonly<Record<number, Outcome>> = {
-  [native.EVS_OUTCOME_STORED]: 'stored',
-  [native.EVS_OUTCOME_REFUSED]: 'refused',
-  [native.EVS_OUTCOME_UNKNOWN]: 'unknown',
-};
-
-const LEVELS: Readonly<Record<number, AcknowledgementLevel>> = {
-  [native.EVS_ACKNOWLEDGE_NONE]: 'none',
-  [native.EVS_ACKNOWLEDGE_STORED]: 'stored',
-  [native.EVS_ACKNOWLEDGE_REPLICATED]: 'replicated',
-  [native.EVS_ACKNOWLEDGE_FSYNCED]: 'fsynced',
-};
-
-/** One thing that ended: a publish, a request, a subscription or the system. */
-export class Report {
-  readonly kind: number;
-  readonly token: number;
-  readonly status: number;
-
-  constructor(
-    private readonly numbers: Float64Array,
-    private readonly row: number,
-    private readonly joined: string,
-  ) {
-    this.kind = numbers[row]!;
-    this.token = numbers[row + 1]!;
-    this.status = numbers[row + 2]!;
-  }
-
-  get transport(): string {
-    return this.joined.split('\0')[1]!;
-  }
-
-  get detail(): string {
-    return this.joined.split('\0')[5]!;
-  }
-
-  error(): EventsError {
-    const [, , , , message, detail] = this.joined.split('\0');
-    return makeError(this.status, message!, detail);
-  }
-
-  /** Of a publish. */
-  receipt(): Receipt {
-    const [id, transport, topic, offset, message, detail] = this.joined.split('\0');
-    const partition = this.numbers[this.row + 5]!;
-    const receipt: Receipt = {
-      id: id!,
-      outcome: OUTCOMES[this.numbers[this.row + 3]!] ?? 'unknown',
-      transport: transport!,
-      topic: topic!,
-      partition: partition >= 0 ? partition : null,
-      offset: offset!,
-      attempts: this.numbers[this.row + 4]!,
-      acknowledgement: LEVELS[this.numbers[this.row + 6]!] ?? null,
-      duplicate: this.numbers[this.row + 7] === 1,
-    };
-    if (this.status === native.EVS_OK) return receipt;
-    return { ...receipt, error: makeError(this.status, message!, detail, receipt) };
-  }
-}
-
 /** The receipt of an event that never left this process, or whose outcome nobody will report. */
 export function receiptOf(error: EventsError, outcome: Outcome): Receipt {
   const nowhere = { transport: '', topic: '', partition: null, offset: '' };
@@ -396,15 +345,11 @@ export function receiptOf(error: EventsError, outcome: Outcome): Receipt {
 
 export function deliveriesOf(batch: Batch): Delivery[] {
   const { messageNumbers: numbers, messageTexts: texts } = batch;
+  const places = batch.messagePlaces.map((joined) => joined.split('\0'));
   const deliveries: Delivery[] = [];
-  for (let index = 0; index * MESSAGE_NUMBERS < numbers.length; index++) {
-    deliveries.push(
-      new Delivery(numbers, index * MESSAGE_NUMBERS, texts[index * 2] as string, texts[index * 2 + 1]!),
-    );
+  for (let index = 0, row = 0; row < numbers.length; index += 2, row += MESSAGE_NUMBERS) {
+    const shared = places[numbers[row + MESSAGE_NUMBERS - 1]!]!;
+    deliveries.push(new Delivery(numbers, row, texts[index] as string, texts[index + 1]!, shared));
   }
   return deliveries;
-}
-
-export function reportsOf(batch: Batch): Report[] {
-  return batch.reportTexts.map((text, index) => new Report(batch.reportNumbers, index * REPORT_NUMBERS, text));
 }

@@ -4,13 +4,18 @@
 
 import { join } from 'node:path';
 
-/** Records of one poll: rows of numbers, and the texts of each as one string with a NUL between them. */
+/**
+ * Records of one poll: rows of numbers, and the texts of each as one string with a NUL between them. The last number of
+ * a row is the place of the texts that a record shares with others.
+ */
 export interface Batch {
   readonly messageNumbers: Float64Array;
   /** Two for each message: its texts, and its body (text where it is JSON). */
   readonly messageTexts: readonly (string | Buffer)[];
+  readonly messagePlaces: readonly string[];
   readonly reportNumbers: Float64Array;
   readonly reportTexts: readonly string[];
+  readonly reportPlaces: readonly string[];
 }
 
 export interface Accepted {
@@ -26,9 +31,12 @@ export interface StartedDashboard {
 /** A compiled schema, freed by the collector. */
 export type SchemaHandle = { readonly __schema: never };
 
+export type ErrorMaker = (status: number, message: string, detail: string) => Error;
+export type ListMaker = (...items: unknown[]) => unknown[];
+
 /** The functions of the addon; a system is its number. */
 export interface Native {
-  install(onWake: (id: number) => void, makeError: (status: number, message: string, detail: string) => Error): void;
+  install(onWake: (id: number) => void, makeError: ErrorMaker, makeList: ListMaker): void;
   shutdown(): void;
   open(config: string): number;
   rearm(id: number): void;
@@ -40,8 +48,8 @@ export interface Native {
   status(id: number): string;
   explain(id: number, query: string): string;
   request(id: number, method: string, params: string, timeoutMs: number, token: number): void;
-  publishLines(id: number, count: number, firstToken: number, text: string): Accepted;
-  publish(id: number, count: number, numbers: Float64Array, texts: readonly unknown[]): Accepted;
+  publishLines(id: number, count: number, firstToken: number, text: string): Accepted | undefined;
+  publish(id: number, count: number, numbers: Float64Array, texts: readonly unknown[]): Accepted | undefined;
   subscribe(id: number, options: string): number;
   unsubscribe(id: number, token: number): void;
   poll(id: number, limit: number): Batch | undefined;

@@ -1,30 +1,55 @@
 // SPDX-License-Identifier: MIT
-// Events between publish() and the core: collected while JavaScript runs, handed over in one call. When the
+// Events between publish() and the core: collected while JavaScript runs, handed over in calls of many. When the
 // publisher has no room, the rest stays here, in order, until reports say that there is room again.
+//
+// A token says which call handed an event over, and its place in it: no event has an entry of its own.
 
 import type { Engine } from './engine.js';
 import { Closed, Forked, QueueFull } from './errors.js';
 import type { EventsError } from './errors.js';
 import type { OutgoingEvent } from './event.js';
 import { receiptOf } from './message.js';
-import type { Receipt, Report } from './message.js';
+import type { Receipt } from './message.js';
 
 const EVENTS_PER_CALL = 512;
 const EXPIRY_MS = 500;
 
-/** Who waits for the outcomes of events that were published together. */
+/** Events that were published together, and who waits for their outcomes. */
 class Group {
   readonly #receipts: Receipt[];
   #missing: number;
+  readonly #begun = performance.now();
   /** Nobody has any interest left: what was not sent is not sent. */
   isGivenUp = false;
+  /** The first of `events` that is still here. */
+  first = 0;
 
   constructor(
-    count: number,
+    /** Without those that have left. */
+    readonly events: (OutgoingEvent | undefined)[],
     private readonly resolve: (receipts: Receipt[]) => void,
   ) {
-    this.#receipts = new Array<Receipt>(count);
-    this.#missing = count;
+    this.#receipts = new Array<Receipt>(events.length);
+    this.#missing = events.length;
+  }
+
+  get isOver(): boolean {
+    return this.isGivenUp || this.first === this.events.length;
+  }
+
+  isLate(event: OutgoingEvent, now: number, defaultTimeoutMs: number): boolean {
+    return this.#begun + (event.options?.timeoutMs || defaultTimeoutMs) <= now;
+  }
+
+  /** It was handed over, or refused. */
+  leave(index: number): void {
+    this.events[index] = undefined;
+    while (this.first < this.events.length && !this.events[this.first]) this.first++;
+  }
+
+  refuse(index: number, error: EventsError): void {
+    this.leave(index);
+    this.put(index, receiptOf(error, 'refused'));
   }
 
   put(index: number, receipt: Receipt): void {
@@ -33,22 +58,58 @@ class Group {
   }
 }
 
-interface Sender {
-  readonly group: Group;
-  readonly index: number;
-}
+/** The events of one call: whose each is, and which of its group. */
+class Call {
+  readonly #groups: (Group | undefined)[] = [];
+  readonly #indexes: number[] = [];
+  #accepted = 0;
+  #missing = 0;
 
-interface Entry extends Sender {
-  readonly event: OutgoingEvent;
-  readonly deadline: number;
+  /** Adds what there is room for of a group; its events go to `events`. */
+  add(group: Group, events: OutgoingEvent[]): void {
+    for (let index = group.first; index < group.events.length && events.length < EVENTS_PER_CALL; index++) {
+      const event = group.events[index];
+      if (!event) continue;
+      events.push(event);
+      this.#groups.push(group);
+      this.#indexes.push(index);
+    }
+  }
+
+  /** The first `count` were taken; the rest stays where it is. */
+  accept(count: number): void {
+    this.#accepted = this.#missing = count;
+    for (let place = 0; place < count; place++) this.#groups[place]!.leave(this.#indexes[place]!);
+  }
+
+  refuse(place: number, error: EventsError): void {
+    this.#groups[place]!.refuse(this.#indexes[place]!, error);
+  }
+
+  /** The outcome of one; true where it is the last. */
+  put(place: number, receipt: Receipt): boolean {
+    this.#groups[place]?.put(this.#indexes[place]!, receipt);
+    this.#groups[place] = undefined;
+    return --this.#missing === 0;
+  }
+
+  /** There will be no more reports. */
+  end(error: EventsError): void {
+    for (let place = 0; place < this.#accepted; place++) {
+      this.#groups[place]?.put(this.#indexes[place]!, receiptOf(error, 'unknown'));
+    }
+  }
 }
 
 export class Outbox {
   readonly #engine: Engine;
   readonly #defaultTimeoutMs: number;
-  #entries: Entry[] = [];
-  #waiting = new Map<number, Sender>();
-  #nextToken = 1;
+  /** Groups that have events here, from #head on. */
+  #queue: Group[] = [];
+  #head = 0;
+  #calls = new Map<number, Call>();
+  #nextCall = 1;
+  #taken = 0;
   #isScheduled = false;
   #isBlocked = false;
   #expiry: NodeJS.Timeout | undefined;
@@ -59,42 +120,55 @@ export class Outbox {
     this.#defaultTimeoutMs = defaultTimeoutMs;
   }
 
-  /** Publishes events and gives their receipts in order; rejects only when `signal` aborts. */
-  send(events: readonly OutgoingEvent[], signal?: AbortSignal): Promise<Receipt[]> {
+  /** Publishes events and gives their receipts in order; rejects only when `signal` aborts. The list is taken over. */
+  send(events: OutgoingEvent[], signal?: AbortSignal): Promise<Receipt[]> {
     if (events.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      const group = new Group(events.length, (receipts) => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve(receipts);
-      });
-      const onAbort = (): void => {
-        group.isGivenUp = true;
-        reject(signal!.reason as Error);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const now = performance.now();
-      events.forEach((event, index) => {
-        this.#entries.push({ group, index, event, deadline: now + (event.timeoutMs || this.#defaultTimeoutMs) });
-      });
-      if (!this.#isBlocked) this.#schedule();
+      if (signal) this.#sendUntil(events, signal, resolve, reject);
+      else this.#add(new Group(events, resolve));
     });
+  }
+
+  #sendUntil(
+    events: OutgoingEvent[],
+    signal: AbortSignal,
+    resolve: (receipts: Receipt[]) => void,
+    reject: (reason: Error) => void,
+  ): void {
+    const group = new Group(events, (receipts) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(receipts);
+    });
+    const onAbort = (): void => {
+      group.isGivenUp = true;
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#add(group);
+  }
+
+  #add(group: Group): void {
+    this.#queue.push(group);
+    if (this.#isBlocked || this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => this.#handOver());
   }
 
   /** How many tokens were taken: for events that were handed over, and requests. */
   get taken(): number {
-    return this.#nextToken - 1;
+    return this.#taken;
   }
 
   /** A token for a request: they share the numbers of the events. */
   takeToken(): number {
-    return this.#nextToken++;
+    this.#taken++;
+    return this.#nextCall++ * EVENTS_PER_CALL;
   }
 
   /** The outcome of one event. */
-  onReport(report: Report): void {
-    const sender = this.#waiting.get(report.token);
-    this.#waiting.delete(report.token);
-    sender?.group.put(sender.index, report.receipt());
+  onReceipt(token: number, receipt: Receipt): void {
+    const number = Math.floor(token / EVENTS_PER_CALL);
+    if (this.#calls.get(number)?.put(token % EVENTS_PER_CALL, receipt)) this.#calls.delete(number);
   }
 
   /** There may be room again. */
@@ -106,67 +180,67 @@ export class Outbox {
 
   /** Resolves when everything collected so far was handed over or refused. */
   emptied(): Promise<void> {
-    if (this.#entries.length === 0) return Promise.resolve();
+    if (this.#queue.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
   /** Ends every wait; after the system closed there will be no report. */
   failAll(error: EventsError): void {
-    const waiting = this.#waiting;
-    this.#waiting = new Map();
-    this.#refuse(this.#entries.splice(0), error);
-    for (const { group, index } of waiting.values()) group.put(index, receiptOf(error, 'unknown'));
+    const calls = this.#calls;
+    this.#calls = new Map();
+    this.#refuseAll(error);
+    for (const call of calls.values()) call.end(error);
     this.#isBlocked = false;
     this.#tellIfEmpty();
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => this.#handOver());
   }
 
   /** Offers everything, in calls of bounded size, until there is no room. */
   #handOver(): void {
     this.#isScheduled = false;
-    while (this.#entries.length > 0 && !this.#isBlocked) {
-      const chunk = this.#entries.splice(0, EVENTS_PER_CALL).filter((entry) => !entry.group.isGivenUp);
-      if (chunk.length > 0) this.#offer(chunk);
-    }
+    for (this.#tidy(); this.#queue.length > 0 && !this.#isBlocked; this.#tidy()) this.#offer();
     this.#tellIfEmpty();
   }
 
-  #offer(chunk: Entry[]): void {
-    const first = this.#nextToken;
-    this.#nextToken += chunk.length;
-    let accepted = 0;
-    let error: EventsError | undefined;
-    try {
-      ({ accepted, error } = { error: undefined, ...this.#engine.publish(chunk.map((entry) => entry.event), first) });
-    } catch (problem) {
-      error = problem as EventsError;
+  #offer(): void {
+    const call = new Call();
+    const events: OutgoingEvent[] = [];
+    for (let at = this.#head; at < this.#queue.length && events.length < EVENTS_PER_CALL; at++) {
+      if (!this.#queue[at]!.isOver) call.add(this.#queue[at]!, events);
     }
-    for (let index = 0; index < accepted; index++) this.#waiting.set(first + index, chunk[index]!);
-    if (error) this.#onRefusal(chunk.slice(accepted), error);
+    const number = this.#nextCall++;
+    this.#taken += events.length;
+    const { accepted, error } = this.#engine.publish(events, number * EVENTS_PER_CALL);
+    call.accept(accepted);
+    if (accepted > 0) this.#calls.set(number, call);
+    if (error) this.#onRefusal(call, accepted, error);
   }
 
-  #onRefusal(rest: Entry[], error: EventsError): void {
+  /** Why the event at `place` was not taken, and none after it. */
+  #onRefusal(call: Call, place: number, error: EventsError): void {
     if (error instanceof Closed || error instanceof Forked) {
-      this.#refuse([...rest, ...this.#entries.splice(0)], error);
-      return;
-    }
-    if (error instanceof QueueFull && this.#waiting.size > 0) {
+      this.#refuseAll(error);
+    } else if (error instanceof QueueFull && this.#calls.size > 0) {
       this.#isBlocked = true;
       this.#watchExpiry();
     } else {
       // Nothing is in flight whose end could make room: the first event itself is the trouble.
-      this.#refuse(rest.splice(0, 1), error);
+      call.refuse(place, error);
     }
-    this.#entries = [...rest, ...this.#entries];
   }
 
-  #refuse(entries: readonly Entry[], error: EventsError): void {
-    for (const { group, index } of entries) group.put(index, receiptOf(error, 'refused'));
+  #refuseAll(error: EventsError): void {
+    this.#refuseWhere(() => true, error);
+    this.#tidy();
+  }
+
+  #refuseWhere(isMeant: (group: Group, event: OutgoingEvent) => boolean, error: EventsError): void {
+    for (const group of this.#queue.slice(this.#head)) {
+      if (group.isGivenUp) continue;
+      for (let index = group.first; index < group.events.length; index++) {
+        const event = group.events[index];
+        if (event && isMeant(group, event)) group.refuse(index, error);
+      }
+    }
   }
 
   #watchExpiry(): void {
@@ -178,19 +252,26 @@ export class Outbox {
     this.#expiry = undefined;
     if (!this.#isBlocked) return;
     const now = performance.now();
-    const late = this.#entries.filter((entry) => entry.deadline <= now);
-    this.#entries = this.#entries.filter((entry) => entry.deadline > now);
     const error = new QueueFull(
       'the event found no room within its timeout and was not sent: too many events are in flight; publish ' +
         'slower, or raise publisher.maxInFlight',
     );
-    this.#refuse(late, error);
+    this.#refuseWhere((group, event) => group.isLate(event, now, this.#defaultTimeoutMs), error);
+    this.#tidy();
     this.#tellIfEmpty();
-    if (this.#entries.length > 0) this.#watchExpiry();
+    if (this.#queue.length > 0) this.#watchExpiry();
+  }
+
+  /** Forgets the groups at the front that have nothing here any more, many at a time. */
+  #tidy(): void {
+    while (this.#head < this.#queue.length && this.#queue[this.#head]!.isOver) this.#head++;
+    if (this.#head * 2 < this.#queue.length) return;
+    this.#queue.splice(0, this.#head);
+    this.#head = 0;
   }
 
   #tellIfEmpty(): void {
-    if (this.#entries.length > 0) return;
+    if (this.#queue.length > 0) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 }

@@ -12,12 +12,13 @@ import { Closed, Timeout } from './errors.js';
 import { errorOf, failureOf, released } from './failure.js';
 import { textOf } from './json.js';
 import type { Log, LogRecord } from './log.js';
-import { Message, Metadata, deliveriesOf, reportsOf } from './message.js';
-import type { Delivery, Report, Settle } from './message.js';
+import { Message, Metadata, deliveriesOf } from './message.js';
+import type { Delivery, Settle } from './message.js';
 import { native } from './native.js';
 import type { Outbox } from './outbox.js';
 import type { OwnDriver } from './own.js';
 import type { Reader } from './reading.js';
+import { Reports } from './reports.js';
 
 const RECORDS_PER_POLL = 512;
 const TURN_MS = 5;
@@ -182,11 +183,11 @@ export class Turn {
         this.#engine.rearm();
         return 0;
       }
-      this.#inbox.push(...deliveriesOf(batch));
-      const reports = reportsOf(batch);
-      for (const report of reports) this.#onReport(report);
-      if (reports.length > 0) this.#outbox.reportsTaken();
-      return this.#inbox.length + reports.length;
+      this.#inbox = deliveriesOf(batch);
+      const reports = new Reports(batch);
+      while (reports.next()) this.#onReport(reports);
+      if (reports.count > 0) this.#outbox.reportsTaken();
+      return this.#inbox.length + reports.count;
     } catch (problem) {
       if (problem instanceof Closed) {
         this.end();
@@ -198,10 +199,10 @@ export class Turn {
     }
   }
 
-  #onReport(report: Report): void {
+  #onReport(report: Reports): void {
     switch (report.kind) {
       case native.EVS_REPORT_PUBLISH:
-        return this.#outbox.onReport(report);
+        return this.#outbox.onReceipt(report.token, report.receipt());
       case native.EVS_REPORT_REQUEST:
         return this.#onAnswer(report);
       case native.EVS_REPORT_UNSUBSCRIBED:
@@ -216,7 +217,7 @@ export class Turn {
     }
   }
 
-  #onAnswer(report: Report): void {
+  #onAnswer(report: Reports): void {
     const waiter = this.requests.get(report.token);
     this.requests.delete(report.token);
     if (report.status === native.EVS_OK) waiter?.resolve(report.detail);

@@ -46,12 +46,35 @@ static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_even
   return true;
 }
 
+/* Is there a byte below 0x20? Eight at a time: none of them is when none of (byte - 0x20) borrows. */
+static bool has_controls(evs_bytes text) {
+  const uint64_t each = UINT64_C(0x0101010101010101), space = 0x20;
+  uint64_t found = 0, eight = 0;
+  size_t i = 0;
+  for (; i + sizeof eight <= text.size; i += sizeof eight) {
+    memcpy(&eight, text.data + i, sizeof eight);
+    found |= (eight - each * space) & ~eight & (each << 7);
+  }
+  for (; i < text.size; i++)
+    found |= (unsigned char)text.data[i] < space;
+  return found != 0;
+}
+
 /* What JavaScript hands over for a batch. */
 typedef struct event_source {
   evsn_arena arena;
   const double *numbers;
   napi_value texts;
+  bool has_controls; /* in a body that is a string: JSON wants them written otherwise */
 } event_source;
+
+static bool read_body(napi_env env, event_source *source, napi_value value, evs_event *event) {
+  napi_valuetype type = napi_undefined;
+  if (!evsn_bytes(env, &source->arena, value, &event->body) || napi_typeof(env, value, &type) != napi_ok)
+    return false;
+  source->has_controls |= type == napi_string && has_controls(event->body);
+  return true;
+}
 
 static bool read_texts(napi_env env, event_source *source, uint32_t index, evs_event *event) {
   napi_value type, body, rest;
@@ -60,8 +83,7 @@ static bool read_texts(napi_env env, event_source *source, uint32_t index, evs_e
   return napi_get_element(env, source->texts, first + TYPE, &type) == napi_ok &&
          napi_get_element(env, source->texts, first + BODY, &body) == napi_ok &&
          napi_get_element(env, source->texts, first + REST, &rest) == napi_ok &&
-         evsn_text(env, &source->arena, type, &event->type) &&
-         evsn_bytes(env, &source->arena, body, &event->body) &&
+         evsn_text(env, &source->arena, type, &event->type) && read_body(env, source, body, event) &&
          napi_is_array(env, rest, &has_rest) == napi_ok &&
          (!has_rest || read_rest(env, &source->arena, rest, event));
 }
@@ -94,10 +116,11 @@ static napi_value offer(napi_env env, evsn_system *system, const evs_event *even
   return result;
 }
 
-/* publish(id, count, numbers, texts) → {accepted, error?} */
+/* publish(id, count, numbers, texts) → {accepted, error?}. Where the text of a body holds a control character
+ * it gives undefined, and has done nothing. */
 napi_value evsn_publish(napi_env env, napi_callback_info info) {
   napi_value args[4], result = NULL;
-  event_source source = {{NULL}, NULL, NULL};
+  event_source source = {{NULL}, NULL, NULL, false};
   uint32_t count;
   evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
   if (!system || !evsn_uint32(env, args[1], &count) ||
@@ -108,7 +131,7 @@ napi_value evsn_publish(napi_env env, napi_callback_info info) {
   bool is_read = events != NULL;
   for (uint32_t i = 0; i < count && is_read; i++)
     is_read = read_event(env, &source, i, &events[i]);
-  if (is_read)
+  if (is_read && !source.has_controls)
     result = offer(env, system, events, count);
   else if (!events)
     evsn_throw(env, EVS_NOMEM, NULL);
@@ -127,27 +150,38 @@ static bool take_line(evs_bytes *left, evs_bytes *out_line) {
   return true;
 }
 
+/* Are there exactly two lines for each of the events, and no control character but their ends in a body? */
+static bool take_lines(evs_bytes text, uint64_t token, evs_event *events, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    memset(&events[i], 0, sizeof *events);
+    events[i].struct_size = sizeof *events;
+    events[i].token = token + i;
+    if (!take_line(&text, &events[i].type) || !take_line(&text, &events[i].body) ||
+        has_controls(events[i].body))
+      return false;
+  }
+  return text.size == 0;
+}
+
 /* publishLines(id, count, firstToken, text) → {accepted, error?}: events that have a type and a body of JSON
- * only, a line for each. As many texts in an array cost several calls of the engine each. */
+ * only, a line for each. As many texts in an array cost several calls of the engine each. What holds a line
+ * end or another control character itself cannot go this way: then it gives undefined, and has done nothing.
+ */
 napi_value evsn_publish_lines(napi_env env, napi_callback_info info) {
   napi_value args[4], result = NULL;
   evsn_arena arena = {NULL};
   evs_bytes text;
-  uint32_t count, cut = 0;
+  uint32_t count;
   uint64_t token;
   evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
   if (!system || !evsn_uint32(env, args[1], &count) || !evsn_token(env, args[2], &token))
     return NULL;
   if (evsn_text(env, &arena, args[3], &text)) {
     evs_event *events = evsn_arena_take(&arena, (count ? count : 1) * sizeof *events);
-    for (evs_event *event = events; events && cut < count; cut++, event++) {
-      memset(event, 0, sizeof *event);
-      event->struct_size = sizeof *event;
-      event->token = token + cut;
-      if (!take_line(&text, &event->type) || !take_line(&text, &event->body))
-        break;
-    }
-    result = events ? offer(env, system, events, cut) : evsn_throw(env, EVS_NOMEM, NULL);
+    if (!events)
+      evsn_throw(env, EVS_NOMEM, NULL);
+    else if (take_lines(text, token, events, count))
+      result = offer(env, system, events, count);
   }
   evsn_arena_free(&arena);
   return result;

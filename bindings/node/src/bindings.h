@@ -26,9 +26,10 @@
   /* bind_consume.c */                                                                                       \
   BIND(subscribe, evsn_subscribe)                                                                            \
   BIND(unsubscribe, evsn_unsubscribe)                                                                        \
-  BIND(poll, evsn_poll)                                                                                      \
   BIND(ack, evsn_ack)                                                                                        \
   BIND(fail, evsn_fail)                                                                                      \
+  /* bind_poll.c */                                                                                          \
+  BIND(poll, evsn_poll)                                                                                      \
   /* bind_dashboard.c */                                                                                     \
   BIND(dashboardStart, evsn_dashboard_start)                                                                 \
   BIND(dashboardStop, evsn_dashboard_stop)                                                                   \

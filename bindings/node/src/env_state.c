@@ -30,6 +30,7 @@ struct evsn_env {
   uint32_t held; /* systems that keep the loop alive */
   napi_threadsafe_function wake;
   napi_ref make_error;
+  napi_ref make_list;
   napi_async_cleanup_hook_handle hook;
   pthread_t watcher;
   bool is_watching;
@@ -137,7 +138,8 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
     napi_release_threadsafe_function(state->wake, napi_tsfn_abort);
   state->wake = NULL;
   napi_delete_reference(state->env, state->make_error);
-  state->make_error = NULL;
+  napi_delete_reference(state->env, state->make_list);
+  state->make_error = state->make_list = NULL;
   napi_remove_async_cleanup_hook(hook);
 }
 
@@ -163,9 +165,9 @@ bool evsn_env_init(napi_env env) {
 }
 
 napi_value evsn_env_install(napi_env env, napi_callback_info info) {
-  napi_value args[2], name;
+  napi_value args[3], name;
   evsn_env *state = state_of(env);
-  if (!evsn_args(env, info, 2, args))
+  if (!evsn_args(env, info, 3, args))
     return NULL;
   if (state->wake) {
     napi_throw_error(env, "EVS_ARGUMENT", "the addon is installed already in this environment");
@@ -173,6 +175,7 @@ napi_value evsn_env_install(napi_env env, napi_callback_info info) {
   }
   napi_create_string_utf8(env, "libevents", NAPI_AUTO_LENGTH, &name);
   napi_create_reference(env, args[1], 1, &state->make_error);
+  napi_create_reference(env, args[2], 1, &state->make_list);
   if (napi_create_threadsafe_function(env, args[0], NULL, name, 0, 1, NULL, NULL, NULL, on_wake,
                                       &state->wake) != napi_ok) {
     napi_throw_error(env, "EVS_INTERNAL", "no function to wake up JavaScript could be made");
@@ -190,12 +193,21 @@ napi_value evsn_env_shutdown(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value referred(napi_env env, napi_ref reference) {
+  napi_value value = NULL;
+  if (reference)
+    napi_get_reference_value(env, reference, &value);
+  return value;
+}
+
 napi_value evsn_error_maker(napi_env env) {
-  napi_value maker = NULL;
   evsn_env *state = state_of(env);
-  if (state && state->make_error)
-    napi_get_reference_value(env, state->make_error, &maker);
-  return maker;
+  return state ? referred(env, state->make_error) : NULL;
+}
+
+napi_value evsn_list_maker(napi_env env) {
+  evsn_env *state = state_of(env);
+  return state ? referred(env, state->make_list) : NULL;
 }
 
 /* ---- systems --------------------------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ typedef struct evsn_system {
 /* evsn_env_init - makes the environment's state and its cleanup hook. False with an exception pending. */
 bool evsn_env_init(napi_env env);
 
-/* evsn_env_install - install(onWake, makeError): what to call when records wait, and how errors are made. */
+/* evsn_env_install - install(onWake, makeError, makeList): what to call when records wait, how errors are
+ * made, and what gives its arguments as a list. */
 napi_value evsn_env_install(napi_env env, napi_callback_info info);
 
 /* evsn_env_shutdown - shutdown(): ends the thread and releases every system, for the end of the process. */
@@ -34,6 +35,9 @@ napi_value evsn_env_shutdown(napi_env env, napi_callback_info info);
 
 /* evsn_error_maker - the function that makes errors, or NULL before install(). */
 napi_value evsn_error_maker(napi_env env);
+
+/* evsn_list_maker - the function that makes lists, or NULL before install(). */
+napi_value evsn_list_maker(napi_env env);
 
 /* evsn_env_add - takes an opened system; gives its entry, or NULL with an exception pending. The system's
  * records are announced to onWake(id) once; evsn_env_rearm() asks for the next time. */

@@ -41,6 +41,9 @@ bool evsn_numbers(napi_env env, napi_value value, size_t count, const double **o
 napi_value evsn_new_text(napi_env env, const char *text, size_t size);
 napi_value evsn_new_number(napi_env env, double number);
 napi_value evsn_new_numbers(napi_env env, size_t count, double **out_numbers);
+/* evsn_new_list - an array, made by one call of a function: setting each element costs several times as much.
+ */
+napi_value evsn_new_list(napi_env env, size_t count, const napi_value *values);
 bool evsn_set(napi_env env, napi_value object, const char *name, napi_value value);
 
 /* evsn_give_text - a text that the library gave, as a string; frees it. */

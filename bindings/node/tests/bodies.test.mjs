@@ -28,12 +28,18 @@ structuredClone(detached, { transfer: [detached.buffer] });
 const deep = [];
 for (let inner = deep, n = 0; n < 200_000; n++) inner.push((inner = []));
 
+const LINES = 'A long text of several lines,\n\twith a bell \u0007 and a nul \0 in it: \u001f';
+
 const EXACT = [
   [null, 'null'],
   [undefined, 'null'],
   [true, 'true'],
   ['', '""'],
   ['quote " backslash \\ newline \n nul \0 emoji 😀', JSON.stringify('quote " backslash \\ newline \n nul \0 emoji 😀')],
+  [LINES, JSON.stringify(LINES)],
+  [{ [LINES]: LINES + '"' }, `{${JSON.stringify(LINES)}:${JSON.stringify(LINES + '"')}}`],
+  [[LINES + ' ü', LINES + ' 😀'], JSON.stringify([LINES + ' ü', LINES + ' 😀'])],
+  [[LINES, rawJson('{\n\t"n": 1\n}')], `[${JSON.stringify(LINES)},{\n\t"n": 1\n}]`],
   [-0, '0'],
   [1e21, '1e+21'],
   [0.1, '0.1'],
@@ -54,6 +60,18 @@ test('what JSON can hold comes back exactly as it was written', async (t) => {
   for (const [body, text] of EXACT) assert.equal((await send(body)).bodyText, text);
 });
 
+test('control characters are written as JSON wants them beside options and in batches', async (t) => {
+  const system = await openSystem(t);
+  const { seen, handler } = recorder();
+  await system.consumer.subscribe('a.b', handler);
+  const bodies = ['plain', LINES, rawJson('[\n1\n]'), LINES + '"'];
+  await system.publisher.publishBatch('a.b', bodies);
+  await system.publisher.publishBatch('a.b', bodies, { headers: { colour: 'blue' } });
+  await until(() => seen.length === 8, 'all came');
+  const texts = ['"plain"', JSON.stringify(LINES), '[\n1\n]', JSON.stringify(LINES + '"')];
+  assert.deepEqual(seen.map(({ message }) => message.bodyText), [...texts, ...texts]);
+});
+
 test('integers past 2^53 are exact in the text of the body', async (t) => {
   const send = await echo(t);
   const message = await send({ id: 2n ** 64n });
@@ -68,6 +86,7 @@ const REFUSED = [
   [deep, '/body', /nested too deeply/],
   ['\ud800', '/body', /lone surrogate/],
   [{ a: ['ok', '\udc00x'] }, '/body/a/1', /lone surrogate/],
+  [{ a: 'a text that is long enough, and \ud800' }, '/body/a', /lone surrogate/],
   [{ '\ud800': 1 }, '/body/\ufffd', /lone surrogate/],
   [Symbol('s'), '/body', /symbol is not a JSON type/],
   [() => 1, '/body', /function is not a JSON type/],
