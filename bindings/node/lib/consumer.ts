@@ -229,8 +229,8 @@ export class EventConsumer {
 
   getStats(): ConsumerStats {
     const stats = (JSON.parse(this.#runtime.engine.stats()) as { consumer: ConsumerStats }).consumer;
-    const { lastMessageTime } = this.#runtime.turn;
-    return lastMessageTime === undefined ? stats : { ...stats, lastMessageTime };
+    const { lastMessageAt } = this.#runtime.turn;
+    return lastMessageAt === 0 ? stats : { ...stats, lastMessageTime: new Date(lastMessageAt).toISOString() };
   }
 
   connect(options?: RequestOptions): Promise<void> {

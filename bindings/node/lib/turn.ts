@@ -69,9 +69,10 @@ export class Run implements Settle {
     private readonly turn: Turn,
     readonly consumer: Consumer,
     readonly delivery: Delivery,
+    now: number,
   ) {
     const limit = delivery.handlerTimeoutMs;
-    this.deadline = limit > 0 ? performance.now() + limit : Infinity;
+    this.deadline = limit > 0 ? now + limit : Infinity;
   }
 
   get signal(): AbortSignal {
@@ -90,7 +91,15 @@ export class Run implements Settle {
   acknowledge(): void {
     this.turn.acknowledge(this);
   }
+
+  /** Calls the handler. */
+  begin(): unknown {
+    const metadata = new Metadata(this.delivery, this);
+    return this.consumer.handler(new Message(this.delivery), metadata, this.delivery.pattern);
+  }
 }
+
+const begin = (run: Run): unknown => run.begin();
 
 export class Turn {
   readonly #engine: Engine;
@@ -115,7 +124,8 @@ export class Turn {
   #isAttached = false;
   #isSettling = false;
   #isEnded = false;
-  lastMessageTime: string | undefined;
+  /** Milliseconds since 1970; 0 before the first message. */
+  lastMessageAt = 0;
   /** Is told how each delivery ended (libevents/testing). */
   observer: Observer | undefined;
   /** Throws what shall become of a delivery whose handler ended well (libevents/testing). */
@@ -161,18 +171,16 @@ export class Turn {
   // ---- taking -------------------------------------------------------------------------------------------
 
   #onWake(): void {
-    const end = performance.now() + TURN_MS;
-    for (;;) {
-      const isEmpty = this.#runInbox(end);
-      this.#settle();
-      if (this.#isEnded) return;
-      if (!isEmpty || performance.now() > end) {
-        setImmediate(() => this.#onWake());
-        return;
-      }
-      const taken = this.#take();
-      if (taken === 0) return;
-    }
+    this.#step(performance.now() + TURN_MS);
+  }
+
+  /** Runs what was taken, settles what has ended, takes more. Between two steps handlers and publishers go on. */
+  #step(end: number): void {
+    const isEmpty = this.#runInbox(end);
+    this.#settle();
+    if (this.#isEnded) return;
+    if (!isEmpty || performance.now() > end) setImmediate(() => this.#onWake());
+    else if (this.#take() > 0) queueMicrotask(() => this.#step(end));
   }
 
   /** Polls once; gives the number of records. With none the next record wakes up again. */
@@ -251,24 +259,23 @@ export class Turn {
   /** Runs handlers until the inbox is empty (true) or the time is up (false). */
   #runInbox(end: number): boolean {
     const inbox = this.#inbox;
+    if (inbox.length > 0) this.lastMessageAt = Date.now();
     let index = 0;
-    while (index < inbox.length) {
-      this.#deliver(inbox[index++]!);
-      if (performance.now() > end) break;
+    for (let now = performance.now(); index < inbox.length && now <= end; now = performance.now()) {
+      this.#deliver(inbox[index++]!, now);
     }
     this.#inbox = inbox.slice(index);
     return this.#inbox.length === 0;
   }
 
-  #deliver(delivery: Delivery): void {
+  #deliver(delivery: Delivery, now: number): void {
     const consumer = this.consumers.get(delivery.subscription);
     if (!consumer?.isActive) {
       this.#failures.push(released(delivery.id));
       return;
     }
     consumer.messageCount++;
-    this.lastMessageTime = new Date().toISOString();
-    const run = new Run(this, consumer, delivery);
+    const run = new Run(this, consumer, delivery, now);
     if (consumer.reader && !this.#canRead(consumer.reader, run)) return;
     if (consumer.accept) consumer.accept(delivery);
     else this.#start(run);
@@ -286,13 +293,9 @@ export class Turn {
   }
 
   #start(run: Run): void {
-    const { consumer, delivery } = run;
     this.#runs.add(run);
     try {
-      const metadata = new Metadata(delivery, run);
-      const result = this.#current.run(run, () =>
-        consumer.handler(new Message(delivery), metadata, metadata.matchedPattern),
-      );
+      const result = this.#current.run(run, begin, run);
       if (isThenable(result)) {
         this.#watch(run);
         Promise.resolve(result).then(
