@@ -33,7 +33,7 @@ napi_value evsn_rearm(napi_env env, napi_callback_info info) {
   napi_value arg;
   evsn_system *system = evsn_args(env, info, 1, &arg) ? evsn_env_find(env, arg) : NULL;
   if (system)
-    evsn_env_rearm(env, system);
+    evsn_env_rearm(system);
   return NULL;
 }
 
@@ -43,7 +43,7 @@ napi_value evsn_hold(napi_env env, napi_callback_info info) {
   bool holds = false;
   evsn_system *system = evsn_args(env, info, 2, args) ? evsn_env_find(env, args[0]) : NULL;
   if (system && napi_get_value_bool(env, args[1], &holds) == napi_ok)
-    evsn_env_hold(env, system, holds);
+    evsn_env_hold(system, holds);
   return NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * env_state.h - what one Node environment (the main thread, or a worker) has: its open systems, the thread
- * that waits for their wake-ups, and the one function by which that thread calls into JavaScript.
+ * env_state.h - what one Node environment (the main thread, or a worker) has: its open systems, whose
+ * wake-ups its loop waits for, and what it calls in JavaScript.
  *
  * The addon has no global state: every environment has its own, and several may live in one process. */
 #ifndef EVSN_ENV_STATE_H
@@ -13,13 +13,14 @@
 #include "libevents.h"
 
 typedef struct evsn_env evsn_env;
+typedef struct evsn_watch evsn_watch;
 
 /* One opened system. JavaScript knows it by its number, which is never used again. */
 typedef struct evsn_system {
   struct evsn_system *next;
   uint32_t id;
   evs_system *handle;
-  bool holds_loop; /* keeps the process from ending by itself */
+  evsn_watch *watch;
   evsn_dashboard *dashboards;
 } evsn_system;
 
@@ -30,7 +31,7 @@ bool evsn_env_init(napi_env env);
  * made, and what gives its arguments as a list. */
 napi_value evsn_env_install(napi_env env, napi_callback_info info);
 
-/* evsn_env_shutdown - shutdown(): ends the thread and releases every system, for the end of the process. */
+/* evsn_env_shutdown - shutdown(): releases every system, for the end of the process. */
 napi_value evsn_env_shutdown(napi_env env, napi_callback_info info);
 
 /* evsn_error_maker - the function that makes errors, or NULL before install(). */
@@ -47,10 +48,10 @@ evsn_system *evsn_env_add(napi_env env, evs_system *handle);
 evsn_system *evsn_env_find(napi_env env, napi_value id);
 
 /* evsn_env_rearm - the next record, or one that waits already, calls onWake again. */
-void evsn_env_rearm(napi_env env, evsn_system *system);
+void evsn_env_rearm(evsn_system *system);
 
 /* evsn_env_hold - whether the system keeps the process from ending by itself. */
-void evsn_env_hold(napi_env env, evsn_system *system, bool holds);
+void evsn_env_hold(evsn_system *system, bool holds);
 
 /* evsn_env_remove - forgets a system, which the caller then has to end and free. No wake-up of it follows. */
 void evsn_env_remove(napi_env env, evsn_system *system);
