@@ -11,18 +11,8 @@
 /* Rows of the Float64Arrays; the last number is the place of what a record shares. */
 enum { MESSAGE_NUMBERS = 7, REPORT_NUMBERS = 9 };
 
-/* Copies a text; gives where the next one goes. No valid text holds a NUL, which ends a text here: one that
- * does all the same gets a space in its place. */
-static char *put(char *at, evs_bytes text) {
-  char *end = at + text.size;
-  if (text.size == 0)
-    return at;
-  memcpy(at, text.data, text.size);
-  for (char *nul = memchr(at, 0, text.size); nul; nul = memchr(nul, 0, (size_t)(end - nul)))
-    *nul = ' ';
-  return end;
-}
-
+/* The texts as one string with a NUL between them. No valid text holds a NUL, which ends a text here: one
+ * that does all the same gets a space in its place. */
 static napi_value join(napi_env env, evsn_arena *arena, const evs_bytes *texts, size_t count) {
   size_t size = count;
   for (size_t i = 0; i < count; i++)
@@ -30,10 +20,16 @@ static napi_value join(napi_env env, evsn_arena *arena, const evs_bytes *texts, 
   char *joined = evsn_arena_take(arena, size), *at = joined;
   if (!joined)
     return evsn_throw(env, EVS_NOMEM, NULL);
-  for (size_t i = 0; i < count; i++) {
-    at = put(at, texts[i]);
-    *at++ = 0;
+  for (size_t i = 0; i < count; i++, *at++ = ' ') {
+    if (texts[i].size > 0)
+      memcpy(at, texts[i].data, texts[i].size);
+    at += texts[i].size;
   }
+  for (char *nul = memchr(joined, 0, size); nul; nul = memchr(nul, 0, (size_t)(at - nul)))
+    *nul = ' ';
+  at = joined;
+  for (size_t i = 0; i < count; i++, *at++ = 0)
+    at += texts[i].size;
   return evsn_new_text(env, joined, size - 1);
 }
 
