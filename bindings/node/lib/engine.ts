@@ -9,7 +9,7 @@ import { native } from './native.js';
 import type { Accepted, Batch, StartedDashboard } from './native.js';
 import { encodeJson, escapeControls } from './json.js';
 
-const NUMBERS_OF_EVENT = 7;
+const NUMBERS_OF_EVENT = 6;
 const NUMBERS_OF_FAILURE = 3;
 export const MAX_UINT32 = 0xffffffff;
 
@@ -161,25 +161,30 @@ export class Engine {
   }
 }
 
-/** A line for each type and one for each body, where that is all there is to the events. */
+/** A line for each text, where no body is bytes; without options, of the type and the body alone. */
 function publishLines(id: number, events: readonly OutgoingEvent[], firstToken: number): Accepted | undefined {
+  const numbers = events.some(({ options }) => options) ? numbersOf(events) : undefined;
   let lines = '';
   for (const { type, body, options } of events) {
-    if (options !== undefined || typeof body !== 'string') return undefined;
+    if (typeof body !== 'string') return undefined;
     lines += type + '\n' + body + '\n';
+    if (numbers) lines += (options ?? NO_OPTIONS).texts.join('\n') + '\n';
   }
-  return native.publishLines(id, events.length, firstToken, lines);
+  return native.publishLines(id, events.length, firstToken, numbers, lines);
 }
 
 function publishRows(id: number, events: readonly OutgoingEvent[], firstToken: number): Accepted | undefined {
-  const numbers = new Float64Array(events.length * NUMBERS_OF_EVENT);
   const texts: unknown[] = [];
-  events.forEach(({ type, body, options }, index) => {
-    const { partition, timeoutMs, delayMs, level } = options ?? NO_OPTIONS;
-    numbers.set([firstToken + index, partition, timeoutMs, delayMs, ...level], index * NUMBERS_OF_EVENT);
-    texts.push(type, body, options?.texts);
+  for (const { type, body, options } of events) texts.push(type, body, options?.texts);
+  return native.publish(id, events.length, firstToken, numbersOf(events), texts);
+}
+
+function numbersOf(events: readonly OutgoingEvent[]): Float64Array {
+  const numbers = new Float64Array(events.length * NUMBERS_OF_EVENT);
+  events.forEach(({ options }, index) => {
+    if (options) numbers.set(options.numbers, index * NUMBERS_OF_EVENT);
   });
-  return native.publish(id, events.length, numbers, texts);
+  return numbers;
 }
 
 function withoutControls(event: OutgoingEvent): OutgoingEvent {

@@ -61,12 +61,9 @@ type Level = readonly [number, number, number];
 
 /** What publish() was told beside the type and the body. */
 interface EncodedOptions {
-  /** + 1; 0: none given. */
-  readonly partition: number;
-  /** 0: that of the configuration. */
+  /** partition + 1 (0: none given), timeout in ms (0: that of the configuration), delay in ms, and the three of the level. */
+  readonly numbers: readonly number[];
   readonly timeoutMs: number;
-  readonly delayMs: number;
-  readonly level: Level;
   /** contentType, headers, key, id, timestamp, version, transport, batchKey, topic, origin, originPrefix. */
   readonly texts: readonly string[];
 }
@@ -127,11 +124,12 @@ export function encodeEvent(type: unknown, body: unknown, given?: PublishOptions
 }
 
 function encodeOptions(options: Readonly<Record<string, unknown>>, contentType: string): EncodedOptions {
+  const partition = partitionNumber(options['partition']);
+  const timeoutMs = milliseconds(options['timeout'], 'timeout', { min: 1 });
+  const delayMs = milliseconds(options['delay'], 'delay', { max: Number.MAX_SAFE_INTEGER });
   return {
-    partition: partitionNumber(options['partition']),
-    timeoutMs: milliseconds(options['timeout'], 'timeout', { min: 1 }),
-    delayMs: milliseconds(options['delay'], 'delay', { max: Number.MAX_SAFE_INTEGER }),
-    level: levelOf(options['acknowledgement']),
+    numbers: [partition, timeoutMs, delayMs, ...levelOf(options['acknowledgement'])],
+    timeoutMs,
     texts: [
       contentType === JSON_TYPE ? '' : contentType,
       encodeHeaders(options),
@@ -149,7 +147,7 @@ function encodeOptions(options: Readonly<Record<string, unknown>>, contentType: 
 }
 
 const AS_CONFIGURED: Level = [0, 0, 0];
-export const NO_OPTIONS: EncodedOptions = { partition: 0, timeoutMs: 0, delayMs: 0, level: AS_CONFIGURED, texts: [] };
+export const NO_OPTIONS = { texts: new Array<string>(11).fill('') };
 const LEVELS: Readonly<Record<string, number>> = {
   none: native.EVS_ACKNOWLEDGE_NONE,
   stored: native.EVS_ACKNOWLEDGE_STORED,

@@ -48,8 +48,8 @@ export interface Native {
   status(id: number): string;
   explain(id: number, query: string): string;
   request(id: number, method: string, params: string, timeoutMs: number, token: number): void;
-  publishLines(id: number, count: number, firstToken: number, text: string): Accepted | undefined;
-  publish(id: number, count: number, numbers: Float64Array, texts: readonly unknown[]): Accepted | undefined;
+  publishLines(id: number, count: number, firstToken: number, numbers: Float64Array | undefined, text: string): Accepted | undefined;
+  publish(id: number, count: number, firstToken: number, numbers: Float64Array, texts: readonly unknown[]): Accepted | undefined;
   subscribe(id: number, options: string): number;
   unsubscribe(id: number, token: number): void;
   poll(id: number, limit: number): Batch | undefined;

@@ -25,8 +25,8 @@ class Group {
   first = 0;
 
   constructor(
-    /** Without those that have left. */
-    readonly events: (OutgoingEvent | undefined)[],
+    /** Without those that were refused while they waited; empty when all have left. */
+    public events: (OutgoingEvent | undefined)[],
     private readonly resolve: (receipts: Receipt[]) => void,
   ) {
     this.#receipts = new Array<Receipt>(events.length);
@@ -34,21 +34,23 @@ class Group {
   }
 
   get isOver(): boolean {
-    return this.isGivenUp || this.first === this.events.length;
+    return this.isGivenUp || this.first >= this.events.length;
   }
 
   isLate(event: OutgoingEvent, now: number, defaultTimeoutMs: number): boolean {
     return this.#begun + (event.options?.timeoutMs || defaultTimeoutMs) <= now;
   }
 
-  /** It was handed over, or refused. */
-  leave(index: number): void {
-    this.events[index] = undefined;
+  /** Those before `end` were handed over or refused. */
+  leave(end: number): void {
+    this.first = end;
     while (this.first < this.events.length && !this.events[this.first]) this.first++;
+    if (this.first === this.events.length) this.events = [];
   }
 
   refuse(index: number, error: EventsError): void {
-    this.leave(index);
+    this.events[index] = undefined;
+    if (index === this.first) this.leave(index + 1);
     this.put(index, receiptOf(error, 'refused'));
   }
 
@@ -79,7 +81,10 @@ class Call {
   /** The first `count` were taken; the rest stays where it is. */
   accept(count: number): void {
     this.#accepted = this.#missing = count;
-    for (let place = 0; place < count; place++) this.#groups[place]!.leave(this.#indexes[place]!);
+    for (let place = 0; place < count; place++) {
+      const group = this.#groups[place]!;
+      if (place + 1 === count || this.#groups[place + 1] !== group) group.leave(this.#indexes[place]! + 1);
+    }
   }
 
   refuse(place: number, error: EventsError): void {

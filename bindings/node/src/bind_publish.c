@@ -6,44 +6,34 @@
 #include "env_state.h"
 #include "value.h"
 
-/* Numbers of one event, in this order; texts: type, body, then an array of the rest or undefined. */
-enum { TOKEN, PARTITION, TIMEOUT, DELAY, LEVEL, REPLICAS, WAIT, NUMBERS };
-enum { TYPE, BODY, REST, TEXTS };
-enum {
-  CONTENT_TYPE,
-  HEADERS,
-  KEY,
-  ID,
-  TIMESTAMP,
-  VERSION,
-  TRANSPORT,
-  BATCH_KEY,
-  TOPIC,
-  ORIGIN,
-  ORIGIN_PREFIX,
-  RESTS
-};
+/* Numbers of one event, in this order; texts: type, body, and the rest of them. */
+enum { PARTITION, TIMEOUT, DELAY, LEVEL, REPLICAS, WAIT, NUMBERS };
+enum { TYPE, BODY, REST, TEXTS = 13 };
 
-static bool read_rest(napi_env env, evsn_arena *arena, napi_value rest, evs_event *event) {
-  evs_bytes *const fields[RESTS] = {
-      [CONTENT_TYPE] = &event->content_type,
-      [HEADERS] = &event->headers,
-      [KEY] = &event->key,
-      [ID] = &event->id,
-      [TIMESTAMP] = &event->timestamp,
-      [VERSION] = &event->version,
-      [TRANSPORT] = &event->transport,
-      [BATCH_KEY] = &event->batch_key,
-      [TOPIC] = &event->topic,
-      [ORIGIN] = &event->origin,
-      [ORIGIN_PREFIX] = &event->origin_prefix,
-  };
-  for (uint32_t i = 0; i < RESTS; i++) {
-    napi_value text;
-    if (napi_get_element(env, rest, i, &text) != napi_ok || !evsn_text(env, arena, text, fields[i]))
-      return false;
-  }
-  return true;
+typedef struct event_texts {
+  evs_bytes *at[TEXTS];
+} event_texts;
+
+/* Where the texts of an event go, in their order at the border. */
+static event_texts texts_of(evs_event *event) {
+  return (event_texts){{&event->type, &event->body, &event->content_type, &event->headers, &event->key,
+                        &event->id, &event->timestamp, &event->version, &event->transport, &event->batch_key,
+                        &event->topic, &event->origin, &event->origin_prefix}};
+}
+
+/* `numbers` is NULL where no event has any. */
+static void begin_event(evs_event *event, uint64_t token, const double *numbers) {
+  memset(event, 0, sizeof *event);
+  event->struct_size = sizeof *event;
+  event->token = token;
+  if (!numbers)
+    return;
+  event->partition = (int32_t)numbers[PARTITION];
+  event->timeout_ms = (uint32_t)numbers[TIMEOUT];
+  event->delay_ms = (uint64_t)numbers[DELAY];
+  event->acknowledgement = (uint32_t)numbers[LEVEL];
+  event->replicas = (uint32_t)numbers[REPLICAS];
+  event->acknowledge_timeout_ms = (uint32_t)numbers[WAIT];
 }
 
 /* Is there a byte below 0x20? Eight at a time: none of them is when none of (byte - 0x20) borrows. */
@@ -60,48 +50,6 @@ static bool has_controls(evs_bytes text) {
   return found != 0;
 }
 
-/* What JavaScript hands over for a batch. */
-typedef struct event_source {
-  evsn_arena arena;
-  const double *numbers;
-  napi_value texts;
-  bool has_controls; /* in a body that is a string: JSON wants them written otherwise */
-} event_source;
-
-static bool read_body(napi_env env, event_source *source, napi_value value, evs_event *event) {
-  napi_valuetype type = napi_undefined;
-  if (!evsn_bytes(env, &source->arena, value, &event->body) || napi_typeof(env, value, &type) != napi_ok)
-    return false;
-  source->has_controls |= type == napi_string && has_controls(event->body);
-  return true;
-}
-
-static bool read_texts(napi_env env, event_source *source, uint32_t index, evs_event *event) {
-  napi_value type, body, rest;
-  bool has_rest = false;
-  uint32_t first = index * TEXTS;
-  return napi_get_element(env, source->texts, first + TYPE, &type) == napi_ok &&
-         napi_get_element(env, source->texts, first + BODY, &body) == napi_ok &&
-         napi_get_element(env, source->texts, first + REST, &rest) == napi_ok &&
-         evsn_text(env, &source->arena, type, &event->type) && read_body(env, source, body, event) &&
-         napi_is_array(env, rest, &has_rest) == napi_ok &&
-         (!has_rest || read_rest(env, &source->arena, rest, event));
-}
-
-static bool read_event(napi_env env, event_source *source, uint32_t index, evs_event *event) {
-  const double *row = source->numbers + (size_t)index * NUMBERS;
-  memset(event, 0, sizeof *event);
-  event->struct_size = sizeof *event;
-  event->token = (uint64_t)row[TOKEN];
-  event->partition = (int32_t)row[PARTITION];
-  event->timeout_ms = (uint32_t)row[TIMEOUT];
-  event->delay_ms = (uint64_t)row[DELAY];
-  event->acknowledgement = (uint32_t)row[LEVEL];
-  event->replicas = (uint32_t)row[REPLICAS];
-  event->acknowledge_timeout_ms = (uint32_t)row[WAIT];
-  return read_texts(env, source, index, event);
-}
-
 /* Hands them over → {accepted, error?} */
 static napi_value offer(napi_env env, evsn_system *system, const evs_event *events, size_t count) {
   napi_value result = NULL;
@@ -116,28 +64,94 @@ static napi_value offer(napi_env env, evsn_system *system, const evs_event *even
   return result;
 }
 
-/* publish(id, count, numbers, texts) → {accepted, error?}. Where the text of a body holds a control character
- * it gives undefined, and has done nothing. */
-napi_value evsn_publish(napi_env env, napi_callback_info info) {
-  napi_value args[4], result = NULL;
-  event_source source = {{NULL}, NULL, NULL, false};
+/* What JavaScript hands over for a batch. */
+typedef struct event_source {
+  evsn_system *system;
+  evsn_arena arena;
   uint32_t count;
-  evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
-  if (!system || !evsn_uint32(env, args[1], &count) ||
-      !evsn_numbers(env, args[2], (size_t)count * NUMBERS, &source.numbers))
-    return NULL;
-  source.texts = args[3];
-  evs_event *events = evsn_arena_take(&source.arena, (count ? count : 1) * sizeof *events);
-  bool is_read = events != NULL;
-  for (uint32_t i = 0; i < count && is_read; i++)
-    is_read = read_event(env, &source, i, &events[i]);
-  if (is_read && !source.has_controls)
-    result = offer(env, system, events, count);
-  else if (!events)
+  uint64_t token; /* of the first; those of the others count on */
+  const double *numbers;
+  evs_event *events;
+} event_source;
+
+/* Reads (id, count, firstToken, numbers, …), which both ways of publishing begin with. */
+static bool begin_source(napi_env env, const napi_value *args, event_source *source) {
+  napi_valuetype type = napi_undefined;
+  source->system = evsn_env_find(env, args[0]);
+  if (!source->system || !evsn_uint32(env, args[1], &source->count) ||
+      !evsn_token(env, args[2], &source->token) || napi_typeof(env, args[3], &type) != napi_ok)
+    return false;
+  if (type != napi_undefined &&
+      !evsn_numbers(env, args[3], (size_t)source->count * NUMBERS, &source->numbers))
+    return false;
+  source->events =
+      evsn_arena_take(&source->arena, (source->count ? source->count : 1) * sizeof *source->events);
+  if (!source->events)
     evsn_throw(env, EVS_NOMEM, NULL);
+  return source->events != NULL;
+}
+
+static void begin_events(event_source *source) {
+  for (uint32_t i = 0; i < source->count; i++) {
+    const double *numbers = source->numbers ? source->numbers + (size_t)i * NUMBERS : NULL;
+    begin_event(&source->events[i], source->token + i, numbers);
+  }
+}
+
+/* ---- as values ------------------------------------------------------------------------------------- */
+
+static bool read_element(napi_env env, napi_value list, uint32_t index, napi_value *out_value) {
+  return napi_get_element(env, list, index, out_value) == napi_ok;
+}
+
+static bool read_rest(napi_env env, evsn_arena *arena, napi_value list, const event_texts *texts) {
+  for (uint32_t i = REST; i < TEXTS; i++) {
+    napi_value text;
+    if (!read_element(env, list, i - REST, &text) || !evsn_text(env, arena, text, texts->at[i]))
+      return false;
+  }
+  return true;
+}
+
+/* Reads the texts of one event; `out_has_controls` is set where a body that is a string has any. */
+static bool read_texts(napi_env env, event_source *source, napi_value list, uint32_t index,
+                       bool *out_has_controls) {
+  enum { COLUMNS = 3 };
+  napi_value type, body, rest;
+  napi_valuetype body_type = napi_undefined;
+  bool has_rest = false;
+  event_texts texts = texts_of(&source->events[index]);
+  if (!read_element(env, list, index * COLUMNS + TYPE, &type) ||
+      !read_element(env, list, index * COLUMNS + BODY, &body) ||
+      !read_element(env, list, index * COLUMNS + REST, &rest) ||
+      !evsn_text(env, &source->arena, type, texts.at[TYPE]) ||
+      !evsn_bytes(env, &source->arena, body, texts.at[BODY]) ||
+      napi_typeof(env, body, &body_type) != napi_ok || napi_is_array(env, rest, &has_rest) != napi_ok)
+    return false;
+  *out_has_controls |= body_type == napi_string && has_controls(*texts.at[BODY]);
+  return !has_rest || read_rest(env, &source->arena, rest, &texts);
+}
+
+/* publish(id, count, firstToken, numbers, texts) → {accepted, error?}: the type, the body and an array of the
+ * rest of each, or undefined. Where the text of a body holds a control character it gives undefined, and has
+ * done nothing. */
+napi_value evsn_publish(napi_env env, napi_callback_info info) {
+  napi_value args[5], result = NULL;
+  event_source source = {0};
+  bool has_control = false;
+  if (evsn_args(env, info, 5, args) && begin_source(env, args, &source)) {
+    bool is_read = true;
+    begin_events(&source);
+    for (uint32_t i = 0; i < source.count && is_read; i++)
+      is_read = read_texts(env, &source, args[4], i, &has_control);
+    if (is_read && !has_control)
+      result = offer(env, source.system, source.events, source.count);
+  }
   evsn_arena_free(&source.arena);
   return result;
 }
+
+/* ---- as lines -------------------------------------------------------------------------------------- */
 
 /* Cuts a line off; false where there is none. */
 static bool take_line(evs_bytes *left, evs_bytes *out_line) {
@@ -150,39 +164,35 @@ static bool take_line(evs_bytes *left, evs_bytes *out_line) {
   return true;
 }
 
-/* Are there exactly two lines for each of the events, and no control character but their ends in a body? */
-static bool take_lines(evs_bytes text, uint64_t token, evs_event *events, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    memset(&events[i], 0, sizeof *events);
-    events[i].struct_size = sizeof *events;
-    events[i].token = token + i;
-    if (!take_line(&text, &events[i].type) || !take_line(&text, &events[i].body) ||
-        has_controls(events[i].body))
+/* Are there exactly the lines that there must be, and no control character but their ends in a body? */
+static bool take_lines(event_source *source, evs_bytes text) {
+  const uint32_t lines = source->numbers ? TEXTS : REST;
+  for (uint32_t i = 0; i < source->count; i++) {
+    event_texts texts = texts_of(&source->events[i]);
+    for (uint32_t line = 0; line < lines; line++) {
+      if (!take_line(&text, texts.at[line]))
+        return false;
+    }
+    if (has_controls(*texts.at[BODY]))
       return false;
   }
   return text.size == 0;
 }
 
-/* publishLines(id, count, firstToken, text) → {accepted, error?}: events that have a type and a body of JSON
- * only, a line for each. As many texts in an array cost several calls of the engine each. What holds a line
- * end or another control character itself cannot go this way: then it gives undefined, and has done nothing.
- */
+/* publishLines(id, count, firstToken, numbers, text) → {accepted, error?}: a line for each text, without
+ * numbers for type and body only. As many texts in an array cost several calls of the engine each. What holds
+ * a line end or another control character itself cannot go this way: then it gives undefined, and has done
+ * nothing. */
 napi_value evsn_publish_lines(napi_env env, napi_callback_info info) {
-  napi_value args[4], result = NULL;
-  evsn_arena arena = {NULL};
+  napi_value args[5], result = NULL;
+  event_source source = {0};
   evs_bytes text;
-  uint32_t count;
-  uint64_t token;
-  evsn_system *system = evsn_args(env, info, 4, args) ? evsn_env_find(env, args[0]) : NULL;
-  if (!system || !evsn_uint32(env, args[1], &count) || !evsn_token(env, args[2], &token))
-    return NULL;
-  if (evsn_text(env, &arena, args[3], &text)) {
-    evs_event *events = evsn_arena_take(&arena, (count ? count : 1) * sizeof *events);
-    if (!events)
-      evsn_throw(env, EVS_NOMEM, NULL);
-    else if (take_lines(text, token, events, count))
-      result = offer(env, system, events, count);
+  if (evsn_args(env, info, 5, args) && begin_source(env, args, &source) &&
+      evsn_text(env, &source.arena, args[4], &text)) {
+    begin_events(&source);
+    if (take_lines(&source, text))
+      result = offer(env, source.system, source.events, source.count);
   }
-  evsn_arena_free(&arena);
+  evsn_arena_free(&source.arena);
   return result;
 }
