@@ -185,6 +185,11 @@ size_t evsi_json_plain(const char *data, size_t size) {
     if (stops)
       return i + (size_t)__builtin_ctz(stops);
   }
+  if (size >= AT_ONCE && i < size) { /* the rest, with some of what was plain before it */
+    i = size - AT_ONCE;
+    unsigned stops = not_plain(data + i);
+    return stops ? i + (size_t)__builtin_ctz(stops) : size;
+  }
   while (i < size && (unsigned char)data[i] - 0x20u < 0x60 && data[i] != '"' && data[i] != '\\')
     i++;
   return i;
@@ -243,10 +248,6 @@ char *evsi_buf_take(evsi_buf *buf) {
   char *text = buf->data;
   evsi_buf_init(buf);
   return text;
-}
-
-evs_bytes evsi_text(const char *text) {
-  return evsi_bytes(text, text ? strlen(text) : 0);
 }
 
 size_t evsi_bytes_copy(char *out, size_t capacity, evs_bytes from) {

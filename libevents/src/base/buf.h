@@ -56,7 +56,10 @@ static inline evs_bytes evsi_bytes(const char *data, size_t size) {
 static inline bool evsi_bytes_equal(evs_bytes a, evs_bytes b) {
   return a.size == b.size && (a.size == 0 || (a.data && b.data && memcmp(a.data, b.data, a.size) == 0));
 }
-evs_bytes evsi_text(const char *text); /* bytes of a C string; NULL gives none */
+/* Bytes of a C string; NULL gives none. */
+static inline evs_bytes evsi_text(const char *text) {
+  return evsi_bytes(text, text ? strlen(text) : 0);
+}
 /* Copies bytes and a NUL to *at, moves *at behind them, and gives the copy. */
 static inline evs_bytes evsi_bytes_place(char **at, evs_bytes from) {
   evs_bytes placed = {*at, from.size};
