@@ -131,7 +131,8 @@ static bool take(evsi_entry *entry, evsi_body_state state, const evsi_judgement 
 static bool is_checked(const evsi_entry *entry) {
   const evsi_consume_setup *setup = &entry->group->consume->setup;
   return setup->schemas && setup->config->consumer.validation_mode != EVSI_VALIDATE_IGNORE &&
-         entry->envelope.content_type.size == 0;
+         entry->envelope.content_type.size == 0 &&
+         (setup->config->schemas.required || !evsi_registry_is_empty(setup->schemas));
 }
 
 bool evsi_view_entry(evsi_entry *entry, evsi_outgoing *outgoing) {

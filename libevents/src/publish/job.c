@@ -9,16 +9,21 @@
 #include "base/error.h"
 #include "event/identity.h"
 #include "validate/body_check.h"
-#include "validate/event_check.h"
 
-typedef struct event_draft {
-  char type[EVSI_TYPE_MAX + 1];
+/* What an event is given here; written where it is needed. */
+typedef struct given_texts {
   char id[37];
   char timestamp[25];
-  uint64_t made_ms; /* of the timestamp; 0: it is the caller's */
   char hash[65];
+} given_texts;
+
+typedef struct event_draft {
+  given_texts *given;
+  const char *type;
+  uint64_t made_ms;  /* of the timestamp; 0: it is the caller's */
   evs_bytes version; /* of the schema that the body is written by */
   const evsi_decision *decision;
+  bool is_repeat;                 /* of an event that went the same way, under the same labels */
   evsi_buf envelopes[EVSI_FORMS]; /* in the forms that its transports want; else empty */
   evsi_parcel *parcel;            /* for those that take it as it is */
   evsi_buf packed;                /* the body, compressed; empty: it is stored as it is */
@@ -83,17 +88,17 @@ static void count_unrouted(evsi_publisher *publisher, const char *type) {
 }
 
 /* By the decision of the event before, where that is the same for all that go this way. */
-static bool is_decided(const evsi_run *run, const evsi_router *router, const evs_event *event,
-                       const char *type) {
-  return run->router == router && event->partition == 0 && strcmp(run->type, type) == 0 &&
+static bool is_decided(const evsi_run *run, const evsi_router *router, const evs_event *event) {
+  return run->router == router && event->partition == 0 && run->decided_for == run->type.changes &&
          evsi_bytes_equal(run->topic, event->topic) && evsi_bytes_equal(run->transport, event->transport);
 }
 
-static evs_status route(evsi_publisher *publisher, const evs_event *event, const event_draft *draft,
-                        evsi_run *run, evs_error **out_error) {
+static evs_status route(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evsi_run *run,
+                        evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   evsi_router *router = publisher->setup.router;
-  if (is_decided(run, router, event, draft->type)) {
+  if (is_decided(run, router, event)) {
+    draft->is_repeat = event->origin.size == 0; /* others bring a prefix of their own */
     if (run->decision.route && event->topic.size == 0)
       evsi_router_used(router, run->decision.route, run->wall_ms);
     return EVS_OK;
@@ -115,9 +120,9 @@ static evs_status route(evsi_publisher *publisher, const evs_event *event, const
   evs_status status = evsi_router_route(router, &query, &run->decision, out_error);
   if (status == EVS_OK && run->decision.partitions == 0) {
     run->router = router;
+    run->decided_for = run->type.changes;
     run->topic = event->topic;
     run->transport = event->transport;
-    memcpy(run->type, draft->type, sizeof run->type);
   }
   return status;
 }
@@ -126,7 +131,8 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
                          evs_error **out_error) {
   const evsi_config *config = publisher->setup.config;
   const evsi_body_check check = {config, publisher->setup.schemas, publisher->setup.stats};
-  evs_status status = evsi_event_check(config, event, draft->type, out_error);
+  evs_status status = evsi_event_check(config, event, &run->type, out_error);
+  draft->type = run->type.text;
   if (status == EVS_OK)
     status = evsi_body_check_event(&check, draft->type, event, &draft->version, out_error);
   if (status != EVS_OK)
@@ -213,14 +219,14 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   draft->body = body_of(event);
   draft->event_id = event->id;
   if (event->id.size == 0) {
-    evsi_uuid7(env, draft->id);
-    draft->event_id = evsi_text(draft->id);
+    evsi_uuid7(env, draft->given->id);
+    draft->event_id = evsi_bytes(draft->given->id, sizeof draft->given->id - 1);
   }
   if (event->timestamp.size == 0) {
     draft->made_ms = run->wall_ms;
-    evsi_timestamp(draft->made_ms, draft->timestamp);
+    evsi_timestamp(draft->made_ms, draft->given->timestamp);
   }
-  if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->hash) != 0)
+  if (config->publisher.hash && evsi_sha256_hex(draft->body, draft->given->hash) != 0)
     return evsi_error(out_error, EVS_INTERNAL, NULL, "OpenSSL could not compute a SHA-256");
   if (!compress(publisher, draft))
     return evsi_error_nomem(out_error);
@@ -229,9 +235,9 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
       .type = evsi_text(draft->type),
       .origin = event->origin.size > 0 ? event->origin : evsi_text(config->service),
       .origin_prefix = prefix_of(publisher, event),
-      .timestamp = event->timestamp.size > 0 ? event->timestamp : evsi_text(draft->timestamp),
+      .timestamp = event->timestamp.size > 0 ? event->timestamp : evsi_text(draft->given->timestamp),
       .version = draft->version,
-      .hash = evsi_text(config->publisher.hash ? draft->hash : NULL),
+      .hash = evsi_text(config->publisher.hash ? draft->given->hash : NULL),
       .content_type = event->content_type,
       .key = is_ordered(publisher, draft->decision) ? event->key : evsi_bytes(NULL, 0),
       .headers = event->headers,
@@ -281,8 +287,22 @@ static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_dra
   }
 }
 
-static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const event_draft *draft,
-                       evsi_run *run) {
+static void label(evsi_publisher *publisher, evsi_job *job, const event_draft *draft, evsi_run *run) {
+  evsi_stats *stats = publisher->setup.stats;
+  if (!draft->is_repeat || !run->labels.type || !run->labels.topic) {
+    evsi_stats_relabel(stats, EVSI_LABEL_TYPE, job->sends[0].event.full_type, &run->labels.type);
+    evsi_stats_relabel(stats, EVSI_LABEL_TOPIC, job->sends[0].event.topic, &run->labels.topic);
+  }
+  job->labels = run->labels;
+  for (uint32_t i = 0; i < job->send_count; i++) {
+    evs_bytes name = evsi_text(publisher->setup.links[job->sends[i].link].config->name);
+    evsi_stats_relabel(stats, EVSI_LABEL_TRANSPORT, name, &run->labels.transport);
+    job->sends[i].label = run->labels.transport;
+  }
+}
+
+/* Takes the parcel of the draft. */
+static evsi_job *build(evsi_publisher *publisher, const evs_event *event, event_draft *draft, evsi_run *run) {
   evs_bytes prefix = prefix_of(publisher, event);
   uint32_t sends = draft->decision->transport_count;
   size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
@@ -291,19 +311,19 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
   for (int form = 0; form < EVSI_FORMS; form++)
     texts += draft->envelopes[form].size + raw_of(event, draft, form).size;
   evs_bytes transport = evsi_text(publisher->setup.links[draft->decision->transports[0]].config->name);
-  evsi_job *job = evsi_calloc(1, fixed + texts + transport.size + 1);
+  evsi_job *job = evsi_alloc(fixed + texts + transport.size + 1);
   if (!job)
     return NULL;
   char *at = (char *)job + fixed;
-  job->token = event->token;
-  job->started_us = run->now_us;
   uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
-  job->deadline_ms = job->started_us / 1000 + timeout;
-  job->parcel = evsi_parcel_hold(draft->parcel);
-  job->cost = texts;
+  *job = (evsi_job){.token = event->token,
+                    .started_us = run->now_us,
+                    .deadline_ms = run->now_us / 1000 + timeout,
+                    .cost = texts,
+                    .parcel = draft->parcel,
+                    .send_count = sends};
   if (draft->parcel)
     job->cost += evsi_stored_bytes(draft->parcel, evsi_bytes(NULL, 0), draft->parcel->raw);
-  job->send_count = sends;
   atomic_init(&job->open, sends);
   atomic_init(&job->holders, sends);
   job->id = evsi_bytes_place(&at, draft->event_id);
@@ -329,15 +349,9 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, const 
     forms[form].data = evsi_bytes_place(&at, evsi_bytes(envelope->data, envelope->size));
     forms[form].raw = evsi_bytes_place(&at, raw_of(event, draft, form));
   }
-  evsi_stats_relabel(publisher->setup.stats, EVSI_LABEL_TYPE, stored.full_type, &run->labels.type);
-  evsi_stats_relabel(publisher->setup.stats, EVSI_LABEL_TOPIC, stored.topic, &run->labels.topic);
-  job->labels = run->labels;
   fill_sends(publisher, job, draft, &stored, forms);
-  for (uint32_t i = 0; i < sends; i++) {
-    evs_bytes name = evsi_text(publisher->setup.links[job->sends[i].link].config->name);
-    evsi_stats_relabel(publisher->setup.stats, EVSI_LABEL_TRANSPORT, name, &run->labels.transport);
-    job->sends[i].label = run->labels.transport;
-  }
+  label(publisher, job, draft, run);
+  draft->parcel = NULL;
   return job;
 }
 
@@ -352,7 +366,8 @@ static void look_at_clocks(const evsi_env *env, evsi_run *run) {
 evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evsi_run *run,
                        evs_error **out_error) {
   look_at_clocks(publisher->setup.env, run);
-  event_draft draft = {.envelopes = {{0}}};
+  given_texts given;
+  event_draft draft = {.given = &given};
   evsi_job *job = NULL;
   evs_status status = decide(publisher, event, &draft, run, out_error);
   if (status == EVS_OK)

@@ -5,8 +5,8 @@
 
 #include "base/slots.h"
 #include "event/parcel.h"
-#include "event/type_name.h"
 #include "publish/publisher.h"
+#include "validate/event_check.h"
 
 typedef struct evsi_job evsi_job;
 typedef struct evsi_gate evsi_gate;
@@ -113,9 +113,10 @@ void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job);
 typedef struct evsi_run {
   uint32_t events;
   uint64_t now_us, wall_ms; /* looked at every few events */
-  evsi_router *router;      /* that decided; NULL: nothing is decided that another event may share */
+  evsi_checked_type type;
+  evsi_router *router;  /* that decided; NULL: nothing is decided that another event may share */
+  uint32_t decided_for; /* type.changes at that time */
   evs_bytes topic, transport;
-  char type[EVSI_TYPE_MAX + 1];
   evsi_decision decision;
   evsi_labels labels;
 } evsi_run;

@@ -4,6 +4,12 @@
 
 #include "base/error.h"
 
+/* Without schemas there is nothing to hold it against, unless each type must have one. */
+static bool is_checked(const evsi_body_check *check, const evs_event *event) {
+  return check->config->publisher.validation_mode != EVSI_VALIDATE_IGNORE && event->content_type.size == 0 &&
+         (check->config->schemas.required || !evsi_registry_is_empty(check->schemas));
+}
+
 static evsi_body_rules rules_of(const evsi_body_check *check) {
   const evsi_config *config = check->config;
   return (evsi_body_rules){.registry = check->schemas,
@@ -33,8 +39,7 @@ evs_status evsi_body_check_event(const evsi_body_check *check, const char *type,
   const evsi_schema_version *current =
       event->version.size ? NULL : evsi_registry_current(check->schemas, evsi_text(type));
   *out_version = event->version.size ? event->version : evsi_text(current ? current->name : "1.0.0");
-  bool is_json = event->content_type.size == 0;
-  if (check->config->publisher.validation_mode == EVSI_VALIDATE_IGNORE || !is_json)
+  if (!is_checked(check, event))
     return EVS_OK;
   evsi_judgement judgement;
   evsi_body_rules rules = rules_of(check);

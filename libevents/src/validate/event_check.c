@@ -120,7 +120,21 @@ static evs_status check_origin(const evs_event *event, evs_error **out_error) {
   return check_token("/originPrefix", event->origin_prefix, PREFIX_MAX, out_error);
 }
 
-evs_status evsi_event_check(const evsi_config *config, const evs_event *event, char *out_type,
+static evs_status check_type(const evsi_config *config, const evs_event *event, evsi_checked_type *type,
+                             evs_error **out_error) {
+  bool is_own = event->origin.size == 0;
+  if (type->config == config && type->is_own == is_own && evsi_bytes_equal(type->given, event->type))
+    return EVS_OK;
+  type->changes++;
+  evs_status status = evsi_type_fold(event->type, is_own ? config->origin_prefix : "",
+                                     config->routing.extended_types, type->text, NULL, out_error);
+  type->config = status == EVS_OK ? config : NULL;
+  type->is_own = is_own;
+  type->given = event->type;
+  return status;
+}
+
+evs_status evsi_event_check(const evsi_config *config, const evs_event *event, evsi_checked_type *type,
                             evs_error **out_error) {
   if (event->struct_size < sizeof *event)
     return evsi_error(out_error, EVS_ARGUMENT, "/struct_size",
@@ -139,9 +153,7 @@ evs_status evsi_event_check(const evsi_config *config, const evs_event *event, c
                       "the acknowledgement is none, stored, replicated (1 to %d replicas) or fsynced, and "
                       "waits for at most %d ms",
                       REPLICAS_MAX, ACKNOWLEDGE_MAX_MS);
-  const char *prefix = event->origin.size > 0 ? "" : config->origin_prefix;
-  evs_status status =
-      evsi_type_fold(event->type, prefix, config->routing.extended_types, out_type, NULL, out_error);
+  evs_status status = check_type(config, event, type, out_error);
   if (status == EVS_OK)
     status = check_texts(event, out_error);
   if (status == EVS_OK)
