@@ -23,6 +23,10 @@ void evsi_alloc_replace(evsi_realloc_fn fn) {
   atomic_store(&realloc_current, fn ? fn : realloc_default);
 }
 
+bool evsi_alloc_is_default(void) {
+  return atomic_load_explicit(&realloc_current, memory_order_relaxed) == realloc_default;
+}
+
 void *evsi_realloc(void *ptr, size_t size) {
   evsi_realloc_fn fn = atomic_load_explicit(&realloc_current, memory_order_relaxed);
   return fn(ptr, size ? size : 1);

@@ -84,7 +84,7 @@ void evsi_subscription_drop(evsi_subscription *subscription) {
     return;
   evsi_subscription_options_free(&subscription->options);
   json_decref(subscription->filter);
-  evsi_free(subscription->ending);
+  evsi_report_free(subscription->ending);
   evsi_free(subscription);
 }
 

@@ -2,8 +2,10 @@
  * entry.c - one stored entry in this process: a copy of its bytes, held by the engine and by every message
  * that a host still reads; and the events that such an entry carries, which live as long as it does. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/blocks.h"
 #include "base/json_text.h"
 #include "consume/engine.h"
 
@@ -13,17 +15,25 @@ static json_t *load_state(evs_bytes state) {
   return evsi_json_load(state, FLAGS, NULL);
 }
 
+/* With room for so many bytes behind it. */
+static evsi_entry *new_entry(size_t room) {
+  evsi_entry *entry = evsi_block(sizeof *entry + room);
+  if (entry)
+    memset(entry, 0, sizeof *entry);
+  return entry;
+}
+
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64_t now_us) {
   evsi_parcel *parcel = evsi_link_is_direct(group->link) ? stored->parcel : NULL;
   evs_bytes raw = parcel ? evsi_bytes(NULL, 0) : stored->raw;
   size_t size =
       5 + stored->topic.size + stored->offset.size + stored->data.size + raw.size + stored->requeue.size;
-  evsi_entry *entry = evsi_calloc(1, sizeof *entry + size);
+  evsi_entry *entry = new_entry(size);
   if (!entry)
     return NULL;
   entry->token = evsi_slots_add(&group->consume->settlements, entry);
   if (entry->token == 0) {
-    evsi_free(entry);
+    evsi_block_free(entry);
     return NULL;
   }
   char *at = entry->bytes;
@@ -60,7 +70,7 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64
 
 evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept) {
   size_t size = carrier->stored.offset.size + 12;
-  evsi_entry *event = evsi_calloc(1, sizeof *event + size);
+  evsi_entry *event = new_entry(size);
   if (!event)
     return NULL;
   int length = snprintf(event->bytes, size, "%.*s/%u", (int)carrier->stored.offset.size,
@@ -109,7 +119,7 @@ static void free_entry(evsi_entry *entry) {
     evsi_free(entry->deliveries);
   evsi_views_free(entry->views);
   evsi_parcel_drop(entry->parcel);
-  evsi_free(entry);
+  evsi_block_free(entry);
 }
 
 void evsi_entry_drop(void *held) {

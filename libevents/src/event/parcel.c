@@ -2,7 +2,7 @@
  * parcel.c - see parcel.h. */
 #include "event/parcel.h"
 
-#include "base/alloc.h"
+#include "base/blocks.h"
 #include "event/identity.h"
 
 static evs_bytes place(char **at, evs_bytes from) {
@@ -15,7 +15,7 @@ evsi_parcel *evsi_parcel_new(const evsi_envelope *envelope, evs_bytes raw, uint6
   size_t size = raw.size + FIELDS + 1;
   for (size_t i = 0; i < FIELDS; i++)
     size += from[i].size;
-  evsi_parcel *parcel = evsi_alloc(sizeof *parcel + size);
+  evsi_parcel *parcel = evsi_block(sizeof *parcel + size);
   if (!parcel)
     return NULL;
   evs_bytes *to = (evs_bytes *)&parcel->envelope;
@@ -31,5 +31,5 @@ evsi_parcel *evsi_parcel_new(const evsi_envelope *envelope, evs_bytes raw, uint6
 
 void evsi_parcel_drop(evsi_parcel *parcel) {
   if (parcel && atomic_fetch_sub_explicit(&parcel->holders, 1, memory_order_acq_rel) == 1)
-    evsi_free(parcel);
+    evsi_block_free(parcel);
 }

@@ -3,6 +3,7 @@
 #include "event/records.h"
 
 #include "base/alloc.h"
+#include "base/blocks.h"
 #include "base/buf.h"
 
 enum { LOGS_MAX = 256 };
@@ -10,7 +11,7 @@ enum { LOGS_MAX = 256 };
 evsi_report *evsi_report_new(const evs_report *from) {
   size_t size = 6 + from->id.size + from->transport.size + from->topic.size + from->offset.size +
                 from->message.size + from->detail.size;
-  evsi_report *report = evsi_alloc(sizeof *report + size);
+  evsi_report *report = evsi_block(sizeof *report + size);
   if (!report)
     return NULL;
   report->next = NULL;
@@ -26,6 +27,10 @@ evsi_report *evsi_report_new(const evs_report *from) {
   return report;
 }
 
+void evsi_report_free(evsi_report *report) {
+  evsi_block_free(report);
+}
+
 void evsi_records_init(evsi_records *records, evsi_wake *wake) {
   pthread_mutex_init(&records->lock, NULL);
   records->head = NULL;
@@ -38,7 +43,7 @@ void evsi_records_init(evsi_records *records, evsi_wake *wake) {
 static void free_list(evsi_report *report) {
   while (report) {
     evsi_report *next = report->next;
-    evsi_free(report);
+    evsi_report_free(report);
     report = next;
   }
 }
@@ -80,7 +85,7 @@ bool evsi_records_add_log(evsi_records *records, evsi_report *record) {
   if (has_room)
     evsi_wake_signal(records->wake, EVSI_WAKE_REPORTS);
   else
-    evsi_free(record);
+    evsi_report_free(record);
   return has_room;
 }
 

@@ -10,7 +10,7 @@
 #include "base/wake.h"
 #include "libevents.h"
 
-/* A report with its bytes, in one allocation. */
+/* A report with its bytes, in one block (base/blocks.h). */
 typedef struct evsi_report {
   struct evsi_report *next;
   evs_report public; /* points into bytes */
@@ -19,6 +19,7 @@ typedef struct evsi_report {
 
 /* Copies a report and everything it points to. NULL when memory is short. */
 evsi_report *evsi_report_new(const evs_report *from);
+void evsi_report_free(evsi_report *report); /* NULL is fine */
 
 typedef struct evsi_records {
   pthread_mutex_t lock;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/blocks.h"
 #include "base/error.h"
 #include "event/identity.h"
 #include "validate/body_check.h"
@@ -311,7 +311,7 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, event_
   for (int form = 0; form < EVSI_FORMS; form++)
     texts += draft->envelopes[form].size + raw_of(event, draft, form).size;
   evs_bytes transport = evsi_text(publisher->setup.links[draft->decision->transports[0]].config->name);
-  evsi_job *job = evsi_alloc(fixed + texts + transport.size + 1);
+  evsi_job *job = evsi_block(fixed + texts + transport.size + 1);
   if (!job)
     return NULL;
   char *at = (char *)job + fixed;

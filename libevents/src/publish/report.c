@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/blocks.h"
 #include "base/error.h"
 #include "publish/job.h"
 
@@ -145,7 +146,7 @@ void evsi_job_release(evsi_publisher *publisher, evsi_send *send, evsi_harvest *
   evsi_free(job->message);
   evsi_parcel_drop(job->parcel);
   if (!job->is_owed) {
-    evsi_free(job);
+    evsi_block_free(job);
     return;
   }
   evsi_harvest alone = {.end = &alone.first}, *into = harvest ? harvest : &alone;

@@ -41,7 +41,7 @@ void evsi_waiter_drop(evsi_publish_waiter *waiter) {
   if (left > 0)
     return;
   for (size_t i = 0; i < waiter->count; i++)
-    evsi_free(waiter->reports[i]);
+    evsi_report_free(waiter->reports[i]);
   pthread_cond_destroy(&waiter->done);
   pthread_mutex_destroy(&waiter->lock);
   evsi_free(waiter);

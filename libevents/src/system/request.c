@@ -52,7 +52,7 @@ static void waiter_drop(evsi_request_waiter *waiter) {
   pthread_mutex_unlock(&waiter->lock);
   if (left > 0)
     return;
-  evsi_free(waiter->report);
+  evsi_report_free(waiter->report);
   pthread_cond_destroy(&waiter->done);
   pthread_mutex_destroy(&waiter->lock);
   evsi_free(waiter);
@@ -60,7 +60,7 @@ static void waiter_drop(evsi_request_waiter *waiter) {
 
 static void free_request(evsi_request *request) {
   evsi_config_free(request->config);
-  evsi_free(request->no_memory);
+  evsi_report_free(request->no_memory);
   evsi_free(request->params);
   evsi_free(request);
 }

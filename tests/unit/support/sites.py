@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 CORE = ROOT / "libevents/src"
 LIST = Path(__file__).with_name("unfailed.json")
-ASKS = re.compile(r"\bevsi_(?:alloc|calloc|realloc|strdup|strndup)\(")
+ASKS = re.compile(r"\bevsi_(?:alloc|calloc|realloc|strdup|strndup|block)\(")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/blocks.h"
+
 enum { SHORT_MS = 100 };
 
 static pthread_mutex_t buses_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -146,7 +148,7 @@ void evsi_memory_event_drop(memory_event *event) {
   if (--event->holders > 0)
     return;
   evsi_parcel_drop(event->parcel);
-  evsi_free(event);
+  evsi_block_free(event);
 }
 
 void evsi_memory_entry_free(memory_entry *entry) {

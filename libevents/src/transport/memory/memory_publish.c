@@ -2,24 +2,23 @@
  * memory_publish.c - an event into the queue of every group that reads it, on the publisher's thread. */
 #include <string.h>
 
+#include "base/blocks.h"
 #include "base/buf.h"
 #include "transport/memory/memory_bus.h"
 
 static memory_event *copy_event(const evs_tp_event *from) {
   evs_bytes raw = from->parcel ? evsi_bytes(NULL, 0) : from->raw;
-  memory_event *event = evsi_calloc(1, sizeof *event + from->topic.size + from->full_type.size +
-                                           from->data.size + raw.size + 4);
+  memory_event *event =
+      evsi_block(sizeof *event + from->topic.size + from->full_type.size + from->data.size + raw.size + 4);
   if (!event)
     return NULL;
   char *at = event->bytes;
+  *event = (memory_event){.partition = from->partition, .ordering = from->ordering, .holders = 1};
   event->topic = evsi_bytes_place(&at, from->topic);
   event->full_type = evsi_bytes_place(&at, from->full_type);
   event->data = evsi_bytes_place(&at, from->data);
   event->raw = evsi_bytes_place(&at, raw);
   event->parcel = evsi_parcel_hold(from->parcel);
-  event->partition = from->partition;
-  event->ordering = from->ordering;
-  event->holders = 1;
   return event;
 }
 
