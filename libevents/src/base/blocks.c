@@ -44,10 +44,13 @@ typedef struct shelf {
   rack open, full;
 } shelf;
 
-static _Thread_local struct {
-  bool is_ended_with_thread;
-  shelf shelves[SIZES];
-} own;
+/* Where the linker has room for a pointer in the memory of each thread, finding it costs no call. */
+#ifdef __GLIBC__
+#define IN_REACH __attribute__((tls_model("initial-exec")))
+#else
+#define IN_REACH
+#endif
+static _Thread_local shelf *own IN_REACH; /* one for each size; NULL: nothing was kept yet */
 
 static struct {
   pthread_mutex_t lock;
@@ -100,27 +103,37 @@ static rack take_from_depot(size_t steps) {
   return taken;
 }
 
-static void end_shelves(void *shelves) {
-  own.is_ended_with_thread = false;
-  for (shelf *each = shelves; each < (shelf *)shelves + SIZES; each++) {
-    free_rack(&each->open);
-    free_rack(&each->full);
+static void end_shelves(void *data) {
+  shelf *shelves = data;
+  own = NULL;
+  for (size_t steps = 0; steps < SIZES; steps++) {
+    free_rack(&shelves[steps].open);
+    free_rack(&shelves[steps].full);
   }
+  evsi_free(shelves);
 }
 
 static void make_key(void) {
   has_key = pthread_key_create(&thread_end, end_shelves) == 0;
 }
 
+/* They end with the thread, or are not made. */
+static shelf *make_shelves(void) {
+  pthread_once(&once, make_key);
+  shelf *made = has_key ? evsi_calloc(SIZES, sizeof *made) : NULL;
+  if (!made || pthread_setspecific(thread_end, made) == 0)
+    return made;
+  evsi_free(made);
+  return NULL;
+}
+
 /* Where blocks of this size are kept, or NULL: nowhere. */
-static shelf *shelf_of(size_t steps) {
+static inline shelf *shelf_of(size_t steps) {
   if (IS_WATCHED || steps >= SIZES || !evsi_alloc_is_default())
     return NULL;
-  if (!own.is_ended_with_thread) {
-    pthread_once(&once, make_key);
-    own.is_ended_with_thread = has_key && pthread_setspecific(thread_end, own.shelves) == 0;
-  }
-  return own.is_ended_with_thread ? &own.shelves[steps] : NULL;
+  if (!own)
+    own = make_shelves();
+  return own ? &own[steps] : NULL;
 }
 
 void *evsi_block(size_t size) {
