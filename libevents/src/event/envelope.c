@@ -14,28 +14,29 @@ typedef struct field {
   evs_bytes opening; /* "name": with the comma before it */
   size_t offset;     /* in evsi_envelope */
   bool required;
+  bool is_plain; /* an event that was checked has nothing there to escape */
   const char *not_a_text;
   const char *twice;
 } field;
 
 #define LITERAL(text)                                                                                        \
   { text, sizeof(text) - 1 }
-#define FIELD(name, member, required)                                                                        \
+#define FIELD(name, member, required, is_plain)                                                              \
   {                                                                                                          \
-    LITERAL(name), LITERAL(",\"" name "\":"), offsetof(evsi_envelope, member), required,                     \
+    LITERAL(name), LITERAL(",\"" name "\":"), offsetof(evsi_envelope, member), required, is_plain,           \
         "header." name " is not a text", "header." name " is there twice"                                    \
   }
 static const field fields[] = {
-    FIELD("id", id, true),
-    FIELD("type", type, true),
-    FIELD("origin", origin, false),
-    FIELD("originPrefix", origin_prefix, false),
-    FIELD("timestamp", timestamp, false),
-    FIELD("hash", hash, false),
-    FIELD("version", version, false),
-    FIELD("contentType", content_type, false),
-    FIELD("contentEncoding", encoding, false),
-    FIELD("key", key, false),
+    FIELD("id", id, true, false),
+    FIELD("type", type, true, true),
+    FIELD("origin", origin, false, false),
+    FIELD("originPrefix", origin_prefix, false, false),
+    FIELD("timestamp", timestamp, false, true),
+    FIELD("hash", hash, false, true),
+    FIELD("version", version, false, false),
+    FIELD("contentType", content_type, false, false),
+    FIELD("contentEncoding", encoding, false, false),
+    FIELD("key", key, false, false),
 };
 #undef FIELD
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
@@ -91,7 +92,7 @@ size_t evsi_envelope_size(const evsi_envelope *envelope) {
   for (size_t i = 0; i < FIELD_COUNT; i++) {
     const evs_bytes *value = field_of(envelope, &fields[i]);
     if (value->size > 0)
-      size += fields[i].opening.size + text_size(*value);
+      size += fields[i].opening.size + (fields[i].is_plain ? value->size + 2 : text_size(*value));
   }
   if (envelope->headers.size)
     size += sizeof ",\"headers\":" - 1 + envelope->headers.size;

@@ -29,7 +29,7 @@ typedef struct evsi_envelope {
 
 /* Appends the envelope. Texts of the header are escaped; headers and body go in as they are. */
 void evsi_envelope_encode(evsi_buf *out, const evsi_envelope *envelope, evsi_form form);
-/* The bytes that it appends in the own form. */
+/* The bytes that it appends in the own form, of an event that was checked. */
 size_t evsi_envelope_size(const evsi_envelope *envelope);
 
 /* Finds the parts in `data`. Spans point into data, or into `scratch` where an escape had to be undone.

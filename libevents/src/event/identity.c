@@ -75,37 +75,38 @@ static void take_rolls(const evsi_env *env, uint64_t out_rolls[2]) {
   memcpy(out_rolls, &own.rolls[own.left], 2 * sizeof *out_rolls);
 }
 
-/* Eight digits: the halves of each byte are spread to bytes of their own, and all turned to characters at
- * once. */
-static void put_hex(char *out, uint32_t value) {
-  uint64_t x = value;
-  x = (x << 16 | x) & UINT64_C(0x0000FFFF0000FFFF);
-  x = (x << 8 | x) & UINT64_C(0x00FF00FF00FF00FF);
-  x = (x << 4 | x) & UINT64_C(0x0F0F0F0F0F0F0F0F);
-  uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
-  x += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  x = __builtin_bswap64(x);
-#endif
-  memcpy(out, &x, sizeof x);
+/* The two digits of each byte. */
+#define ROW(high)                                                                                            \
+  high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high "a" high    \
+       "b" high "c" high "d" high "e" high "f"
+static const char pairs[] = ROW("0") ROW("1") ROW("2") ROW("3") ROW("4") ROW("5") ROW("6") ROW("7") ROW("8")
+    ROW("9") ROW("a") ROW("b") ROW("c") ROW("d") ROW("e") ROW("f");
+#undef ROW
+
+static inline void put_hex(char *out, const unsigned char *bytes, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    memcpy(out + 2 * i, pairs + 2 * bytes[i], 2);
 }
 
-void evsi_uuid7(const evsi_env *env, char out_text[37]) {
-  char digits[32];
+static void put_big_endian(unsigned char out[8], uint64_t value) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  value = __builtin_bswap64(value);
+#endif
+  memcpy(out, &value, sizeof value);
+}
+
+void evsi_uuid7(const evsi_env *env, uint64_t wall_ms, char out_text[37]) {
+  unsigned char bytes[16];
   uint64_t rolls[2];
   take_rolls(env, rolls);
-  uint64_t tick = next_tick(evsi_wall_ms(env), rolls[0]);
-  uint64_t high = (tick >> COUNTER_BITS) << 16 | 0x7000 | (tick & 0xFFF);
-  uint64_t low = UINT64_C(0x8000000000000000) | (rolls[1] & UINT64_C(0x3FFFFFFFFFFFFFFF));
-  put_hex(digits, (uint32_t)(high >> 32));
-  put_hex(digits + 8, (uint32_t)high);
-  put_hex(digits + 16, (uint32_t)(low >> 32));
-  put_hex(digits + 24, (uint32_t)low);
-  memcpy(out_text, digits, 8);
-  memcpy(out_text + 9, digits + 8, 4);
-  memcpy(out_text + 14, digits + 12, 4);
-  memcpy(out_text + 19, digits + 16, 4);
-  memcpy(out_text + 24, digits + 20, 12);
+  uint64_t tick = next_tick(wall_ms, rolls[0]);
+  put_big_endian(bytes, (tick >> COUNTER_BITS) << 16 | 0x7000 | (tick & 0xFFF));
+  put_big_endian(bytes + 8, UINT64_C(0x8000000000000000) | (rolls[1] & UINT64_C(0x3FFFFFFFFFFFFFFF)));
+  put_hex(out_text, bytes, 4);
+  put_hex(out_text + 9, bytes + 4, 2);
+  put_hex(out_text + 14, bytes + 6, 2);
+  put_hex(out_text + 19, bytes + 8, 2);
+  put_hex(out_text + 24, bytes + 10, 6);
   out_text[8] = out_text[13] = out_text[18] = out_text[23] = '-';
   out_text[36] = '\0';
 }
@@ -314,9 +315,7 @@ int evsi_sha256_hex(evs_bytes bytes, char out_hex[65]) {
       !EVP_DigestUpdate(context, bytes.size ? bytes.data : "", bytes.size) ||
       !EVP_DigestFinal_ex(context, digest, &size) || size != 32)
     return -1;
-  for (size_t i = 0; i < 32; i += 4)
-    put_hex(out_hex + 2 * i, (uint32_t)digest[i] << 24 | (uint32_t)digest[i + 1] << 16 |
-                                 (uint32_t)digest[i + 2] << 8 | digest[i + 3]);
+  put_hex(out_hex, digest, 32);
   out_hex[64] = '\0';
   return 0;
 }

@@ -8,9 +8,9 @@
 #include "base/env.h"
 #include "libevents.h"
 
-/* UUID version 7 (RFC 9562 section 5.7): 36 characters and a NUL. Within one millisecond and process the
- * ids rise (section 6.2, method 1: a counter in rand_a). Any thread. */
-void evsi_uuid7(const evsi_env *env, char out_text[37]);
+/* UUID version 7 (RFC 9562 section 5.7) of that time: 36 characters and a NUL. Within one millisecond and
+ * process the ids rise (section 6.2, method 1: a counter in rand_a). Any thread. */
+void evsi_uuid7(const evsi_env *env, uint64_t wall_ms, char out_text[37]);
 
 /* RFC 3339 UTC with milliseconds: 24 characters and a NUL. */
 void evsi_timestamp(uint64_t wall_ms, char out_text[25]);

@@ -219,7 +219,7 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   draft->body = body_of(event);
   draft->event_id = event->id;
   if (event->id.size == 0) {
-    evsi_uuid7(env, draft->given->id);
+    evsi_uuid7(env, run->wall_ms, draft->given->id);
     draft->event_id = evsi_bytes(draft->given->id, sizeof draft->given->id - 1);
   }
   if (event->timestamp.size == 0) {

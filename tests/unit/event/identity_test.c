@@ -42,7 +42,7 @@ static void an_id_is_a_uuid_of_version_7_with_the_time_in_front(void **state) {
   (void)state;
   char id[37];
   wall = UINT64_C(0x019A00000000);
-  evsi_uuid7(&env, id);
+  evsi_uuid7(&env, evsi_wall_ms(&env), id);
   assert_int_equal(strlen(id), 36);
   assert_memory_equal(id, "019a0000-0000-7", 15);
   assert_non_null(strchr("89ab", id[19]));
@@ -60,7 +60,7 @@ static bool give_two_numbers(void *bytes, size_t size) {
 /* On a thread of its own: numbers are got for many ids of a thread at once. */
 static void *make_of_two_numbers(void *id) {
   const evsi_env two = {.now_us = give_us, .wall_ms = give_wall, .random = give_two_numbers};
-  evsi_uuid7(&two, id);
+  evsi_uuid7(&two, evsi_wall_ms(&two), id);
   return NULL;
 }
 
@@ -78,11 +78,11 @@ static void ids_rise_within_a_millisecond_and_when_the_clock_goes_back(void **st
   (void)state;
   char before[37], now[37];
   wall = UINT64_C(0x019A10000000);
-  evsi_uuid7(&env, before);
+  evsi_uuid7(&env, evsi_wall_ms(&env), before);
   for (int i = 0; i < 20000; i++) { /* more than the counter has room for */
     if (i == 10000)
       wall -= 60000;
-    evsi_uuid7(&env, now);
+    evsi_uuid7(&env, evsi_wall_ms(&env), now);
     assert_true(strcmp(before, now) < 0);
     memcpy(before, now, sizeof now);
   }
@@ -93,7 +93,7 @@ static char made[THREADS * PER_THREAD][37];
 
 static void *make_ids(void *start) {
   for (int i = 0; i < PER_THREAD; i++)
-    evsi_uuid7(&env, ((char(*)[37])start)[i]);
+    evsi_uuid7(&env, evsi_wall_ms(&env), ((char(*)[37])start)[i]);
   return NULL;
 }
 
@@ -102,11 +102,11 @@ static void a_child_does_not_make_its_parents_ids(void **state) {
   (void)state;
   char parent[37], child[37];
   int ends[2];
-  evsi_uuid7(evsi_env_default(), parent);
+  evsi_uuid7(evsi_env_default(), evsi_wall_ms(evsi_env_default()), parent);
   assert_int_equal(pipe(ends), 0);
   pid_t pid = fork();
   assert_true(pid >= 0);
-  evsi_uuid7(evsi_env_default(), parent);
+  evsi_uuid7(evsi_env_default(), evsi_wall_ms(evsi_env_default()), parent);
   if (pid == 0)
     _exit(write(ends[1], parent, sizeof parent) == (ssize_t)sizeof parent ? 0 : 1);
   assert_int_equal(read(ends[0], child, sizeof child), sizeof child);
