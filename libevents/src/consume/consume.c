@@ -68,7 +68,7 @@ void evsi_consume_free(evsi_consume *consume) {
   while (consume->groups) {
     evsi_group *group = consume->groups;
     consume->groups = group->next;
-    evsi_group_drop(group);
+    evsi_group_drop(group, 1);
   }
   evsi_slots_free(&consume->groups_by_token);
   evsi_slots_free(&consume->subscriptions_by_token);
@@ -161,6 +161,13 @@ static evs_status attach(evsi_consume *consume, evsi_subscription *subscription,
     snprintf(subscription->name, sizeof subscription->name, "%.170s#%u", subscription->pattern, ordinal);
   subscription->label =
       evsi_stats_label(consume->setup.stats, EVSI_LABEL_SUBSCRIPTION, evsi_text(subscription->name));
+  subscription->told = (evs_message){.struct_size = sizeof subscription->told,
+                                     .subscription = subscription->token,
+                                     .handler_timeout_ms = subscription->options.handler_timeout_ms,
+                                     .transport = evsi_text(group->link->config->name),
+                                     .group = evsi_text(group->name),
+                                     .consumer = evsi_text(group->consumer),
+                                     .pattern = evsi_text(subscription->pattern)};
   subscription->next = group->subscriptions;
   group->subscriptions = subscription;
   evsi_relax_update(group);
@@ -203,7 +210,7 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   evsi_group *group = subscription->group;
   if (status == EVS_OK) {
     *out_token = subscription->token;
-    evsi_group_hold(group);
+    evsi_group_hold(group, 1);
   }
   pthread_mutex_unlock(&consume->lock);
   if (status != EVS_OK) {
@@ -213,7 +220,7 @@ evs_status evsi_consume_subscribe(evsi_consume *consume, const char *json, size_
   /* A transport without a store has nothing for latecomers: what is published next must find the group. */
   if (evsi_link_is_direct(group->link))
     evsi_group_apply(group);
-  evsi_group_drop(group);
+  evsi_group_drop(group, 1);
   return EVS_OK;
 }
 

@@ -74,35 +74,26 @@ static evs_bytes body_of(const evsi_delivery *delivery) {
 
 static void fill(evs_message *message, const evsi_delivery *delivery) {
   const evsi_entry *entry = delivery->entry;
-  const evsi_subscription *subscription = delivery->subscription;
   const evsi_envelope *envelope = &entry->envelope;
-  *message = (evs_message){
-      .struct_size = sizeof *message,
-      .partition = entry->stored.partition,
-      .subscription = subscription->token,
-      .delivery = delivery->id,
-      .attempt = entry->state.attempts + 1,
-      .deliveries = entry->stored.deliveries,
-      .handler_timeout_ms = subscription->options.handler_timeout_ms,
-      .id = envelope->id,
-      .type = envelope->type,
-      .origin = envelope->origin,
-      .origin_prefix = envelope->origin_prefix,
-      .timestamp = envelope->timestamp,
-      .version = envelope->version,
-      .hash = envelope->hash,
-      .content_type = envelope->content_type,
-      .headers = envelope->headers,
-      .body = body_of(delivery),
-      .transport = evsi_text(subscription->group->link->config->name),
-      .topic = entry->stored.topic,
-      .offset = entry->stored.offset,
-      .group = evsi_text(subscription->group->name),
-      .consumer = evsi_text(subscription->group->consumer),
-      .pattern = evsi_text(subscription->pattern),
-      .requeue = entry->stored.requeue,
-      .validation = evsi_text(delivery->view ? delivery->view->validation : NULL),
-  };
+  *message = delivery->subscription->told;
+  message->partition = entry->stored.partition;
+  message->delivery = delivery->id;
+  message->attempt = entry->state.attempts + 1;
+  message->deliveries = entry->stored.deliveries;
+  message->id = envelope->id;
+  message->type = envelope->type;
+  message->origin = envelope->origin;
+  message->origin_prefix = envelope->origin_prefix;
+  message->timestamp = envelope->timestamp;
+  message->version = envelope->version;
+  message->hash = envelope->hash;
+  message->content_type = envelope->content_type;
+  message->headers = envelope->headers;
+  message->body = body_of(delivery);
+  message->topic = entry->stored.topic;
+  message->offset = entry->stored.offset;
+  message->requeue = entry->stored.requeue;
+  message->validation = evsi_text(delivery->view ? delivery->view->validation : NULL);
 }
 
 /* When a host takes. */
@@ -166,7 +157,7 @@ static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, co
 bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool *out_left) {
   size_t total = 0, taken = 1;
   bool is_short = false;
-  batch->release = evsi_entry_drop;
+  batch->release = evsi_entries_drop;
   pthread_mutex_lock(&consume->lock);
   const moment now = {evsi_now_us(consume->setup.env), evsi_wall_ms(consume->setup.env)};
   while (total < max && taken > 0) {

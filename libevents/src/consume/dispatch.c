@@ -216,20 +216,10 @@ static void dispatch(evsi_entry *entry, const json_t *only, evsi_outgoing *outgo
     evsi_settle_dead(entry, error_class, why, outgoing);
     return;
   }
-  char full[EVSI_PATTERN_MAX];
-  evs_bytes prefix = entry->envelope.origin_prefix, type = entry->envelope.type;
-  if (prefix.size + type.size + 2 > sizeof full) {
+  if (entry->envelope.origin_prefix.size + entry->envelope.type.size + 2 > EVSI_PATTERN_MAX) {
     evsi_settle_dead(entry, "MalformedEntry", "the type is longer than any valid type", outgoing);
     return;
   }
-  size_t size = evsi_bytes_copy(full, sizeof full, prefix);
-  if (size > 0)
-    full[size++] = '.';
-  size += evsi_bytes_copy(full + size, sizeof full - size, type);
-  evsi_labels *labels = &entry->group->labels;
-  evsi_stats_relabel(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, size),
-                     &labels->type);
-  entry->labels.type = labels->type;
   match(entry, only, outgoing);
 }
 
@@ -267,8 +257,10 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
   uint64_t now_us = evsi_now_us(consume->setup.env);
   pthread_mutex_lock(&consume->lock);
   evsi_group *group = evsi_slots_get(&consume->groups_by_token, group_token);
-  if (group)
+  if (group) {
     group->events_each = 1;
+    evsi_group_hold(group, (uint32_t)count);
+  }
   for (; group && taken < count; taken++) {
     evsi_entry *entry = evsi_entry_new(group, &entries[taken], now_us);
     if (!entry) {
@@ -289,6 +281,8 @@ size_t evsi_consume_deliver(evsi_consume *consume, uint64_t group_token, const e
       evsi_dispatch(entry, &outgoing);
   }
   evsi_suspects_begin(consume, &outgoing);
+  if (group)
+    evsi_group_drop(group, (uint32_t)(count - taken));
   pthread_mutex_unlock(&consume->lock);
   evsi_settle_send(consume, &outgoing);
   evsi_wake_signal(consume->setup.wake, EVSI_WAKE_MESSAGES);

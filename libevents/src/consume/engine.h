@@ -163,6 +163,7 @@ struct evsi_subscription {
   json_t *filter;      /* of options.filter_json; NULL: takes all headers */
   evsi_report *ending; /* its last record, made in time: it must come; NULL once it did */
   evsi_label *label;
+  evs_message told; /* what all its messages say alike */
   evsi_delivery *queue_first, *queue_last;
   evsi_delivery *handed_first, *handed_last; /* oldest first */
   uint32_t queued;
@@ -264,11 +265,14 @@ typedef struct evsi_outgoing {
 } evsi_outgoing;
 
 /* ---- entry.c ---- */
+/* It takes over one hold of the group. */
 evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64_t now_us);
 /* One of the events that a carrier holds; it lives as long as the carrier. kept: its state, or NULL. */
 evsi_entry *evsi_entry_of(evsi_entry *carrier, uint32_t index, const json_t *kept);
 void evsi_entry_hold(evsi_entry *entry);
-void evsi_entry_drop(void *held);
+void evsi_entry_drop(evsi_entry *entry);
+/* The same of all that a batch holds. */
+void evsi_entries_drop(void **held, size_t count);
 /* Its envelope, which is read once. NULL, or why it is malformed (static text). */
 const char *evsi_entry_read(evsi_entry *entry);
 
@@ -293,8 +297,8 @@ void evsi_begin(evsi_entry *entry, evsi_outgoing *outgoing);
 
 /* ---- kind.c ---- @locks consume */
 evsi_kind *evsi_kind_new(void);
-/* As evsi_matcher_match(), of the group. */
-uint32_t evsi_kind_match(const evsi_entry *entry, uint32_t *out_numbers, uint32_t max, bool *out_filtered);
+/* As evsi_matcher_match(), of the group; the entry gets the label of its type. */
+uint32_t evsi_kind_match(evsi_entry *entry, uint32_t *out_numbers, uint32_t max, bool *out_filtered);
 
 /* ---- view.c ---- @locks consume */
 /* Holds the body against the schema of its version. False: it was settled. */
@@ -401,8 +405,8 @@ void evsi_group_apply(evsi_group *group);
 uint32_t evsi_group_prefetch(const evsi_group *group);
 bool evsi_group_may_begin(const evsi_group *group); /* may something new be given to its handlers? */
 bool evsi_group_is_ending(const evsi_group *group); /* it takes nothing more */
-void evsi_group_hold(evsi_group *group);
-void evsi_group_drop(evsi_group *group); /* any thread: the last one frees it */
+void evsi_group_hold(evsi_group *group, uint32_t times);
+void evsi_group_drop(evsi_group *group, uint32_t times); /* any thread: the last one frees it */
 void evsi_group_end_if_over(evsi_group *group);
 void evsi_subscription_drop(evsi_subscription *subscription); /* any thread */
 evsi_origin_rule evsi_subscription_rule(const evsi_consume *consume,

@@ -38,7 +38,6 @@ evsi_entry *evsi_entry_new(evsi_group *group, const evs_tp_entry *stored, uint64
   }
   char *at = entry->bytes;
   entry->group = group;
-  evsi_group_hold(group);
   entry->events = 1;
   atomic_init(&entry->holders, 1);
   entry->cost = size - stored->data.size - raw.size + evsi_stored_bytes(parcel, stored->data, stored->raw);
@@ -122,12 +121,25 @@ static void free_entry(evsi_entry *entry) {
   evsi_block_free(entry);
 }
 
-void evsi_entry_drop(void *held) {
-  evsi_entry *entry = held;
-  evsi_entry *holding = entry->carrier ? entry->carrier : entry;
-  if (atomic_fetch_sub(&holding->holders, 1) > 1)
-    return;
-  evsi_group *group = holding->group;
-  free_entry(holding);
-  evsi_group_drop(group);
+void evsi_entries_drop(void **held, size_t count) {
+  evsi_group *group = NULL; /* of those that ended last, which are mostly of one */
+  uint32_t ended = 0;
+  for (size_t i = 0; i < count; i++) {
+    evsi_entry *entry = held[i];
+    evsi_entry *holding = entry->carrier ? entry->carrier : entry;
+    if (atomic_fetch_sub(&holding->holders, 1) > 1)
+      continue;
+    if (holding->group != group) {
+      evsi_group_drop(group, ended);
+      group = holding->group;
+      ended = 0;
+    }
+    free_entry(holding);
+    ended++;
+  }
+  evsi_group_drop(group, ended);
+}
+
+void evsi_entry_drop(evsi_entry *entry) {
+  evsi_entries_drop(&(void *){entry}, 1);
 }

@@ -60,18 +60,18 @@ evsi_group *evsi_group_find(evsi_consume *consume, const evsi_subscription_optio
       return group;
     }
     evsi_slots_remove(&consume->groups_by_token, group->token);
-    evsi_group_drop(group);
+    evsi_group_drop(group, 1);
   }
   evsi_error_nomem(out_error);
   return NULL;
 }
 
-void evsi_group_hold(evsi_group *group) {
-  atomic_fetch_add(&group->holders, 1);
+void evsi_group_hold(evsi_group *group, uint32_t times) {
+  atomic_fetch_add(&group->holders, times);
 }
 
-void evsi_group_drop(evsi_group *group) {
-  if (atomic_fetch_sub(&group->holders, 1) > 1)
+void evsi_group_drop(evsi_group *group, uint32_t times) {
+  if (times == 0 || atomic_fetch_sub(&group->holders, times) > times)
     return;
   while (group->subscriptions) {
     evsi_subscription *subscription = group->subscriptions;
@@ -280,7 +280,7 @@ static void on_group_task(evsi_task *task) {
     unlink_group(group);
   pthread_mutex_unlock(&group->consume->lock);
   if (ends)
-    evsi_group_drop(group);
+    evsi_group_drop(group, 1);
   else
     evsi_group_apply(group);
 }

@@ -13,6 +13,7 @@ struct evsi_kind {
   bool is_filtered;
   uint32_t count;
   uint32_t numbers[NUMBERS_MAX];
+  evsi_label *label;      /* NULL: memory was short */
   evs_bytes prefix, type; /* point into text */
   char text[EVSI_PATTERN_MAX];
 };
@@ -29,12 +30,24 @@ static void remember(evsi_kind *kind, const evsi_matcher *matcher, const evsi_en
   kind->version = evsi_matcher_version(matcher);
 }
 
-uint32_t evsi_kind_match(const evsi_entry *entry, uint32_t *out_numbers, uint32_t max, bool *out_filtered) {
+/* Of the whole type, which fits, too. */
+static evsi_label *find_label(const evsi_entry *entry) {
+  char full[EVSI_PATTERN_MAX];
+  size_t size = evsi_bytes_copy(full, sizeof full, entry->envelope.origin_prefix);
+  if (size > 0)
+    full[size++] = '.';
+  size += evsi_bytes_copy(full + size, sizeof full - size, entry->envelope.type);
+  return evsi_stats_label(entry->group->consume->setup.stats, EVSI_LABEL_TYPE, evsi_bytes(full, size));
+}
+
+uint32_t evsi_kind_match(evsi_entry *entry, uint32_t *out_numbers, uint32_t max, bool *out_filtered) {
   const evsi_matcher *matcher = entry->group->matcher;
   const evsi_envelope *envelope = &entry->envelope;
   evsi_kind *kind = entry->group->kind;
-  if (kind->version == evsi_matcher_version(matcher) && evsi_bytes_equal(kind->type, envelope->type) &&
+  if (kind->version == evsi_matcher_version(matcher) && kind->label &&
+      evsi_bytes_equal(kind->type, envelope->type) &&
       evsi_bytes_equal(kind->prefix, envelope->origin_prefix)) {
+    entry->labels.type = kind->label;
     memcpy(out_numbers, kind->numbers, kind->count * sizeof *out_numbers);
     *out_filtered = kind->is_filtered;
     return kind->count;
@@ -42,6 +55,7 @@ uint32_t evsi_kind_match(const evsi_entry *entry, uint32_t *out_numbers, uint32_
   uint32_t count =
       evsi_matcher_match(matcher, envelope->origin_prefix, envelope->type, out_numbers, max, out_filtered);
   kind->version = 0;
+  kind->label = entry->labels.type = find_label(entry);
   if (count > NUMBERS_MAX)
     return count;
   kind->count = count;

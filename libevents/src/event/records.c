@@ -171,8 +171,8 @@ bool evsi_records_any(evsi_records *records) {
 void evsi_batch_free(evs_batch *batch) {
   if (!batch)
     return;
-  for (size_t i = 0; i < batch->message_count; i++)
-    batch->release(batch->holds[i]);
+  if (batch->message_count > 0)
+    batch->release(batch->holds, batch->message_count);
   evsi_free(batch->messages);
   evsi_free(batch->holds);
   evsi_free(batch->reports);

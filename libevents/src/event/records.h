@@ -42,7 +42,7 @@ struct evs_batch {
   void **holds; /* per message: what keeps its bytes */
   size_t message_count;
   size_t message_capacity;
-  void (*release)(void *hold);
+  void (*release)(void **holds, size_t count);
   evs_report *reports;
   size_t report_count;
   evsi_report *nodes;
