@@ -157,9 +157,13 @@ static verdict judge(evsi_gate *gate, evsi_job *job, uint64_t *out_wait_us) {
   return WAITS;
 }
 
+bool evsi_gate_is_open(const evsi_gate *gate) {
+  return !atomic_load(&gate->is_closed);
+}
+
 bool evsi_gate_passes(evsi_gate *gate, evsi_job *job) {
   uint64_t wait_us = 0;
-  if (!atomic_load(&gate->is_closed))
+  if (evsi_gate_is_open(gate))
     return true;
   pthread_mutex_lock(&gate->lock);
   verdict found = judge(gate, job, &wait_us);

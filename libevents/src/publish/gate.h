@@ -10,6 +10,8 @@
 evsi_gate *evsi_gate_new(evsi_publisher *publisher, const evsi_rate_limiting *policy);
 void evsi_gate_free(evsi_gate *gate);
 
+/* All may pass, as far as one can tell without asking for each. Any thread. */
+bool evsi_gate_is_open(const evsi_gate *gate);
 /* True: the caller hands the job on. False: the gate has it, and hands it on when its turn has come, or has
  * refused it. Any thread. */
 bool evsi_gate_passes(evsi_gate *gate, evsi_job *job);

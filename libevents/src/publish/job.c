@@ -270,9 +270,8 @@ static evs_bytes raw_of(const evs_event *event, const event_draft *draft, int fo
   return event->content_type.size > 0 ? draft->body : evsi_bytes(NULL, 0);
 }
 
-static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft,
+static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft, uint64_t sequence,
                        const evs_tp_event *event, const stored_form forms[EVSI_FORMS]) {
-  uint64_t sequence = atomic_fetch_add(&publisher->sequence, 1);
   for (uint32_t i = 0; i < job->send_count; i++) {
     uint32_t link = draft->decision->transports[i];
     job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
@@ -349,23 +348,26 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, event_
     forms[form].data = evsi_bytes_place(&at, evsi_bytes(envelope->data, envelope->size));
     forms[form].raw = evsi_bytes_place(&at, raw_of(event, draft, form));
   }
-  fill_sends(publisher, job, draft, &stored, forms);
+  fill_sends(publisher, job, draft, run->sequence++, &stored, forms);
   label(publisher, job, draft, run);
   draft->parcel = NULL;
   return job;
 }
 
-static void look_at_clocks(const evsi_env *env, evsi_run *run) {
+/* What serves several events. */
+static void look_ahead(evsi_publisher *publisher, evsi_run *run) {
   enum { EVENTS = 16 };
   if (run->events++ % EVENTS != 0)
     return;
-  run->now_us = evsi_now_us(env);
-  run->wall_ms = evsi_wall_ms(env);
+  evsi_run_count(publisher, run);
+  run->now_us = evsi_now_us(publisher->setup.env);
+  run->wall_ms = evsi_wall_ms(publisher->setup.env);
+  run->sequence = atomic_fetch_add(&publisher->sequence, EVENTS);
 }
 
 evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evsi_run *run,
                        evs_error **out_error) {
-  look_at_clocks(publisher->setup.env, run);
+  look_ahead(publisher, run);
   given_texts given;
   event_draft draft = {.given = &given};
   evsi_job *job = NULL;

@@ -45,11 +45,12 @@ struct evsi_job {
   uint64_t deadline_ms;
   uint64_t cost; /* bytes counted as in flight */
   evs_bytes id;
-  evs_bytes batch_key;      /* or empty */
-  evsi_parcel *parcel;      /* what direct transports get; NULL: none is among its transports */
-  evsi_labels labels;       /* without the transport: there may be several */
-  _Atomic uint32_t open;    /* sends without an outcome */
-  _Atomic uint32_t holders; /* sends whose bytes a transport may still read, and open ones */
+  evs_bytes batch_key; /* or empty */
+  evsi_parcel *parcel; /* what direct transports get; NULL: none is among its transports */
+  evsi_labels labels;  /* without the transport: there may be several */
+  /* Of several sends: */
+  _Atomic uint32_t open;    /* those without an outcome */
+  _Atomic uint32_t holders; /* those whose bytes a transport may still read, and open ones */
   char *message;
   bool is_owed;        /* its report is still to come, and it is in flight until then */
   evs_bytes transport; /* name of its first one */
@@ -112,7 +113,9 @@ void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job);
 /* What one call has found out, for its next event: mostly that is of the same type, and goes the same way. */
 typedef struct evsi_run {
   uint32_t events;
-  uint64_t now_us, wall_ms; /* looked at every few events */
+  uint64_t now_us, wall_ms;                 /* looked at every few events */
+  uint64_t sequence;                        /* of the next event */
+  uint64_t entering_events, entering_bytes; /* in flight, and not counted yet as such */
   evsi_checked_type type;
   evsi_router *router;  /* that decided; NULL: nothing is decided that another event may share */
   uint32_t decided_for; /* type.changes at that time */
@@ -121,6 +124,8 @@ typedef struct evsi_run {
   evsi_labels labels;
 } evsi_run;
 
+/* Counts what is in flight by it. */
+void evsi_run_count(evsi_publisher *publisher, evsi_run *run);
 /* Builds a job, or NULL with the error. run: all zero before the first event of a call. */
 evsi_job *evsi_job_new(evsi_publisher *publisher, const evs_event *event, evsi_run *run,
                        evs_error **out_error);

@@ -87,17 +87,26 @@ static void hand_on(evsi_publisher *publisher, uint32_t link, evsi_send_list sen
 }
 
 /* NULL: there is room for one more. As many reports as events may be in flight may wait to be taken. */
-static const char *why_full(const evsi_publisher *publisher, bool is_reported) {
+static const char *why_full(const evsi_publisher *publisher, const evsi_run *run, bool is_reported) {
   const evsi_config *config = publisher->setup.config;
-  if (atomic_load(&publisher->in_flight) >= config->publisher.max_in_flight ||
-      atomic_load(&publisher->in_flight_bytes) >= config->publisher.max_in_flight_bytes)
+  uint64_t most = config->publisher.max_in_flight;
+  if (atomic_load(&publisher->in_flight) + run->entering_events >= most ||
+      atomic_load(&publisher->in_flight_bytes) + run->entering_bytes >=
+          config->publisher.max_in_flight_bytes)
     return "publisher.maxInFlight or maxInFlightBytes is reached: take reports with evs_poll() and offer the "
            "rest again";
-  if (is_reported && evsi_records_publishes(publisher->setup.records) >= config->publisher.max_in_flight)
-    return "publisher.maxInFlight reports wait: take them with evs_poll() and offer the rest again, or "
-           "publish "
-           "with token 0 what nothing is to be told of";
+  if (is_reported && evsi_records_publishes(publisher->setup.records) >= most)
+    return "publisher.maxInFlight reports wait: take them with evs_poll() and offer the rest again; an event "
+           "with token 0 has none";
   return NULL;
+}
+
+void evsi_run_count(evsi_publisher *publisher, evsi_run *run) {
+  if (run->entering_events == 0)
+    return;
+  atomic_fetch_add(&publisher->in_flight, run->entering_events);
+  atomic_fetch_add(&publisher->in_flight_bytes, run->entering_bytes);
+  run->entering_events = run->entering_bytes = 0;
 }
 
 void evsi_publisher_hand_on(evsi_publisher *publisher, evsi_job *job) {
@@ -116,12 +125,15 @@ void evsi_publisher_limit(evsi_publisher *publisher, const evsi_rate_limiting *p
   evsi_gate_change(publisher->gate, policy);
 }
 
-/* It is in flight from here on; its sends go to the lists, unless a limit holds it up. */
-static void accept(evsi_publisher *publisher, evsi_job *job, evsi_send_list *lists) {
-  atomic_fetch_add(&publisher->in_flight, 1);
-  atomic_fetch_add(&publisher->in_flight_bytes, job->cost);
-  if (!evsi_gate_passes(publisher->gate, job))
-    return;
+/* It is in flight from here on; its sends go to the lists, unless a limit holds it up, or ends it. */
+static void accept(evsi_publisher *publisher, evsi_job *job, evsi_run *run, evsi_send_list *lists) {
+  run->entering_events++;
+  run->entering_bytes += job->cost;
+  if (!evsi_gate_is_open(publisher->gate)) {
+    evsi_run_count(publisher, run);
+    if (!evsi_gate_passes(publisher->gate, job))
+      return;
+  }
   for (uint32_t i = 0; i < job->send_count; i++)
     evsi_send_list_append(&lists[job->sends[i].link], &job->sends[i]);
 }
@@ -144,7 +156,7 @@ static evs_status publish_all(evsi_publisher *publisher, const evs_event *events
   evs_status status = EVS_OK;
   size_t taken = 0;
   for (; taken < count && status == EVS_OK; taken++) {
-    const char *full = why_full(publisher, !waiter && events[taken].token != 0);
+    const char *full = why_full(publisher, &run, !waiter && events[taken].token != 0);
     if (full) {
       status = evsi_error(out_error, EVS_QUEUE_FULL, NULL, "%s", full);
       break;
@@ -163,8 +175,9 @@ static evs_status publish_all(evsi_publisher *publisher, const evs_event *events
     job->waiter = waiter;
     if (waiter)
       evsi_waiter_hold(waiter);
-    accept(publisher, job, lists);
+    accept(publisher, job, &run, lists);
   }
+  evsi_run_count(publisher, &run);
   for (uint32_t i = 0; i < links; i++)
     hand_on(publisher, i, lists[i]);
   *out_accepted = taken;

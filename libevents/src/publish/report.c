@@ -141,7 +141,7 @@ static evsi_report *become_report(evsi_job *job) {
 
 void evsi_job_release(evsi_publisher *publisher, evsi_send *send, evsi_harvest *harvest) {
   evsi_job *job = send->job;
-  if (atomic_fetch_sub(&job->holders, 1) != 1)
+  if (job->send_count > 1 && atomic_fetch_sub(&job->holders, 1) != 1)
     return;
   evsi_free(job->message);
   evsi_parcel_drop(job->parcel);
@@ -225,7 +225,7 @@ void evsi_job_settle(evsi_publisher *publisher, evsi_send *send, const evsi_endi
   }
   if (ending->status == EVS_OK)
     note_stored(publisher, send, ending->harvest);
-  if (atomic_fetch_sub(&job->open, 1) == 1)
+  if (job->send_count == 1 || atomic_fetch_sub(&job->open, 1) == 1)
     report_job(publisher, job, ending->harvest);
 }
 
