@@ -122,6 +122,20 @@ memory_member *evsi_memory_member(memory_group *group, const evs_transport *tran
   return member;
 }
 
+/* Sequences are spread as they are: one after the other. */
+bool evsi_memory_hold(memory_group *group, memory_entry *entry) {
+  unsigned place = (unsigned)entry->sequence;
+  HASH_ADD_BYHASHVALUE(hh, group->held, sequence, sizeof entry->sequence, place, entry);
+  return entry->hh.tbl != NULL;
+}
+
+memory_entry *evsi_memory_held(const memory_group *group, uint64_t sequence) {
+  unsigned place = (unsigned)sequence;
+  memory_entry *entry = NULL;
+  HASH_FIND_BYHASHVALUE(hh, group->held, &sequence, sizeof sequence, place, entry);
+  return entry;
+}
+
 bool evsi_memory_has(const evs_transport *transport, uint64_t token, const memory_entry *entry) {
   return entry->member == transport && (token == 0 || entry->token == token);
 }

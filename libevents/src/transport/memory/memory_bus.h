@@ -137,6 +137,9 @@ void evsi_memory_bus_drop(memory_bus *bus);
 /* @locks bus, all of these */
 memory_group *evsi_memory_group(memory_bus *bus, evs_bytes name, bool create);
 memory_member *evsi_memory_member(memory_group *group, const evs_transport *transport, uint64_t token);
+/* What a member of the group holds, by its sequence. */
+bool evsi_memory_hold(memory_group *group, memory_entry *entry); /* false: memory is short */
+memory_entry *evsi_memory_held(const memory_group *group, uint64_t sequence);
 /* token 0: any of the transport's. */
 bool evsi_memory_has(const evs_transport *transport, uint64_t token, const memory_entry *entry);
 bool evsi_memory_group_reads(const memory_group *group, const memory_event *event);

@@ -107,8 +107,7 @@ void evsi_memory_order_aside(memory_group *group, memory_entry *entry) {
 }
 
 void evsi_memory_order_recall(memory_group *group, uint64_t sequence) {
-  memory_entry *entry = NULL;
-  HASH_FIND(hh, group->held, &sequence, sizeof sequence, entry);
+  memory_entry *entry = evsi_memory_held(group, sequence);
   if (!entry)
     return;
   entry->is_recalled = !entry->is_aside; /* comes as soon as it was set aside */

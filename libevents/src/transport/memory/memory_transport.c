@@ -104,11 +104,11 @@ static bool take(memory_group *group, memory_member *member, uint64_t now_ms, me
     group->last = NULL;
   group->waiting--;
   entry->sequence = event->sequence;
-  HASH_ADD(hh, group->held, sequence, sizeof entry->sequence, entry);
+  bool is_held = evsi_memory_hold(group, entry);
   char *state = entry->state ? evsi_strdup(entry->state) : NULL;
-  if (!entry->hh.tbl || (entry->state && !state)) {
+  if (!is_held || (entry->state && !state)) {
     evsi_free(state);
-    if (entry->hh.tbl)
+    if (is_held)
       HASH_DEL(group->held, entry);
     evsi_memory_put_off(group, entry, member->transport);
     return false;
@@ -186,8 +186,7 @@ static void take_back(memory_bus *bus, const memory_handful *from, size_t first)
     if (!evsi_memory_member(group, from->transport, from->token))
       continue;
     for (size_t i = first; i < from->count; i++) {
-      memory_entry *entry = NULL;
-      HASH_FIND(hh, group->held, &from->events[i]->sequence, sizeof entry->sequence, entry);
+      memory_entry *entry = evsi_memory_held(group, from->events[i]->sequence);
       if (!entry || !evsi_memory_has(from->transport, from->token, entry))
         continue;
       HASH_DEL(group->held, entry);
@@ -351,9 +350,7 @@ static void resume(evs_transport *transport, uint64_t token) {
 static evs_status settle_one(evs_transport *transport, const evs_tp_settlement *settlement, bool *out_left) {
   uint64_t sequence = evsi_memory_sequence(settlement->offset);
   memory_group *group = group_of(transport->bus, transport, settlement->group);
-  memory_entry *entry = NULL;
-  if (group)
-    HASH_FIND(hh, group->held, &sequence, sizeof sequence, entry);
+  memory_entry *entry = group ? evsi_memory_held(group, sequence) : NULL;
   if (!entry || !evsi_memory_has(transport, settlement->group, entry) || entry->is_aside)
     return EVS_CONFLICT;
   if (settlement->kind == EVS_SETTLE_ASIDE) {
