@@ -137,12 +137,19 @@ static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_bat
   return true;
 }
 
+/* So many numbers behind this one, at most as many as there are: the first one follows the last. */
+static uint32_t behind(const evsi_consume *consume, uint32_t number, uint32_t steps) {
+  uint32_t at = number + steps;
+  return at < consume->number_count ? at : at - consume->number_count;
+}
+
 /* One round over all subscriptions from where the last call ended, one message each. */
 static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, const moment *now,
                          bool *out_short) {
   size_t taken = 0;
   for (uint32_t i = 0; i < consume->number_count && taken < max; i++) {
-    evsi_subscription *subscription = consume->by_number[(consume->take_from + i) % consume->number_count];
+    uint32_t number = behind(consume, consume->take_from, i);
+    evsi_subscription *subscription = consume->by_number[number];
     if (!subscription || !evsi_subscription_can_take(subscription))
       continue;
     bool is_handed =
@@ -150,7 +157,7 @@ static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, co
     taken += is_handed;
     *out_short = *out_short || !is_handed;
   }
-  consume->take_from = consume->number_count ? (consume->take_from + 1) % consume->number_count : 0;
+  consume->take_from = consume->number_count ? behind(consume, consume->take_from, 1) : 0;
   return taken;
 }
 
