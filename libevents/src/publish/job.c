@@ -19,7 +19,7 @@ typedef struct given_texts {
 
 typedef struct event_draft {
   given_texts *given;
-  const char *type;
+  evs_bytes type;
   uint64_t made_ms;  /* of the timestamp; 0: it is the caller's */
   evs_bytes version; /* of the schema that the body is written by */
   const evsi_decision *decision;
@@ -79,10 +79,10 @@ static evs_status check_capabilities(evsi_publisher *publisher, const evs_event 
 }
 
 /* With routes there is a reason to ask which types they forget. */
-static void count_unrouted(evsi_publisher *publisher, const char *type) {
+static void count_unrouted(evsi_publisher *publisher, evs_bytes type) {
   const char *prefix = publisher->setup.config->origin_prefix;
   char full[2 * (EVSI_TYPE_MAX + 1)];
-  snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "." : "", type);
+  snprintf(full, sizeof full, "%s%s%.*s", prefix, *prefix ? "." : "", (int)type.size, type.data);
   evsi_count_label(evsi_stats_label(publisher->setup.stats, EVSI_LABEL_TYPE, evsi_text(full)),
                    EVSI_LABELED_UNROUTED, 1);
 }
@@ -103,7 +103,7 @@ static evs_status route(evsi_publisher *publisher, const evs_event *event, event
       evsi_router_used(router, run->decision.route, run->wall_ms);
     return EVS_OK;
   }
-  evsi_route_query query = {.type = evsi_text(draft->type),
+  evsi_route_query query = {.type = draft->type,
                             .key = event->key,
                             .partition = event->partition - 1,
                             .transport = -1,
@@ -118,6 +118,7 @@ static evs_status route(evsi_publisher *publisher, const evs_event *event, event
                       (int)(event->transport.size < 64 ? event->transport.size : 64), event->transport.data);
   run->router = NULL;
   evs_status status = evsi_router_route(router, &query, &run->decision, out_error);
+  run->decided = evsi_text(status == EVS_OK ? run->decision.topic : NULL);
   if (status == EVS_OK && run->decision.partitions == 0) {
     run->router = router;
     run->decided_for = run->type.changes;
@@ -132,9 +133,9 @@ static evs_status decide(evsi_publisher *publisher, const evs_event *event, even
   const evsi_config *config = publisher->setup.config;
   const evsi_body_check check = {config, publisher->setup.schemas, publisher->setup.stats};
   evs_status status = evsi_event_check(config, event, &run->type, out_error);
-  draft->type = run->type.text;
+  draft->type = evsi_bytes(run->type.text, run->type.size);
   if (status == EVS_OK)
-    status = evsi_body_check_event(&check, draft->type, event, &draft->version, out_error);
+    status = evsi_body_check_event(&check, run->type.text, event, &draft->version, out_error);
   if (status != EVS_OK)
     return status;
   status = route(publisher, event, draft, run, out_error);
@@ -194,12 +195,15 @@ static evs_bytes prefix_of(const evsi_publisher *publisher, const evs_event *eve
   return event->origin.size > 0 ? event->origin_prefix : evsi_text(publisher->setup.config->origin_prefix);
 }
 
+static bool is_white(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* White space around a JSON body: a reader of the envelope could not tell it from the envelope's own. */
 static evs_bytes trimmed(evs_bytes text) {
-  static const char white[] = {' ', '\t', '\r', '\n'};
-  while (text.size > 0 && memchr(white, text.data[text.size - 1], sizeof white))
+  while (text.size > 0 && is_white(text.data[text.size - 1]))
     text.size--;
-  for (; text.size > 0 && memchr(white, *text.data, sizeof white); text.size--)
+  for (; text.size > 0 && is_white(*text.data); text.size--)
     text.data++;
   return text;
 }
@@ -208,6 +212,10 @@ static evs_bytes body_of(const evs_event *event) {
   if (event->content_type.size > 0)
     return event->body;
   return event->body.size > 0 ? trimmed(event->body) : evsi_text("null");
+}
+
+static evs_bytes given_timestamp(const event_draft *draft) {
+  return evsi_bytes(draft->given->timestamp, sizeof draft->given->timestamp - 1);
 }
 
 /* The stages of an event in their order: check, route, hash, compress, envelope. */
@@ -232,12 +240,12 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
     return evsi_error_nomem(out_error);
   evsi_envelope envelope = {
       .id = draft->event_id,
-      .type = evsi_text(draft->type),
+      .type = draft->type,
       .origin = event->origin.size > 0 ? event->origin : evsi_text(config->service),
       .origin_prefix = prefix_of(publisher, event),
-      .timestamp = event->timestamp.size > 0 ? event->timestamp : evsi_text(draft->given->timestamp),
+      .timestamp = event->timestamp.size > 0 ? event->timestamp : given_timestamp(draft),
       .version = draft->version,
-      .hash = evsi_text(config->publisher.hash ? draft->given->hash : NULL),
+      .hash = evsi_bytes(draft->given->hash, config->publisher.hash ? sizeof draft->given->hash - 1 : 0),
       .content_type = event->content_type,
       .key = is_ordered(publisher, draft->decision) ? event->key : evsi_bytes(NULL, 0),
       .headers = event->headers,
@@ -246,13 +254,13 @@ static evs_status encode(evsi_publisher *publisher, const evs_event *event, even
   return write_forms(publisher, &envelope, draft) ? EVS_OK : evsi_error_nomem(out_error);
 }
 
-static evs_bytes keep_full_type(char **at, evs_bytes prefix, const char *type) {
+static evs_bytes keep_full_type(char **at, evs_bytes prefix, evs_bytes type) {
   char *start = *at;
   if (prefix.size > 0) {
     evsi_bytes_place(at, prefix);
     (*at)[-1] = '.';
   }
-  evsi_bytes_place(at, evsi_text(type));
+  evsi_bytes_place(at, type);
   return evsi_bytes(start, (size_t)(*at - start) - 1);
 }
 
@@ -273,16 +281,21 @@ static evs_bytes raw_of(const evs_event *event, const event_draft *draft, int fo
 static void fill_sends(evsi_publisher *publisher, evsi_job *job, const event_draft *draft, uint64_t sequence,
                        const evs_tp_event *event, const stored_form forms[EVSI_FORMS]) {
   for (uint32_t i = 0; i < job->send_count; i++) {
+    evsi_send *send = &job->sends[i];
     uint32_t link = draft->decision->transports[i];
-    job->sends[i] = (evsi_send){.job = job, .sequence = sequence, .link = link, .event = *event};
+    memset(send, 0, offsetof(evsi_send, event));
+    send->job = job;
+    send->sequence = sequence;
+    send->link = link;
+    send->event = *event;
     if (is_carried(publisher, link, draft)) {
-      job->sends[i].event.parcel = draft->parcel;
-      job->sends[i].event.raw = draft->parcel->raw;
+      send->event.parcel = draft->parcel;
+      send->event.raw = draft->parcel->raw;
     } else {
-      job->sends[i].event.data = forms[form_of(publisher, link)].data;
-      job->sends[i].event.raw = forms[form_of(publisher, link)].raw;
+      send->event.data = forms[form_of(publisher, link)].data;
+      send->event.raw = forms[form_of(publisher, link)].raw;
     }
-    job->sends[i].event.ordering = ordering_of(publisher, draft->decision, link);
+    send->event.ordering = ordering_of(publisher, draft->decision, link);
   }
 }
 
@@ -294,8 +307,9 @@ static void label(evsi_publisher *publisher, evsi_job *job, const event_draft *d
   }
   job->labels = run->labels;
   for (uint32_t i = 0; i < job->send_count; i++) {
-    evs_bytes name = evsi_text(publisher->setup.links[job->sends[i].link].config->name);
-    evsi_stats_relabel(stats, EVSI_LABEL_TRANSPORT, name, &run->labels.transport);
+    const char *name = publisher->setup.links[job->sends[i].link].config->name;
+    if (!draft->is_repeat || job->send_count > 1 || !run->labels.transport)
+      evsi_stats_relabel(stats, EVSI_LABEL_TRANSPORT, evsi_text(name), &run->labels.transport);
     job->sends[i].label = run->labels.transport;
   }
 }
@@ -305,8 +319,8 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, event_
   evs_bytes prefix = prefix_of(publisher, event);
   uint32_t sends = draft->decision->transport_count;
   size_t fixed = sizeof(evsi_job) + sends * sizeof(evsi_send);
-  size_t texts = prefix.size + strlen(draft->type) + strlen(draft->decision->topic) + draft->event_id.size +
-                 event->batch_key.size + 10;
+  size_t texts =
+      prefix.size + draft->type.size + run->decided.size + draft->event_id.size + event->batch_key.size + 10;
   for (int form = 0; form < EVSI_FORMS; form++)
     texts += draft->envelopes[form].size + raw_of(event, draft, form).size;
   evs_bytes transport = evsi_text(publisher->setup.links[draft->decision->transports[0]].config->name);
@@ -315,12 +329,13 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, event_
     return NULL;
   char *at = (char *)job + fixed;
   uint32_t timeout = event->timeout_ms ? event->timeout_ms : publisher->setup.config->publisher.timeout_ms;
-  *job = (evsi_job){.token = event->token,
-                    .started_us = run->now_us,
-                    .deadline_ms = run->now_us / 1000 + timeout,
-                    .cost = texts,
-                    .parcel = draft->parcel,
-                    .send_count = sends};
+  memset(job, 0, sizeof *job);
+  job->token = event->token;
+  job->started_us = run->now_us;
+  job->deadline_ms = run->now_us / 1000 + timeout;
+  job->cost = texts;
+  job->parcel = draft->parcel;
+  job->send_count = sends;
   if (draft->parcel)
     job->cost += evsi_stored_bytes(draft->parcel, evsi_bytes(NULL, 0), draft->parcel->raw);
   atomic_init(&job->open, sends);
@@ -340,7 +355,7 @@ static evsi_job *build(evsi_publisher *publisher, const evs_event *event, event_
     stored.retention = evsi_text(draft->decision->route->retention_json);
     stored.on_dead_letter = draft->decision->route->on_dead_letter;
   }
-  stored.topic = evsi_bytes_place(&at, evsi_text(draft->decision->topic));
+  stored.topic = evsi_bytes_place(&at, run->decided);
   stored.full_type = keep_full_type(&at, prefix, draft->type);
   stored_form forms[EVSI_FORMS];
   for (int form = 0; form < EVSI_FORMS; form++) {

@@ -121,6 +121,7 @@ typedef struct evsi_run {
   uint32_t decided_for; /* type.changes at that time */
   evs_bytes topic, transport;
   evsi_decision decision;
+  evs_bytes decided; /* its topic */
   evsi_labels labels;
 } evsi_run;
 

@@ -2,6 +2,8 @@
  * event_check.c - see event_check.h. */
 #include "validate/event_check.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "event/identity.h"
@@ -129,6 +131,7 @@ static evs_status check_type(const evsi_config *config, const evs_event *event, 
   evs_status status = evsi_type_fold(event->type, is_own ? config->origin_prefix : "",
                                      config->routing.extended_types, type->text, NULL, out_error);
   type->config = status == EVS_OK ? config : NULL;
+  type->size = status == EVS_OK ? strlen(type->text) : 0;
   type->is_own = is_own;
   type->given = event->type;
   return status;

@@ -14,6 +14,7 @@ typedef struct evsi_checked_type {
   const evsi_config *config; /* by which it was checked; NULL: there is none yet */
   bool is_own;               /* of an event of this system */
   evs_bytes given;
+  size_t size;
   char text[EVSI_TYPE_MAX + 1]; /* folded, without the own origin prefix */
 } evsi_checked_type;
 
