@@ -132,15 +132,13 @@ class Outbox:
 
     def on_report(self, report: Report) -> None:
         """The outcome of one event, or of several."""
-        take, tokens, receipts = self._waiting.pop, report.tokens, report.receipts()
-        waiting = [take(token, None) for token in tokens]
-        if waiting[0] is not None and waiting[0] is waiting[-1]:  # and so are all between
-            target, first = waiting[0]
-            target.put(report.token - first, receipts)
-            return
-        for token, found, receipt in zip(tokens, waiting, receipts):
+        take, receipts, at = self._waiting.pop, report.receipts(), 0
+        waiting = [take(token, None) for token in report.tokens]
+        for found, run in groupby(waiting):
+            end = at + sum(1 for _ in run)
             if found is not None:
-                found[0].put(token - found[1], (receipt,))
+                found[0].put(report.token + at - found[1], receipts[at:end])
+            at = end
 
     def reports_taken(self) -> None:
         """There may be room again."""

@@ -175,14 +175,14 @@ class Turn:
     def on_wake(self) -> None:
         """One turn."""
         end = time.monotonic() + _SECONDS_PER_TURN
-        budget = RECORDS_PER_TURN
+        budget, is_all = RECORDS_PER_TURN, False
         try:
-            while budget > 0 and self._run_inbox(end):
+            while self._run_inbox(end) and budget > 0 and not is_all:
                 self.settle()
-                taken = self._take(min(budget, RECORDS_PER_TURN // 2))
-                if taken == 0:
-                    break
+                limit = min(budget, RECORDS_PER_TURN // 2)
+                taken = self._take(limit)
                 budget -= taken
+                is_all = taken < limit  # whatever comes from now on makes the descriptor readable again
         finally:
             self.settle()
             if self._inbox and self.is_attached:
