@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from struct import Struct
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
-from ._native import lib
+from ._native import border, lib
 from .errors import ValidationError
 
 #: how an event is acknowledged: number of the level, replicas, how long they are waited for in ms
@@ -136,12 +136,8 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
 
 def _encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    if type.__class__ is not str or "\n" in type:
-        return encode_event(type, body)
-    try:
-        return f"{_encode_json(body)}\n{type}\n".encode()
-    except (TypeError, ValueError, RecursionError):
-        return encode_event(type, body)  # says what is wrong
+    outgoing: Optional[Outgoing] = border.encode(body, type)
+    return outgoing or encode_event(type, body)  # of other types than JSON's, or with what is wrong
 
 
 def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
