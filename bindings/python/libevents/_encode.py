@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 from struct import Struct
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
-from ._native import border, lib
+from . import _border
+from ._native import lib
 from .errors import ValidationError
 
 #: how an event is acknowledged: number of the level, replicas, how long they are waited for in ms
@@ -136,8 +137,7 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
 
 def _encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    outgoing: Optional[Outgoing] = border.encode(body, type)
-    return outgoing or encode_event(type, body)  # of other types than JSON's, or with what is wrong
+    return _border.encode(body, type) or encode_event(type, body)  # of other types than JSON's, or with what is wrong
 
 
 def encode_one(name: str, body: Any, **options: Any) -> Outgoing:

@@ -16,19 +16,18 @@ from itertools import accumulate
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import errors
+from ._border import split
 from ._encode import Outgoing
 from ._native import ffi, lib, new_error, raise_error, take_text
 from ._pure import JsonSource, json_text
 from .dashboard import Server
-from .message import DELIVERY, MESSAGE, REPORT, Record, Report, split_messages, split_reports
+from .message import MESSAGE_SIZE, REPORT, Message, Report, split_reports
 
 MAX_TOKEN = (1 << 53) - 1
 _EXIT_SECONDS = 2.0
 _SERVER_STOP_SECONDS = 15.0
 _WAIT_SLICE_MS = 100
 _POLL_BOTH: int = lib.EVS_POLL_MESSAGES | lib.EVS_POLL_REPORTS
-
-_new_raw = ffi.new_allocator(should_clear_after_alloc=False)
 
 
 class Failure(NamedTuple):
@@ -169,7 +168,7 @@ class Engine:
             self.begin_close(int(seconds * 1000 / 2))
             while time.monotonic() < end:
                 messages, reports = self.poll(256, _WAIT_SLICE_MS)
-                self.fail([Failure(message.columns[DELIVERY], lib.EVS_FAIL_RELEASE) for message in messages])
+                self.fail([Failure(message._delivery, lib.EVS_FAIL_RELEASE) for message in messages])
                 if any(report.kind == lib.EVS_REPORT_CLOSED for report in reports):
                     break
         except errors.Error:
@@ -235,7 +234,7 @@ class Engine:
             return Offer(accepted[0], error)
         raise AssertionError("raise_error always raises")
 
-    def poll(self, limit: int, timeout_ms: int) -> Tuple[List[Record], List[Report]]:
+    def poll(self, limit: int, timeout_ms: int) -> Tuple[List[Message], List[Report]]:
         """Takes what waits: at most `limit` messages and as many reports; raises Closed after the last."""
         batch, problem = ffi.new("evs_batch **"), new_error()
         handle = self._enter()
@@ -365,22 +364,18 @@ def _ends(texts: Iterable[bytes]) -> "array[int]":
     return array("Q", accumulate(map(len, texts)))
 
 
-def _copy_batch(batch: Any) -> Tuple[List[Record], List[Report]]:
+def _copy_batch(batch: Any) -> Tuple[List[Message], List[Report]]:
     """Copies a batch and releases it, so that nothing in Python refers to lent bytes."""
     try:
         sizes = ffi.new("size_t[3]")
         lib.evspy_batch_sizes(batch, sizes, sizes + 1, sizes + 2)
-        messages_size = sizes[0] * MESSAGE.size
-        columns = _new_raw("char[]", messages_size + sizes[1] * REPORT.size)
-        text = _new_raw("char[]", sizes[2])
-        reports_size = lib.evspy_batch_copy(batch, ffi.cast("int64_t *", columns), text) * REPORT.size
+        messages_size = sizes[0] * MESSAGE_SIZE
+        columns, texts = bytearray(messages_size + sizes[1] * REPORT.size), bytearray(sizes[2])
+        rows = lib.evspy_batch_copy(batch, ffi.from_buffer("int64_t[]", columns), ffi.from_buffer(texts))
     finally:
         lib.evs_batch_release(batch)
-    rows, chars = ffi.buffer(columns), ffi.buffer(text)
-    return (
-        split_messages(rows[:messages_size], chars) if messages_size else [],
-        split_reports(rows[messages_size : messages_size + reports_size], chars) if reports_size else [],
-    )
+    messages = split(columns, texts, sizes[0], Message)
+    return messages, split_reports(columns[messages_size : messages_size + rows * REPORT.size], texts)
 
 
 # ---- the process: its end, and its children -------------------------------------------------------------

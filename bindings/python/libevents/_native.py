@@ -11,11 +11,9 @@ from . import errors
 
 try:
     _libevents: Any = import_module("libevents._libevents")
-    #: what Python would be slow at; see evs_border.c
-    border: Any = import_module("libevents._border")
 except ImportError as problem:
     raise ImportError(
-        f"libevents: the extension modules could not be loaded ({problem}). Build it with `pip install .` or "
+        f"libevents: the extension module could not be loaded ({problem}). Build it with `pip install .` or "
         "`scripts/build` in a checkout, and start Python as they say; it needs the package cffi."
     ) from problem
 

@@ -23,7 +23,7 @@ from ._own import SyncDriver
 from ._reading import Reader
 from ._workers import Worker, Workers
 from .errors import Closed, Error, PublishTimeout, QueueFull, Timeout
-from .message import DELIVERY, SUBSCRIPTION, Message, Metadata, Receipt, Record, Report
+from .message import Message, Metadata, Receipt, Report
 
 #: Gets a message and its metadata; with the option `batch` a list of each.
 SyncHandler = Callable[[Any, Any], Any]
@@ -50,14 +50,14 @@ class SyncConsumer:
         #: prepares each record, where the subscription asks for a version or a model
         self.reader: Optional[Reader] = None
         #: takes records instead of a handler (iteration)
-        self.accept: Optional[Callable[[Record], None]] = None
+        self.accept: Optional[Callable[[Message], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
         #: a handler of lists: how many events it takes, and how many of it run at a time
         #: the program settles, not the handler's end
         self.is_manual = False
         self.batch_size = 0
         self.concurrency = 1
-        self.waiting: List[Record] = []
+        self.waiting: List[Message] = []
         self.running = 0
 
 
@@ -104,9 +104,9 @@ class Pump:
         self._in_flight = 0  #: events that the core has, or is being offered
         self._ended = 0  #: events whose outcome was reported
         #: is told how each message ended: with None, or what went wrong (libevents.testing)
-        self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
+        self.observer: Optional[Callable[[Message, Optional[BaseException]], None]] = None
         #: raises what shall become of a message whose handler ended well (libevents.testing)
-        self.mishap: Optional[Callable[[Record], None]] = None
+        self.mishap: Optional[Callable[[Message], None]] = None
         self.workers = Workers()
         #: of transports that the program wrote, by name
         self.drivers: Dict[str, SyncDriver] = {}
@@ -180,7 +180,7 @@ class Pump:
     def has_consumers(self) -> bool:
         return bool(self._consumers)
 
-    def _tell(self, record: Record, error: Optional[BaseException]) -> None:
+    def _tell(self, record: Message, error: Optional[BaseException]) -> None:
         if self.observer is not None:
             self.observer(record, error)
 
@@ -258,7 +258,7 @@ class Pump:
                     return
                 for record in records:
                     self._deliver(record)
-                for consumer in {self._consumers.get(record.columns[SUBSCRIPTION]) for record in records}:
+                for consumer in {self._consumers.get(record._subscription) for record in records}:
                     self._begin_batches(consumer)
         finally:
             self._end()
@@ -323,8 +323,8 @@ class Pump:
 
     # ---- handlers -------------------------------------------------------------------------------------
 
-    def _deliver(self, record: Record) -> None:
-        token = record.columns[SUBSCRIPTION]
+    def _deliver(self, record: Message) -> None:
+        token = record._subscription
         consumer = self._consumers.get(token)
         if consumer is None:
             with self._lock:  # it may be registered at this moment
@@ -342,7 +342,7 @@ class Pump:
         handled_by = consumer
         self.workers.submit(lambda worker: self._handle(worker, handled_by, record))
 
-    def _handle(self, worker: Worker, consumer: SyncConsumer, record: Record) -> None:
+    def _handle(self, worker: Worker, consumer: SyncConsumer, record: Message) -> None:
         if not consumer.is_active:
             self.settle(self._engine.fail, _settle.released(record))
             return
@@ -351,7 +351,7 @@ class Pump:
         try:
             if consumer.reader is not None:
                 context.run(consumer.reader, record)
-            worker.call(context, consumer.handler, Message(record), metadata)
+            worker.call(context, consumer.handler, record, metadata)
         except BaseException as error:
             self._failed(worker, consumer, record, error)
             if isinstance(error, KeyboardInterrupt):
@@ -359,14 +359,14 @@ class Pump:
         else:
             self._handled(worker, consumer, record)
 
-    def _metadata_of(self, consumer: SyncConsumer, record: Record) -> Metadata:
+    def _metadata_of(self, consumer: SyncConsumer, record: Message) -> Metadata:
         if not consumer.is_manual:
             return Metadata(record)
         with self._lock:
-            self._manual.add(record.columns[DELIVERY])
+            self._manual.add(record._delivery)
         return Metadata(record, self._acknowledge_manual)
 
-    def _handled(self, worker: Worker, consumer: SyncConsumer, record: Record) -> None:
+    def _handled(self, worker: Worker, consumer: SyncConsumer, record: Message) -> None:
         try:
             if self.mishap is not None:
                 self.mishap(record)
@@ -375,17 +375,17 @@ class Pump:
             return
         if not consumer.is_manual:
             self._tell(record, None)
-            self.settle(self._engine.ack, record.columns[DELIVERY])
+            self.settle(self._engine.ack, record._delivery)
 
-    def _acknowledge_manual(self, record: Record) -> None:
+    def _acknowledge_manual(self, record: Message) -> None:
         """Any thread; twice is fine."""
         if self._take_manual(record):
             self._tell(record, None)
-            self.settle(self._engine.ack, record.columns[DELIVERY])
+            self.settle(self._engine.ack, record._delivery)
 
-    def _take_manual(self, record: Record) -> bool:
+    def _take_manual(self, record: Message) -> bool:
         """True for whoever comes first: only they may settle it."""
-        delivery = record.columns[DELIVERY]
+        delivery = record._delivery
         with self._lock:
             is_first = delivery in self._manual
             self._manual.discard(delivery)
@@ -402,18 +402,17 @@ class Pump:
                 del consumer.waiting[: consumer.batch_size]
             self._submit_batch(consumer, records)
 
-    def _submit_batch(self, consumer: SyncConsumer, records: List[Record]) -> None:
+    def _submit_batch(self, consumer: SyncConsumer, records: List[Message]) -> None:
         self.workers.submit(lambda worker: self._handle_batch(worker, consumer, records))
 
-    def _handle_batch(self, worker: Worker, consumer: SyncConsumer, records: List[Record]) -> None:
+    def _handle_batch(self, worker: Worker, consumer: SyncConsumer, records: List[Message]) -> None:
         outcomes: List[Optional[BaseException]] = []
         metadata = [self._metadata_of(consumer, record) for record in records]
         if consumer.reader is not None:
             records, metadata = self._readable(worker, consumer, records, metadata)
-        messages = [Message(record) for record in records]
         try:
             if consumer.is_active and records:
-                result = worker.call(consumer.context.copy(), consumer.handler, messages, metadata)
+                result = worker.call(consumer.context.copy(), consumer.handler, records, metadata)
                 outcomes = outcomes_of(result, len(records))
         except BaseException as error:
             outcomes = [error] * len(records)
@@ -431,11 +430,11 @@ class Pump:
         self._begin_batches(consumer)
 
     def _readable(
-        self, worker: Worker, consumer: SyncConsumer, records: List[Record], metadata: List[Metadata]
-    ) -> Tuple[List[Record], List[Metadata]]:
+        self, worker: Worker, consumer: SyncConsumer, records: List[Message], metadata: List[Metadata]
+    ) -> Tuple[List[Message], List[Metadata]]:
         """Those that the handler can have in the form that it asked for; the others have failed."""
         assert consumer.reader is not None
-        left: List[Tuple[Record, Metadata]] = []
+        left: List[Tuple[Message, Metadata]] = []
         for record, each in zip(records, metadata):
             try:
                 consumer.context.copy().run(consumer.reader, record)
@@ -445,7 +444,7 @@ class Pump:
                 left.append((record, each))
         return [record for record, _ in left], [each for _, each in left]
 
-    def _failed(self, worker: Worker, consumer: SyncConsumer, record: Record, error: BaseException) -> None:
+    def _failed(self, worker: Worker, consumer: SyncConsumer, record: Message, error: BaseException) -> None:
         if consumer.is_manual and not self._take_manual(record):
             return  # it was acknowledged before
         failure = _settle.failure_of(record, error)
@@ -453,7 +452,7 @@ class Pump:
         self.settle(self._engine.fail, failure)
         if not _settle.is_last_attempt(record, failure, consumer.max_retries):
             return
-        logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)
+        logger.warning("%s failed in its last attempt: %s", record.id, failure.message)
         if self._poison_handler is None:
             return
         try:

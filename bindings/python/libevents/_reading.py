@@ -11,13 +11,13 @@ from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
 from ._options import Pattern
 from .errors import ValidationError
-from .message import Record
+from .message import Message
 from .schema import is_model
 
 #: makes the body of the next version out of one of this version
 Upcaster = Callable[[Any], Any]
 #: prepares a record before its handler sees it; raises Unreadable
-Reader = Callable[[Record], None]
+Reader = Callable[[Message], None]
 
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _PROBLEMS_SHOWN = 3
@@ -111,21 +111,21 @@ def taken_apart(
 
 
 def _reader(casts: Casts, model: Any, version: Optional[str]) -> Reader:
-    def read(record: Record) -> None:
-        if not record.is_json():
-            raise Unreadable(f"{record.type()}: the body is no JSON")
-        body, seen_as = record.body(), record.version()
+    def read(record: Message) -> None:
+        if record._json_text() is None:
+            raise Unreadable(f"{record.type}: the body is no JSON")
+        body, seen_as = record.raw, record.version
         cast = _in_version(casts, record, version) if version else None
         if cast is not None:
             body, seen_as = json.dumps(cast[0]).encode(), cast[1]
-        record.seen = cast if model is None else (_as_model(model, body), seen_as)
+        record._seen = cast if model is None else (_as_model(model, body), seen_as)
 
     return read
 
 
-def _in_version(casts: Casts, record: Record, version: str) -> Optional[Tuple[Any, str]]:
+def _in_version(casts: Casts, record: Message, version: str) -> Optional[Tuple[Any, str]]:
     """The body in that version, and its number; None: as it was published."""
-    published, type = record.version(), record.type()
+    published, type = record.version, record.type
     way = casts.path(type, published, version)
     if way is None:
         if published.split(".")[0] == version.split(".")[0]:
@@ -133,7 +133,7 @@ def _in_version(casts: Casts, record: Record, version: str) -> Optional[Tuple[An
         raise Unreadable(f"{type}: there is no up-caster from version {published} to {version}", "NotFound")
     if not way:
         return None
-    body = json.loads(record.body())
+    body = json.loads(record.raw)
     for function in way:
         try:
             body = function(body)

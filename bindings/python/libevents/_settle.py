@@ -12,7 +12,7 @@ from ._engine import Failure
 from ._native import lib
 from ._reading import Unreadable
 from .errors import Reject, RetryLater
-from .message import ATTEMPT, DELIVERY, Record
+from .message import Message
 
 logger = logging.getLogger("libevents")
 
@@ -20,9 +20,9 @@ _STACK_BYTES = 16 * 1024
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-def failure_of(record: Record, error: BaseException) -> Failure:
+def failure_of(record: Message, error: BaseException) -> Failure:
     """The failure that a handler's exception stands for."""
-    delivery = record.columns[DELIVERY]
+    delivery = record._delivery
     if isinstance(error, RetryLater):
         return Failure(delivery, lib.EVS_FAIL_LATER, int(error.delay * 1000))
     if isinstance(error, asyncio.CancelledError):
@@ -33,22 +33,22 @@ def failure_of(record: Record, error: BaseException) -> Failure:
     return Failure(delivery, kind, 0, _class_name(error), _message(error), _stack(error))
 
 
-def timed_out(record: Record, timeout_ms: int) -> Failure:
+def timed_out(record: Message, timeout_ms: int) -> Failure:
     """The failure of a handler that did not end in time."""
     message = f"the handler did not end within {timeout_ms} ms and was cancelled"
-    return Failure(record.columns[DELIVERY], lib.EVS_FAIL_RETRY, 0, "TimeoutError", message)
+    return Failure(record._delivery, lib.EVS_FAIL_RETRY, 0, "TimeoutError", message)
 
 
-def released(record: Record) -> Failure:
+def released(record: Message) -> Failure:
     """Hands a message back as if it had not been delivered."""
-    return Failure(record.columns[DELIVERY], lib.EVS_FAIL_RELEASE)
+    return Failure(record._delivery, lib.EVS_FAIL_RELEASE)
 
 
-def is_last_attempt(record: Record, failure: Failure, max_retries: int) -> bool:
+def is_last_attempt(record: Message, failure: Failure, max_retries: int) -> bool:
     """Will the message not be tried again after this failure?"""
     if failure.kind == lib.EVS_FAIL_REJECT:
         return True
-    return bool(failure.kind == lib.EVS_FAIL_RETRY and record.columns[ATTEMPT] > max_retries)
+    return bool(failure.kind == lib.EVS_FAIL_RETRY and record._attempt > max_retries)
 
 
 def _class_name(error: BaseException) -> str:

@@ -26,7 +26,7 @@ from ._own import AsyncDriver
 from ._reading import Reader, Unreadable
 from ._step import step
 from .errors import Closed, Error
-from .message import DELIVERY, HANDLER_TIMEOUT, SUBSCRIPTION, Message, Metadata, Record, Report
+from .message import Message, Metadata, Report
 
 #: Gets a message and its metadata; with the option `batch` a list of each.
 Handler = Callable[[Any, Any], Any]
@@ -61,7 +61,7 @@ class Consumer:
         #: prepares each record, where the subscription asks for a version or a model
         self.reader: Optional[Reader] = None
         #: takes records instead of a handler (async iteration)
-        self.accept: Optional[Callable[[Record], None]] = None
+        self.accept: Optional[Callable[[Message], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
         self.ended: "List[asyncio.Future[None]]" = []
 
@@ -71,7 +71,7 @@ class _Run:
 
     __slots__ = ("record", "consumer", "timer", "has_timed_out")
 
-    def __init__(self, record: Record, consumer: Consumer) -> None:
+    def __init__(self, record: Message, consumer: Consumer) -> None:
         self.record = record
         self.consumer = consumer
         self.timer: Optional[asyncio.TimerHandle] = None
@@ -87,22 +87,22 @@ class Turn:
         self._poison_handler = poison_handler
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._fd = -1
-        self._inbox: Deque[Record] = deque()
+        self._inbox: Deque[Message] = deque()
         self._acks: List[int] = []
         self._failures: List[Failure] = []
-        self._poisoned: List[Tuple[Record, Failure, BaseException, Context]] = []
+        self._poisoned: List[Tuple[Message, Failure, BaseException, Context]] = []
         self._runs: "Dict[asyncio.Task[Any], _Run]" = {}
         #: what only the program settles, by delivery
-        self._manual: Dict[int, Record] = {}
+        self._manual: Dict[int, Message] = {}
         self._background: "Set[asyncio.Task[Any]]" = set()
         #: handlers that take lists of events
         self.batches: "Set[asyncio.Task[Any]]" = set()
         self._is_settling = False
         self._is_running_handler = False
         #: is told how each message ended: with None, or what went wrong (libevents.testing)
-        self.observer: Optional[Callable[[Record, Optional[BaseException]], None]] = None
+        self.observer: Optional[Callable[[Message, Optional[BaseException]], None]] = None
         #: raises what shall become of a message whose handler ended well (libevents.testing)
-        self.mishap: Optional[Callable[[Record], None]] = None
+        self.mishap: Optional[Callable[[Message], None]] = None
         self.consumers: Dict[int, Consumer] = {}
         self.requests: "Dict[int, asyncio.Future[str]]" = {}
         #: of transports that the program wrote, by name
@@ -148,7 +148,7 @@ class Turn:
 
     def held(self) -> List[Failure]:
         """What hands back all that handlers hold; for the end of the process, when none will finish."""
-        records = {run.record.columns[DELIVERY]: run.record for run in self._runs.values()}
+        records = {run.record._delivery: run.record for run in self._runs.values()}
         records.update(self._manual)
         return [_settle.released(record) for record in (*records.values(), *self._inbox)]
 
@@ -158,7 +158,7 @@ class Turn:
 
     def running(self) -> "Dict[asyncio.Task[Any], int]":
         """Handlers that have not ended, each with its time limit in milliseconds; 0: none."""
-        return {task: run.record.columns[HANDLER_TIMEOUT] for task, run in self._runs.items()}
+        return {task: run.record._handler_timeout for task, run in self._runs.items()}
 
     def time_out(self, task: "asyncio.Task[Any]") -> None:
         """Ends a handler whose time is up."""
@@ -282,13 +282,13 @@ class Turn:
                 return False
         return True
 
-    def _deliver(self, record: Record) -> None:
-        consumer = self.consumers.get(record.columns[SUBSCRIPTION])
+    def _deliver(self, record: Message) -> None:
+        consumer = self.consumers.get(record._subscription)
         if consumer is None or not consumer.is_active:
             self._failures.append(_settle.released(record))
             return
         if consumer.is_manual:
-            self._manual[record.columns[DELIVERY]] = record
+            self._manual[record._delivery] = record
         if consumer.reader is not None and not self._can_read(consumer, consumer.reader, record):
             return
         if consumer.accept is not None:
@@ -311,7 +311,7 @@ class Turn:
         finally:
             self._is_running_handler = False
 
-    def _can_read(self, consumer: Consumer, read: Reader, record: Record) -> bool:
+    def _can_read(self, consumer: Consumer, read: Reader, record: Message) -> bool:
         try:
             consumer.context.copy().run(read, record)
         except Unreadable as error:
@@ -320,10 +320,10 @@ class Turn:
             return False
         return True
 
-    def _first_step(self, consumer: Consumer, record: Record, context: Context) -> "Optional[asyncio.Task[Any]]":
+    def _first_step(self, consumer: Consumer, record: Message, context: Context) -> "Optional[asyncio.Task[Any]]":
         assert consumer.handler is not None
         metadata = Metadata(record, self._acknowledge_manual if consumer.is_manual else None)
-        result = context.run(consumer.handler, Message(record), metadata)
+        result = context.run(consumer.handler, record, metadata)
         if result is None:
             return None
         if result.__class__ is CoroutineType:
@@ -332,11 +332,11 @@ class Turn:
             return step(self.loop, _awaited(result), context)
         return None
 
-    def _watch(self, task: "asyncio.Task[Any]", record: Record, consumer: Consumer) -> None:
+    def _watch(self, task: "asyncio.Task[Any]", record: Message, consumer: Consumer) -> None:
         run = self._runs[task] = _Run(record, consumer)
         # When the loop is closed under it the message is handed back: nothing is lost, nothing to log.
         task._log_destroy_pending = False  # type: ignore[attr-defined]
-        timeout_ms = record.columns[HANDLER_TIMEOUT]
+        timeout_ms = record._handler_timeout
         if timeout_ms:
             run.timer = self.loop.call_later(timeout_ms / 1000, self.time_out, task)
         task.add_done_callback(self._on_task_done)
@@ -349,7 +349,7 @@ class Turn:
             run.timer.cancel()
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if run.has_timed_out:
-            timeout_ms = run.record.columns[HANDLER_TIMEOUT]
+            timeout_ms = run.record._handler_timeout
             failure = _settle.timed_out(run.record, timeout_ms)
             self._failed(run.record, run.consumer, TimeoutError(failure.message), failure)
         elif error is None:
@@ -358,7 +358,7 @@ class Turn:
             self._failed(run.record, run.consumer, error)
         self.settle_soon()
 
-    def _handled(self, record: Record, consumer: Consumer) -> None:
+    def _handled(self, record: Message, consumer: Consumer) -> None:
         try:
             if self.mishap is not None:
                 self.mishap(record)
@@ -368,19 +368,19 @@ class Turn:
         if not consumer.is_manual:
             self._acknowledge(record)
 
-    def _acknowledge(self, record: Record) -> None:
-        self._acks.append(record.columns[DELIVERY])
+    def _acknowledge(self, record: Message) -> None:
+        self._acks.append(record._delivery)
         if self.observer is not None:
             self.observer(record, None)
 
-    def _acknowledge_manual(self, record: Record) -> None:
-        if self._manual.pop(record.columns[DELIVERY], None) is not None:
+    def _acknowledge_manual(self, record: Message) -> None:
+        if self._manual.pop(record._delivery, None) is not None:
             self.acknowledge(record)
 
     def _failed(
-        self, record: Record, consumer: Consumer, error: BaseException, failure: Optional[Failure] = None
+        self, record: Message, consumer: Consumer, error: BaseException, failure: Optional[Failure] = None
     ) -> None:
-        if consumer.is_manual and self._manual.pop(record.columns[DELIVERY], None) is None:
+        if consumer.is_manual and self._manual.pop(record._delivery, None) is None:
             return  # it was acknowledged before
         if failure is None:
             failure = _settle.failure_of(record, error)
@@ -392,7 +392,7 @@ class Turn:
         if self.observer is not None:
             self.observer(record, error)
         if _settle.is_last_attempt(record, failure, consumer.max_retries):
-            logger.warning("%s failed in its last attempt: %s", Message(record).id, failure.message)
+            logger.warning("%s failed in its last attempt: %s", record.id, failure.message)
             if self._poison_handler is not None:
                 self._poisoned.append((record, failure, error, consumer.context.copy()))
 
@@ -414,11 +414,11 @@ class Turn:
 
     # ---- settling -----------------------------------------------------------------------------------
 
-    def acknowledge(self, record: Record) -> None:
+    def acknowledge(self, record: Message) -> None:
         self._acknowledge(record)
         self.settle_soon()
 
-    def hand_back(self, record: Record) -> None:
+    def hand_back(self, record: Message) -> None:
         self._failures.append(_settle.released(record))
         self.settle_soon()
 
@@ -442,7 +442,7 @@ class Turn:
         for record, failure, poison_error, context in poisoned:
             self._tell_poison_handler(record, poison_error, context)
 
-    def _tell_poison_handler(self, record: Record, error: BaseException, context: Context) -> None:
+    def _tell_poison_handler(self, record: Message, error: BaseException, context: Context) -> None:
         assert self._poison_handler is not None
         try:
             result = context.run(self._poison_handler, Message(record), error, Metadata(record))

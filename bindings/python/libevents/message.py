@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a handler receives and what a publish gives back.
 
-Messages are views over a copied record: a field is decoded when it is asked for, the body at most once.
-Nothing here refers to memory of the C library.
+A message is a record of the C side, which has a copy of what was delivered: a field is decoded when it is asked for,
+the body at most once. Nothing here refers to memory of the C library.
 """
 
 import json
@@ -11,21 +11,15 @@ from itertools import repeat
 from struct import Struct
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from ._border import Record
 from ._native import lib
 from .errors import Error, ValidationError, make_error
 
 Columns = Tuple[int, ...]
 
-MESSAGE = Struct(f"={lib.EVSPY_MESSAGE_COLUMNS}q")
+MESSAGE_SIZE: int = lib.EVSPY_MESSAGE_COLUMNS * 8
 REPORT = Struct(f"={lib.EVSPY_REPORT_COLUMNS}q")
 
-SUBSCRIPTION: int = lib.EVSPY_MESSAGE_SUBSCRIPTION
-DELIVERY: int = lib.EVSPY_MESSAGE_DELIVERY
-ATTEMPT: int = lib.EVSPY_MESSAGE_ATTEMPT
-HANDLER_TIMEOUT: int = lib.EVSPY_MESSAGE_HANDLER_TIMEOUT
-_DELIVERIES: int = lib.EVSPY_MESSAGE_DELIVERIES
-_PARTITION: int = lib.EVSPY_MESSAGE_PARTITION
-_START: int = lib.EVSPY_MESSAGE_START
 _ID: int = lib.EVSPY_MESSAGE_ID
 _TYPE: int = lib.EVSPY_MESSAGE_TYPE
 _ORIGIN: int = lib.EVSPY_MESSAGE_ORIGIN
@@ -44,9 +38,7 @@ _CONSUMER: int = lib.EVSPY_MESSAGE_CONSUMER
 _PATTERN: int = lib.EVSPY_MESSAGE_PATTERN
 _REQUEUE: int = lib.EVSPY_MESSAGE_REQUEUE
 _VALIDATION: int = lib.EVSPY_MESSAGE_VALIDATION
-_LAST: int = lib.EVSPY_MESSAGE_COLUMNS - 1
 
-_UNSET: Any = object()
 #: makes a NamedTuple in a third of the time
 _new: Any = tuple.__new__
 _decoder = json.JSONDecoder()
@@ -62,111 +54,72 @@ def _parse(text: str) -> Any:
     return value if end == len(text) else _decoder.decode(text)
 
 
-class Record:
-    """Columns and text of one delivery, shared by its Message and its Metadata."""
-
-    __slots__ = ("columns", "text", "seen", "_headers")
-
-    def __init__(self, columns: Columns, text: bytes) -> None:
-        self.columns = columns
-        self.text = text
-        #: (body, version) in place of what was published, for a subscription that asked for it
-        self.seen: Optional[Tuple[Any, str]] = None
-        self._headers: Optional[Dict[str, str]] = None
-
-    def bytes_of(self, column: int) -> bytes:
-        columns = self.columns
-        return self.text[columns[column - 1] if column > _ID else 0 : columns[column]]
-
-    def text_of(self, column: int) -> str:
-        return self.bytes_of(column).decode("utf-8", "replace")
-
-    def type(self) -> str:
-        return self.text_of(_TYPE)
-
-    def version(self) -> str:
-        return self.text_of(_VERSION)
-
-    def body(self) -> bytes:
-        return self.bytes_of(_BODY)
-
-    def is_json(self) -> bool:
-        columns = self.columns
-        return columns[_CONTENT_TYPE] == columns[_CONTENT_TYPE - 1]  # no content type is named
-
-    def headers(self) -> Dict[str, str]:
-        if self._headers is None:
-            text = self.bytes_of(_HEADERS)
-            self._headers = json.loads(text) if text else {}
-        return self._headers
-
-
-class Message:
+class Message(Record):
     """One event: its header and its body."""
 
-    __slots__ = ("_record", "_body", "__weakref__")
-
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._body: Any = _UNSET
+    __slots__ = ("__weakref__",)
 
     @property
     def id(self) -> str:
-        return self._record.text_of(_ID)
+        return self._text_of(_ID)
 
     @property
     def type(self) -> str:
         """Without the origin prefix."""
-        return self._record.type()
+        return self._text_of(_TYPE)
 
     @property
     def origin(self) -> str:
         """The publisher's service."""
-        return self._record.text_of(_ORIGIN)
+        return self._text_of(_ORIGIN)
 
     @property
     def origin_prefix(self) -> Optional[str]:
-        return self._record.text_of(_ORIGIN_PREFIX) or None
+        return self._text_of(_ORIGIN_PREFIX) or None
 
     @property
     def timestamp(self) -> str:
         """RFC 3339, as the publisher set it."""
-        return self._record.text_of(_TIMESTAMP)
+        return self._text_of(_TIMESTAMP)
 
     @property
     def version(self) -> str:
         """Schema version of the body; the one that the subscription asked for, where it did."""
-        seen = self._record.seen
-        return self._record.version() if seen is None else seen[1]
+        return self._text_of(_VERSION) if self._seen is None else self._seen[1]
 
     @property
     def hash(self) -> Optional[str]:
-        return self._record.text_of(_HASH) or None
+        return self._text_of(_HASH) or None
 
     @property
     def content_type(self) -> str:
-        return self._record.text_of(_CONTENT_TYPE) or "application/json"
+        return self._text_of(_CONTENT_TYPE) or "application/json"
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self._record.headers()
+        if self._headers is None:
+            text = self._bytes_of(_HEADERS)
+            self._headers = json.loads(text) if text else {}
+        return self._headers
 
     @property
     def raw(self) -> bytes:
         """The exact bytes of the body, as published."""
-        return self._record.body()
+        return self._bytes_of(_BODY)
 
     @property
     def body(self) -> Any:
         """The JSON value, parsed once; the bytes themselves where a content type other than JSON is set. For a
         subscription to a model it is one."""
-        if self._body is _UNSET:
-            record = self._record
-            if record.seen is not None:
-                self._body = record.seen[0]
+        body = self._body
+        if body is None:
+            if self._seen is None:
+                text = self._json_text()
+                body = self.raw if text is None else _parse(text)
             else:
-                self._body = _parse(record.body().decode()) if record.is_json() else record.body()
-        return self._body
+                body = self._seen[0]
+            self._body = body
+        return body
 
     def __repr__(self) -> str:
         return f"<libevents.Message {self.type} {self.id}>"
@@ -177,7 +130,7 @@ class Metadata:
 
     __slots__ = ("_record", "_settle")
 
-    def __init__(self, record: Record, settle: Optional[Callable[[Record], None]] = None) -> None:
+    def __init__(self, record: Message, settle: Optional[Callable[[Message], None]] = None) -> None:
         self._record = record
         self._settle = settle
 
@@ -189,64 +142,64 @@ class Metadata:
 
     @property
     def transport(self) -> str:
-        return self._record.text_of(_TRANSPORT)
+        return self._record._text_of(_TRANSPORT)
 
     @property
     def topic(self) -> str:
-        return self._record.text_of(_TOPIC)
+        return self._record._text_of(_TOPIC)
 
     @property
     def partition(self) -> Optional[int]:
-        partition = self._record.columns[_PARTITION]
+        partition = self._record._partition
         return partition if partition >= 0 else None
 
     @property
     def offset(self) -> str:
         """The store's position of the entry."""
-        return self._record.text_of(_OFFSET)
+        return self._record._text_of(_OFFSET)
 
     @property
     def timestamp(self) -> str:
-        return self._record.text_of(_TIMESTAMP)
+        return self._record._text_of(_TIMESTAMP)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self._record.headers()
+        return self._record.headers
 
     @property
     def correlation_id(self) -> Optional[str]:
-        return self._record.headers().get("correlationId")
+        return self._record.headers.get("correlationId")
 
     @property
     def causation_id(self) -> Optional[str]:
-        return self._record.headers().get("causationId")
+        return self._record.headers.get("causationId")
 
     @property
     def traceparent(self) -> Optional[str]:
-        return self._record.headers().get("traceparent")
+        return self._record.headers.get("traceparent")
 
     @property
     def pattern(self) -> str:
         """The subscription's pattern, as the library normalised it."""
-        return self._record.text_of(_PATTERN)
+        return self._record._text_of(_PATTERN)
 
     @property
     def group(self) -> str:
-        return self._record.text_of(_GROUP)
+        return self._record._text_of(_GROUP)
 
     @property
     def consumer(self) -> str:
-        return self._record.text_of(_CONSUMER)
+        return self._record._text_of(_CONSUMER)
 
     @property
     def attempt(self) -> int:
         """From 1: failures so far + 1. A crash does not raise it."""
-        return self._record.columns[ATTEMPT]
+        return self._record._attempt
 
     @property
     def deliveries(self) -> int:
         """Deliveries of the entry as the store counts them."""
-        return self._record.columns[_DELIVERIES]
+        return self._record._deliveries
 
     @property
     def requeue(self) -> Optional[Mapping[str, Any]]:
@@ -264,12 +217,12 @@ class Metadata:
     def validation(self) -> Optional[Mapping[str, Any]]:
         """{type, version, errors, …}: what is wrong with the body by its schema, where validationMode "warn" lets it
         through; None: nothing, or nothing was checked."""
-        text = self._record.bytes_of(_VALIDATION)
+        text = self._record._bytes_of(_VALIDATION)
         found: Optional[Dict[str, Any]] = json.loads(text) if text else None
         return found
 
     def _came_again(self) -> Optional[Dict[str, Any]]:
-        text = self._record.bytes_of(_REQUEUE)
+        text = self._record._bytes_of(_REQUEUE)
         found: Optional[Dict[str, Any]] = json.loads(text) if text else None
         return found
 
@@ -382,11 +335,6 @@ class Report(NamedTuple):
         return [receipts[0]._replace(error=error)]
 
 
-def split_messages(columns: bytes, text: bytes) -> List[Record]:
-    rows = MESSAGE.iter_unpack(columns)
-    return [Record(row, text[row[_START] : row[_START] + row[_LAST]]) for row in rows]
-
-
-def split_reports(columns: bytes, text: bytes) -> List[Report]:
+def split_reports(columns: bytearray, texts: bytearray) -> List[Report]:
     rows = REPORT.iter_unpack(columns)
-    return [_new(Report, (row, text[row[_R_START] : row[_R_START] + row[_R_LAST]])) for row in rows]
+    return [_new(Report, (row, bytes(texts[row[_R_START] : row[_R_START] + row[_R_LAST]]))) for row in rows]

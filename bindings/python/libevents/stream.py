@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Deque, Mapping, Optional, 
 
 from . import _options
 from ._turn import Consumer
-from .message import Message, Metadata, Record
+from .message import Message, Metadata
 
 if TYPE_CHECKING:
     from .aio import EventSystem
@@ -49,8 +49,8 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
         self._pattern = pattern
         self._options = options
         self._subscription: Optional[Subscription] = None
-        self._records: Deque[Record] = deque()
-        self._current: Optional[Record] = None
+        self._records: Deque[Message] = deque()
+        self._current: Optional[Message] = None
         self._waiter: "Optional[asyncio.Future[None]]" = None
         self._is_closed = False
 
@@ -73,7 +73,7 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         self._current = self._records.popleft()
-        return Message(self._current), Metadata(self._current)
+        return self._current, Metadata(self._current)
 
     async def _subscribe(self) -> None:
         if self._subscription is None and not self._is_closed:
@@ -98,7 +98,7 @@ class MessageStream(AsyncIterator[Tuple[Message, Metadata]]):
                 self._system._turn.hand_back(record)
         self.wake()
 
-    def accept(self, record: Record) -> None:
+    def accept(self, record: Message) -> None:
         """A record for this stream."""
         self._records.append(record)
         self.wake()

@@ -23,7 +23,7 @@ from .dashboard import SyncDashboard, server_options
 from .dlq import SyncDeadLetters
 from .replay import SyncReplays
 from .errors import Closed, Forked, ValidationError
-from .message import DELIVERY, Message, Metadata, Receipt, Record
+from .message import Message, Metadata, Receipt
 from .router import Router
 from .schemas import SyncSchemas, Validator
 from .transports import SyncTransport
@@ -70,8 +70,8 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
 
     def __init__(self, system: "SyncEventSystem", pattern: _options.Pattern, options: Mapping[str, Any]) -> None:
         self._system = system
-        self._records: "queue.SimpleQueue[Optional[Record]]" = queue.SimpleQueue()
-        self._current: Optional[Record] = None
+        self._records: "queue.SimpleQueue[Optional[Message]]" = queue.SimpleQueue()
+        self._current: Optional[Message] = None
         self._is_closed = False
         self._subscription = system._subscribe(pattern, _no_handler, options, self)
 
@@ -90,9 +90,9 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
             self._is_closed = True
             raise StopIteration
         self._current = record
-        return Message(record), Metadata(record)
+        return record, Metadata(record)
 
-    def _can_read(self, record: Record) -> bool:
+    def _can_read(self, record: Message) -> bool:
         reader = self._subscription._consumer.reader
         try:
             if reader is not None:
@@ -106,7 +106,7 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
         """Says that the newest message was handled."""
         record, self._current = self._current, None
         if record is not None:
-            self._system._pump.settle(self._system._engine.ack, record.columns[DELIVERY])
+            self._system._pump.settle(self._system._engine.ack, record._delivery)
 
     def close(self) -> None:
         """Ends the iteration; what was not acknowledged is handed back."""
@@ -117,7 +117,7 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
         while not self._records.empty():
             self._hand_back(self._records.get())
 
-    def accept(self, record: Record) -> None:
+    def accept(self, record: Message) -> None:
         """A record for this stream."""
         if self._is_closed:
             self._hand_back(record)
@@ -128,7 +128,7 @@ class SyncMessageStream(Iterator[Tuple[Message, Metadata]]):
         """There will be no more records."""
         self._records.put(None)
 
-    def _hand_back(self, record: Optional[Record]) -> None:
+    def _hand_back(self, record: Optional[Message]) -> None:
         if record is not None:
             self._system._pump.settle(self._system._engine.fail, _settle.released(record))
 

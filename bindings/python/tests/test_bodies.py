@@ -8,8 +8,8 @@ from itertools import accumulate
 
 import libevents
 import pytest
+from libevents import _border
 from libevents._encode import _OPTIONS, _encode_json, encode_batch, encode_event, encode_one, milliseconds
-from libevents._native import border
 from libevents.message import _parse
 
 
@@ -49,19 +49,19 @@ def test_json_is_compact_and_keeps_text_and_numbers_as_they_are():
     ],
 )
 def test_one_that_is_written_in_c_has_the_bytes_that_python_writes(body):
-    assert border.encode(body, "a.b") == f"{_encode_json(body)}\na.b\n".encode()
+    assert _border.encode(body, "a.b") == f"{_encode_json(body)}\na.b\n".encode()
 
 
 @pytest.mark.parametrize(
     "body", [math.nan, 2**64, "\ud800", {1: 2}, {"a": [{"\ud800": 1}]}, object(), type("Name", (str,), {})("x"), b"x"]
 )
 def test_what_json_has_no_type_of_is_left_to_python(body):
-    assert border.encode(body, "a.b") is None
-    assert border.encode(1, body) is None
+    assert _border.encode(body, "a.b") is None
+    assert _border.encode(1, body) is None
 
 
 def test_a_type_of_two_lines_is_left_to_python():
-    assert border.encode(1, "a\nb") is None
+    assert _border.encode(1, "a\nb") is None
 
 
 def test_a_value_that_json_cannot_hold_is_named_by_its_path():

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tup
 from .._engine import Engine
 from .._pure import matches_pattern, normalize_pattern
 from ..errors import Reject, RetryLater, ValidationError
-from ..message import Message, Metadata, Record
+from ..message import Message, Metadata
 
 _SHOWN = 20
 _HANDLED_AT_ONCE = 100_000
@@ -107,7 +107,7 @@ class Notes:
 
     # ---- what was seen ------------------------------------------------------------------------------
 
-    def observe(self, record: Record, error: Optional[BaseException]) -> None:
+    def observe(self, record: Message, error: Optional[BaseException]) -> None:
         """A handler ended; on whichever thread it ran."""
         message, metadata = Message(record), Metadata(record)
         prefix = message.origin_prefix
@@ -173,11 +173,10 @@ class Notes:
             return False
         return matches_pattern(pattern, each.full_type, origin_prefix=self._prefix)
 
-    def mishap(self, record: Record) -> None:
+    def mishap(self, record: Message) -> None:
         """A handler ended well; raises what the test wants to have come of it."""
-        message = Message(record)
-        prefix = message.origin_prefix
-        full_type = f"{prefix}.{message.type}" if prefix else message.type
+        prefix = record.origin_prefix
+        full_type = f"{prefix}.{record.type}" if prefix else record.type
         with self._lock:
             for fault in self._faults:
                 if fault.left > 0 and matches_pattern(fault.pattern, full_type, origin_prefix=self._prefix):

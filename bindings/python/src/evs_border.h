@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * evs_border.h - the module libevents._border: what is done for each event and is slow in Python. It keeps to
+ * the stable ABI of Python 3.9; of libevents it knows only how evs_python.h lays a batch out. */
+#ifndef EVS_BORDER_H
+#define EVS_BORDER_H
+
+#include <Python.h>
+
+/* Of the stable ABI from Python 3.10 on; 3.9 exports it, too, and does not change any more. */
+PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *text, Py_ssize_t *size);
+
+/* encode(body, type) - the lines of an event for evspy_publish(); None where Python is to write them. */
+PyObject *evsi_border_encode(PyObject *module, PyObject *args);
+
+/* The class Record: the columns and the texts of one delivery. */
+extern PyType_Spec evsi_border_record;
+
+/* split(columns, texts, count, kind) - a batch, as evspy_batch_copy() laid it out in two bytearrays, as a
+ * list of objects of `kind`, which is Record or a class made of it. */
+PyObject *evsi_border_split(PyObject *module, PyObject *args);
+
+#endif
