@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import deque
 from contextvars import Context
-from types import CoroutineType
+from types import CoroutineType, FunctionType, MethodType
 from typing import Any, Awaitable, Callable, Coroutine, Deque, Dict, List, Optional, Set, Tuple
 
 from . import _settle
@@ -46,24 +46,32 @@ class Consumer:
     """One subscription, as a turn needs it."""
 
     __slots__ = (
-        *("token", "context", "max_retries", "is_active", "is_manual"),
+        *("token", "context", "max_retries", "is_active", "is_manual", "is_coroutine"),
         *("handler", "reader", "accept", "on_end", "ended"),
     )
 
-    def __init__(self, context: Context, max_retries: int, is_manual: bool) -> None:
+    def __init__(self, handler: Optional[Handler], context: Context, max_retries: int, is_manual: bool) -> None:
         self.token = 0
         self.context = context
         self.max_retries = max_retries
         #: the program settles, not the handler's end
         self.is_manual = is_manual
         self.is_active = True
-        self.handler: Optional[Handler] = None
+        self.handler = handler
+        #: calling the handler runs nothing of it
+        self.is_coroutine = _makes_coroutines(handler)
         #: prepares each record, where the subscription asks for a version or a model
         self.reader: Optional[Reader] = None
         #: takes records instead of a handler (async iteration)
         self.accept: Optional[Callable[[Message], None]] = None
         self.on_end: Optional[Callable[[], None]] = None
         self.ended: "List[asyncio.Future[None]]" = []
+
+
+def _makes_coroutines(handler: Any) -> bool:
+    """Is it an `async def`, by itself or of an object? Anything else may do something before it gives a coroutine."""
+    function = handler.__func__ if isinstance(handler, MethodType) else handler
+    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
 
 
 class _Run:
@@ -275,11 +283,15 @@ class Turn:
 
     def _run_inbox(self, end: float) -> bool:
         """Runs handlers until the inbox is empty (True) or the time is up (False)."""
-        inbox = self._inbox
-        while inbox:
-            self._deliver(inbox.popleft())
-            if inbox and time.monotonic() > end:
-                return False
+        inbox, clock = self._inbox, time.monotonic
+        self._is_running_handler = True
+        try:
+            while inbox:
+                self._deliver(inbox.popleft())
+                if inbox and clock() > end:
+                    return False
+        finally:
+            self._is_running_handler = False
         return True
 
     def _deliver(self, record: Message) -> None:
@@ -294,10 +306,8 @@ class Turn:
         if consumer.accept is not None:
             consumer.accept(record)
             return
-        context = consumer.context.copy()
-        self._is_running_handler = True
         try:
-            task = self._first_step(consumer, record, context)
+            task = self._first_step(consumer, record)
         except (KeyboardInterrupt, SystemExit) as error:
             self._failed(record, consumer, error)
             raise
@@ -308,8 +318,6 @@ class Turn:
                 self._handled(record, consumer)
             else:
                 self._watch(task, record, consumer)
-        finally:
-            self._is_running_handler = False
 
     def _can_read(self, consumer: Consumer, read: Reader, record: Message) -> bool:
         try:
@@ -320,10 +328,13 @@ class Turn:
             return False
         return True
 
-    def _first_step(self, consumer: Consumer, record: Message, context: Context) -> "Optional[asyncio.Task[Any]]":
-        assert consumer.handler is not None
+    def _first_step(self, consumer: Consumer, record: Message) -> "Optional[asyncio.Task[Any]]":
+        context, handler = consumer.context.copy(), consumer.handler
+        assert handler is not None
         metadata = Metadata(record, self._acknowledge_manual if consumer.is_manual else None)
-        result = context.run(consumer.handler, record, metadata)
+        if consumer.is_coroutine:
+            return step(self.loop, handler(record, metadata), context)
+        result = context.run(handler, record, metadata)
         if result is None:
             return None
         if result.__class__ is CoroutineType:
@@ -359,12 +370,12 @@ class Turn:
         self.settle_soon()
 
     def _handled(self, record: Message, consumer: Consumer) -> None:
-        try:
-            if self.mishap is not None:
+        if self.mishap is not None:
+            try:
                 self.mishap(record)
-        except Exception as error:
-            self._failed(record, consumer, error)
-            return
+            except Exception as error:
+                self._failed(record, consumer, error)
+                return
         if not consumer.is_manual:
             self._acknowledge(record)
 

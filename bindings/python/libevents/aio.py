@@ -305,8 +305,8 @@ class EventSystem(Observed):
         self._check_open()
         retries = _options.max_retries(self._normalized, document)
         is_manual = handler is not None and document.get("ack") == "manual"
-        consumer = Consumer(contextvars.copy_context(), retries, is_manual)
-        consumer.handler = self._in_batches(handler, document) if handler is not None else None
+        run = self._in_batches(handler, document) if handler is not None else None
+        consumer = Consumer(run, contextvars.copy_context(), retries, is_manual)
         consumer.reader = reader
         consumer.token = self._engine.subscribe(document)
         self._turn.consumers[consumer.token] = consumer
