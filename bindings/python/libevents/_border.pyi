@@ -25,8 +25,8 @@ class Record:
     def _json_text(self) -> Optional[str]:
         """The body; None where a content type says what it is."""
 
-def encode(body: Any, type: str) -> Optional[bytes]:
-    """The lines of an event for evspy_publish(); None where Python is to write them."""
+def encode(events: List[Any], at: int) -> List[bytes]:
+    """The lines of events for evspy_publish(), from an index on, up to the first that Python is to write."""
 
 def split(columns: bytearray, texts: bytearray, count: int, kind: Type[_Kind]) -> List[_Kind]:
     """The messages of a batch, as evspy_batch_copy() laid it out."""

@@ -137,7 +137,8 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
 
 def _encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    return _border.encode(body, type) or encode_event(type, body)  # of other types than JSON's, or with what is wrong
+    encoded = _border.encode([(type, body)], 0)
+    return encoded[0] if encoded else encode_event(type, body)  # of other types than JSON's, or with what is wrong
 
 
 def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
@@ -149,13 +150,15 @@ def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
 
 def encode_batch(events: Iterable[Any]) -> List[Outgoing]:
     """Events of a batch: (type, body), (type, body, options) or {"type": …, "body": …, option: …}."""
-    encoded = []
-    for index, event in enumerate(events):
+    given = list(events)
+    encoded = _border.encode(given, 0)
+    while len(encoded) < len(given):
+        index = len(encoded)
         try:
-            is_plain = event.__class__ is tuple and len(event) == 2
-            encoded.append(_encode_plain(*event) if is_plain else _encode_entry(event))
+            encoded.append(_encode_entry(given[index]))
         except ValidationError as problem:
             raise ValidationError(f"event {index}: {problem.message}", path=f"/{index}{problem.path}") from None
+        encoded += _border.encode(given, index + 1)
     return encoded
 
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+static const uint64_t EACH = UINT64_C(0x0101010101010101); /* of eight bytes */
+
 enum { AT_FIRST = 1024, DEEPEST = 64, NUMBER_SIZE = 32 };
 
 typedef struct text_buffer {
@@ -38,9 +40,20 @@ static bool put(text_buffer *out, const char *data, size_t size) {
   return true;
 }
 
+/* The high bit of each byte of `eight` that is less than `bound`, or behind such a one. */
+static uint64_t below(uint64_t eight, uint64_t bound) {
+  return (eight - EACH * bound) & ~eight & EACH * 0x80;
+}
+
 /* How much at the beginning stands in JSON as it is. */
 static size_t plain_size(const char *data, size_t size) {
   size_t i = 0;
+  uint64_t eight;
+  for (; i + sizeof eight <= size; i += sizeof eight) {
+    memcpy(&eight, data + i, sizeof eight);
+    if (below(eight, 0x20) | below(eight ^ EACH * '"', 1) | below(eight ^ EACH * '\\', 1))
+      break;
+  }
   while (i < size && (unsigned char)data[i] >= 0x20 && data[i] != '"' && data[i] != '\\')
     i++;
   return i;
@@ -136,24 +149,41 @@ static bool put_value(text_buffer *out, PyObject *value, int depth) {
          put_items(out, value, PyTuple_Size(value), PyTuple_GetItem, depth + 1);
 }
 
-PyObject *evsi_border_encode(PyObject *module, PyObject *args) {
-  (void)module;
-  PyObject *body, *type, *encoded = NULL;
-  if (!PyArg_UnpackTuple(args, "encode", 2, 2, &body, &type))
+/* The lines of an event that is a tuple of a type and a body; NULL without an error: Python is to write them.
+ */
+static PyObject *encode_one(PyObject *event, text_buffer *out) {
+  if (!Py_IS_TYPE(event, &PyTuple_Type) || PyTuple_Size(event) != 2)
     return NULL;
+  PyObject *type = PyTuple_GetItem(event, 0);
   Py_ssize_t size = 0;
   const char *name = Py_IS_TYPE(type, &PyUnicode_Type) ? PyUnicode_AsUTF8AndSize(type, &size) : NULL;
+  out->size = 0;
+  if (name && !memchr(name, '\n', (size_t)size) && put_value(out, PyTuple_GetItem(event, 1), 0) &&
+      put(out, "\n", 1) && put(out, name, (size_t)size) && put(out, "\n", 1))
+    return PyBytes_FromStringAndSize(out->data, (Py_ssize_t)out->size);
+  PyErr_Clear(); /* what is wrong is found and said there */
+  return NULL;
+}
+
+PyObject *evsi_border_encode(PyObject *module, PyObject *args) {
+  PyObject *events;
+  Py_ssize_t at;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "O!n:encode", &PyList_Type, &events, &at))
+    return NULL;
   text_buffer out;
   out.data = out.first;
-  out.size = 0;
   out.capacity = sizeof out.first;
-  if (name && !memchr(name, '\n', (size_t)size) && put_value(&out, body, 0) && put(&out, "\n", 1) &&
-      put(&out, name, (size_t)size) && put(&out, "\n", 1))
-    encoded = PyBytes_FromStringAndSize(out.data, (Py_ssize_t)out.size);
+  PyObject *list = PyList_New(0);
+  for (; list && at < PyList_Size(events); at++) {
+    PyObject *encoded = encode_one(PyList_GetItem(events, at), &out);
+    if (!encoded)
+      break;
+    if (PyList_Append(list, encoded) != 0)
+      Py_CLEAR(list);
+    Py_DECREF(encoded);
+  }
   if (out.data != out.first)
     PyMem_Free(out.data);
-  if (encoded)
-    return encoded;
-  PyErr_Clear(); /* what is wrong is found and said there */
-  Py_RETURN_NONE;
+  return list;
 }

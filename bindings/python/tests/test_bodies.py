@@ -49,19 +49,24 @@ def test_json_is_compact_and_keeps_text_and_numbers_as_they_are():
     ],
 )
 def test_one_that_is_written_in_c_has_the_bytes_that_python_writes(body):
-    assert _border.encode(body, "a.b") == f"{_encode_json(body)}\na.b\n".encode()
+    assert _border.encode([("a.b", body)], 0) == [f"{_encode_json(body)}\na.b\n".encode()]
 
 
 @pytest.mark.parametrize(
     "body", [math.nan, 2**64, "\ud800", {1: 2}, {"a": [{"\ud800": 1}]}, object(), type("Name", (str,), {})("x"), b"x"]
 )
 def test_what_json_has_no_type_of_is_left_to_python(body):
-    assert _border.encode(body, "a.b") is None
-    assert _border.encode(1, body) is None
+    assert _border.encode([("a.b", body)], 0) == _border.encode([(body, 1)], 0) == []
 
 
 def test_a_type_of_two_lines_is_left_to_python():
-    assert _border.encode(1, "a\nb") is None
+    assert _border.encode([("a\nb", 1)], 0) == []
+
+
+def test_python_goes_on_where_c_stops():
+    events = [("a.b", 1), ("a.b", {1: 2}), ["a.c", 3], {"type": "a.d", "body": 4}, ("a.e", 5, {"key": "k"}), ("a.f", 6)]
+    bodies = [texts(event)[:2] for event in encode_batch(iter(events))]
+    assert bodies == [(b"a.b", b"1"), (b"a.b", b'{"1":2}'), (b"a.c", b"3"), (b"a.d", b"4"), (b"a.e", b"5"), (b"a.f", b"6")]
 
 
 def test_a_value_that_json_cannot_hold_is_named_by_its_path():
