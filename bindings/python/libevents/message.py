@@ -6,8 +6,6 @@ the body at most once. Nothing here refers to memory of the C library.
 """
 
 import json
-from functools import partial
-from itertools import repeat
 from struct import Struct
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -264,7 +262,6 @@ _LEVELS = {
     lib.EVS_ACKNOWLEDGE_REPLICATED: "replicated",
     lib.EVS_ACKNOWLEDGE_FSYNCED: "fsynced",
 }
-_new_receipt: Any = partial(_new, Receipt)
 _R_EVENTS: int = lib.EVSPY_REPORT_EVENTS
 _R_START: int = lib.EVSPY_REPORT_START
 _R_LAST: int = lib.EVSPY_REPORT_COLUMNS - 1
@@ -319,16 +316,14 @@ class Report(NamedTuple):
         _, end_id, end_transport, end_topic, end_offset, _, _ = ends
         text = self.text
         ids, offsets = text[:end_id].decode(), text[end_topic:end_offset].decode()
-        fields = (
-            ids.split("\n") if events > 1 else (ids,),
-            repeat(_OUTCOMES.get(outcome, "unknown")),
-            repeat(text[end_id:end_transport].decode()),
-            repeat(text[end_transport:end_topic].decode()),
-            repeat(partition if partition >= 0 else None),
-            offsets.split("\n") if events > 1 else (offsets,),
-            *(repeat(attempts), repeat(_LEVELS.get(level)), repeat(is_duplicate != 0), repeat(None)),
-        )
-        receipts = list(map(_new_receipt, zip(*fields)))
+        each = zip(ids.split("\n"), offsets.split("\n")) if events > 1 else ((ids, offsets),)
+        transport, topic = text[end_id:end_transport].decode(), text[end_transport:end_topic].decode()
+        where = partition if partition >= 0 else None
+        end, reached, is_old = _OUTCOMES.get(outcome, "unknown"), _LEVELS.get(level), is_duplicate != 0
+        receipts: List[Receipt] = [
+            _new(Receipt, (id, end, transport, topic, where, offset, attempts, reached, is_old, None))
+            for id, offset in each
+        ]
         if status == 0:
             return receipts
         error = make_error(status, self.message(), self.detail(), publishing=True, receipt=receipts[0])
