@@ -14,6 +14,8 @@ import sys
 from contextvars import Context
 from typing import Any, Coroutine, Optional
 
+from . import _border
+
 _NOTHING: Any = object()
 _HAS_TASK_CONTEXT = sys.version_info >= (3, 11)
 _enter, _leave = asyncio.tasks._enter_task, asyncio.tasks._leave_task
@@ -61,19 +63,13 @@ class _Rest(Coroutine[Any, Any, Any]):
         return getattr(self._coroutine, name)
 
 
-class _StandIn:
+class _StandIn(_border.StandIn):
     """The current task of a first step; becomes a Task when somebody needs one."""
 
-    __slots__ = ("_loop", "_coroutine", "_context", "_rest", "_task", "__weakref__")
+    __slots__ = ("__weakref__",)
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], context: Context
-    ) -> None:
-        self._loop = loop
-        self._coroutine = coroutine
-        self._context = context
-        self._rest: Optional[_Rest] = None
-        self._task: "Optional[asyncio.Task[Any]]" = None
+    _rest: Optional[_Rest]
+    _task: "Optional[asyncio.Task[Any]]"
 
     def rest(self) -> _Rest:
         """Made when it is asked for: most coroutines have none."""
@@ -117,23 +113,17 @@ def step(
 
     Raises what the coroutine raised. Must be called by a callback of the loop, not within a Task.
     """
-    stand_in: Any = _StandIn(loop, coroutine, context)
-    _enter(loop, stand_in)
-    try:
-        waits_for = context.run(coroutine.send, None)
+    left = _border.step(_StandIn, _enter, _leave, loop, coroutine, context)
+    if left is None:
+        return None
+    stand_in, waits_for, error = left
+    if error is None:
         stand_in.rest().waits_for = waits_for
-    except StopIteration as end:
-        if stand_in._task is None:
-            return None
-        stand_in.rest().end = end
-    except (KeyboardInterrupt, SystemExit):
+    elif isinstance(error, (KeyboardInterrupt, SystemExit)):
         stand_in.rest().end = asyncio.CancelledError()
-        raise
-    except BaseException as error:
-        if stand_in._task is None:
-            raise
+        raise error
+    elif stand_in._task is None:
+        raise error
+    else:
         stand_in.rest().end = error
-    finally:
-        _leave(loop, stand_in)
-    task: "asyncio.Task[Any]" = stand_in.real_task()
-    return task
+    return stand_in.real_task()

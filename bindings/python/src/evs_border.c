@@ -5,12 +5,22 @@
 static PyMethodDef functions[] = {
     {"encode", evsi_border_encode, METH_VARARGS, NULL},
     {"split", evsi_border_split, METH_VARARGS, NULL},
+    {"step", evsi_border_step, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
+static int add_class(PyObject *module, const char *name, PyType_Spec *spec) {
+  PyObject *made = PyType_FromSpec(spec);
+  if (made && PyModule_AddObject(module, name, made) == 0)
+    return 0;
+  Py_XDECREF(made);
+  return -1;
+}
+
 static int fill(PyObject *module) {
-  PyObject *record = PyType_FromSpec(&evsi_border_record);
-  return record && PyModule_AddObject(module, "Record", record) == 0 ? 0 : -1;
+  if (evsi_border_step_names() != 0 || add_class(module, "Record", &evsi_border_record) != 0)
+    return -1;
+  return add_class(module, "StandIn", &evsi_border_stand_in);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, fill}, {0, NULL}};

@@ -20,4 +20,13 @@ extern PyType_Spec evsi_border_record;
  * list of objects of `kind`, which is Record or a class made of it. */
 PyObject *evsi_border_split(PyObject *module, PyObject *args);
 
+/* The class StandIn: the current task of a coroutine's first step. */
+extern PyType_Spec evsi_border_stand_in;
+
+/* step(kind, enter, leave, loop, coroutine, context) - sends None to the coroutine within its context, while
+ * an object of `kind`, which is made of StandIn, is the current task. None: it ended, and nobody made a task
+ * of that object. Else the object, what the coroutine gave, and the error that it ended with. */
+PyObject *evsi_border_step(PyObject *module, PyObject *args);
+int evsi_border_step_names(void);
+
 #endif
