@@ -28,14 +28,27 @@ class _Rest(Coroutine[Any, Any, Any]):
         self._coroutine = coroutine
         self._context = context
         self.waits_for: Any = _NOTHING
+        self._is_blocking = False
         self.end: Optional[BaseException] = None
+
+    def pause(self, waits_for: Any) -> None:
+        """Before a Task finds what the coroutine waits for, others may wait for the same future."""
+        self.waits_for = waits_for
+        self._is_blocking = asyncio.isfuture(waits_for) and waits_for._asyncio_future_blocking
+        if self._is_blocking:
+            waits_for._asyncio_future_blocking = False
+
+    def _for_task(self, waits_for: Any) -> Any:
+        if self._is_blocking:
+            waits_for._asyncio_future_blocking = True
+        return waits_for
 
     def send(self, value: Any) -> Any:
         if self.end is not None:
             raise self.end
         if self.waits_for is not _NOTHING:
             first, self.waits_for = self.waits_for, _NOTHING
-            return first
+            return self._for_task(first)
         if _HAS_TASK_CONTEXT:
             return self._coroutine.send(value)
         return self._context.run(self._coroutine.send, value)
@@ -47,7 +60,7 @@ class _Rest(Coroutine[Any, Any, Any]):
         first, self.waits_for = self.waits_for, _NOTHING
         if asyncio.isfuture(first) and isinstance(error, asyncio.CancelledError) and first.cancel():
             # As Task.cancel() does: what is waited for is cancelled, and its end wakes the coroutine.
-            return first
+            return self._for_task(first)
         if _HAS_TASK_CONTEXT:
             return self._coroutine.throw(error)
         return self._context.run(self._coroutine.throw, error)
@@ -118,7 +131,7 @@ def step(
         return None
     stand_in, waits_for, error = left
     if error is None:
-        stand_in.rest().waits_for = waits_for
+        stand_in.rest().pause(waits_for)
     elif isinstance(error, (KeyboardInterrupt, SystemExit)):
         stand_in.rest().end = asyncio.CancelledError()
         raise error

@@ -50,6 +50,17 @@ async def test_one_that_waits_goes_on_in_a_task():
     assert await task == 2
 
 
+async def test_several_may_wait_for_the_same_future():
+    future = asyncio.get_running_loop().create_future()
+
+    async def handler():
+        return await future
+
+    tasks = await asyncio.gather(*(stepped(handler()) for _ in range(3)))
+    future.set_result(1)
+    assert await asyncio.gather(*tasks) == [1, 1, 1]
+
+
 async def test_one_that_pauses_without_a_future_goes_on():
     async def handler():
         for _ in range(3):
