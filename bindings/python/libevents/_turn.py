@@ -329,18 +329,18 @@ class Turn:
         return True
 
     def _first_step(self, consumer: Consumer, record: Message) -> "Optional[asyncio.Task[Any]]":
-        context, handler = consumer.context.copy(), consumer.handler
-        assert handler is not None
+        context, handler, loop = consumer.context.copy(), consumer.handler, self._loop
+        assert handler is not None and loop is not None
         metadata = Metadata(record, self._acknowledge_manual if consumer.is_manual else None)
         if consumer.is_coroutine:
-            return step(self.loop, handler(record, metadata), context)
+            return step(loop, handler(record, metadata), context)
         result = context.run(handler, record, metadata)
         if result is None:
             return None
         if result.__class__ is CoroutineType:
-            return step(self.loop, result, context)
+            return step(loop, result, context)
         if inspect.isawaitable(result):
-            return step(self.loop, _awaited(result), context)
+            return step(loop, _awaited(result), context)
         return None
 
     def _watch(self, task: "asyncio.Task[Any]", record: Message, consumer: Consumer) -> None:
