@@ -37,9 +37,6 @@ class StandIn:
     _rest: Any  #: None, until _step.py makes it
     _task: Any  #: the same
 
-def encode(events: List[Any], at: int) -> List[bytes]:
-    """The lines of events for evspy_publish(), from an index on, up to the first that Python is to write."""
-
 def split(columns: bytearray, texts: bytearray, count: int, kind: Type[_Kind]) -> List[_Kind]:
     """The messages of a batch, as evspy_batch_copy() laid it out."""
 

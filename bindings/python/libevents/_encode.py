@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from struct import Struct
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
-from . import _border
 from ._native import lib
 from .errors import ValidationError
 
@@ -137,8 +136,12 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
 
 def _encode_plain(type: str, body: Any) -> Outgoing:
     """The common case, a type and a JSON body, without the cost of the options."""
-    encoded = _border.encode([(type, body)], 0)
-    return encoded[0] if encoded else encode_event(type, body)  # of other types than JSON's, or with what is wrong
+    if type.__class__ is not str or "\n" in type:
+        return encode_event(type, body)
+    try:
+        return f"{_encode_json(body)}\n{type}\n".encode()
+    except (TypeError, ValueError, RecursionError):
+        return encode_event(type, body)  # says what is wrong
 
 
 def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
@@ -150,15 +153,13 @@ def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
 
 def encode_batch(events: Iterable[Any]) -> List[Outgoing]:
     """Events of a batch: (type, body), (type, body, options) or {"type": …, "body": …, option: …}."""
-    given = list(events)
-    encoded = _border.encode(given, 0)
-    while len(encoded) < len(given):
-        index = len(encoded)
+    encoded = []
+    for index, event in enumerate(events):
         try:
-            encoded.append(_encode_entry(given[index]))
+            is_plain = event.__class__ is tuple and len(event) == 2
+            encoded.append(_encode_plain(*event) if is_plain else _encode_entry(event))
         except ValidationError as problem:
             raise ValidationError(f"event {index}: {problem.message}", path=f"/{index}{problem.path}") from None
-        encoded += _border.encode(given, index + 1)
     return encoded
 
 

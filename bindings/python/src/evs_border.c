@@ -3,7 +3,6 @@
 #include "evs_border.h"
 
 static PyMethodDef functions[] = {
-    {"encode", evsi_border_encode, METH_VARARGS, NULL},
     {"split", evsi_border_split, METH_VARARGS, NULL},
     {"step", evsi_border_step, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

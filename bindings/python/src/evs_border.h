@@ -6,13 +6,6 @@
 
 #include <Python.h>
 
-/* Of the stable ABI from Python 3.10 on; 3.9 exports it, too, and does not change any more. */
-PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *text, Py_ssize_t *size);
-
-/* encode(events, at) - the lines of events for evspy_publish(), of each that is a tuple of a type and a body:
- * from an index on, up to the first that Python is to write. */
-PyObject *evsi_border_encode(PyObject *module, PyObject *args);
-
 /* The class Record: the columns and the texts of one delivery. */
 extern PyType_Spec evsi_border_record;
 

@@ -8,8 +8,7 @@ from itertools import accumulate
 
 import libevents
 import pytest
-from libevents import _border
-from libevents._encode import _OPTIONS, _encode_json, encode_batch, encode_event, encode_one, milliseconds
+from libevents._encode import _OPTIONS, encode_batch, encode_event, encode_one, milliseconds
 from libevents.message import _parse
 
 
@@ -38,35 +37,6 @@ def test_json_is_compact_and_keeps_text_and_numbers_as_they_are():
     assert encoded({"name": "José", "x": [1, 2.5, None, True]}) == '{"name":"José","x":[1,2.5,null,true]}'.encode()
     assert encoded(12345678901234567890123456789) == b"12345678901234567890123456789"
     assert encoded(None) == b"null"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        *("", "a/b", '"\\', "\x00\x1f \x7f\x85\u2028", "\b\t\n\f\r", "é😀", "x" * 100_000 + '"', True, False, None),
-        *(0, -1, 2**63 - 1, -(2**63), 0.0, -0.0, 1.5, 1e16, 1e22, 5e-324, 1.7976931348623157e308, 123456789.123),
-        *({}, [], (), [()], {"": {"é\n": [1, (2.0, "3"), {}]}, "x": None}),
-    ],
-)
-def test_one_that_is_written_in_c_has_the_bytes_that_python_writes(body):
-    assert _border.encode([("a.b", body)], 0) == [f"{_encode_json(body)}\na.b\n".encode()]
-
-
-@pytest.mark.parametrize(
-    "body", [math.nan, 2**64, "\ud800", {1: 2}, {"a": [{"\ud800": 1}]}, object(), type("Name", (str,), {})("x"), b"x"]
-)
-def test_what_json_has_no_type_of_is_left_to_python(body):
-    assert _border.encode([("a.b", body)], 0) == _border.encode([(body, 1)], 0) == []
-
-
-def test_a_type_of_two_lines_is_left_to_python():
-    assert _border.encode([("a\nb", 1)], 0) == []
-
-
-def test_python_goes_on_where_c_stops():
-    events = [("a.b", 1), ("a.b", {1: 2}), ["a.c", 3], {"type": "a.d", "body": 4}, ("a.e", 5, {"key": "k"}), ("a.f", 6)]
-    bodies = [texts(event)[:2] for event in encode_batch(iter(events))]
-    assert bodies == [(b"a.b", b"1"), (b"a.b", b'{"1":2}'), (b"a.c", b"3"), (b"a.d", b"4"), (b"a.e", b"5"), (b"a.f", b"6")]
 
 
 def test_a_value_that_json_cannot_hold_is_named_by_its_path():

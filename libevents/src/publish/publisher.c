@@ -91,8 +91,7 @@ static const char *why_full(const evsi_publisher *publisher, const evsi_run *run
   const evsi_config *config = publisher->setup.config;
   uint64_t most = config->publisher.max_in_flight;
   if (atomic_load(&publisher->in_flight) + run->entering_events >= most ||
-      atomic_load(&publisher->in_flight_bytes) + run->entering_bytes >=
-          config->publisher.max_in_flight_bytes)
+      atomic_load(&publisher->in_flight_bytes) + run->entering_bytes >= config->publisher.max_in_flight_bytes)
     return "publisher.maxInFlight or maxInFlightBytes is reached: take reports with evs_poll() and offer the "
            "rest again";
   if (is_reported && evsi_records_publishes(publisher->setup.records) >= most)
