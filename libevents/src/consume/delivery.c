@@ -2,6 +2,8 @@
  * delivery.c - deliveries from their queue to the host and back: take, acknowledge, fail, time limits. */
 #include <string.h>
 
+#include <utlist.h>
+
 #include "consume/engine.h"
 #include "event/identity.h"
 
@@ -29,7 +31,9 @@ static void prepend(evsi_delivery **first, evsi_delivery **last, evsi_delivery *
 /* What is handled alone does not wait behind what must wait for it. */
 void evsi_delivery_queue(evsi_delivery *delivery) {
   evsi_subscription *subscription = delivery->subscription;
-  const evsi_consume *consume = subscription->group->consume;
+  evsi_consume *consume = subscription->group->consume;
+  if (!subscription->queue_first)
+    DL_APPEND2(consume->waiting, subscription, waiting_prev, waiting_next);
   if (consume->suspects && evsi_suspect_lets(consume, delivery->entry))
     prepend(&subscription->queue_first, &subscription->queue_last, delivery);
   else
@@ -42,6 +46,8 @@ void evsi_delivery_unlink(evsi_delivery *delivery) {
   if (delivery->state == EVSI_DELIVERY_QUEUED) {
     unlink_from(&subscription->queue_first, &subscription->queue_last, delivery);
     subscription->queued--;
+    if (!subscription->queue_first)
+      DL_DELETE2(subscription->group->consume->waiting, subscription, waiting_prev, waiting_next);
   } else {
     unlink_from(&subscription->handed_first, &subscription->handed_last, delivery);
     subscription->handed--;
@@ -137,27 +143,23 @@ static bool hand(evsi_consume *consume, evsi_subscription *subscription, evs_bat
   return true;
 }
 
-/* So many numbers behind this one, at most as many as there are: the first one follows the last. */
-static uint32_t behind(const evsi_consume *consume, uint32_t number, uint32_t steps) {
-  uint32_t at = number + steps;
-  return at < consume->number_count ? at : at - consume->number_count;
-}
-
-/* One round over all subscriptions from where the last call ended, one message each. */
+/* One message of each subscription for which some wait; who has had its turn is the last. */
 static size_t take_round(evsi_consume *consume, evs_batch *batch, size_t max, const moment *now,
                          bool *out_short) {
+  const evsi_subscription *last = consume->waiting ? consume->waiting->waiting_prev : NULL, *at = NULL;
   size_t taken = 0;
-  for (uint32_t i = 0; i < consume->number_count && taken < max; i++) {
-    uint32_t number = behind(consume, consume->take_from, i);
-    evsi_subscription *subscription = consume->by_number[number];
-    if (!subscription || !evsi_subscription_can_take(subscription))
+  while (at != last && taken < max) {
+    evsi_subscription *subscription = consume->waiting;
+    at = subscription;
+    DL_DELETE2(consume->waiting, subscription, waiting_prev, waiting_next);
+    DL_APPEND2(consume->waiting, subscription, waiting_prev, waiting_next);
+    if (!evsi_subscription_can_take(subscription))
       continue;
     bool is_handed =
         evsi_batch_reserve(batch, batch->message_count + 1) && hand(consume, subscription, batch, now);
     taken += is_handed;
     *out_short = *out_short || !is_handed;
   }
-  consume->take_from = consume->number_count ? behind(consume, consume->take_from, 1) : 0;
   return taken;
 }
 
@@ -179,8 +181,8 @@ bool evsi_consume_take(evsi_consume *consume, evs_batch *batch, size_t max, bool
 bool evsi_consume_any(evsi_consume *consume) {
   bool any = false;
   pthread_mutex_lock(&consume->lock);
-  for (uint32_t i = 0; i < consume->number_count && !any; i++)
-    any = consume->by_number[i] && evsi_subscription_can_take(consume->by_number[i]);
+  for (const evsi_subscription *each = consume->waiting; each && !any; each = each->waiting_next)
+    any = evsi_subscription_can_take(each);
   pthread_mutex_unlock(&consume->lock);
   return any;
 }

@@ -165,7 +165,8 @@ struct evsi_subscription {
   evsi_label *label;
   evs_message told; /* what all its messages say alike */
   evsi_delivery *queue_first, *queue_last;
-  evsi_delivery *handed_first, *handed_last; /* oldest first */
+  evsi_subscription *waiting_next, *waiting_prev; /* in the engine's list, while any is queued */
+  evsi_delivery *handed_first, *handed_last;      /* oldest first */
   uint32_t queued;
   uint32_t handed;
   uint32_t references;      /* deliveries in entries that are not settled */
@@ -240,9 +241,9 @@ struct evsi_consume {
   evsi_group *groups;
   evsi_subscription **by_number; /* matcher numbers, across groups */
   uint32_t number_count;
-  uint32_t take_from;                         /* round robin of evsi_consume_take, an index into by_number */
-  bool wake_host;                             /* a delivery became ready to take */
-  evsi_entry *entries;                        /* all that are held */
+  evsi_subscription *waiting; /* those with queued deliveries, in turns of evsi_consume_take() */
+  bool wake_host;             /* a delivery became ready to take */
+  evsi_entry *entries;        /* all that are held */
   evsi_entry *outgoing_first, *outgoing_last; /* settlements for transports on the I/O thread */
   size_t outgoing_count;
   evsi_timer *linger_timer; /* @thread io */
