@@ -47,7 +47,7 @@ struct evs_host {
   outcome *published, *settled;
   size_t published_count, settled_count;
   uint32_t credits;
-  bool is_short_of_memory; /* it takes no entry */
+  _Atomic bool is_short_of_memory; /* it takes no entry */
   size_t refused;
   void (*delivering)(evs_host *host); /* is called first, or NULL */
   int credits_are_spent;              /* each delivered entry takes one; else there are always as many */
@@ -186,11 +186,12 @@ static inline void on_left(evs_host *host, uint64_t group) {
 static inline size_t on_deliver(evs_host *host, uint64_t group, const evs_tp_entry *entries, size_t count) {
   if (host->delivering)
     host->delivering(host);
+  pthread_mutex_lock(&told);
   if (host->is_short_of_memory) {
     host->refused += count;
+    pthread_mutex_unlock(&told);
     return 0;
   }
-  pthread_mutex_lock(&told);
   for (size_t i = 0; i < count; i++) {
     assert_true(host->entry_count < ENTRIES_MAX);
     entry *each = &host->entries[host->entry_count++];
