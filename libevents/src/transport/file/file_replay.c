@@ -186,11 +186,11 @@ typedef struct step {
   bool is_end;
 } step;
 
-static void feed_one(evsi_file_store *store, const step *made, evsi_file_event *event, int64_t number) {
+static void feed_one(evsi_file_store *store, const step *made, evsi_file_event event, int64_t number) {
   char requeue[160];
   snprintf(requeue, sizeof requeue, "{\"replay\":\"%.64s\",\"offset\":\"%" PRId64 "\"}", made->id, number);
-  event->requeue = evsi_text(requeue);
-  evsi_file_append(store, made->feed, event);
+  event.requeue = evsi_text(requeue);
+  evsi_file_append(store, made->feed, &event);
 }
 
 /* Copies the next ones; with a type many may be looked at for few. */
@@ -215,7 +215,7 @@ static void feed_some(evsi_file_request *request, step *made, const replay *want
     looked++;
     if (!is_wanted(wanted, &event))
       continue;
-    feed_one(store, made, &event, made->position);
+    feed_one(store, made, event, made->position);
     made->done++;
   }
   evsi_file_done(row);
