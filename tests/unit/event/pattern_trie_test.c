@@ -265,14 +265,16 @@ static void any_failed_allocation_leaves_the_trie_as_it_was(void **state) {
     bool first = trie && evsi_pattern_trie_add(trie, "a.*.c", 1);
     bool second = trie && evsi_pattern_trie_add(trie, "*.c", 2);
     bool third = trie && evsi_pattern_trie_add(trie, "a.b.*", 3);
+    bool fourth = trie && evsi_pattern_trie_add(trie, "a.b.*", 4);
     shortage_end();
-    failures += !(first && second && third);
+    failures += !(first && second && third && fourth);
     seen s = {.total = 0};
     if (trie)
       evsi_pattern_trie_match(trie, evsi_text("a.b.c"), note, &s);
     assert_int_equal(s.times[1], first);
     assert_int_equal(s.times[2], second);
     assert_int_equal(s.times[3], third);
+    assert_int_equal(s.times[4], fourth);
     evsi_pattern_trie_free(trie);
     assert_int_equal(shortage_alive(), 0);
   }
