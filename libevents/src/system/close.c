@@ -61,8 +61,8 @@ static void give_last_record(evs_system *system) {
   if (last)
     evsi_records_add(&system->records, last);
   atomic_store(&system->is_over, true);
-  evsi_wake_signal(&system->wake,
-                   EVSI_WAKE_ALL); /* also those that found the state, and not the record yet */
+  /* Also those that found the state, and not the record yet. */
+  evsi_wake_signal(&system->wake, EVSI_WAKE_ALL);
 }
 
 bool evsi_close_step(evs_system *system) {

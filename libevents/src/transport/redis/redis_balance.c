@@ -37,8 +37,7 @@ static uint64_t hash_of(evs_bytes topic) {
 }
 
 static bool may_share(const evsi_redis_group *group, const evsi_redis_member *member) {
-  bool is_self = strcmp(member->name, group->member) == 0;
-  bool is_relaxed = is_self ? group->is_relaxed : member->is_relaxed;
+  bool is_relaxed = evsi_redis_is_self(group, member) ? group->is_relaxed : member->is_relaxed;
   return member->is_alive && !is_relaxed && member->info;
 }
 

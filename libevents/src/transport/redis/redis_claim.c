@@ -95,7 +95,7 @@ void evsi_redis_claim_dead(evsi_redis_stream *stream) {
   stream->must_claim = false;
   for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
     bool is_late = now - member->changed_ms >= transport->config.session_timeout_ms;
-    if (strcmp(member->name, stream->group->member) == 0 || (member->is_alive && !is_late))
+    if (evsi_redis_is_self(stream->group, member) || (member->is_alive && !is_late))
       continue;
     if (!member->is_alive && credits_of(stream) == 0 && stream->ordering == EVS_ORDER_NONE) {
       stream->must_claim = true; /* when there are credits again */

@@ -8,6 +8,8 @@
 #ifndef EVSI_REDIS_GROUP_H
 #define EVSI_REDIS_GROUP_H
 
+#include <string.h>
+
 #include "base/map.h"
 #include "libevents_transport.h"
 #include "transport/redis/redis_conn.h"
@@ -286,5 +288,9 @@ void evsi_redis_settle_flush(evsi_redis_stream *stream);
 void evsi_redis_settle_answer(evsi_redis_stream *stream, evsi_redis_flight *flight, evs_status status,
                               uint32_t flags, const char *message);
 void evsi_redis_settle_report(evs_transport *transport); /* gives collected outcomes to the host */
+
+static inline bool evsi_redis_is_self(const evsi_redis_group *group, const evsi_redis_member *member) {
+  return strcmp(member->name, group->member) == 0;
+}
 
 #endif

@@ -64,7 +64,7 @@ static void remove_unseen(evsi_redis_stream *stream) {
  * counter that moves is no remains of an earlier run. */
 static void note_clash(evsi_redis_group *group, const evsi_redis_member *member) {
   size_t size = strlen(group->consumer);
-  if (group->is_clash_told || strcmp(member->name, group->member) == 0 ||
+  if (group->is_clash_told || evsi_redis_is_self(group, member) ||
       strncmp(member->name, group->consumer, size) != 0 || member->name[size] != '#')
     return;
   group->is_clash_told = true;
@@ -112,13 +112,9 @@ static bool add_subscriptions(const json_t *info, evsi_buf *json) {
   return is_whole;
 }
 
-static bool is_self(const evsi_redis_group *group, const evsi_redis_member *member) {
-  return strcmp(member->name, group->member) == 0;
-}
-
 static bool is_alone(const evsi_redis_stream *stream) {
   for (const evsi_redis_member *member = stream->members; member; member = member->hh.next)
-    if (member->is_alive && !is_self(stream->group, member))
+    if (member->is_alive && !evsi_redis_is_self(stream->group, member))
       return false;
   return true;
 }
@@ -127,7 +123,7 @@ static bool is_alone(const evsi_redis_stream *stream) {
 static void add_name(const evsi_redis_group *group, const evsi_redis_member *member, evsi_buf *json) {
   evsi_buf_add_text(json, json->size > 1 ? ",{\"consumer\":" : "{\"consumer\":");
   evsi_buf_add_json(json, member->name, strlen(member->name));
-  evsi_buf_addf(json, ",\"self\":%s", is_self(group, member) ? "true" : "false");
+  evsi_buf_addf(json, ",\"self\":%s", evsi_redis_is_self(group, member) ? "true" : "false");
 }
 
 /* False: no memory. */
@@ -271,7 +267,7 @@ void evsi_redis_members_poke(evsi_redis_stream *stream, evs_bytes name) {
 
 void evsi_redis_members_poke_all(evsi_redis_stream *stream) {
   for (evsi_redis_member *member = stream->members; member; member = member->hh.next) {
-    if (member->is_alive && strcmp(member->name, stream->group->member) != 0)
+    if (member->is_alive && !evsi_redis_is_self(stream->group, member))
       poke(stream->group->transport, member->client_id);
   }
   evsi_redis_poke_send(stream->group->transport);
