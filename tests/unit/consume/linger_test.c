@@ -33,12 +33,17 @@ static void expect_sent(size_t count) {
   assert_int_equal(world.settled_count, count);
 }
 
+/* The first of them is acknowledged, and sent. */
+static void take_and_ack_first(taken out[MESSAGES_MAX], int count) {
+  take_events(out, count);
+  ack(out[0].delivery);
+  expect_sent(1);
+}
+
 static void the_first_is_sent_at_once_and_those_behind_it_together(void **state) {
   (void)state;
   taken got[MESSAGES_MAX];
-  take_events(got, 3);
-  ack(got[0].delivery);
-  expect_sent(1);
+  take_and_ack_first(got, 3);
   ack(got[1].delivery);
   ack(got[2].delivery);
   expect_sent(1);
@@ -59,9 +64,7 @@ static void after_a_pause_one_is_sent_at_once_again(void **state) {
 static void what_is_no_acknowledgement_takes_along_what_lingers(void **state) {
   (void)state;
   taken got[MESSAGES_MAX];
-  take_events(got, 3);
-  ack(got[0].delivery);
-  expect_sent(1);
+  take_and_ack_first(got, 3);
   ack(got[1].delivery);
   fail_as(got[2].delivery, EVS_FAIL_REJECT, 0);
   expect_sent(3);
@@ -72,9 +75,7 @@ static void what_is_no_acknowledgement_takes_along_what_lingers(void **state) {
 static void nothing_lingers_where_the_store_waits_for_room(void **state) {
   (void)state;
   taken got[MESSAGES_MAX];
-  take_events(got, 4); /* as many as may be prefetched */
-  ack(got[0].delivery);
-  expect_sent(1);
+  take_and_ack_first(got, 4); /* as many as may be prefetched */
   assert_int_equal(evsi_consume_credits(world.consume, world.group), 0);
   ack(got[1].delivery);
   expect_sent(2);
@@ -83,9 +84,7 @@ static void nothing_lingers_where_the_store_waits_for_room(void **state) {
 static void the_end_takes_along_what_lingers(void **state) {
   (void)state;
   taken got[MESSAGES_MAX];
-  take_events(got, 2);
-  ack(got[0].delivery);
-  expect_sent(1);
+  take_and_ack_first(got, 2);
   ack(got[1].delivery);
   expect_sent(1);
   evsi_consume_stop(world.consume);

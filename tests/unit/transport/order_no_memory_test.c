@@ -30,19 +30,6 @@ static bool has_any(void *data) {
   return both->members[0]->entry_count > both->seen[0] || both->members[1]->entry_count > both->seen[1];
 }
 
-static void publish_in_order(evs_host *host) {
-  EXPECT_SOON(is_connected, host);
-  size_t before = host->published_count;
-  evs_tp_event event = {.struct_size = sizeof event, .partition = EVS_PARTITION_NONE, .token = before + 1};
-  event.topic = bytes("t");
-  event.full_type = bytes("a.b");
-  event.data = bytes("{\"v\":1,\"header\":{\"id\":\"e1\",\"type\":\"a.b\"},\"body\":1}");
-  event.ordering = EVS_ORDER_STRICT;
-  the_transport->publish(host->transport, &event, 1);
-  wait_count(&host->published_count, before + 1);
-  assert_int_equal(host->published[before].status, EVS_OK);
-}
-
 static bool knows_other(void *data) {
   return strstr(((evs_host *)data)->members, "\"self\":false") != NULL;
 }

@@ -499,4 +499,18 @@ static inline int fixture_leave(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_clear, fixture_leave)
 
+/* One event of a strictly ordered topic. */
+static inline void publish_in_order(evs_host *host) {
+  EXPECT_SOON(is_connected, host);
+  size_t before = host->published_count;
+  evs_tp_event event = {.struct_size = sizeof event, .partition = EVS_PARTITION_NONE, .token = before + 1};
+  event.topic = bytes("t");
+  event.full_type = bytes("a.b");
+  event.data = bytes("{\"v\":1,\"header\":{\"id\":\"e1\",\"type\":\"a.b\"},\"body\":1}");
+  event.ordering = EVS_ORDER_STRICT;
+  the_transport->publish(host->transport, &event, 1);
+  wait_count(&host->published_count, before + 1);
+  assert_int_equal(host->published[before].status, EVS_OK);
+}
+
 #endif

@@ -19,17 +19,6 @@ static int on_memory(void **state) {
   return fixture_clear(state);
 }
 
-static void publish_in_order(evs_host *host) {
-  size_t before = host->published_count;
-  evs_tp_event event = {.struct_size = sizeof event, .partition = EVS_PARTITION_NONE, .token = before + 1};
-  event.topic = bytes("t");
-  event.full_type = bytes("a.b");
-  event.data = bytes("{\"v\":1,\"header\":{\"id\":\"e1\",\"type\":\"a.b\"},\"body\":1}");
-  event.ordering = EVS_ORDER_STRICT;
-  the_transport->publish(host->transport, &event, 1);
-  wait_count(&host->published_count, before + 1);
-}
-
 static void park(evs_host *host, const entry *each, uint64_t delay_ms) {
   size_t before = host->settled_count;
   evs_tp_settlement settlement = settlement_of(each, EVS_SETTLE_PARK);
