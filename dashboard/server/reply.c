@@ -7,8 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "request.h"
+
+/* Less than server.c keeps a connection. */
+#define KEEP_ALIVE "Keep-Alive: timeout=3\r\n"
 
 static const char security_headers[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -159,6 +163,11 @@ static bool is_known_to_client(const evsd_request *request) {
          (strcmp(known, "*") == 0 || strstr(known, reply->etag));
 }
 
+static bool ends_connection(const evsd_request *request) {
+  const char *asked = evsd_header(request, "Connection");
+  return request->reply.is_last || (asked && strcasecmp(asked, "close") == 0);
+}
+
 void evsd_reply_send(evsd_request *request) {
   evsd_reply *reply = &request->reply;
   char head[2048], etag[64] = "", encoding[64] = "", length[64] = "";
@@ -172,10 +181,11 @@ void evsd_reply_send(evsd_request *request) {
     mg_disable_keep_alive(request->connection);
   if (status != 304)
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", reply->size);
-  int size = snprintf(
-      head, sizeof head, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: %s\r\n%s%s%s%s%s%s\r\n",
-      status, mg_get_response_code_text(request->connection, status), reply->type, reply->cache, length, etag,
-      encoding, reply->is_last ? "Connection: close\r\n" : "", security_headers, reply->headers);
+  int size = snprintf(head, sizeof head,
+                      "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: %s\r\n%s%s%s%s%s%s\r\n", status,
+                      mg_get_response_code_text(request->connection, status), reply->type, reply->cache,
+                      length, etag, encoding, ends_connection(request) ? "Connection: close\r\n" : KEEP_ALIVE,
+                      security_headers, reply->headers);
   mg_write(request->connection, head, (size_t)size);
   if (!is_head && status != 304 && reply->size)
     mg_write(request->connection, reply->data, reply->size);

@@ -15,9 +15,10 @@
 #include "serve.h"
 
 /* A connection occupies a thread. A client gets 5 s for a request and to take an answer; between two requests
- * it may keep the connection a little longer than the page's interval of 2 s. */
+ * it may keep the connection longer than the page's interval of 2 s. It is told one second less (RFC 2068,
+ * 19.7.1.1), or a request could be on its way while the connection is being closed. */
 #define REQUEST_TIMEOUT_MS "5000"
-#define KEEP_ALIVE_MS "3000"
+#define KEEP_ALIVE_MS "4000"
 
 enum { KNOCK_MS = 50 };
 

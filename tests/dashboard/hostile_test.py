@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -53,6 +54,12 @@ def test_a_malformed_request_is_refused_and_the_server_lives(plain: Host, data: 
     assert answer == CLOSED or (answer.split(b" ")[1][:1] == b"4" and has_security_headers(answer)) or \
         answer.split(b" ")[1][:1] == b"5", answer[:200]
     assert plain.client.get("/session").status == 200
+
+
+def test_a_client_is_told_how_long_its_connection_is_kept(plain: Host) -> None:
+    assert re.search(rb"\r\nKeep-Alive: timeout=\d+\r\n", answer_to(plain.client, head("GET", "/api/v1/session")))
+    answer = answer_to(plain.client, head("GET", "/api/v1/session", "Connection: close"))
+    assert b"Keep-Alive:" not in answer and b"\r\nConnection: close\r\n" in answer
 
 
 def test_an_upgrade_is_refused(plain: Host) -> None:
