@@ -125,8 +125,9 @@ static char *with_found(char *wrong, const json_t *found) {
   return text;
 }
 
-/* One look at the result of a step. gives: why it is not as expected, or NULL. */
-static char *look(test_verbs *verbs, const json_t *step, bool *out_may_change) {
+/* One look at the result of a step, or at its error, which out_found is. gives: why it is not as expected, or
+ * NULL. */
+static char *look(test_verbs *verbs, const json_t *step, json_t **out_found, bool *out_may_change) {
   json_t *error = NULL, *result = verbs_play(verbs, step, &error);
   const json_t *fails = json_object_get(step, "fails");
   char *wrong = NULL;
@@ -137,10 +138,9 @@ static char *look(test_verbs *verbs, const json_t *step, bool *out_may_change) {
   else if (json_object_get(step, "gives"))
     wrong = differs(step, result);
   *out_may_change = !error && !fails;
-  if (wrong)
-    wrong = with_found(wrong, error ? error : result);
-  json_decref(error);
-  json_decref(result);
+  *out_found = error ? error : result;
+  if (error)
+    json_decref(result);
   return wrong;
 }
 
@@ -148,12 +148,17 @@ static char *take_step(test_verbs *verbs, const json_t *step) {
   const char *verb = json_string_value(json_object_get(step, "do"));
   uint64_t until = test_now_ms() + look_ms();
   bool may_change = false;
-  char *wrong = look(verbs, step, &may_change);
+  json_t *found = NULL;
+  char *wrong = look(verbs, step, &found, &may_change);
   while (wrong && may_change && verbs_is_polled(verb) && test_now_ms() < until) {
     free(wrong);
+    json_decref(found);
     stage_pump(verbs->stage);
-    wrong = look(verbs, step, &may_change);
+    wrong = look(verbs, step, &found, &may_change);
   }
+  if (wrong)
+    wrong = with_found(wrong, found);
+  json_decref(found);
   if (!wrong && strcmp(verb, "handled") == 0)
     json_array_clear(verbs->stage->runs);
   return wrong;
