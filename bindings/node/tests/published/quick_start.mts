@@ -36,6 +36,7 @@ await eventSystem.consumer.subscribePattern('user.*', async (message, metadata, 
 });
 await eventSystem.publisher.publish('user.created', { userId: '123', email: 'user@example.com' });
 
+while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 20)); // it is on its way through the store
 await eventSystem.drain();
 await eventSystem.close();
 console.log(seen.sort().join('\n'));
