@@ -233,7 +233,8 @@ evs_status evs_subscribe(evs_system *system, const char *options_json, size_t op
  * be settled. Ends with EVS_REPORT_UNSUBSCRIBED once none is left. errors: EVS_NOT_FOUND */
 evs_status evs_unsubscribe(evs_system *system, uint64_t subscription, evs_error **out_error);
 
-/* One event for one subscription. Bytes are lent until evs_batch_release(); settle by delivery id. */
+/* One event for one subscription. Bytes are lent until evs_batch_release(), and no longer than to
+ * evs_system_release(); settle by delivery id. */
 typedef struct evs_message {
   uint32_t struct_size;
   int32_t partition;           /* EVS_PARTITION_NONE where the topic has no partitions */
