@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_flight.c - the table of entries that are pending under our name: what is in it is never delivered a
  * second time, whatever way it comes. */
+#include "base/blocks.h"
 #include "transport/redis/redis_internal.h"
 
 evsi_redis_flight *evsi_redis_flight_find(evsi_redis_stream *stream, evsi_redis_id id) {
@@ -10,21 +11,20 @@ evsi_redis_flight *evsi_redis_flight_find(evsi_redis_stream *stream, evsi_redis_
 }
 
 evsi_redis_flight *evsi_redis_flight_add(evsi_redis_stream *stream, evsi_redis_id id) {
-  evsi_redis_flight *flight = evsi_calloc(1, sizeof *flight);
+  evsi_redis_flight *flight = evsi_block(sizeof *flight);
   if (!flight)
     return NULL;
-  flight->id = id;
-  flight->generation = stream->group->generation;
+  *flight = (evsi_redis_flight){.id = id, .generation = stream->group->generation};
   HASH_ADD(hh, stream->flights, id, sizeof flight->id, flight);
   if (flight->hh.tbl)
     return flight;
-  evsi_free(flight);
+  evsi_block_free(flight);
   return NULL;
 }
 
 void evsi_redis_flight_remove(evsi_redis_stream *stream, evsi_redis_flight *flight) {
   HASH_DEL(stream->flights, flight);
-  evsi_free(flight);
+  evsi_block_free(flight);
 }
 
 void evsi_redis_flights_push(evsi_redis_flights *list, evsi_redis_flight *flight) {
