@@ -125,8 +125,20 @@ const char evsi_envelope_no_memory[] = "out of memory";
 /* Where the undone escapes go: reserved in one piece before the first, so that spans stay where they are. */
 typedef struct texts {
   evsi_buf *scratch;
-  size_t room;
+  evs_bytes header; /* and what follows it; empty once there is room for all of it */
 } texts;
+
+static const char *make_room(texts *t) {
+  evs_bytes header;
+  size_t cursor = 0;
+  const char *why = NULL;
+  if (t->header.size == 0)
+    return NULL;
+  if (!evsi_json_value(t->header, &cursor, &header, &why))
+    return why;
+  t->header.size = 0;
+  return evsi_buf_reserve(t->scratch, header.size) ? NULL : evsi_envelope_no_memory;
+}
 
 static const char *read_field(const field *f, evs_bytes value, texts *t, evs_bytes *out) {
   if (is_null(value) && !f->required)
@@ -135,9 +147,9 @@ static const char *read_field(const field *f, evs_bytes value, texts *t, evs_byt
     *out = evsi_bytes(value.data + 1, value.size - 2);
     return NULL;
   }
-  if (t->room && !evsi_buf_reserve(t->scratch, t->room))
-    return evsi_envelope_no_memory;
-  t->room = 0;
+  const char *why = make_room(t);
+  if (why)
+    return why;
   return evsi_json_string(value, t->scratch, out) ? NULL : f->not_a_text;
 }
 
@@ -152,13 +164,13 @@ static size_t field_named(evs_bytes key, size_t from) {
   return FIELD_COUNT;
 }
 
-static const char *read_header(evs_bytes header, evsi_envelope *out, texts *t) {
-  size_t cursor = 0;
+/* The members of the object that `text` begins with; *cursor is behind it then. */
+static const char *read_members(evs_bytes text, size_t *cursor, evsi_envelope *out, texts *t) {
   evs_bytes key, value;
   const char *why = NULL;
   bool seen[FIELD_COUNT] = {false};
   size_t next = 0;
-  while (evsi_json_member(header, &cursor, &key, &value, &why)) {
+  while (evsi_json_key(text, cursor, &key, &why) && evsi_json_value(text, cursor, &value, &why)) {
     size_t at = field_named(key, next);
     if (at == FIELD_COUNT)
       continue;
@@ -192,60 +204,80 @@ static const char *check_headers(evs_bytes headers) {
 
 enum { PART_V, PART_HEADER, PART_HEADERS, PART_BODY, PART_COUNT };
 
-static const char *find_parts(evs_bytes data, evs_bytes parts[PART_COUNT]) {
+typedef struct parts {
+  evs_bytes values[PART_COUNT];
+  const char *why_no_header;
+} parts;
+
+static int part_named(evs_bytes key) {
   static const evs_bytes names[PART_COUNT] = {LITERAL("v"), LITERAL("header"), LITERAL("headers"),
                                               LITERAL("body")};
+  int i = 0;
+  while (i < PART_COUNT && !key_is(key, names[i]))
+    i++;
+  return i;
+}
+
+/* The header is read where it stands. What is wrong with it is told only if all is JSON: then the walk goes
+ * on behind it. */
+static const char *read_header(evs_bytes data, size_t *cursor, evsi_envelope *out, evsi_buf *scratch,
+                               parts *p) {
+  size_t size = 0;
+  const char *why = NULL;
+  evs_bytes rest = evsi_bytes(data.data + *cursor, data.size - *cursor);
+  texts t = {scratch, rest};
+  p->why_no_header = read_members(rest, &size, out, &t);
+  if (p->why_no_header)
+    return evsi_json_value(data, cursor, &p->values[PART_HEADER], &why) ? NULL : why;
+  p->values[PART_HEADER] = evsi_bytes(rest.data, size);
+  *cursor += size;
+  return NULL;
+}
+
+static const char *read_parts(evs_bytes data, evsi_envelope *out, evsi_buf *scratch, parts *p) {
   static const char *const twice[PART_COUNT] = {"v is there twice", "header is there twice",
                                                 "headers is there twice", "body is there twice"};
   size_t cursor = 0;
   evs_bytes key, value;
   const char *why = NULL;
-  while (evsi_json_member(data, &cursor, &key, &value, &why)) {
-    for (int i = 0; i < PART_COUNT; i++) {
-      if (!key_is(key, names[i]))
-        continue;
-      if (parts[i].size)
-        return twice[i];
-      parts[i] = value;
-      break;
-    }
+  while (!why && evsi_json_key(data, &cursor, &key, &why)) {
+    int part = part_named(key);
+    bool is_first = part < PART_COUNT && p->values[part].size == 0;
+    if (is_first && part == PART_HEADER && cursor < data.size && data.data[cursor] == '{')
+      why = read_header(data, &cursor, out, scratch, p);
+    else if (evsi_json_value(data, &cursor, is_first ? &p->values[part] : &value, &why) &&
+             part < PART_COUNT && !is_first)
+      why = twice[part];
   }
-  return why;
+  return why ? why : evsi_json_end(data, &cursor);
 }
 
 bool evsi_envelope_header(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
-  evs_bytes parts[PART_COUNT];
-  memset(parts, 0, sizeof parts);
+  parts p = {.why_no_header = "header is missing or not an object"};
   memset(out_envelope, 0, sizeof *out_envelope);
-  find_parts(data, parts);
-  if (parts[PART_HEADER].size == 0 || parts[PART_HEADER].data[0] != '{')
-    return false;
-  texts t = {scratch, parts[PART_HEADER].size};
-  return read_header(parts[PART_HEADER], out_envelope, &t) == NULL;
+  read_parts(data, out_envelope, scratch, &p);
+  return p.why_no_header == NULL;
 }
 
 const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
-  evs_bytes parts[PART_COUNT];
-  memset(parts, 0, sizeof parts);
+  parts p = {.why_no_header = "header is missing or not an object"};
+  const evs_bytes *v = &p.values[PART_V], *headers = &p.values[PART_HEADERS];
   memset(out_envelope, 0, sizeof *out_envelope);
-  const char *why = find_parts(data, parts);
+  const char *why = read_parts(data, out_envelope, scratch, &p);
   if (why)
     return why;
-  bool is_published_form = parts[PART_V].size == 0;
-  if (!is_published_form && !evsi_bytes_equal(parts[PART_V], evsi_text("1")))
+  bool is_published_form = v->size == 0;
+  if (!is_published_form && !evsi_bytes_equal(*v, evsi_text("1")))
     return "unknown format";
-  if (parts[PART_HEADER].size == 0 || parts[PART_HEADER].data[0] != '{')
-    return "header is missing or not an object";
-  texts t = {scratch, parts[PART_HEADER].size};
-  why = read_header(parts[PART_HEADER], out_envelope, &t);
-  if (!why && parts[PART_HEADERS].size && !is_null(parts[PART_HEADERS])) {
-    why = check_headers(parts[PART_HEADERS]);
-    out_envelope->headers = parts[PART_HEADERS];
+  why = p.why_no_header;
+  if (!why && headers->size && !is_null(*headers)) {
+    why = check_headers(*headers);
+    out_envelope->headers = *headers;
   }
   if (why)
     return why;
-  out_envelope->body = parts[PART_BODY];
-  if (parts[PART_BODY].size || out_envelope->content_type.size || out_envelope->encoding.size)
+  out_envelope->body = p.values[PART_BODY];
+  if (out_envelope->body.size || out_envelope->content_type.size || out_envelope->encoding.size)
     return NULL;
   /* The published library leaves `body` out where it was undefined. */
   if (!is_published_form)

@@ -107,14 +107,17 @@ static evsi_token_scan scan_from(evs_bytes text, size_t offset) {
       .at = data + (offset < text.size ? offset : text.size), .end = data + text.size, .error = NULL};
 }
 
+static void end_here(evsi_token_scan *s) {
+  evsi_token_space(s);
+  if (s->at != s->end)
+    s->error = "nothing may follow the value";
+}
+
 const char *evsi_json_check(evs_bytes text, size_t *out_offset) {
   evsi_token_scan s = scan_from(text, 0);
   const char *start = s.at;
-  if (scan_value(&s)) {
-    evsi_token_space(&s);
-    if (s.at != s.end)
-      s.error = "nothing may follow the value";
-  }
+  if (scan_value(&s))
+    end_here(&s);
   if (out_offset)
     *out_offset = (size_t)(s.at - start);
   return s.error;
@@ -134,8 +137,7 @@ static bool step_in(evsi_token_scan *s, bool is_first, bool is_object) {
     return evsi_token_fail(s, is_object ? "the text ends inside an object" : "the text ends inside an array");
   if (*s->at == (is_object ? '}' : ']')) {
     s->at++;
-    evsi_token_space(s);
-    return s->at == s->end ? false : evsi_token_fail(s, "nothing may follow the value");
+    return false;
   }
   if (is_first)
     return true;
@@ -153,13 +155,12 @@ static bool take_value(evsi_token_scan *s, evs_bytes *out_value) {
   return is_whole;
 }
 
-bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_bytes *out_value,
-                      const char **out_error) {
-  evsi_token_scan s = scan_from(object, *cursor);
+bool evsi_json_key(evs_bytes text, size_t *cursor, evs_bytes *out_key, const char **out_error) {
+  evsi_token_scan s = scan_from(text, *cursor);
   const char *start = s.at - *cursor;
-  *out_error = NULL;
   bool has_member = step_in(&s, *cursor == 0, true);
-  evsi_token_space(&s);
+  if (has_member)
+    evsi_token_space(&s);
   const char *quote = s.at;
   if (has_member)
     has_member = scan_key(&s);
@@ -168,17 +169,45 @@ bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_
     while (behind[-1] != '"') /* back over the colon and the space before it */
       behind--;
     *out_key = evsi_bytes(quote + 1, (size_t)(behind - 1 - (quote + 1)));
-    has_member = take_value(&s, out_value);
+    evsi_token_space(&s);
   }
   *cursor = (size_t)(s.at - start);
   *out_error = s.error;
   return has_member;
 }
 
+bool evsi_json_value(evs_bytes text, size_t *cursor, evs_bytes *out_value, const char **out_error) {
+  evsi_token_scan s = scan_from(text, *cursor);
+  const char *start = s.at - *cursor;
+  bool is_whole = take_value(&s, out_value);
+  *cursor = (size_t)(s.at - start);
+  *out_error = s.error;
+  return is_whole;
+}
+
+const char *evsi_json_end(evs_bytes text, size_t *cursor) {
+  evsi_token_scan s = scan_from(text, *cursor);
+  const char *start = s.at - *cursor;
+  end_here(&s);
+  *cursor = (size_t)(s.at - start);
+  return s.error;
+}
+
+bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_bytes *out_value,
+                      const char **out_error) {
+  if (evsi_json_key(object, cursor, out_key, out_error))
+    return evsi_json_value(object, cursor, out_value, out_error);
+  if (!*out_error)
+    *out_error = evsi_json_end(object, cursor);
+  return false;
+}
+
 bool evsi_json_item(evs_bytes array, size_t *cursor, evs_bytes *out_value, const char **out_error) {
   evsi_token_scan s = scan_from(array, *cursor);
   const char *start = s.at - *cursor;
   bool has_item = step_in(&s, *cursor == 0, false) && take_value(&s, out_value);
+  if (!has_item && !s.error)
+    end_here(&s);
   *cursor = (size_t)(s.at - start);
   *out_error = s.error;
   return has_item;

@@ -189,6 +189,8 @@ static void malformed_envelopes_are_refused_with_a_reason(void **state) {
       {"{\"v\":1,\"header\":{\"id\":\"i\",\"\\u0069d\":\"j\",\"type\":\"a\"},\"body\":1}",
        "header.id is there twice"},
       {"{\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"a\"},\"body\":1,\"body\":2}", "body is there twice"},
+      {"{\"header\":{\"id\":\"i\",\"type\":\"a\"},\"header\":{\"id\":\"j\",\"type\":\"b\"},\"body\":1}",
+       "header is there twice"},
       {"{\"v\":1,\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"a\"},\"body\":1}", "v is there twice"},
       {"{\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"a\"}}", "body is missing"},
       {"{\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"a\"},\"headers\":[],\"body\":1}",
@@ -197,6 +199,11 @@ static void malformed_envelopes_are_refused_with_a_reason(void **state) {
        "headers has a value that is not a text"},
       {"{\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"a\"},\"body\":1}x", "nothing may follow the value"},
       {"{\"v\":1,\"header\":{\"id\":\"i\",\"type\":\"\xFF\"},\"body\":1}", "not UTF-8"},
+      /* What is no JSON comes first, then the format, then the header. */
+      {"{\"v\":2,\"header\": {\"id\":7} ,\"body\":}", "a value is expected here"},
+      {"{\"v\":2,\"header\": {\"id\":7} ,\"body\":1}", "unknown format"},
+      {"{\"v\":1,\"header\": {\"id\":7} ,\"body\":1}", "header.id is not a text"},
+      {"{\"v\":1,\"header\":{\"id\":\"\\n\",\"type\":x},\"body\":1}", "a value is expected here"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     evsi_envelope back;

@@ -219,6 +219,23 @@ static void a_walk_over_members_ends_in_an_error_where_the_text_is_wrong(void **
   }
 }
 
+static void an_object_is_walked_where_it_stands(void **state) {
+  (void)state;
+  evs_bytes key, value, text = evsi_text(" { \"a\" : [1] , \"b\":2 } ,\"c\"");
+  size_t cursor = 0;
+  const char *why = NULL;
+  assert_true(evsi_json_key(text, &cursor, &key, &why));
+  assert_true(evsi_bytes_equal(key, evsi_text("a")));
+  assert_int_equal(text.data[cursor], '[');
+  assert_true(evsi_json_value(text, &cursor, &value, &why));
+  assert_true(evsi_bytes_equal(value, evsi_text("[1]")));
+  assert_true(evsi_json_key(text, &cursor, &key, &why) && evsi_json_value(text, &cursor, &value, &why));
+  assert_false(evsi_json_key(text, &cursor, &key, &why));
+  assert_null(why);
+  assert_true(evsi_bytes_equal(evsi_bytes(text.data + cursor, text.size - cursor), evsi_text(" ,\"c\"")));
+  assert_string_equal(evsi_json_end(text, &cursor), "nothing may follow the value");
+}
+
 static void empty_objects_have_no_members(void **state) {
   (void)state;
   size_t cursor = 0;
@@ -297,6 +314,7 @@ int main(void) {
       cmocka_unit_test(mutated_texts_are_judged_as_by_jansson),
       cmocka_unit_test(members_are_found_with_their_exact_bytes),
       cmocka_unit_test(a_walk_over_members_ends_in_an_error_where_the_text_is_wrong),
+      cmocka_unit_test(an_object_is_walked_where_it_stands),
       cmocka_unit_test(empty_objects_have_no_members),
       cmocka_unit_test(items_are_found_with_their_exact_bytes),
       cmocka_unit_test(a_walk_over_items_ends_in_an_error_where_the_text_is_wrong),
