@@ -71,7 +71,7 @@ void host_subscribe(evs_system *system, const char *pattern) {
   evs_error *error = NULL;
   int size =
       snprintf(options, sizeof options,
-               "{\"pattern\":\"%s\",\"group\":\"bench\",\"concurrency\":4096,\"prefetch\":4096}", pattern);
+               "{\"pattern\":\"%s\",\"group\":\"bench\",\"concurrency\":2048,\"prefetch\":2048}", pattern);
   must(evs_subscribe(system, options, (size_t)size, &subscription, &error), &error, "subscribing");
 }
 
