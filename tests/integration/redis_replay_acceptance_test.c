@@ -149,6 +149,21 @@ static void by_type_by_offset_and_by_time(void **state) {
   host_close(system, 1000);
 }
 
+/* A second entry of the same millisecond is past the offset that ends it, though not past the time. */
+static void an_offset_ends_a_replay_before_the_time_of_its_end_is_over(void **state) {
+  (void)state;
+  char id[64];
+  evs_system *system = publish_some(1);
+  for (int i = 0; i < 2; i++)
+    redis_number(&server, "XADD stream:{" TOPIC "} 9000000000000-%d data %s", i,
+                 "{\"v\":1,\"header\":{\"id\":\"e-late\",\"type\":\"order.paid\"},\"body\":1}");
+  start(system,
+        "\"filter\":{\"since\":9000000000000,\"until\":9000000000000,\"toOffset\":\"9000000000000-0\"}", id);
+  TEST_UNTIL(is_state(system, id, "done"));
+  assert_int_equal(number(system, id, "done"), 1);
+  host_close(system, 1000);
+}
+
 static void a_replay_keeps_its_rate_and_stops_when_it_is_told(void **state) {
   (void)state;
   char id[64];
@@ -317,6 +332,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(a_handler_gets_again_what_is_stored_and_the_live_group_notices_nothing, clear),
       cmocka_unit_test_setup(by_type_by_offset_and_by_time, clear),
+      cmocka_unit_test_setup(an_offset_ends_a_replay_before_the_time_of_its_end_is_over, clear),
       cmocka_unit_test_setup(a_replay_keeps_its_rate_and_stops_when_it_is_told, clear),
       cmocka_unit_test_setup(a_feed_waits_for_who_reads_it, clear),
       cmocka_unit_test_setup(what_fails_in_a_replay_is_a_dead_letter_that_cannot_be_requeued_to_nobody,

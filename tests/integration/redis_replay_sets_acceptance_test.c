@@ -172,20 +172,6 @@ static void a_replay_by_several_selectors_brings_what_fits_all(void **state) {
   expect_set(filter, is_sent_late);
 }
 
-static bool is_last(int n) {
-  return n == events;
-}
-
-/* A second entry of the last millisecond is past the offset that ends it, though not past the time. */
-static void an_offset_ends_a_replay_before_the_time_of_its_end_is_over(void **state) {
-  (void)state;
-  char filter[128];
-  redis_number(&server, "XADD stream:{" TOPIC "} %d-1 data %s", events,
-               "{\"v\":1,\"header\":{\"id\":\"e-late\",\"type\":\"order.paid\"},\"body\":1}");
-  snprintf(filter, sizeof filter, "\"since\":%d,\"until\":%d,\"toOffset\":\"%d-0\"", events, events, events);
-  expect_set(filter, is_last);
-}
-
 static void a_replay_that_selects_nothing_ends_at_once(void **state) {
   (void)state;
   expect_set("\"type\":\"order.lost\"", none);
@@ -200,7 +186,6 @@ int main(void) {
       cmocka_unit_test(a_replay_by_pattern_brings_what_matches),
       cmocka_unit_test(a_replay_by_several_selectors_brings_what_fits_all),
       cmocka_unit_test(a_replay_that_selects_nothing_ends_at_once),
-      cmocka_unit_test(an_offset_ends_a_replay_before_the_time_of_its_end_is_over),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
