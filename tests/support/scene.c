@@ -2,8 +2,10 @@
  * scene.c - see scene.h. */
 #include "support/scene.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 #include "support/members.h"
 #include "support/until.h"
@@ -35,9 +37,20 @@ static bool can_write(void) {
   return can;
 }
 
+/* kill() returns before all threads stand still. */
+static void stop(pid_t pid) {
+  int status = 0;
+  pid_t found = -1;
+  test_require(kill(pid, SIGSTOP) == 0, "the member is there");
+  do
+    found = waitpid(pid, &status, WUNTRACED);
+  while (found < 0 && errno == EINTR);
+  test_require(found == pid && WIFSTOPPED(status), "the member stands still");
+}
+
 void scene_freeze(pid_t pid) {
   for (;;) {
-    test_require(kill(pid, SIGSTOP) == 0, "the member is there");
+    stop(pid);
     if (!store.is_file || can_write())
       return;
     test_require(kill(pid, SIGCONT) == 0, "the member is there");
