@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def need(name: str, version: str) -> None:
         installed = (0, 0)
     if installed[0] == _numbers(version)[0] and installed >= _numbers(version):
         return
-    folder = BUILD / "pip" / f"{name}-{version}-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = BUILD / "pip" / f"{name}-{version}-{platform.python_version()}"  # what it needs may differ
     if not folder.is_dir():
         _fetch(f"{name}=={version}", folder)
     sys.path.insert(0, str(folder))

@@ -150,29 +150,31 @@ static void idle(const job *j) {
 
 /* ---- more comes than is handled ---- */
 
-/* For each event that is handled ten are offered: what the queues cannot hold is refused or left in the
- * store. */
+/* For each event that is handled ten are offered: what the queues cannot hold is not taken, refused or left
+ * in the store. */
 static void overload(const job *j, const char *transport) {
   enum { OFFERED = 100, HANDLED = OFFERED / 10, TURNS_A_SECOND = 100, FILLED = 3 };
   taker t = {.system = host_open(transport, ""), .count = j->count};
-  long offered = 0, stored = 0, refused = 0, filled_kib = 0;
+  long turns = j->count / OFFERED, offered = 0, stored = 0, refused = 0, filled_kib = 0;
   host_subscribe(t.system, "bench.*");
   host_call(t.system, "ready");
   uint64_t begun = now_ns();
-  for (long turn = 0; offered < j->count; turn++) {
+  for (long turn = 0; turn < turns; turn++) {
     sleep_until_ns(begun + (uint64_t)turn * (1000000000u / TURNS_A_SECOND));
     job some = *j;
-    some.count = offered + OFFERED < j->count ? offered + OFFERED : j->count;
+    some.count = offered + OFFERED;
     offered += (long)host_offer(t.system, &some, "bench.tick", offered);
     stored += host_reports(t.system, 0, &refused);
     host_take(&t, HANDLED, 0);
-    if (filled_kib == 0 && offered >= j->count / FILLED)
+    if (turn == turns / FILLED)
       filled_kib = rss_kib();
   }
   long growth_kib = rss_kib() - filled_kib;
-  while (stored + refused < j->count)
-    stored += host_reports(t.system, PATIENCE_MS, &refused);
-  tell_growth(stored + refused, begun, growth_kib);
+  while (stored + refused < offered) {
+    host_take(&t, BATCH, 0); /* what waits for room gets it */
+    stored += host_reports(t.system, 0, &refused);
+  }
+  tell_growth(j->count, begun, growth_kib);
   host_close(t.system);
 }
 
