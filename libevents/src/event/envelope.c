@@ -134,7 +134,7 @@ static const char *make_room(texts *t) {
   const char *why = NULL;
   if (t->header.size == 0)
     return NULL;
-  if (!evsi_json_value(t->header, &cursor, &header, &why))
+  if (!evsi_json_value(t->header, &cursor, 0, &header, &why))
     return why;
   t->header.size = 0;
   return evsi_buf_reserve(t->scratch, header.size) ? NULL : evsi_envelope_no_memory;
@@ -170,7 +170,7 @@ static const char *read_members(evs_bytes text, size_t *cursor, evsi_envelope *o
   const char *why = NULL;
   bool seen[FIELD_COUNT] = {false};
   size_t next = 0;
-  while (evsi_json_key(text, cursor, &key, &why) && evsi_json_value(text, cursor, &value, &why)) {
+  while (evsi_json_key(text, cursor, &key, &why) && evsi_json_value(text, cursor, 1, &value, &why)) {
     size_t at = field_named(key, next);
     if (at == FIELD_COUNT)
       continue;
@@ -228,7 +228,7 @@ static const char *read_header(evs_bytes data, size_t *cursor, evsi_envelope *ou
   texts t = {scratch, rest};
   p->why_no_header = read_members(rest, &size, out, &t);
   if (p->why_no_header)
-    return evsi_json_value(data, cursor, &p->values[PART_HEADER], &why) ? NULL : why;
+    return evsi_json_value(data, cursor, 0, &p->values[PART_HEADER], &why) ? NULL : why;
   p->values[PART_HEADER] = evsi_bytes(rest.data, size);
   *cursor += size;
   return NULL;
@@ -240,12 +240,14 @@ static const char *read_parts(evs_bytes data, evsi_envelope *out, evsi_buf *scra
   size_t cursor = 0;
   evs_bytes key, value;
   const char *why = NULL;
+  *p = (parts){.why_no_header = "header is missing or not an object"};
+  memset(out, 0, sizeof *out);
   while (!why && evsi_json_key(data, &cursor, &key, &why)) {
     int part = part_named(key);
     bool is_first = part < PART_COUNT && p->values[part].size == 0;
     if (is_first && part == PART_HEADER && cursor < data.size && data.data[cursor] == '{')
       why = read_header(data, &cursor, out, scratch, p);
-    else if (evsi_json_value(data, &cursor, is_first ? &p->values[part] : &value, &why) &&
+    else if (evsi_json_value(data, &cursor, 0, is_first ? &p->values[part] : &value, &why) &&
              part < PART_COUNT && !is_first)
       why = twice[part];
   }
@@ -253,16 +255,14 @@ static const char *read_parts(evs_bytes data, evsi_envelope *out, evsi_buf *scra
 }
 
 bool evsi_envelope_header(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
-  parts p = {.why_no_header = "header is missing or not an object"};
-  memset(out_envelope, 0, sizeof *out_envelope);
+  parts p;
   read_parts(data, out_envelope, scratch, &p);
   return p.why_no_header == NULL;
 }
 
 const char *evsi_envelope_decode(evs_bytes data, evsi_envelope *out_envelope, evsi_buf *scratch) {
-  parts p = {.why_no_header = "header is missing or not an object"};
+  parts p;
   const evs_bytes *v = &p.values[PART_V], *headers = &p.values[PART_HEADERS];
-  memset(out_envelope, 0, sizeof *out_envelope);
   const char *why = read_parts(data, out_envelope, scratch, &p);
   if (why)
     return why;

@@ -18,8 +18,8 @@ static bool level_is_object(const levels *l) {
   return l->is_object[top / 64] >> (top % 64) & 1;
 }
 
-static bool level_open(evsi_token_scan *s, levels *l, bool is_object) {
-  if (l->depth == EVSI_JSON_DEPTH_MAX)
+static bool level_open(evsi_token_scan *s, levels *l, bool is_object, unsigned outer) {
+  if (l->depth + outer == EVSI_JSON_DEPTH_MAX)
     return evsi_token_fail(s, "nested deeper than 512 levels");
   uint64_t bit = UINT64_C(1) << (l->depth % 64);
   if (is_object)
@@ -66,8 +66,8 @@ static bool scan_after_value(evsi_token_scan *s, levels *l) {
   return true;
 }
 
-/* An object or array, from its bracket on. */
-static bool scan_nested(evsi_token_scan *s) {
+/* An object or array, from its bracket on. outer: the levels that it stands in. */
+static bool scan_nested(evsi_token_scan *s, unsigned outer) {
   levels l = {.depth = 0};
   do {
     evsi_token_space(s);
@@ -75,7 +75,7 @@ static bool scan_nested(evsi_token_scan *s) {
       return evsi_token_fail(s, "the text ends where a value is expected");
     bool is_object = *s->at == '{';
     if (is_object || *s->at == '[') {
-      if (!level_open(s, &l, is_object))
+      if (!level_open(s, &l, is_object, outer))
         return false;
       evsi_token_space(s);
       bool is_empty = s->at < s->end && *s->at == (is_object ? '}' : ']');
@@ -94,11 +94,11 @@ static bool scan_nested(evsi_token_scan *s) {
 }
 
 /* One whole value, from where it begins. */
-static bool scan_value(evsi_token_scan *s) {
+static bool scan_value(evsi_token_scan *s, unsigned outer) {
   evsi_token_space(s);
   if (s->at == s->end)
     return evsi_token_fail(s, "the text ends where a value is expected");
-  return *s->at == '{' || *s->at == '[' ? scan_nested(s) : evsi_token_scalar(s);
+  return *s->at == '{' || *s->at == '[' ? scan_nested(s, outer) : evsi_token_scalar(s);
 }
 
 static evsi_token_scan scan_from(evs_bytes text, size_t offset) {
@@ -116,7 +116,7 @@ static void end_here(evsi_token_scan *s) {
 const char *evsi_json_check(evs_bytes text, size_t *out_offset) {
   evsi_token_scan s = scan_from(text, 0);
   const char *start = s.at;
-  if (scan_value(&s))
+  if (scan_value(&s, 0))
     end_here(&s);
   if (out_offset)
     *out_offset = (size_t)(s.at - start);
@@ -147,10 +147,10 @@ static bool step_in(evsi_token_scan *s, bool is_first, bool is_object) {
   return true;
 }
 
-static bool take_value(evsi_token_scan *s, evs_bytes *out_value) {
+static bool take_value(evsi_token_scan *s, unsigned outer, evs_bytes *out_value) {
   evsi_token_space(s);
   const char *value = s->at;
-  bool is_whole = scan_value(s);
+  bool is_whole = scan_value(s, outer);
   *out_value = evsi_bytes(value, (size_t)(s->at - value));
   return is_whole;
 }
@@ -176,10 +176,11 @@ bool evsi_json_key(evs_bytes text, size_t *cursor, evs_bytes *out_key, const cha
   return has_member;
 }
 
-bool evsi_json_value(evs_bytes text, size_t *cursor, evs_bytes *out_value, const char **out_error) {
+bool evsi_json_value(evs_bytes text, size_t *cursor, unsigned outer, evs_bytes *out_value,
+                     const char **out_error) {
   evsi_token_scan s = scan_from(text, *cursor);
   const char *start = s.at - *cursor;
-  bool is_whole = take_value(&s, out_value);
+  bool is_whole = take_value(&s, outer, out_value);
   *cursor = (size_t)(s.at - start);
   *out_error = s.error;
   return is_whole;
@@ -196,7 +197,7 @@ const char *evsi_json_end(evs_bytes text, size_t *cursor) {
 bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_bytes *out_value,
                       const char **out_error) {
   if (evsi_json_key(object, cursor, out_key, out_error))
-    return evsi_json_value(object, cursor, out_value, out_error);
+    return evsi_json_value(object, cursor, 0, out_value, out_error);
   if (!*out_error)
     *out_error = evsi_json_end(object, cursor);
   return false;
@@ -205,7 +206,7 @@ bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_
 bool evsi_json_item(evs_bytes array, size_t *cursor, evs_bytes *out_value, const char **out_error) {
   evsi_token_scan s = scan_from(array, *cursor);
   const char *start = s.at - *cursor;
-  bool has_item = step_in(&s, *cursor == 0, false) && take_value(&s, out_value);
+  bool has_item = step_in(&s, *cursor == 0, false) && take_value(&s, 0, out_value);
   if (!has_item && !s.error)
     end_here(&s);
   *cursor = (size_t)(s.at - start);

@@ -22,10 +22,12 @@ bool evsi_json_member(evs_bytes object, size_t *cursor, evs_bytes *out_key, evs_
                       const char **out_error);
 
 /* The steps of evsi_json_member(), for an object of which some values are walked where they stand. A key
- * leaves *cursor at its value, which evsi_json_value() steps over. After the last member *cursor is behind
- * the object, which more may follow; evsi_json_end() gives why it may not, NULL when nothing does. */
+ * leaves *cursor at its value, which evsi_json_value() steps over; outer: how many levels `text` stands in,
+ * which count as its own. After the last member *cursor is behind the object, which more may follow;
+ * evsi_json_end() gives why it may not, NULL when nothing does. */
 bool evsi_json_key(evs_bytes text, size_t *cursor, evs_bytes *out_key, const char **out_error);
-bool evsi_json_value(evs_bytes text, size_t *cursor, evs_bytes *out_value, const char **out_error);
+bool evsi_json_value(evs_bytes text, size_t *cursor, unsigned outer, evs_bytes *out_value,
+                     const char **out_error);
 const char *evsi_json_end(evs_bytes text, size_t *cursor);
 
 /* evsi_json_member() for the values of an array. */

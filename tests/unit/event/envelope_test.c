@@ -215,6 +215,25 @@ static void malformed_envelopes_are_refused_with_a_reason(void **state) {
   }
 }
 
+/* The header counts as a level. */
+static void a_header_is_nested_no_deeper_than_other_json(void **state) {
+  (void)state;
+  for (int depth = 511; depth <= 512; depth++) {
+    evsi_envelope back;
+    evsi_buf scratch = {0}, text = {0};
+    evsi_buf_add_text(&text, "{\"header\":{\"id\":\"i\",\"type\":\"a\",\"x\":");
+    for (int i = 0; i < depth; i++)
+      evsi_buf_add_text(&text, "[");
+    for (int i = 0; i < depth; i++)
+      evsi_buf_add_text(&text, "]");
+    evsi_buf_add_text(&text, "},\"body\":1}");
+    const char *why = evsi_envelope_decode(evsi_bytes(text.data, text.size), &back, &scratch);
+    assert_true(depth < 512 ? why == NULL : why && strcmp(why, "nested deeper than 512 levels") == 0);
+    evsi_buf_free(&text);
+    evsi_buf_free(&scratch);
+  }
+}
+
 static void every_cut_of_an_envelope_is_malformed(void **state) {
   (void)state;
   const char *text =
@@ -238,6 +257,7 @@ int main(void) {
       cmocka_unit_test(the_published_form_has_no_v_and_may_lack_a_body),
       cmocka_unit_test(keys_and_many_texts_with_escapes_stay_valid_together),
       cmocka_unit_test(malformed_envelopes_are_refused_with_a_reason),
+      cmocka_unit_test(a_header_is_nested_no_deeper_than_other_json),
       cmocka_unit_test(every_cut_of_an_envelope_is_malformed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

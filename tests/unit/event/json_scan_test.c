@@ -227,9 +227,9 @@ static void an_object_is_walked_where_it_stands(void **state) {
   assert_true(evsi_json_key(text, &cursor, &key, &why));
   assert_true(evsi_bytes_equal(key, evsi_text("a")));
   assert_int_equal(text.data[cursor], '[');
-  assert_true(evsi_json_value(text, &cursor, &value, &why));
+  assert_true(evsi_json_value(text, &cursor, 1, &value, &why));
   assert_true(evsi_bytes_equal(value, evsi_text("[1]")));
-  assert_true(evsi_json_key(text, &cursor, &key, &why) && evsi_json_value(text, &cursor, &value, &why));
+  assert_true(evsi_json_key(text, &cursor, &key, &why) && evsi_json_value(text, &cursor, 1, &value, &why));
   assert_false(evsi_json_key(text, &cursor, &key, &why));
   assert_null(why);
   assert_true(evsi_bytes_equal(evsi_bytes(text.data + cursor, text.size - cursor), evsi_text(" ,\"c\"")));
