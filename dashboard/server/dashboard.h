@@ -18,6 +18,12 @@
 
 struct mg_context;
 
+/* Between two requests a client may keep its connection longer than the page's interval of 2 s. It is told
+ * one second less (RFC 2068, 19.7.1.1), or a request could be on its way while the connection is being
+ * closed. */
+#define EVSD_KEEP_ALIVE_MS "4000"
+#define EVSD_KEEP_ALIVE_TOLD "Keep-Alive: timeout=3\r\n"
+
 /* What the dashboard itself costs; shown on About and in the metrics. */
 typedef struct evsd_costs {
   _Atomic uint64_t requests, refused;

@@ -11,9 +11,6 @@
 
 #include "request.h"
 
-/* Less than server.c keeps a connection. */
-#define KEEP_ALIVE "Keep-Alive: timeout=3\r\n"
-
 static const char security_headers[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'\r\n"
@@ -177,15 +174,15 @@ void evsd_reply_send(evsd_request *request) {
     snprintf(etag, sizeof etag, "ETag: %s\r\n", reply->etag);
   if (reply->encoding)
     snprintf(encoding, sizeof encoding, "Content-Encoding: %s\r\n", reply->encoding);
-  if (reply->is_last)
+  bool is_last = ends_connection(request);
+  if (is_last)
     mg_disable_keep_alive(request->connection);
   if (status != 304)
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", reply->size);
-  int size = snprintf(head, sizeof head,
-                      "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: %s\r\n%s%s%s%s%s%s\r\n", status,
-                      mg_get_response_code_text(request->connection, status), reply->type, reply->cache,
-                      length, etag, encoding, ends_connection(request) ? "Connection: close\r\n" : KEEP_ALIVE,
-                      security_headers, reply->headers);
+  int size = snprintf(
+      head, sizeof head, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: %s\r\n%s%s%s%s%s%s\r\n",
+      status, mg_get_response_code_text(request->connection, status), reply->type, reply->cache, length, etag,
+      encoding, is_last ? "Connection: close\r\n" : EVSD_KEEP_ALIVE_TOLD, security_headers, reply->headers);
   mg_write(request->connection, head, (size_t)size);
   if (!is_head && status != 304 && reply->size)
     mg_write(request->connection, reply->data, reply->size);

@@ -14,11 +14,8 @@
 #include "dashboard.h"
 #include "serve.h"
 
-/* A connection occupies a thread. A client gets 5 s for a request and to take an answer; between two requests
- * it may keep the connection longer than the page's interval of 2 s. It is told one second less (RFC 2068,
- * 19.7.1.1), or a request could be on its way while the connection is being closed. */
+/* A connection occupies a thread: a client gets 5 s for a request and to take an answer. */
 #define REQUEST_TIMEOUT_MS "5000"
-#define KEEP_ALIVE_MS "4000"
 
 enum { KNOCK_MS = 50 };
 
@@ -81,7 +78,7 @@ static evs_status listen_on(evs_dashboard *dashboard, evs_error **out_error) {
                             "request_timeout_ms",
                             REQUEST_TIMEOUT_MS,
                             "keep_alive_timeout_ms",
-                            KEEP_ALIVE_MS,
+                            EVSD_KEEP_ALIVE_MS,
                             "enable_keep_alive",
                             "yes",
                             "tcp_nodelay",
