@@ -209,9 +209,10 @@ static void time_out(evs_system *system, const evsi_request *request) {
     evsi_requests_answer(system, request->id, EVS_TRANSPORT, evsi_text(text));
     return;
   }
-  snprintf(text, sizeof text,
-           request->link != BY_SYSTEM ? "no answer from the store in time" : "not done in time: %s",
-           what_is_missing(system, request->method));
+  if (request->link != BY_SYSTEM)
+    snprintf(text, sizeof text, "no answer from the store to %s in time", request->method);
+  else
+    snprintf(text, sizeof text, "not done in time: %s", what_is_missing(system, request->method));
   evsi_requests_answer(system, request->id, EVS_TIMEOUT, evsi_text(text));
 }
 

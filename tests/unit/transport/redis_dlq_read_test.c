@@ -264,6 +264,30 @@ static void a_text_far_behind_is_found_by_going_on(void **state) {
   host_close(host);
 }
 
+/* A clock that goes on by 300 ms whenever it is looked at. */
+static uint64_t hurried_ms(void) {
+  static uint64_t ahead_ms;
+  return evsi_env_default()->now_ms() + (ahead_ms += 300);
+}
+
+static void a_count_that_takes_too_long_says_how_far_it_came(void **state) {
+  (void)state;
+  evsi_env hurried = *evsi_env_default();
+  hurried.now_ms = hurried_ms;
+  host_env = &hurried;
+  evs_host *host = host_connected();
+  redis_number(&server, "HSETNX evs:topics t %s", "{\"partitions\":0,\"types\":[\"*\"]}");
+  redis_number(&server, "EVAL %s 1 dlq:{t}",
+               "for i = 1, 6000 do redis.call('XADD', KEYS[1], i .. '-0', 'data', '{}', 'dead', '{}') end");
+  json_t *sum = ask(host, "dlq.count", "{}");
+  assert_true(json_is_false(json_object_get(sum, "exact")));
+  assert_true(number_at(sum, "count") > 0 && number_at(sum, "count") < 6000);
+  assert_int_equal(number_at(sum, "scanned"), number_at(sum, "count"));
+  json_decref(sum);
+  host_close(host);
+  host_env = NULL;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_member_of_a_filter_selects),
@@ -274,6 +298,7 @@ int main(void) {
       TEST(paging_newest_first_while_letters_arrive_shows_each_once),
       TEST(a_list_without_bodies_tells_sizes_and_leaves_large_ones_in_the_store),
       TEST(a_text_far_behind_is_found_by_going_on),
+      TEST(a_count_that_takes_too_long_says_how_far_it_came),
   };
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * redis_dlq_count.c - the request `dlq.count`: how many dead letters a filter selects, by type and group. The
- * index answers for a topic or a fingerprint; anything else is looked for, up to a budget. */
+ * index answers for a topic or a fingerprint; anything else is looked for, up to a budget of letters and of
+ * time: who asks has a limit of its own, and half a count in time is of more use than none. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,12 +9,13 @@
 #include "base/json_text.h"
 #include "transport/redis/redis_letters.h"
 
-enum { SCAN_MOST = 20000, PAGE = 500, NAMES_MOST = 1000 };
+enum { SCAN_MOST = 20000, SCAN_MOST_MS = 5000, PAGE = 500, NAMES_MOST = 1000 };
 
 typedef struct tally {
   json_t *by_type, *by_group;
   uint64_t count, back;
   uint64_t oldest_ms, newest_ms;
+  uint64_t until_ms; /* when it stops looking */
 } tally;
 
 static void tally_free(void *data) {
@@ -108,8 +110,9 @@ static void on_page(evsi_redis_request *request, uint64_t tag, const evsi_redis_
 }
 
 static void scan(evsi_redis_request *request) {
+  const tally *sum = request->extra;
   bool is_end = request->at >= request->stream_count;
-  if (is_end || request->scanned >= SCAN_MOST) {
+  if (is_end || request->scanned >= SCAN_MOST || evsi_redis_now(request->transport) >= sum->until_ms) {
     answer(request, is_end);
     return;
   }
@@ -158,6 +161,7 @@ void evsi_redis_request_dlq_count(evsi_redis_request *request) {
   request->extra = sum;
   request->extra_free = tally_free;
   if (sum) {
+    sum->until_ms = evsi_redis_now(request->transport) + SCAN_MOST_MS;
     sum->by_type = json_object();
     sum->by_group = json_object();
   }
