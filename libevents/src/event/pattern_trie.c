@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * pattern_trie.c - patterns as a tree of segments, with two roots: one for patterns that begin at the first
- * segment, one for those with a leading `*.`, which may begin at any. A match walks the tree once with the
- * *set* of positions at which a node can be reached, so that no node is visited twice whatever the patterns
- * and the type are. Who may receive what (origins) is not known here. */
+ * segment, one for those with a leading `*.`, which may begin at any. A node below the first root is as deep
+ * as the segment that it is about. Below the other one a match walks with the *set* of positions at which a
+ * node can be reached. So no node is visited twice whatever the patterns and the type are. Who may receive
+ * what (origins) is not known here. */
 #include "event/pattern_trie.h"
 
 #include <string.h>
@@ -372,15 +373,26 @@ typedef struct frame {
   positions open;
 } frame;
 
+/* Of the first root: a node and the segment that its children are about. */
+typedef struct place_in_type {
+  const node *at;
+  uint32_t position;
+} place_in_type;
+
 typedef struct walk {
   const evsi_pattern_trie *trie;
   bool (*found)(void *data, uint32_t id);
   void *data;
-  uint32_t count;                  /* of segments */
-  uint32_t words;                  /* of the sets, as many as this type needs */
-  positions known;                 /* segments that occur in some pattern */
-  segment *segments[SEGMENTS_MAX]; /* NULL: in no pattern */
-  uint16_t same[SEGMENTS_MAX];     /* next position with the same text; 0: none */
+  evs_bytes type;
+  uint32_t count;                    /* of segments */
+  uint32_t looked_up;                /* so many of the first ones */
+  uint16_t starts[SEGMENTS_MAX + 1]; /* where a segment begins; the last: behind the end, as after a dot */
+  segment *segments[SEGMENTS_MAX];   /* NULL: in no pattern */
+  place_in_type open[SEGMENTS_MAX + 1];
+  /* Of the second root. */
+  uint32_t words;              /* of the sets, as many as this type needs */
+  positions known;             /* segments that occur in some pattern */
+  uint16_t same[SEGMENTS_MAX]; /* next position with the same text; 0: none */
   frame stack[SEGMENTS_MAX + 1];
   uint32_t depth;
 } walk;
@@ -410,20 +422,62 @@ static void set_remove(positions *set, uint32_t position) {
 }
 
 /* False when there are more segments than any valid type has. */
-static bool walk_split(walk *w, evs_bytes type) {
-  const char *at = type.data, *end = type.data + type.size;
-  w->count = 0;
-  for (;;) {
-    const char *stop = memchr(at, '.', (size_t)(end - at));
-    if (!stop)
-      stop = end;
+static bool walk_split(walk *w) {
+  w->count = w->looked_up = 0;
+  w->starts[0] = 0;
+  for (uint64_t i = 0; i <= w->type.size; i++) {
+    if (i < w->type.size && w->type.data[i] != '.')
+      continue;
     if (w->count == SEGMENTS_MAX)
       return false;
-    w->segments[w->count++] = segment_find(w->trie, at, (size_t)(stop - at));
-    if (stop == end)
-      break;
-    at = stop + 1;
+    w->starts[++w->count] = (uint16_t)(i + 1);
   }
+  return true;
+}
+
+/* Most matches end before the last segment is needed. */
+static segment *segment_at(walk *w, uint32_t position) {
+  for (; w->looked_up <= position; w->looked_up++) {
+    uint32_t from = w->starts[w->looked_up], end = w->starts[w->looked_up + 1] - 1u;
+    w->segments[w->looked_up] = segment_find(w->trie, w->type.data + from, end - from);
+  }
+  return w->segments[position];
+}
+
+static bool report(const walk *w, const id_list *list) {
+  const uint32_t *ids = list_ids(list);
+  for (uint32_t i = 0; i < list->count; i++)
+    if (!w->found(w->data, ids[i]))
+      return false;
+  return true;
+}
+
+/* ---- patterns that begin at the first segment --------------------------------------------------- */
+
+static bool walk_anchored(walk *w) {
+  uint32_t open = 0;
+  w->open[open++] = (place_in_type){&w->trie->anchored, 0};
+  while (open > 0) {
+    place_in_type here = w->open[--open];
+    const id_list *list = here.position == w->count ? &here.at->exact : &here.at->rest;
+    if (!report(w, list))
+      return false;
+    if (here.position == w->count)
+      continue;
+    segment *name = literals_of(here.at) > 0 ? segment_at(w, here.position) : NULL;
+    const node *child = name ? child_of(w->trie, here.at, name) : NULL;
+    if (child)
+      w->open[open++] = (place_in_type){child, here.position + 1};
+    if (here.at->wildcard)
+      w->open[open++] = (place_in_type){here.at->wildcard, here.position + 1};
+  }
+  return true;
+}
+
+/* ---- patterns with a leading `*.` --------------------------------------------------------------- */
+
+static void find_same(walk *w) {
+  segment_at(w, w->count - 1);
   w->words = w->count / 64 + 1;
   set_clear(&w->known);
   for (uint32_t i = w->count; i-- > 0;) {
@@ -435,15 +489,6 @@ static bool walk_split(walk *w, evs_bytes type) {
       if (w->segments[j] == w->segments[i])
         w->same[i] = (uint16_t)j;
   }
-  return true;
-}
-
-static bool report(const walk *w, const id_list *list) {
-  const uint32_t *ids = list_ids(list);
-  for (uint32_t i = 0; i < list->count; i++)
-    if (!w->found(w->data, ids[i]))
-      return false;
-  return true;
 }
 
 /* Enters a node: reports its patterns and queues its children. False to stop the whole match. */
@@ -504,19 +549,25 @@ static const node *frame_next(const walk *w, frame *f, positions *out) {
   return NULL;
 }
 
-static bool walk_from(walk *w, const node *root, const positions *start) {
+static void walk_floating(walk *w) {
+  const node *root = &w->trie->floating;
+  if (root->children == 0 && root->rest.count == 0)
+    return;
+  find_same(w);
+  positions start = {{0}};
+  for (uint32_t i = 0; i < w->count; i++)
+    set_add(&start, i);
   w->depth = 0;
-  if (!walk_enter(w, root, start))
-    return false;
+  if (!walk_enter(w, root, &start))
+    return;
   while (w->depth > 0) {
     positions here = {{0}};
     const node *child = frame_next(w, &w->stack[w->depth - 1], &here);
     if (!child)
       w->depth--;
     else if (!walk_enter(w, child, &here))
-      return false;
+      return;
   }
-  return true;
 }
 
 void evsi_pattern_trie_match(const evsi_pattern_trie *trie, evs_bytes type,
@@ -527,16 +578,7 @@ void evsi_pattern_trie_match(const evsi_pattern_trie *trie, evs_bytes type,
   w.trie = trie;
   w.found = found;
   w.data = data;
-  if (!walk_split(&w, type))
-    return;
-  positions start = {{0}};
-  set_clear(&start);
-  set_add(&start, 0);
-  if (!walk_from(&w, &trie->anchored, &start))
-    return;
-  if (trie->floating.children == 0 && trie->floating.rest.count == 0)
-    return;
-  for (uint32_t i = 1; i < w.count; i++)
-    set_add(&start, i);
-  walk_from(&w, &trie->floating, &start);
+  w.type = type;
+  if (walk_split(&w) && walk_anchored(&w))
+    walk_floating(&w);
 }
