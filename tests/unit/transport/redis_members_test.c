@@ -281,6 +281,50 @@ static void what_is_held_survives_a_deleted_consumer_and_a_lost_connection(void 
   host_close(host);
 }
 
+enum { MANY = 250, EACH = 20 };
+
+static void publish_to_many(evs_host *host) {
+  redis_number(
+      &server, "EVAL %s 0 %d %d",
+      "for t = 1, ARGV[1] do redis.call('HSET', 'evs:topics', 't' .. t, '{\"partitions\":0,\"types\":"
+      "[\"a.b\"]}') for i = 1, ARGV[2] do redis.call('XADD', 'stream:{t' .. t .. '}', '*', 'data', "
+      "'{\"v\":1,\"header\":{\"id\":\"e\",\"type\":\"a.b\"},\"body\":1}') end end return 1",
+      MANY, EACH);
+  join(host, "g", NULL);
+  wait_count(&host->entry_count, MANY * EACH);
+}
+
+static bool all_have_beaten(void *data) {
+  (void)data;
+  return redis_number(
+             &server, "EVAL %s 0 %d",
+             "local beaten = 0 for t = 1, ARGV[1] do for i, value in ipairs(redis.call('HGETALL', "
+             "'evs:hb:{t' .. t .. '}:g')) do local name = value if string.sub(name, 1, 2) == 'c:' and "
+             "tonumber(redis.call('HGET', 'evs:hb:{t' .. t .. '}:g', name)) >= 3 then "
+             "beaten = beaten + 1 end end end return beaten",
+             MANY) == MANY;
+}
+
+static void each_of_many_streams_has_its_heartbeats(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  publish_to_many(host);
+  EXPECT_SOON(all_have_beaten, NULL);
+  host_close(host);
+}
+
+static void of_many_streams_each_gives_several_entries_at_a_time(void **state) {
+  (void)state;
+  evs_host *host = host_connected();
+  size_t changes = 0;
+  publish_to_many(host);
+  for (size_t i = 1; i < host->entry_count; i++)
+    changes += strcmp(host->entries[i].topic, host->entries[i - 1].topic) != 0;
+  assert_true(changes >= MANY - 1 && changes < MANY * EACH / 4);
+  assert_int_equal(settle_all(host, 0, MANY * EACH, EVS_SETTLE_ACK), MANY * EACH);
+  host_close(host);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(entries_of_a_dead_member_are_claimed_with_their_deliveries),
@@ -296,6 +340,8 @@ int main(void) {
       TEST(what_a_member_holds_survives_that_its_consumer_is_deleted),
       TEST(parked_entries_survive_that_their_consumer_is_deleted),
       TEST(what_is_held_survives_a_deleted_consumer_and_a_lost_connection),
+      TEST(each_of_many_streams_has_its_heartbeats),
+      TEST(of_many_streams_each_gives_several_entries_at_a_time),
   };
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

@@ -43,6 +43,7 @@ const evsi_redis_need evsi_redis_needs[] = {
     {"+xgroup|create", "c", "XGROUP CREATE {s} g $"},
     {"+xgroup|delconsumer", "c", "XGROUP DELCONSUMER {s} g c"},
     {"+xtrim", "c", "XTRIM {s} MINID 0"},
+    {"+hkeys", "c", "HKEYS {e}"},
     {"+zcard", "cov", "ZCARD {e}"},
     {"+xtrim", "o", "XTRIM {e} MINID 0"},
     {"+xdel", "co", "XDEL {d} 0-1"},

@@ -115,6 +115,7 @@ struct evsi_redis_stream {
 
   bool is_hot;     /* the last read left some behind */
   bool is_in_read; /* the read that is on its way asks for it */
+  bool is_beat_due;
 
   /* of an ordered stream, see redis_order.c */
   uint32_t ordering, on_dead_letter;   /* EVS_ORDER_…, EVS_DEAD_LETTER_… */
@@ -159,11 +160,11 @@ struct evsi_redis_group {
   uint32_t calls; /* script calls without an answer: the group stays in memory until they came */
 
   evsi_redis_conn reader;
-  bool is_reading, is_blocking, must_wake, is_waking, wide_turn;
+  bool is_reading, is_blocking, must_wake, is_waking;
   evsi_redis_stream **read_set;
   evsi_redis_stream **answered; /* whose entries came, while they are delivered */
   size_t arriving;              /* entries that the host is about to get */
-  size_t read_count, read_each, rotate, quiet, hot_count;
+  size_t read_count, read_each, rotate, rotate_hot, hot_turns, quiet;
   uint64_t read_retry_ms;
   uint32_t read_failures;
   evsi_timer *timer; /* for retries of anything here */

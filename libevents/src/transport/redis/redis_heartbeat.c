@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * redis_heartbeat.c - one script call every third of sessionTimeout for all streams of all groups: proves
- * that we live, and brings what others did: counters, membership, parked entries, entries given to us. */
+ * redis_heartbeat.c - a script call every third of sessionTimeout for all streams of all groups: proves that
+ * we live, and brings what others did: counters, membership, parked entries, entries given to us. Of many
+ * streams some go into one call, so that the server comes to others in between; a stream with news of its own
+ * has a beat for itself. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_internal.h"
 
-enum { BEATS_PER_SESSION = 3, SOON_MS = 20, REPLAY_BEAT_MS = 500 };
+enum { BEATS_PER_SESSION = 3, SOON_MS = 20, REPLAY_BEAT_MS = 500, STREAMS_AT_ONCE = 100 };
 
 /* Which streams a beat was for. */
 typedef struct beat {
@@ -18,7 +20,7 @@ typedef struct beat {
     uint64_t token;
     size_t index;
     uint64_t generation;
-  } streams[];
+  } streams[STREAMS_AT_ONCE];
 } beat;
 
 static void read_beat(evsi_redis_stream *stream, const evsi_redis_reply *answer, uint64_t sent_ms) {
@@ -65,12 +67,17 @@ static void read_answer(evsi_redis_stream *stream, uint64_t generation, const ev
     read_beat(stream, answer, stream->group->transport->beat_sent_ms);
 }
 
+static void beat_after_last(evs_transport *transport) {
+  uint64_t since = evsi_redis_now(transport) - transport->beat_sent_ms;
+  transport->world->env->io->timer_start(transport->beat_timer, since < SOON_MS ? SOON_MS - since : 0);
+}
+
 static void on_beat(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   beat *sent = data;
   evs_transport *transport = sent->transport;
   char text[EVSI_REDIS_ERROR_TEXT];
   (void)tag;
-  transport->is_beating = false;
+  transport->beats_open--;
   if (reply->type == EVSI_REDIS_ERROR) {
     evsi_redis_error_text(reply, "the heartbeat", text);
     evsi_redis_log(transport, 2, "%s", text);
@@ -82,8 +89,8 @@ static void on_beat(void *data, uint64_t tag, const evsi_redis_reply *reply) {
                   evsi_redis_item(reply, i));
   }
   evsi_free(sent);
-  if (transport->must_beat)
-    evsi_redis_beat_soon(transport);
+  if (transport->beats_open == 0 && transport->beat_due != EVSI_BEAT_NONE)
+    beat_after_last(transport);
   evsi_redis_work_later(transport);
 }
 
@@ -111,24 +118,48 @@ static void put_selves(const beat *sent, evsi_redis_args *args) {
   }
 }
 
-static beat *collect(evs_transport *transport) {
-  size_t most = 0;
-  for (evsi_redis_group *group = transport->groups; group; group = group->hh.next)
-    most += group->stream_count;
-  beat *sent = most > 0 ? evsi_calloc(1, sizeof *sent + most * sizeof sent->streams[0]) : NULL;
-  if (!sent)
-    return NULL;
-  sent->transport = transport;
+static void send_beat(beat *sent) {
+  evs_transport *transport = sent->transport;
+  evsi_redis_args args = {0};
+  put_keys(sent, &args);
+  uint32_t keys = args.count;
+  put_selves(sent, &args);
+  transport->beats_open++;
+  if (evsi_redis_script_call(&transport->scripts, EVSI_REDIS_HEARTBEAT, keys, &args, on_beat, sent, 0))
+    return;
+  transport->beats_open--;
+  evsi_free(sent);
+}
+
+/* Into the beat at hand, or a new one. False: no memory. */
+static bool add_stream(evs_transport *transport, beat **at_hand, evsi_redis_group *group, size_t index) {
+  if (*at_hand && (*at_hand)->count == STREAMS_AT_ONCE) {
+    send_beat(*at_hand);
+    *at_hand = NULL;
+  }
+  if (!*at_hand && !(*at_hand = evsi_calloc(1, sizeof **at_hand)))
+    return false;
+  beat *into = *at_hand;
+  into->transport = transport;
+  into->streams[into->count].token = group->token;
+  into->streams[into->count].index = index;
+  into->streams[into->count++].generation = group->generation;
+  return true;
+}
+
+static void beat_for(evs_transport *transport, bool all) {
+  beat *at_hand = NULL;
   for (evsi_redis_group *group = transport->groups; group; group = group->hh.next) {
     for (size_t i = 0; i < group->stream_count; i++) {
-      if (group->streams[i]->state != EVSI_STREAM_LIVE)
-        continue;
-      sent->streams[sent->count].token = group->token;
-      sent->streams[sent->count].index = i;
-      sent->streams[sent->count++].generation = group->generation;
+      evsi_redis_stream *stream = group->streams[i];
+      bool is_meant = all || stream->is_beat_due;
+      stream->is_beat_due = false;
+      if (is_meant && stream->state == EVSI_STREAM_LIVE && !add_stream(transport, &at_hand, group, i))
+        return;
     }
   }
-  return sent;
+  if (at_hand)
+    send_beat(at_hand);
 }
 
 /* Pausing and aborting a replay must be seen within a second. */
@@ -142,31 +173,33 @@ static uint32_t interval_of(const evs_transport *transport) {
 }
 
 void evsi_redis_beat(evs_transport *transport) {
-  transport->world->env->io->timer_start(transport->beat_timer, interval_of(transport));
+  uint64_t now = evsi_redis_now(transport), next = now + interval_of(transport);
+  if (now >= transport->beat_all_ms)
+    transport->beat_due = EVSI_BEAT_ALL;
+  if (transport->beat_due == EVSI_BEAT_ALL || next < transport->beat_all_ms)
+    transport->beat_all_ms = next;
+  transport->world->env->io->timer_start(transport->beat_timer, transport->beat_all_ms - now);
   evsi_redis_pause_ask(transport); /* before the beat, whose answer may bring entries */
-  if (!transport->command.is_up || transport->is_beating)
-    return;
-  beat *sent = collect(transport);
-  if (!sent || sent->count == 0) {
-    evsi_free(sent);
-    return;
-  }
-  evsi_redis_args args = {0};
-  put_keys(sent, &args);
-  uint32_t keys = args.count;
-  put_selves(sent, &args);
-  transport->is_beating = true;
-  transport->beat_sent_ms = evsi_redis_now(transport);
-  if (!evsi_redis_script_call(&transport->scripts, EVSI_REDIS_HEARTBEAT, keys, &args, on_beat, sent, 0)) {
-    transport->is_beating = false;
-    evsi_free(sent);
-  }
+  if (!transport->command.is_up || transport->beats_open > 0)
+    return; /* what is due stays so */
+  bool all = transport->beat_due == EVSI_BEAT_ALL;
+  transport->beat_due = EVSI_BEAT_NONE;
+  transport->beat_sent_ms = now;
+  beat_for(transport, all);
+}
+
+static void beat_soon(evs_transport *transport, evsi_beat_due due) {
+  if (transport->beat_due < due)
+    transport->beat_due = due;
+  if (transport->beats_open == 0) /* else those on their way may have been answered too early */
+    beat_after_last(transport);
 }
 
 void evsi_redis_beat_soon(evs_transport *transport) {
-  uint64_t since = evsi_redis_now(transport) - transport->beat_sent_ms;
-  transport->must_beat = transport->is_beating; /* the one on its way may have been answered too early */
-  if (transport->must_beat)
-    return;
-  transport->world->env->io->timer_start(transport->beat_timer, since < SOON_MS ? SOON_MS - since : 0);
+  beat_soon(transport, EVSI_BEAT_ALL);
+}
+
+void evsi_redis_beat_stream_soon(evsi_redis_stream *stream) {
+  stream->is_beat_due = true;
+  beat_soon(stream->group->transport, EVSI_BEAT_SOME);
 }

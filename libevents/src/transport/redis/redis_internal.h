@@ -32,6 +32,9 @@ typedef struct evsi_redis_poke {
   bool is_sent;
 } evsi_redis_poke;
 
+/* For whom a heartbeat is due. */
+typedef enum evsi_beat_due { EVSI_BEAT_NONE, EVSI_BEAT_SOME, EVSI_BEAT_ALL } evsi_beat_due;
+
 struct evs_transport {
   const evs_host_ops *ops;
   evs_host *host;
@@ -79,8 +82,10 @@ struct evs_transport {
   evsi_redis_outcomes settled;
   evsi_timer *work_timer, *beat_timer, *discover_timer, *due_timer, *poke_timer, *retention_timer,
       *close_timer;
-  bool work_due, is_working, is_beating, must_beat;
-  uint64_t beat_sent_ms, due_ms;
+  bool work_due, is_working;
+  evsi_beat_due beat_due; /* before its time comes */
+  uint32_t beats_open;    /* without an answer */
+  uint64_t beat_sent_ms, beat_all_ms, due_ms;
   evsi_redis_poke pokes[EVSI_REDIS_POKES];
   size_t poke_count;
 
@@ -142,6 +147,7 @@ void evsi_redis_foreign_look(evs_transport *transport, const char *topic);
 /* ---- redis_heartbeat.c ---- */
 void evsi_redis_beat(evs_transport *transport);
 void evsi_redis_beat_soon(evs_transport *transport);
+void evsi_redis_beat_stream_soon(evsi_redis_stream *stream);
 
 /* ---- redis_members.c ---- */
 void evsi_redis_poke_send(evs_transport *transport);

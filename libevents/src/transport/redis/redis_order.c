@@ -124,7 +124,7 @@ void evsi_redis_order_set(evsi_redis_stream *stream, uint32_t ordering, uint32_t
   drop_waiting(stream); /* whoever takes it finds all of it pending */
   stream->group->must_balance = true;
   evsi_redis_reader_wake(stream->group); /* it may have to do without this stream */
-  evsi_redis_beat_soon(stream->group->transport);
+  evsi_redis_beat_stream_soon(stream);
 }
 
 static bool is_idle(const evsi_redis_stream *stream) {

@@ -110,12 +110,16 @@ typedef struct read_plan {
   bool is_blocking;
 } read_plan;
 
-static size_t choose_hot(evsi_redis_group *group) {
-  size_t count = 0;
-  for (size_t i = 0; i < group->stream_count; i++) {
-    if (group->streams[i]->is_hot && evsi_redis_order_may_read(group->streams[i]))
-      group->read_set[count++] = group->streams[i];
+/* Streams that had more to give, beginning behind those of the last turn. */
+static size_t choose_hot(evsi_redis_group *group, size_t most) {
+  size_t count = 0, i = 0;
+  for (; i < group->stream_count && count < most; i++) {
+    evsi_redis_stream *stream = group->streams[(group->rotate_hot + i) % group->stream_count];
+    if (stream->is_hot && evsi_redis_order_may_read(stream))
+      group->read_set[count++] = stream;
   }
+  if (i < group->stream_count)
+    group->rotate_hot = (group->rotate_hot + i) % group->stream_count;
   return count;
 }
 
@@ -144,14 +148,18 @@ static size_t count_live(const evsi_redis_group *group) {
   return live;
 }
 
-/* Streams that had more to give are read by turns with all streams, so that none starves. With fewer credits
- * than streams it goes round without waiting, and waits on all only after a round without an entry. */
+/* Streams that had more to give are read by turns with all streams, so that none starves. Of many of the
+ * former some are read at a time, since what comes from one stream is acknowledged together. With fewer
+ * credits than streams it goes round without waiting, and waits on all only after a round without an entry.
+ */
 static read_plan plan_read(evsi_redis_group *group, size_t live, size_t credits) {
-  size_t hot = group->wide_turn ? 0 : choose_hot(group);
-  group->wide_turn = hot > 0;
+  enum { HOT_TURNS = 3, HOT_EACH = 16 };
+  size_t most = credits / HOT_EACH > 0 ? credits / HOT_EACH : 1;
+  size_t hot = group->hot_turns < HOT_TURNS ? choose_hot(group, most) : 0;
+  group->hot_turns = hot == 0 ? 0 : hot < most ? HOT_TURNS : group->hot_turns + 1;
   if (hot > 0) {
     group->read_count = hot;
-    return (read_plan){credits / hot > 0 ? credits / hot : 1, false};
+    return (read_plan){credits / hot, false};
   }
   bool is_round = credits < live && group->quiet < live;
   group->read_count = choose_all(group, is_round ? credits : live);

@@ -297,8 +297,8 @@ static void on_join(evsi_redis_stream *stream, void *context, uint64_t generatio
     evsi_redis_order_take(stream);
   evsi_redis_reader_wake(stream->group); /* so that it reads this stream too */
   if (is_newcomer) {
-    evsi_redis_beat_soon(stream->group->transport); /* what was handed back before waits for somebody */
-    evsi_redis_members_poke_all(stream);            /* and who hands back later has to know us */
+    evsi_redis_beat_stream_soon(stream); /* what was handed back before waits for somebody */
+    evsi_redis_members_poke_all(stream); /* and who hands back later has to know us */
   }
   evsi_redis_work_later(stream->group->transport);
 }

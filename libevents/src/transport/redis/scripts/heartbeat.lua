@@ -14,20 +14,24 @@ local function before(id)
   return ms == '0' and '0-0' or number(tonumber(ms) - 1) .. '-18446744073709551615'
 end
 
-local function members_of(fields)
-  local members, known, alive = {}, {}, {}
-  for i = 1, #fields, 2 do
-    if string.sub(fields[i], 1, 2) == 'e:' then
-      alive[string.sub(fields[i], 3)] = true
+-- What members subscribed to stands beside their counters, and may be long: it is left where it is.
+local function members_of(hb)
+  local members, known, alive, names, counters = {}, {}, {}, {}, {}
+  for _, field in ipairs(redis.call('HKEYS', hb)) do
+    local kind, name = string.sub(field, 1, 2), string.sub(field, 3)
+    if kind == 'e:' then
+      alive[name] = true
+    elseif kind == 'c:' then
+      names[#names + 1] = name
+      counters[#counters + 1] = field
     end
   end
-  for i = 1, #fields, 2 do
-    if string.sub(fields[i], 1, 2) == 'c:' then
-      local name = string.sub(fields[i], 3)
+  for from = 1, #counters, 1000 do -- as many as unpack() surely takes
+    local values = redis.call('HMGET', hb, unpack(counters, from, math.min(#counters, from + 999)))
+    for i, value in ipairs(values) do
+      local name = names[from + i - 1]
       known[name] = true
-      members[#members + 1] = name
-      members[#members + 1] = fields[i + 1]
-      members[#members + 1] = alive[name] and 1 or 0
+      append(members, {name, value, alive[name] and 1 or 0})
     end
   end
   return members, known
@@ -49,8 +53,7 @@ local function beat(keys, group, member, epoch, version, is_ordered)
     redis.call('HSET', meta, '@low', low)
   end
   redis.call('HSET', meta, '@seen', number(now)) -- what holds back trimming: a group that somebody reads
-  local fields = redis.call('HGETALL', hb)
-  local members, known = members_of(fields)
+  local members, known = members_of(hb)
   local own, parked, strangers, others = 0, 0, {}, 0
   for _, each in ipairs(summary[4] or {}) do
     others = others + (each[1] ~= member and tonumber(each[2]) or 0)
@@ -69,7 +72,7 @@ local function beat(keys, group, member, epoch, version, is_ordered)
     'OK', current, own, redis.call('ZCOUNT', due, '-inf', number(now)),
     next_due[2] and math.max(1, tonumber(next_due[2]) - now) or -1,
     parked > redis.call('ZCARD', due) and 1 or 0,
-    members, strangers, current ~= version and fields or false,
+    members, strangers, current ~= version and redis.call('HGETALL', hb) or false,
     is_ordered == '1' and redis.call('HGET', lease, 'owner') or '', others
   }
 end
