@@ -54,6 +54,12 @@ def test_a_peer_that_was_held_up_makes_a_run_void_unless_the_machine_is_slow(ben
     assert ("This run is void" in text) == is_void and ("Void: peers.c publish" in text) == is_void
 
 
+def test_a_fast_server_asks_no_more_of_a_peer_that_has_none() -> None:
+    for name, figure in lines.LONE_FIGURES.items():
+        for share, is_held in ((0.9, False), (0.7, True)):
+            assert bool(verdict.held_up({name: {"rate": share * figure}}, 3 * lines.BENCHMARK_FIGURE)) == is_held
+
+
 def test_a_goal_that_is_not_met_stands_with_what_is_known_of_it() -> None:
     text = page.text_of(run(100_000, 200_000), {1: "it allocates"})
     assert "| ours.c publish by peers.c publish | 0.50 times | at least 0.9 | **not met** |" in text
@@ -73,4 +79,4 @@ def test_every_goal_is_of_contenders_of_its_line() -> None:
         for goal in line.goals if names else ():
             assert {goal.ours, goal.peer or goal.ours} <= names, line.what
     figures = {contender.name for line in lines.LINES for contender in line.contenders}
-    assert {name for name in lines.FIGURES if name.startswith("peers")} <= figures
+    assert {name for name in lines.FIGURES | lines.LONE_FIGURES if name.startswith("peers")} <= figures

@@ -6,7 +6,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from lines import BENCHMARK_FIGURE, FIGURES, LEAST_OF_FIGURE, Goal, Line
+from lines import BENCHMARK_FIGURE, FIGURES, LEAST_OF_FIGURE, LONE_FIGURES, Goal, Line
 
 SAME_BYTES = 0.05  # entries of a line may differ by this share: the nodes that hold them are never full alike
 SERVER_IS_BUSY = 0.9  # of a processor: it is what holds the others up
@@ -45,7 +45,8 @@ def check_bytes(found: Found) -> None:
 
 def held_up(found: Found, benchmark: float) -> list[str]:
     """Peers that were slower than they are, as fast as this machine was in this run: their line shows nothing."""
-    least = {name: LEAST_OF_FIGURE * figure * benchmark / BENCHMARK_FIGURE for name, figure in FIGURES.items()}
+    expected = {name: figure * benchmark / BENCHMARK_FIGURE for name, figure in FIGURES.items()} | LONE_FIGURES
+    least = {name: LEAST_OF_FIGURE * figure for name, figure in expected.items()}
     return [f"{name}: {result['rate']:,.0f}/s, to be expected are {least[name]:,.0f}/s" for name, result in found.items()
             if name in least and result["rate"] < least[name]]
 
