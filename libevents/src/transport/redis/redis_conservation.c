@@ -9,7 +9,7 @@
 
 #include "transport/redis/redis_request.h"
 
-enum { OTHER_GROUPS_MOST = 3, SPAN_MOST = 10000, TRIES_MOST = 5 };
+enum { OTHER_GROUPS_MOST = 3, SPAN_MOST = 2500, TRIES_MOST = 5 };
 
 typedef struct stream_counts {
   json_t *groups; /* names */
