@@ -110,29 +110,16 @@ typedef struct read_plan {
   bool is_blocking;
 } read_plan;
 
-/* Streams that had more to give, beginning behind those of the last turn. */
-static size_t choose_hot(evsi_redis_group *group, size_t most) {
+/* Live streams, or those of them that had more to give, beginning behind those of the last turn. */
+static size_t choose(evsi_redis_group *group, bool only_hot, size_t most, size_t *rotate) {
   size_t count = 0, i = 0;
   for (; i < group->stream_count && count < most; i++) {
-    evsi_redis_stream *stream = group->streams[(group->rotate_hot + i) % group->stream_count];
-    if (stream->is_hot && evsi_redis_order_may_read(stream))
+    evsi_redis_stream *stream = group->streams[(*rotate + i) % group->stream_count];
+    if ((stream->is_hot || !only_hot) && evsi_redis_order_may_read(stream))
       group->read_set[count++] = stream;
   }
   if (i < group->stream_count)
-    group->rotate_hot = (group->rotate_hot + i) % group->stream_count;
-  return count;
-}
-
-/* Live streams, beginning behind those of the last turn. */
-static size_t choose_all(evsi_redis_group *group, size_t most) {
-  size_t count = 0, i = 0;
-  for (; i < group->stream_count && count < most; i++) {
-    evsi_redis_stream *stream = group->streams[(group->rotate + i) % group->stream_count];
-    if (evsi_redis_order_may_read(stream))
-      group->read_set[count++] = stream;
-  }
-  if (i < group->stream_count)
-    group->rotate = (group->rotate + i) % group->stream_count;
+    *rotate = (*rotate + i) % group->stream_count;
   return count;
 }
 
@@ -155,14 +142,14 @@ static size_t count_live(const evsi_redis_group *group) {
 static read_plan plan_read(evsi_redis_group *group, size_t live, size_t credits) {
   enum { HOT_TURNS = 3, HOT_EACH = 16 };
   size_t most = credits / HOT_EACH > 0 ? credits / HOT_EACH : 1;
-  size_t hot = group->hot_turns < HOT_TURNS ? choose_hot(group, most) : 0;
+  size_t hot = group->hot_turns < HOT_TURNS ? choose(group, true, most, &group->rotate_hot) : 0;
   group->hot_turns = hot == 0 ? 0 : hot < most ? HOT_TURNS : group->hot_turns + 1;
   if (hot > 0) {
     group->read_count = hot;
     return (read_plan){credits / hot, false};
   }
   bool is_round = credits < live && group->quiet < live;
-  group->read_count = choose_all(group, is_round ? credits : live);
+  group->read_count = choose(group, false, is_round ? credits : live, &group->rotate);
   bool any_hot = false;
   for (size_t i = 0; i < group->stream_count; i++)
     any_hot = any_hot || group->streams[i]->is_hot;

@@ -16,20 +16,19 @@ end
 
 -- What members subscribed to stands beside their counters, and may be long: it is left where it is.
 local function members_of(hb)
-  local members, known, alive, names, counters = {}, {}, {}, {}, {}
+  local members, known, alive, counters = {}, {}, {}, {}
   for _, field in ipairs(redis.call('HKEYS', hb)) do
-    local kind, name = string.sub(field, 1, 2), string.sub(field, 3)
+    local kind = string.sub(field, 1, 2)
     if kind == 'e:' then
-      alive[name] = true
+      alive[string.sub(field, 3)] = true
     elseif kind == 'c:' then
-      names[#names + 1] = name
       counters[#counters + 1] = field
     end
   end
   for from = 1, #counters, 1000 do -- as many as unpack() surely takes
     local values = redis.call('HMGET', hb, unpack(counters, from, math.min(#counters, from + 999)))
     for i, value in ipairs(values) do
-      local name = names[from + i - 1]
+      local name = string.sub(counters[from + i - 1], 3)
       known[name] = true
       append(members, {name, value, alive[name] and 1 or 0})
     end
