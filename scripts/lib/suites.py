@@ -89,7 +89,7 @@ def pytest(*paths: str, preset: str = "release") -> Step:
         # The sanitizer's allocator, unlike malloc, does not take its locks over a fork: a child may wait for
         # one that a thread of its parent held, whatever the library under test does.
         chosen = ("-m", "not forks")
-    return sh("python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *chosen, *paths, env=env, preset=preset)
+    return sh("python3", "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *chosen, *paths, env=env, preset=preset)
 
 
 def node_modules(folder: str) -> Step:

@@ -42,7 +42,7 @@ console.log(JSON.stringify(checkConfig(builder.setValidationMode(validationMode)
 
 def by_document(document: dict) -> dict:
     command = [BUILD / "bin/events", "config", "check", "--json", "-"]
-    done = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, timeout=300)
     return json.loads(done.stdout)
 
 
@@ -59,7 +59,7 @@ def by_python(document: dict) -> dict:
 
 def by_node(document: dict) -> dict:
     command = ["node", "--input-type=module", "--eval", NODE, json.dumps(document)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -23,7 +23,7 @@ from stage import event_of, run_of  # noqa: E402
 
 MATRIX = HERE / "matrix"
 LANGUAGES = [language for language in RUNNERS if "-" not in language]
-SECONDS = 30
+SECONDS = 60
 PAIRS = [(one, other) for one in LANGUAGES for other in LANGUAGES]
 
 

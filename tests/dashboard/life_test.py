@@ -56,7 +56,7 @@ def test_the_hosts_signals_are_left_alone(memory: Host) -> None:
 
 def test_a_port_that_is_taken_is_an_error_that_says_so(memory: Host) -> None:
     run = subprocess.run((HOST, json.dumps(MEMORY), json.dumps({"port": memory.client.port})), capture_output=True,
-                         text=True, timeout=60)
+                         text=True, timeout=300)
     assert run.returncode == 1 and '"EVS_TRANSPORT"' in run.stderr and "Is the port in use?" in run.stderr
 
 
@@ -136,7 +136,7 @@ def listens(url: str) -> bool:
 
 
 def run_python(text: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run((sys.executable, "-c", text), capture_output=True, text=True, timeout=60)
+    return subprocess.run((sys.executable, "-c", text), capture_output=True, text=True, timeout=300)
 
 
 def test_importing_the_package_loads_no_web_server() -> None:
@@ -180,7 +180,7 @@ with libevents.SyncEventSystem({MEMORY!r}) as system:
         system.start_dashboard()
     except libevents.Unsupported as error:
         print(error)
-"""), capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+"""), capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHONPATH": str(tmp_path)})
     assert "no dashboard" in run.stdout and "libcivetweb-dev" in run.stdout, run.stderr
 
 
@@ -266,14 +266,14 @@ def test_serve_makes_a_token_where_others_can_reach_it(redis: RedisServer) -> No
     (("--user", "ana:operator"), 2, "EVENTS_PASSWORD_ANA"), (("--dashboard", "/no/such/file"), 3, "/no/such/file"),
     (("--base-path", "x"), 3, "/basePath"), (("--limit", "3"), 2, "no option --limit")])
 def test_serve_refuses_wrong_options(server: RedisServer, arguments: tuple[str, ...], status: int, text: str) -> None:
-    run = subprocess.run((EVENTS, "serve", "--redis", server.url, *arguments), capture_output=True, text=True, timeout=60,
+    run = subprocess.run((EVENTS, "serve", "--redis", server.url, *arguments), capture_output=True, text=True, timeout=300,
                          env=ENVIRONMENT)
     assert run.returncode == status and text in run.stderr, run.stderr
 
 
 def test_serve_says_when_the_store_is_not_there() -> None:
     run = subprocess.run((EVENTS, "serve", "--redis", "redis://127.0.0.1:1", "--timeout", "500"), capture_output=True,
-                         text=True, timeout=60, env=ENVIRONMENT)
+                         text=True, timeout=300, env=ENVIRONMENT)
     assert run.returncode == 4 and "127.0.0.1:1" in run.stderr and run.stdout == ""
 
 
@@ -290,5 +290,5 @@ def test_the_library_exports_what_its_header_declares() -> None:
 @pytest.mark.parametrize("compiler", [("cc", "-std=c11", "-xc"), ("c++", "-std=c++17", "-xc++")])
 def test_the_header_stands_alone(compiler: tuple[str, ...]) -> None:
     subprocess.run((*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/libevents/include",
-                    str(ROOT / "dashboard/server/include/libevents_dashboard.h")), check=True, timeout=60,
+                    str(ROOT / "dashboard/server/include/libevents_dashboard.h")), check=True, timeout=300,
                    env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"})

@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 import pytest
 
 from cli_support import environment, events, ok, server, start, store, until  # noqa: F401 - fixtures are used by name
-from cli_support import EVENTS
+from cli_support import EVENTS, HANGS_AFTER
 
 STALL_SECONDS = 1.0
 
@@ -27,7 +27,7 @@ def on_redis(store, *args):
 
 
 def end(process, code):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == code, err
     return json.loads(out)
 

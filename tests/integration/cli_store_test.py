@@ -10,6 +10,7 @@ import pytest
 
 from cli_support import (  # noqa: F401 - fixtures are used by name
     EVENTS,
+    HANGS_AFTER,
     SECRET,
     consumer,
     entries,
@@ -205,7 +206,7 @@ def test_an_interrupted_operation_is_aborted(on, store, dead):
     until(lambda: store.cli("HLEN", "evs:operations").strip() != "0")
     until(lambda: len(dead_letters(on)) < 3)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1 and json.loads(out)["state"] == "aborted"
     assert len(dead_letters(on)) >= 1
 
@@ -311,7 +312,7 @@ def test_the_fleet_shows_systems_and_not_the_command_itself(on, store, tmp_path)
         assert re.search(rf"^shop +{row['instance']} +\S+ +{watching.pid} .* {row['stats']['generation']}$", on("fleet"), re.M)
     finally:
         watching.terminate()
-        watching.communicate(timeout=20)
+        watching.communicate(timeout=HANGS_AFTER)
     assert on("fleet") == "no systems\n"
 
 
@@ -329,7 +330,7 @@ def test_health_is_an_exit_code_for_probes(on, store, tmp_path):
         assert re.search(rf" {watching.pid} +ready +-$", on("health", "probed"), re.M)
     finally:
         watching.terminate()
-        watching.communicate(timeout=20)
+        watching.communicate(timeout=HANGS_AFTER)
     assert events("--redis", store.url, "health", "probed").returncode == 1
 
 
@@ -385,7 +386,7 @@ def test_output_that_cannot_be_written_ends_with_1(store):
     for args in (("stats",), ("tail", "--from-start"), ("dlq", "list")):
         with open("/dev/full", "w") as full:
             done = subprocess.run((EVENTS, "--redis", store.url, *args), stdout=full, stderr=subprocess.PIPE, text=True,
-                                  env=environment(), timeout=30)
+                                  env=environment(), timeout=HANGS_AFTER)
         assert done.returncode == 1, args
         assert "cannot write the output" in done.stderr
 

@@ -22,6 +22,7 @@ VERBS = ("publish", "delayed", "delayed cancel", "tail", "dlq list", "dlq groups
          "fleet", "health", "doctor", "schema check", "schema compat", "schema register", "schema list", "schema show",
          "schema set", "schema remove", "schema diff", "asyncapi", "bench", "config check")
 SECRET = "s3cr3t-word"
+HANGS_AFTER = 300  # seconds: a program that has not ended then stands still, however busy the machine is
 
 
 def load_server_support():
@@ -49,7 +50,7 @@ def environment(**more):
     return env | more
 
 
-def events(*args, stdin=None, env=None, timeout=60):
+def events(*args, stdin=None, env=None, timeout=HANGS_AFTER):
     done = subprocess.run((EVENTS, *map(str, args)), input=stdin, env=environment(**(env or {})),
                           capture_output=True, text=True, timeout=timeout)
     assert "Sanitizer" not in done.stderr, done.stderr
@@ -62,7 +63,7 @@ def ok(*args, **more):
     return done.stdout
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not reached within {seconds} s"
@@ -108,7 +109,7 @@ def consumer(tmp_path_factory):
 
     def run(url, pattern, group, how, count, message="webhook down: 503"):
         done = subprocess.run((program, url, pattern, group, how, str(count), message), env=environment(),
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=HANGS_AFTER)
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()[1:]
 

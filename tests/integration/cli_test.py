@@ -12,6 +12,7 @@ import pytest
 
 from cli_support import (  # noqa: F401 - fixtures are used by name
     EVENTS,
+    HANGS_AFTER,
     ROUTES,
     SECRET,
     VERBS,
@@ -300,7 +301,7 @@ def test_lines_tell_each_outcome_while_the_input_is_still_open(store):
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["outcome"] == "stored"
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=HANGS_AFTER) == 0
 
 
 def test_lines_interrupted_finish_what_was_taken_and_end_with_1(store):
@@ -309,7 +310,7 @@ def test_lines_interrupted_finish_what_was_taken_and_end_with_1(store):
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["outcome"] == "stored"
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 1
+        assert process.wait(timeout=HANGS_AFTER) == 1
         assert "interrupted" in process.stderr.read()
 
 
@@ -322,7 +323,7 @@ def test_a_line_longer_than_any_body_is_skipped_without_the_others(store, tmp_pa
         file.write('"}\n{"type":"order.placed","body":2}\n')
     with path.open() as file:
         done = subprocess.run((EVENTS, "--redis", store.url, "publish", "--lines"), stdin=file, env=environment(),
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=HANGS_AFTER)
     assert done.returncode == 1
     assert "line 1: the line is longer" in done.stderr
     assert "published 1 of 2" in done.stdout
@@ -363,7 +364,7 @@ def test_tail_follows_and_shows_only_what_comes_after_it_started(on, store):
         text = until(first).decode()
         assert all(json.loads(line)["body"] >= 1 for line in text.splitlines())
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=HANGS_AFTER) == 0
         assert process.stderr.read() == ""
 
 
@@ -373,7 +374,7 @@ def test_tail_ends_cleanly_on_a_signal(on, store, number):
     with start("--redis", store.url, "tail", "--from-start") as process:
         assert "order.placed" in process.stdout.readline()
         process.send_signal(number)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=HANGS_AFTER) == 0
         assert process.stderr.read() == ""
 
 
@@ -382,7 +383,7 @@ def test_tail_ends_cleanly_when_nobody_reads_any_more(on, store):
     with start("--redis", store.url, "tail", "--from-start") as process:
         assert "order.placed" in process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=HANGS_AFTER) == 0
         assert process.stderr.read() == ""
 
 
@@ -403,7 +404,7 @@ def test_tail_goes_on_by_itself_after_the_store_was_away():
 
             assert json.loads(until(again))["body"] == 2
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=HANGS_AFTER) == 0
 
 
 def test_tail_of_an_invalid_pattern_ends_with_2(store):

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "tests/fixtures")]
 
 from resp import Connection  # noqa: E402
 
-SECONDS = 30
+SECONDS = 60
 BODY = json.dumps({"text": "a zebra and a zebra, " * 50})
 MAGIC = {"zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
 

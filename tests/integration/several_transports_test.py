@@ -12,7 +12,7 @@ import libevents
 import pytest
 from cli_support import support
 
-SECONDS = 30
+SECONDS = 60
 ROUTES = [
     {"pattern": "local.*", "transport": "memory"},
     {"pattern": "east.*", "transport": "east"},

@@ -61,7 +61,7 @@ class RedisServer:
 
     def cli(self, *command: str) -> str:
         return subprocess.run(("redis-cli", "-p", str(self.port), *command), env=plain_environment(), check=True,
-                              capture_output=True, text=True, timeout=30).stdout.strip()
+                              capture_output=True, text=True, timeout=120).stdout.strip()
 
     def _start(self) -> bool:
         command = ("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder.name,

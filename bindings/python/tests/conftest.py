@@ -21,7 +21,7 @@ _found = importlib.util.find_spec("libevents")
 if _found is None or _found.origin is None:
     sys.path.insert(0, str(Path(os.environ.get("EVS_BUILD_DIR", ROOT / "build")) / "python"))
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 # In an installed package its entry point does this.
 from libevents.testing.pytest_plugin import events, pytest_configure, sync_events  # noqa: E402, F401
@@ -46,7 +46,7 @@ def eventually_sync(condition, seconds=DEADLINE):
         time.sleep(0.005)
 
 
-def run_script(source, *arguments, timeout=60, env=None, **options):
+def run_script(source, *arguments, timeout=300, env=None, **options):
     """Runs Python source in a process of its own that can import libevents."""
     import libevents
 

@@ -281,7 +281,7 @@ system.on("a.*", concurrency=4)(lambda message, metadata: time.sleep(0.001))
 system.publish_batch([("a.b", n) for n in range(200)])
 """,
     }
-    done = run_script(OPEN + "import gc, threading, time\n" + use[face] + ending, timeout=30)
+    done = run_script(OPEN + "import gc, threading, time\n" + use[face] + ending)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -298,7 +298,7 @@ def test_a_handler_that_hangs_does_not_keep_the_program_alive():
         "system.publish('a.b', 1)\n"
         "started.wait(20)\n"
     )
-    done = run_script(source, timeout=30)
+    done = run_script(source)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -332,7 +332,7 @@ def test_a_forked_child_is_told_so_and_opens_its_own(end):
         + "print(system.publish('a.b', 1).outcome, status)\nsystem.close()\n"
     )
     # Newer interpreters warn of every fork with threads; that such a fork does no harm is what is tested.
-    done = run_script(source, timeout=30, env={"PYTHONWARNINGS": "ignore::DeprecationWarning"})
+    done = run_script(source, env={"PYTHONWARNINGS": "ignore::DeprecationWarning"})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == EXPECTED + "stored 0\n"
 
@@ -357,7 +357,7 @@ asyncio.run(main())
 """
     )
     # Newer interpreters warn of every fork with threads; that such a fork does no harm is what is tested.
-    done = run_script(source, timeout=30, env={"PYTHONWARNINGS": "ignore::DeprecationWarning"})
+    done = run_script(source, env={"PYTHONWARNINGS": "ignore::DeprecationWarning"})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == EXPECTED + "stored 0\n"
 

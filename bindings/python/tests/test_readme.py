@@ -24,6 +24,6 @@ def test_every_example_has_an_expected_output():
 
 @pytest.mark.parametrize("example, output", list(zip(EXAMPLES, OUTPUTS)))
 def test_example_runs(example, output):
-    done = run_script(example, timeout=60)
+    done = run_script(example)
     assert (done.returncode, done.stderr) == (0, "")
     assert output in done.stdout
