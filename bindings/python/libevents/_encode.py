@@ -23,7 +23,6 @@ _AS_CONFIGURED: Level = (0, 0, 0)
 _LEVELS = {"none": 1, "stored": 2, "fsynced": 4}
 _REPLICATED = 3
 _MAX_UINT32 = 0xFFFFFFFF
-_NOT_GIVEN = {type(None)}
 #: a zero byte, then partition + 1 (0: none given), timeout_ms and delay_ms (0: the configuration's), the level's numbers,
 #: and the sizes of the texts
 _OPTIONS = Struct(f"=x{lib.EVSPY_EVENT_NUMBERS + lib.EVSPY_EVENT_TEXTS}Q")
@@ -73,6 +72,16 @@ def milliseconds(seconds: Optional[float], name: str, *, limit: int = _MAX_UINT3
     return math.ceil(seconds * 1000)
 
 
+def _encode_plain(type: str, body: Any) -> Optional[Outgoing]:
+    """The common case, a type and a JSON body, without the cost of the options; None: it is not that."""
+    if type.__class__ is not str or "\n" in type:
+        return None
+    try:
+        return f"{_encode_json(body)}\n{type}\n".encode()
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
 def encode_event(
     type: str,
     body: Any = None,
@@ -94,6 +103,15 @@ def encode_event(
     origin_prefix: Optional[str] = None,
 ) -> Outgoing:
     """Checks and encodes one event; everything that only the core can judge is left to it."""
+    if (
+        (key is None and partition is None and headers is None and id is None and timestamp is None)
+        and (version is None and content_type is None and transport is None and timeout is None and delay is None)
+        and (acknowledgement is None and batch_key is None and topic is None)
+        and (origin is None and origin_prefix is None)
+    ):
+        plain = _encode_plain(type, body)
+        if plain is not None:
+            return plain
     if timeout is not None and milliseconds(timeout, "timeout") == 0:
         raise ValidationError("timeout is 0, expected seconds above 0; leave it out for publisher.timeout")
     texts = (
@@ -134,30 +152,14 @@ def _level(acknowledgement: Union[str, Mapping[str, Any], None]) -> Level:
     )
 
 
-def _encode_plain(type: str, body: Any) -> Outgoing:
-    """The common case, a type and a JSON body, without the cost of the options."""
-    if type.__class__ is not str or "\n" in type:
-        return encode_event(type, body)
-    try:
-        return f"{_encode_json(body)}\n{type}\n".encode()
-    except (TypeError, ValueError, RecursionError):
-        return encode_event(type, body)  # says what is wrong
-
-
-def encode_one(name: str, body: Any, **options: Any) -> Outgoing:
-    """An event of that type with the options of `publish`: mostly none of them is given."""
-    if _NOT_GIVEN.issuperset(map(type, options.values())):
-        return _encode_plain(name, body)
-    return encode_event(name, body, **options)
-
-
 def encode_batch(events: Iterable[Any]) -> List[Outgoing]:
     """Events of a batch: (type, body), (type, body, options) or {"type": …, "body": …, option: …}."""
     encoded = []
     for index, event in enumerate(events):
         try:
             is_plain = event.__class__ is tuple and len(event) == 2
-            encoded.append(_encode_plain(*event) if is_plain else _encode_entry(event))
+            plain = _encode_plain(*event) if is_plain else None
+            encoded.append(plain if plain is not None else _encode_entry(event))
         except ValidationError as problem:
             raise ValidationError(f"event {index}: {problem.message}", path=f"/{index}{problem.path}") from None
     return encoded
@@ -175,8 +177,6 @@ def _encode_entry(event: Any) -> Outgoing:
         raise ValidationError(
             f"found {event.__class__.__name__}, expected (type, body), (type, body, options) or a dict"
         )
-    if not options:
-        return _encode_plain(type, body)
     try:
         return encode_event(type, body, **options)
     except TypeError as problem:

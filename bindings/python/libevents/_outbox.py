@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Publishes of the asyncio face: collected during a turn of the loop, handed over in one call.
+"""Publishes of the asyncio face: where some are under way, others are collected during a turn of the loop and handed
+over in one call; where none is, the first goes at once.
 
 When the publisher has no room, the rest stays here, in order, until reports say that there is room again.
 Runs on the loop's thread only.
@@ -112,12 +113,13 @@ class Outbox:
         loop = self._loop
         assert loop is not None
         self._entries.append(Part(target, 0, events, loop.time()))
-        self._hand_over_soon(loop)
-
-    def _hand_over_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._is_scheduled and not self._is_blocked:
+        if self._is_scheduled or self._is_blocked:
+            return
+        if self._waiting:
             self._is_scheduled = True
             loop.call_soon(self.hand_over)
+        else:
+            self.hand_over()  # it would wait for nothing but the loop's next turn
 
     @property
     def taken(self) -> int:
@@ -133,6 +135,11 @@ class Outbox:
     def on_report(self, report: Report) -> None:
         """The outcome of one event, or of several."""
         take, receipts, at = self._waiting.pop, report.receipts(), 0
+        if len(receipts) == 1:  # the steps below would cost more than all else that is done for it
+            one = take(report.token, None)
+            if one is not None:
+                one[0].put(report.token - one[1], receipts)
+            return
         waiting = [take(token, None) for token in report.tokens]
         for found, run in groupby(waiting):
             end = at + sum(1 for _ in run)

@@ -209,11 +209,13 @@ class Turn:
             self._pause(error)
             return 0
         self._inbox.extend(records)
+        taken = len(records)
+        for report in reports:
+            self._on_report(report)
+            taken += report.events
         if reports:
-            for report in reports:
-                self._on_report(report)
             self._outbox.reports_taken()
-        return len(records) + sum(report.events for report in reports)
+        return taken
 
     def _pause(self, error: Error) -> None:
         """Taking failed although records wait: try again a little later instead of spinning."""
@@ -441,6 +443,8 @@ class Turn:
     def settle(self) -> None:
         """Sends everything that was settled since the last time."""
         self._is_settling = False
+        if not (self._acks or self._failures or self._poisoned):
+            return
         acks, self._acks = self._acks, []
         failures, self._failures = self._failures, []
         try:

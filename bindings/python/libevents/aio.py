@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeV
 
 from . import _options, _pure
 from ._batches import Batches
-from ._encode import encode_batch, encode_one, milliseconds
+from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._observed import Observed
 from ._outbox import Outbox
@@ -190,11 +190,11 @@ class EventSystem(Observed):
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be.
 
-        Events that are published in one turn of the loop are sent together. When too many are in flight, this
+        While events are under way, those of one turn of the loop are sent together. When too many are in flight, this
         waits for room.
         """
         loop = self._attach()
-        event = encode_one(
+        event = encode_event(
             type,
             body,
             key=key,

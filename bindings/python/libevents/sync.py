@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar, Union
 
 from . import _options, _pure, _settle
-from ._encode import encode_batch, encode_one, milliseconds
+from ._encode import encode_batch, encode_event, milliseconds
 from ._engine import Engine
 from ._observed import Observed
 from ._own import SyncDriver, take_own
@@ -255,7 +255,7 @@ class SyncEventSystem(Observed):
         origin_prefix: Optional[str] = None,
     ) -> Receipt:
         """Publishes one event and waits until it is stored; raises where it is not, or may not be."""
-        event = encode_one(
+        event = encode_event(
             type,
             body,
             key=key,
