@@ -128,16 +128,16 @@ static json_int_t timed_out(evs_system *system) {
   return count;
 }
 
-static void hang(test_stage *stage, evs_system *system, uint64_t delivery) {
+static void hang(test_stage *stage, test_system *at, uint64_t delivery) {
   test_require(stage->hung_count < STAGE_HUNG_MAX, "room for a handler that hangs");
-  stage->hung[stage->hung_count++] = (test_hung){system, delivery, timed_out(system)};
+  stage->hung[stage->hung_count++] = (test_hung){at->system, delivery, ++at->hang_count};
 }
 
 /* Handlers whose time limit was counted end now; their success comes too late. */
 static void end_hung(test_stage *stage) {
   for (size_t i = 0; i < stage->hung_count;) {
     test_hung *each = &stage->hung[i];
-    if (timed_out(each->system) <= each->timed_out_before) {
+    if (timed_out(each->system) < each->number) {
       i++;
       continue;
     }
@@ -164,16 +164,16 @@ static evs_bytes text_or(const json_t *text, const char *otherwise) {
   return (evs_bytes){value, strlen(value)};
 }
 
-static void perform(test_stage *stage, evs_system *system, uint64_t delivery, const json_t *word) {
+static void perform(test_stage *stage, test_system *at, uint64_t delivery, const json_t *word) {
   const char *plain = json_is_string(word) ? json_string_value(word) : json_is_object(word) ? "" : "succeed";
   const json_t *error = json_object_get(word, "fail");
   evs_failure failure = {.struct_size = sizeof failure, .kind = EVS_FAIL_RETRY, .delivery = delivery};
   if (strcmp(plain, "hang") == 0) {
-    hang(stage, system, delivery);
+    hang(stage, at, delivery);
     return;
   }
   if (strcmp(plain, "succeed") == 0) {
-    evs_ack(system, &delivery, 1, NULL, NULL);
+    evs_ack(at->system, &delivery, 1, NULL, NULL);
     return;
   }
   failure.error_class = text_or(json_object_get(error, "class"), "Failed");
@@ -186,7 +186,7 @@ static void perform(test_stage *stage, evs_system *system, uint64_t delivery, co
     failure.kind = EVS_FAIL_LATER;
     failure.delay_ms = (uint64_t)json_integer_value(json_object_get(word, "later"));
   }
-  evs_fail(system, &failure, 1, NULL, NULL);
+  evs_fail(at->system, &failure, 1, NULL, NULL);
 }
 
 static void handle(test_stage *stage, test_system *at, const evs_message *message) {
@@ -201,7 +201,7 @@ static void handle(test_stage *stage, test_system *at, const evs_message *messag
   json_array_append(stage->runs, run);
   const json_t *word = next_word(handler, run);
   ledger_ran(&at->ledger, run, word);
-  perform(stage, at->system, message->delivery, word);
+  perform(stage, at, message->delivery, word);
   json_decref(run);
 }
 

@@ -39,6 +39,8 @@ export class Stage {
   operation = '';
   #transport;
   #hasEnded = false;
+  /** How many handlers of each system were to hang. */
+  #hangs = new Map();
 
   /** `transport` gives the configuration of the transport under test, by the name that it has in a scenario. */
   constructor(transport) {
@@ -79,10 +81,14 @@ export class Stage {
     else perform(word);
   }
 
-  /** Until its time limit was counted, it is cancelled or the scenario ends. */
+  /**
+   * Until its time limit was counted, it is cancelled or the scenario ends. The limit may be over before this has begun:
+   * what counts is how many limits there were, not whether there is one more.
+   */
   async #hang(at, { signal }) {
-    const before = this.#timedOut(at);
-    while (!this.#hasEnded && !signal.aborted && this.#timedOut(at) === before) await pause(LOOK_AGAIN_MS);
+    const number = (this.#hangs.get(at) ?? 0) + 1;
+    this.#hangs.set(at, number);
+    while (!this.#hasEnded && !signal.aborted && this.#timedOut(at) < number) await pause(LOOK_AGAIN_MS);
     signal.throwIfAborted();
   }
 

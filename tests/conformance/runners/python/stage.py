@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import json
 import re
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import libevents
 from ledger import Ledger
@@ -56,6 +57,7 @@ class Stage:
         self._face = face
         self._transport = transport
         self._ended = threading.Event()
+        self._hangs: dict[str, Iterator[int]] = {}
         self.systems: dict[str, Any] = {}
         self.transports: dict[str, list[str]] = {}
         self.handlers: dict[str, Handler] = {}
@@ -122,11 +124,12 @@ class Stage:
         return word
 
     def _end_of_hang(self, at: str, word: Any) -> Callable[[], bool]:
-        """A handler that hangs goes on until its time limit was counted or the scenario ends."""
+        """A handler that hangs goes on until its time limit was counted or the scenario ends. The limit may be over before
+        the handler has begun: what counts is how many limits there were, not whether there is one more."""
         if word != "hang":
             return lambda: True
-        before = self._timed_out(at)
-        return lambda: self._ended.is_set() or self._timed_out(at) > before
+        number = next(self._hangs.setdefault(at, itertools.count(1)))
+        return lambda: self._ended.is_set() or self._timed_out(at) >= number
 
     def _timed_out(self, at: str) -> int:
         try:
