@@ -324,6 +324,15 @@ bool evsi_consume_idle(evsi_consume *consume, const evsi_link *link) {
   return idle;
 }
 
+bool evsi_consume_drained(evsi_consume *consume) {
+  pthread_mutex_lock(&consume->lock);
+  bool drained = !consume->entries;
+  for (const evsi_group *group = consume->groups; group && drained; group = group->next)
+    drained = !group->must_resume;
+  pthread_mutex_unlock(&consume->lock);
+  return drained;
+}
+
 uint64_t evsi_consume_released(evsi_consume *consume) {
   pthread_mutex_lock(&consume->lock);
   uint64_t released = consume->released;

@@ -176,7 +176,7 @@ static bool is_due(evs_system *system, const evsi_request *request, evs_status *
     return is_ready(system, request->only);
   bool is_flushed = evsi_publisher_in_flight(system->publisher) == 0;
   return strcmp(request->method, "flush") == 0 ? is_flushed
-                                               : is_flushed && evsi_consume_idle(system->consume, NULL);
+                                               : is_flushed && evsi_consume_drained(system->consume);
 }
 
 /* What an own request waits for in vain. */

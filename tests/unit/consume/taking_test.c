@@ -136,6 +136,22 @@ static void there_are_no_more_subscriptions_than_patterns_may_be(void **state) {
   evs_error_free(error);
 }
 
+static void nothing_is_drained_before_the_transport_has_heard_that_there_is_room(void **state) {
+  (void)state;
+  taken got[MESSAGES_MAX];
+  subscribe(ORDERS);
+  deliver_orders(4, NULL);
+  assert_int_equal(evsi_consume_credits(world.consume, world.group), 0); /* it has more */
+  assert_int_equal(take(got, MESSAGES_MAX), 4);
+  for (int i = 0; i < 4; i++)
+    ack(got[i].delivery);
+  answer_with(last(1), 0);
+  assert_true(evsi_consume_idle(world.consume, NULL));
+  assert_false(evsi_consume_drained(world.consume));
+  turn();
+  assert_true(evsi_consume_drained(world.consume));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_foreign_event_whose_body_is_no_json_is_filtered, setup, teardown),
@@ -150,6 +166,8 @@ int main(void) {
                                       teardown),
       cmocka_unit_test_setup_teardown(others_handle_it_before, setup, teardown),
       cmocka_unit_test_setup_teardown(there_are_no_more_subscriptions_than_patterns_may_be, setup, teardown),
+      cmocka_unit_test_setup_teardown(nothing_is_drained_before_the_transport_has_heard_that_there_is_room,
+                                      setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
