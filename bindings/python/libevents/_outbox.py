@@ -113,13 +113,16 @@ class Outbox:
         loop = self._loop
         assert loop is not None
         self._entries.append(Part(target, 0, events, loop.time()))
-        if self._is_scheduled or self._is_blocked:
-            return
-        if self._waiting:
-            self._is_scheduled = True
-            loop.call_soon(self.hand_over)
+        if self._waiting or self._is_scheduled or self._is_blocked:
+            self._hand_over_soon()
         else:
             self.hand_over()  # it would wait for nothing but the loop's next turn
+
+    def _hand_over_soon(self) -> None:
+        if not self._is_scheduled and not self._is_blocked:
+            assert self._loop is not None
+            self._is_scheduled = True
+            self._loop.call_soon(self.hand_over)
 
     @property
     def taken(self) -> int:
@@ -170,10 +173,8 @@ class Outbox:
             rest = self._wait_for(chunk, offer[0])
             if offer[1] is not None:
                 self._on_refusal(rest, offer[1])
-        if self._entries and not self._is_blocked and not self._is_scheduled:
-            assert self._loop is not None
-            self._is_scheduled = True
-            self._loop.call_soon(self.hand_over)
+        if self._entries:
+            self._hand_over_soon()
         self._tell_if_empty()
 
     def fail_all(self, error: Error) -> None:

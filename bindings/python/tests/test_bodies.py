@@ -136,7 +136,9 @@ def test_a_wrong_event_of_a_batch_is_named_by_its_index(wrong):
 
 def test_an_event_without_options_is_what_it_is_in_a_batch():
     options = {"key": None, "timeout": None}
-    assert [encode_event("a.b", {"x": 1}, **options)] == encode_batch([("a.b", {"x": 1})])
+    plain = encode_event("a.b", {"x": 1}, **options)
+    assert [plain] == encode_batch([("a.b", {"x": 1})])
+    assert texts(plain) == texts(encode_event("a.b", {"x": 1}, delay=0))
 
 
 @pytest.mark.parametrize("option", [{"timeout": 0}, {"partition": False}, {"id": 0}, {"acknowledgement": ""}])

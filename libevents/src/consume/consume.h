@@ -84,8 +84,7 @@ void evsi_consume_start(evsi_consume *consume, uint32_t link);
 bool evsi_consume_ready(evsi_consume *consume, const evsi_link *link);
 /* Nothing is queued, held by the host or being settled. */
 bool evsi_consume_idle(evsi_consume *consume, const evsi_link *link);
-/* Idle, and no transport has still to hear that there is room again: one that has more at hand gives it then.
- */
+/* Idle, and each transport was told that there is room again: one that has more at hand gives it then. */
 bool evsi_consume_drained(evsi_consume *consume);
 /* No further delivery; what the host does not hold is handed back. */
 void evsi_consume_stop(evsi_consume *consume);
