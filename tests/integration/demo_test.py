@@ -11,11 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from cli_support import HANGS_AFTER, until
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo"
 sys.path.insert(0, str(DEMO))
@@ -29,16 +30,6 @@ import store as demo_store  # noqa: E402
 BUILD = Path(os.environ.get("EVS_BUILD_DIR", DEMO.parents[1] / "build"))
 LISTENING, SNAPSHOT, AFTER = 50.0, 100.0, 110.0
 LIMITS = ("--min-events", "500", "--min-pids", "50", "--min-dead-letters", "10")
-HANGS_AFTER = 300  # seconds: a program that has not ended then stands still, however busy the machine is
-
-
-def until(condition, seconds=60.0):
-    """Polls with a deadline; returns what the condition gave."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "not reached within %d s" % seconds
-        time.sleep(0.02)
-    return value
 
 
 # ---- the checker, against hand-made runs --------------------------------------------------------------
