@@ -12,6 +12,15 @@ static uint32_t item_behind(const evsi_document *doc, uint32_t array, uint64_t s
   return at;
 }
 
+/* False: what comes cannot change the verdict, which is all that counts. */
+static bool wants_more(const evsi_frame *f) {
+  return !(f->has_failed && f->is_quiet);
+}
+
+static evsi_step apply_to_item(evaluation *e, const evsi_frame *f, uint32_t item, uint32_t record) {
+  return evsi_mark(e, f, item) ? evsi_apply(e, f, record, item) : EVSI_STEP_INVALID;
+}
+
 /* One schema for all items from the cursor on. */
 static evsi_step apply_to_rest(evaluation *e, evsi_frame *f, uint32_t record, uint64_t skip) {
   const evsi_node *value = evsi_value(e, f);
@@ -19,9 +28,11 @@ static evsi_step apply_to_rest(evaluation *e, evsi_frame *f, uint32_t record, ui
     return EVSI_STEP_VALID;
   f->has_failed |= f->is_resumed && !f->was_valid;
   uint32_t at = f->is_resumed ? f->cursor : item_behind(&e->document, f->node, skip);
-  if (at < value->end && !(f->has_failed && f->is_quiet)) {
+  for (; at < value->end && wants_more(f); at = f->cursor) {
     f->cursor = evsi_node_next(&e->document, at);
-    return evsi_mark(e, f, at) ? evsi_apply(e, record, at) : EVSI_STEP_INVALID;
+    evsi_step applied = apply_to_item(e, f, at, record);
+    if (applied != EVSI_STEP_VALID)
+      return applied;
   }
   return f->has_failed ? EVSI_STEP_INVALID : EVSI_STEP_VALID;
 }
@@ -35,10 +46,13 @@ static evsi_step apply_to_first(evaluation *e, evsi_frame *f, const evsi_op *op)
   f->has_failed |= f->is_resumed && !f->was_valid;
   uint32_t at = f->is_resumed ? f->cursor : evsi_node_first(f->node);
   uint32_t schema = f->is_resumed ? f->count : evsi_node_first(op->value);
-  if (at < value->end && schema < doc->nodes[op->value].end && !(f->has_failed && f->is_quiet)) {
+  for (; at < value->end && schema < doc->nodes[op->value].end && wants_more(f);
+       at = f->cursor, schema = f->count) {
     f->cursor = evsi_node_next(&e->document, at);
     f->count = evsi_node_next(doc, schema);
-    return evsi_mark(e, f, at) ? evsi_apply(e, evsi_record_of(e, f, schema), at) : EVSI_STEP_INVALID;
+    evsi_step applied = apply_to_item(e, f, at, evsi_record_of(e, f, schema));
+    if (applied != EVSI_STEP_VALID)
+      return applied;
   }
   return f->has_failed ? EVSI_STEP_INVALID : EVSI_STEP_VALID;
 }
@@ -106,11 +120,11 @@ evsi_step evsi_step_unevaluated_items(evaluation *e, evsi_frame *f, const evsi_o
     return EVSI_STEP_VALID;
   f->has_failed |= f->is_resumed && !f->was_valid;
   uint32_t at = f->is_resumed ? f->cursor : evsi_node_first(f->node);
-  while (at < value->end && e->stamps[at] == f->count)
-    at = evsi_node_next(&e->document, at);
-  if (at < value->end && !(f->has_failed && f->is_quiet)) {
+  for (; at < value->end && wants_more(f); at = f->cursor) {
     f->cursor = evsi_node_next(&e->document, at);
-    return evsi_mark(e, f, at) ? evsi_apply(e, op->schema, at) : EVSI_STEP_INVALID;
+    evsi_step applied = e->stamps[at] != f->count ? apply_to_item(e, f, at, op->schema) : EVSI_STEP_VALID;
+    if (applied != EVSI_STEP_VALID)
+      return applied;
   }
   return f->has_failed ? EVSI_STEP_INVALID : EVSI_STEP_VALID;
 }

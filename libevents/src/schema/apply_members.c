@@ -18,7 +18,7 @@ static bool goes_on(const evaluation *e, evsi_frame *f, evsi_step *out_step) {
 }
 
 static evsi_step apply_to_member(evaluation *e, const evsi_frame *f, uint32_t key, uint32_t record) {
-  return evsi_mark(e, f, key + 1) ? evsi_apply(e, record, key + 1) : EVSI_STEP_INVALID;
+  return evsi_mark(e, f, key + 1) ? evsi_apply(e, f, record, key + 1) : EVSI_STEP_INVALID;
 }
 
 /* The key at the cursor, which moves to the next. */
@@ -38,8 +38,12 @@ evsi_step evsi_step_properties(evaluation *e, evsi_frame *f, const evsi_op *op) 
     uint32_t key = take_key(e, f);
     evs_bytes name = evsi_node_bytes(&e->document, key);
     uint32_t schema = evsi_document_find_next(evsi_tree(e, f), op->value, name, &f->count);
-    if (schema != EVSI_NODE_NONE)
-      return apply_to_member(e, f, key, evsi_record_of(e, f, schema));
+    if (schema == EVSI_NODE_NONE)
+      continue;
+    f->named++;
+    evsi_step applied = apply_to_member(e, f, key, evsi_record_of(e, f, schema));
+    if (applied != EVSI_STEP_VALID)
+      return applied;
   }
   return step;
 }
@@ -59,8 +63,10 @@ evsi_step evsi_step_pattern_properties(evaluation *e, evsi_frame *f, const evsi_
       bool matches;
       if (!evsi_match(e, op->table + i, f->cursor, &matches))
         return EVSI_STEP_INVALID;
-      if (matches)
-        return apply_to_member(e, f, f->cursor, evsi_record_of(e, f, schema + 1));
+      evsi_step applied =
+          matches ? apply_to_member(e, f, f->cursor, evsi_record_of(e, f, schema + 1)) : EVSI_STEP_VALID;
+      if (applied != EVSI_STEP_VALID)
+        return applied;
     }
   }
   return step;
@@ -79,22 +85,30 @@ static bool find_name(evaluation *e, evsi_frame *f, const evsi_op *op, uint32_t 
 
 evsi_step evsi_step_additional_properties(evaluation *e, evsi_frame *f, const evsi_op *op) {
   evsi_step step;
-  if (!goes_on(e, f, &step))
+  if (!goes_on(e, f, &step) || f->named == evsi_value(e, f)->count)
     return step;
   while (f->cursor < evsi_value(e, f)->end) {
     uint32_t key = take_key(e, f);
     bool is_named;
     if (!find_name(e, f, op, key, &is_named))
       return EVSI_STEP_INVALID;
-    if (!is_named)
-      return apply_to_member(e, f, key, op->schema);
+    evsi_step applied = is_named ? EVSI_STEP_VALID : apply_to_member(e, f, key, op->schema);
+    if (applied != EVSI_STEP_VALID)
+      return applied;
   }
   return step;
 }
 
 evsi_step evsi_step_property_names(evaluation *e, evsi_frame *f, const evsi_op *op) {
   evsi_step step;
-  return goes_on(e, f, &step) ? evsi_apply(e, op->schema, take_key(e, f)) : step;
+  if (!goes_on(e, f, &step))
+    return step;
+  while (f->cursor < evsi_value(e, f)->end) {
+    evsi_step applied = evsi_apply(e, f, op->schema, take_key(e, f));
+    if (applied != EVSI_STEP_VALID)
+      return applied;
+  }
+  return step;
 }
 
 /* After something invalid there would only be noise: its marks are gone. */
@@ -106,8 +120,10 @@ evsi_step evsi_step_unevaluated_properties(evaluation *e, evsi_frame *f, const e
     return EVSI_STEP_INVALID;
   while (f->cursor < evsi_value(e, f)->end) {
     uint32_t key = take_key(e, f);
-    if (e->stamps[key + 1] != f->count)
-      return apply_to_member(e, f, key, op->schema);
+    evsi_step applied =
+        e->stamps[key + 1] != f->count ? apply_to_member(e, f, key, op->schema) : EVSI_STEP_VALID;
+    if (applied != EVSI_STEP_VALID)
+      return applied;
   }
   return step;
 }

@@ -91,7 +91,7 @@ evsi_step evsi_step_multiple_of(evaluation *e, evsi_frame *f, const evsi_op *op)
              : evsi_refuse(e, f, "is no multiple");
 }
 
-/* Code points, not bytes. */
+/* Code points, not bytes, of which each has four at most. */
 static uint64_t length_of(evaluation *e, const evsi_node *string) {
   uint64_t length = 0;
   e->work += string->size / BYTES_PER_STEP;
@@ -109,7 +109,7 @@ evsi_step evsi_step_max_length(evaluation *e, evsi_frame *f, const evsi_op *op) 
 
 evsi_step evsi_step_min_length(evaluation *e, evsi_frame *f, const evsi_op *op) {
   const evsi_node *value = evsi_value(e, f);
-  if (value->kind != EVSI_NODE_STRING || length_of(e, value) >= op->count)
+  if (value->kind != EVSI_NODE_STRING || value->size / 4 >= op->count || length_of(e, value) >= op->count)
     return EVSI_STEP_VALID;
   return evsi_refuse(e, f, "is too short: %llu characters", (unsigned long long)length_of(e, value));
 }

@@ -73,11 +73,6 @@ evsi_step evsi_short_of_memory(evaluation *e) {
   return EVSI_STEP_INVALID;
 }
 
-evsi_step evsi_apply(evaluation *e, uint32_t record, uint32_t node) {
-  e->request = (evsi_request){.record = record, .node = node};
-  return EVSI_STEP_APPLY;
-}
-
 evsi_step evsi_apply_in_place(evaluation *e, const evsi_frame *f, uint32_t record) {
   e->request = (evsi_request){.record = record, .node = f->node, .is_in_place = true};
   return EVSI_STEP_APPLY;
@@ -167,22 +162,46 @@ static void finish_op(evaluation *e, evsi_frame *f, bool is_valid) {
   f->findings = e->finding_count;
 }
 
+static bool is_within_bounds(evaluation *e) {
+  if (++e->work + e->equality.work <= e->work_max)
+    return true;
+  evsi_give_up(e, "too much work for the size of the text");
+  return false;
+}
+
+static bool is_quiet_below(const evaluation *e, const evsi_frame *f) {
+  return !e->collects && (f->is_quiet || e->request.is_quiet);
+}
+
 /* A schema that applies no other one needs no place on the stack where only the verdict counts: most are of
- * that kind, such as those of plain members. False: it is to be pushed. */
-static bool apply_flat(evaluation *e, evsi_frame *below) {
+ * that kind, such as those of plain members. EVSI_STEP_APPLY: it is to be pushed. */
+static evsi_step apply_flat(evaluation *e, const evsi_frame *below) {
   const evsi_schema_record *record = &e->schema->records[e->request.record];
-  if (!record->is_flat || e->is_closed || e->fills_in)
-    return false;
+  if (!record->is_flat || !is_quiet_below(e, below) || e->is_closed || e->fills_in)
+    return EVSI_STEP_APPLY;
   evsi_frame frame = {.record = e->request.record, .node = e->request.node, .is_quiet = true};
   evsi_step step = EVSI_STEP_VALID;
   for (uint32_t i = 0; i < record->op_count && step == EVSI_STEP_VALID; i++) {
     const evsi_op *op = &e->schema->ops[record->first_op + i];
-    e->work++;
-    step = steps[op->keyword](e, &frame, op);
+    step = is_within_bounds(e) ? steps[op->keyword](e, &frame, op) : EVSI_STEP_INVALID;
   }
-  below->is_resumed = true;
-  below->was_valid = step == EVSI_STEP_VALID;
-  return true;
+  return step;
+}
+
+evsi_step evsi_apply(evaluation *e, const evsi_frame *f, uint32_t record, uint32_t node) {
+  e->request = (evsi_request){.record = record, .node = node};
+  return apply_flat(e, f);
+}
+
+/* What the operation of a frame asked for. */
+static void apply_request(evaluation *e, evsi_frame *f) {
+  evsi_step step = apply_flat(e, f);
+  if (step == EVSI_STEP_APPLY) {
+    push(e, &e->request, is_quiet_below(e, f), f->tracks && e->request.is_in_place);
+    return;
+  }
+  f->is_resumed = true;
+  f->was_valid = step == EVSI_STEP_VALID;
 }
 
 bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
@@ -200,15 +219,14 @@ bool evsi_evaluate(evaluation *e, bool is_quiet, bool *out_valid) {
       pop(e, out_valid);
       continue;
     }
-    if (++e->work + e->equality.work > e->work_max)
-      evsi_give_up(e, "too much work for the size of the text");
+    if (!is_within_bounds(e))
+      break;
     const evsi_op *op = &e->schema->ops[f->op];
     evsi_step step = steps[op->keyword](e, f, op);
-    bool below_is_quiet = !e->collects && (f->is_quiet || e->request.is_quiet);
     if (step != EVSI_STEP_APPLY)
       finish_op(e, f, step == EVSI_STEP_VALID);
-    else if (!below_is_quiet || !apply_flat(e, f))
-      push(e, &e->request, below_is_quiet, f->tracks && e->request.is_in_place);
+    else
+      apply_request(e, f);
   }
   e->no_memory |= e->equality.no_memory;
   return !e->gave_up && !e->no_memory;

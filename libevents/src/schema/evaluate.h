@@ -30,6 +30,7 @@ typedef struct evsi_frame {
   bool is_in_place; /* the value is the one of the frame below */
   bool tracks;      /* which items and members were looked at is noted */
   bool names;       /* it, or a schema for the same value, names members */
+  uint32_t named;   /* members that its properties name */
   uint32_t fills;   /* how many there were when it began */
 } evsi_frame;
 
@@ -118,7 +119,8 @@ evs_status evsi_schema_validate_by(const evsi_schema *schema, uint32_t record, e
                                    evs_bytes text, bool *out_valid, evs_error **out_error);
 
 /* ---- for steps ---- */
-evsi_step evsi_apply(evaluation *e, uint32_t record, uint32_t node); /* to an item or member */
+/* To an item or member; anything but EVSI_STEP_APPLY is its outcome already. */
+evsi_step evsi_apply(evaluation *e, const evsi_frame *f, uint32_t record, uint32_t node);
 evsi_step evsi_apply_in_place(evaluation *e, const evsi_frame *f, uint32_t record);
 evsi_step evsi_apply_quietly(evaluation *e, uint32_t record, uint32_t node, bool is_in_place);
 /* Notes a finding; always EVSI_STEP_INVALID. */

@@ -75,6 +75,7 @@ static evsi_regex *compile_both(evs_bytes pattern, uint32_t options, int *out_co
   }
   pcre2_general_context_free(general);
   if (regex && regex->counted) {
+    pcre2_jit_compile(regex->plain, PCRE2_JIT_COMPLETE); /* where it fails it is interpreted */
     regex->steps = options & PCRE2_CASELESS ? STEPS_FOLDED : STEPS_COUNTED;
     return regex;
   }
@@ -112,10 +113,7 @@ evsi_regex_fault evsi_regex_compile(evs_bytes pattern, evsi_regex **out, evsi_bu
 }
 
 evsi_regex_fault evsi_regex_compile_folded(evs_bytes pattern, evsi_regex **out, evsi_buf *why) {
-  evsi_regex_fault fault = compile(pattern, PCRE2_CASELESS, out, why);
-  if (fault == EVSI_REGEX_FINE)
-    pcre2_jit_compile((*out)->plain, PCRE2_JIT_COMPLETE); /* where it fails it is interpreted */
-  return fault;
+  return compile(pattern, PCRE2_CASELESS, out, why);
 }
 
 evsi_regex *evsi_regex_compile_own(const char *pattern) {
