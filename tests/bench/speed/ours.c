@@ -73,8 +73,9 @@ static void latency(const job *j) {
   pthread_t thread = start(&t);
   uint64_t begun = now_ns();
   for (long i = 0; i < j->count; i++) {
-    sleep_until_ns(begun + (uint64_t)i * (1000000000u / RATE));
-    stamp_write(j->body.text + j->body.stamp, now_ns());
+    uint64_t due = begun + (uint64_t)i * (1000000000u / RATE);
+    sleep_until_ns(due);
+    stamp_write(j->body.text + j->body.stamp, due);
     offer_one(t.system, j, i);
     host_reports(t.system, 0, NULL);
   }

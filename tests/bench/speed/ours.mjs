@@ -3,7 +3,7 @@
 
 import { createEventSystem } from 'libevents';
 
-import { BATCH, LOOKS, ageMs, atRate, main, rssMib, stamp, tellGrowth, tellLatency, tellRate } from './program.mjs';
+import { BATCH, LOOKS, ageMs, atRate, main, rssMib, tellGrowth, tellLatency, tellRate } from './program.mjs';
 
 const UNDER_WAY = 32; // batches
 const AT_ONCE = UNDER_WAY * BATCH;
@@ -67,7 +67,7 @@ async function latency(system, { count, text }) {
   const ages = [];
   const all = handled(system, count, ({ at }) => ages.push(ageMs(at)));
   await system.ready();
-  await atRate(count, () => system.publisher.publish('bench.tick', { ...body, at: stamp() }));
+  await atRate(count, (at) => system.publisher.publish('bench.tick', { ...body, at }));
   await all;
   tellLatency(ages);
 }

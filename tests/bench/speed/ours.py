@@ -11,7 +11,7 @@ from typing import Any
 
 import libevents
 
-from program import BATCH, LOOKS, age_ms, at_rate, main, rss_kib, stamp, tell_growth, tell_latency, tell_rate
+from program import BATCH, LOOKS, age_ms, at_rate, main, rss_kib, tell_growth, tell_latency, tell_rate
 
 UNDER_WAY = 16  # batches
 AT_ONCE = UNDER_WAY * BATCH
@@ -77,8 +77,8 @@ async def consume(transport: str, count: int, text: str) -> None:
 async def latency(transport: str, count: int, text: str) -> None:
     body, ages, tasks = json.loads(text), [], set()
 
-    def send() -> None:
-        task = asyncio.ensure_future(made.publish("bench.tick", body | {"at": stamp()}))
+    def send(at: str) -> None:
+        task = asyncio.ensure_future(made.publish("bench.tick", body | {"at": at}))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 

@@ -233,8 +233,9 @@ static void hiredis_latency(const job *j) {
     die("starting", "no memory");
   uint64_t begun = now_ns();
   for (long i = 0; i < j->count; i++) {
-    sleep_until_ns(begun + (uint64_t)i * (1000000000u / RATE));
-    stamp_write(j->entry.text + j->entry.stamp, now_ns());
+    uint64_t due = begun + (uint64_t)i * (1000000000u / RATE);
+    sleep_until_ns(due);
+    stamp_write(j->entry.text + j->entry.stamp, due);
     append_add(out, &j->entry);
     skip_reply(out);
   }

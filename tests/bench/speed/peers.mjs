@@ -8,7 +8,7 @@ import { EventEmitter as EventEmitter3 } from 'eventemitter3';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 
-import { BATCH, ageMs, atRate, main, stamp, tellLatency, tellRate } from './program.mjs';
+import { BATCH, ageMs, atRate, main, tellLatency, tellRate } from './program.mjs';
 
 const STREAM = 'stream:{bench-events}';
 const GROUP = 'bench-ioredis';
@@ -73,7 +73,7 @@ async function ioLatency(redis, { count, text }) {
   const ages = [];
   await redis.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM');
   const all = ioConsumeAll(other, count, async ({ at }) => { ages.push(ageMs(at)); });
-  await atRate(count, () => { redis.xadd(STREAM, '*', 'data', text.replace(/"at":"\d+"/, `"at":"${stamp()}"`)); });
+  await atRate(count, (at) => { redis.xadd(STREAM, '*', 'data', text.replace(/"at":"\d+"/, `"at":"${at}"`)); });
   await all;
   tellLatency(ages);
   other.disconnect();

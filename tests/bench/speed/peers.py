@@ -20,7 +20,7 @@ for name, version in (("redis", "8.1.0"), ("hiredis", "3.5.0"), ("blinker", "1.9
 import blinker  # noqa: E402
 import redis.asyncio  # noqa: E402
 
-from program import BATCH, age_ms, at_rate, main, stamp, tell_latency, tell_rate  # noqa: E402
+from program import BATCH, age_ms, at_rate, main, tell_latency, tell_rate  # noqa: E402
 
 STREAM, GROUP, READ_COUNT, BLOCK_MS = "stream:{bench-events}", "bench-redis-py", 500, 10_000
 
@@ -77,8 +77,8 @@ async def latency(url: str, count: int, text: str) -> None:
     async def handle(body) -> None:
         ages.append(age_ms(body["at"]))
 
-    def send() -> None:
-        entry["body"]["at"] = stamp()
+    def send(at: str) -> None:
+        entry["body"]["at"] = at
         waiting.put_nowait(json.dumps(entry, separators=(",", ":")))
 
     async def send_all(client: redis.asyncio.Redis) -> None:

@@ -9,7 +9,7 @@
 
 enum { STAMP_DIGITS = 20, BODY_MAX = 1 << 21 };
 
-/* What each event carries: the text of a file, with the time of sending at its stamp
+/* What each event carries: the text of a file, with the time when it was due at its stamp
  * ("at":"00000000000000000000"). */
 typedef struct payload {
   char *text;

@@ -7,8 +7,7 @@ export const BATCH = 128;
 export const RATE = 5000;
 export const LOOKS = 100;
 
-/** Nanoseconds of the clock that all processes share, in twenty digits. */
-export const stamp = () => process.hrtime.bigint().toString().padStart(20, '0');
+/** The age of an event by its stamp: nanoseconds of the clock that all processes share, in twenty digits. */
 export const ageMs = (at) => Number(process.hrtime.bigint() - BigInt(at)) / 1e6;
 
 /** What resourceUsage() gives counts the program that started this one, too. */
@@ -38,13 +37,13 @@ export function tellLatency(ages) {
   console.log(JSON.stringify({ count: ages.length, p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), peak_kib: peakKiB() }));
 }
 
-/** Calls `send` so often as RATE says, `count` times. */
+/** Calls `send` so often as RATE says, `count` times, with the stamp of when it is due: what comes late is older. */
 export async function atRate(count, send) {
-  const begun = performance.now();
+  const begun = process.hrtime.bigint();
   for (let sent = 0; sent < count;) {
-    const due = Math.min(count, Math.floor(((performance.now() - begun) / 1000) * RATE) + 1);
+    const due = Math.min(count, Math.floor((Number(process.hrtime.bigint() - begun) / 1e9) * RATE) + 1);
     while (sent < due) {
-      send();
+      send((begun + BigInt(sent) * BigInt(1e9 / RATE)).toString().padStart(20, '0'));
       sent += 1;
     }
     await new Promise((resolve) => setTimeout(resolve, 1));

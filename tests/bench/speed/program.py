@@ -15,12 +15,8 @@ from typing import Any
 BATCH, RATE, LOOKS = 128, 5000, 100
 
 
-def stamp() -> str:
-    """Nanoseconds of the clock that all processes share, in twenty digits."""
-    return f"{time.monotonic_ns():020}"
-
-
 def age_ms(at: str) -> float:
+    """Of an event by its stamp: nanoseconds of the clock that all processes share, in twenty digits."""
     return (time.monotonic_ns() - int(at)) / 1e6
 
 
@@ -54,13 +50,13 @@ def tell_latency(ages: list[float]) -> None:
     tell(dict(zip(("p50_ms", "p99_ms", "max_ms"), at)) | {"count": len(ages)})
 
 
-async def at_rate(count: int, send: Callable[[], Any]) -> None:
-    """Calls `send` so often as RATE says, `count` times."""
-    begun, sent = time.monotonic(), 0
+async def at_rate(count: int, send: Callable[[str], Any]) -> None:
+    """Calls `send` so often as RATE says, `count` times, with the stamp of when it is due: what comes late is older."""
+    begun, sent = time.monotonic_ns(), 0
     while sent < count:
-        due = min(count, int((time.monotonic() - begun) * RATE) + 1)
+        due = min(count, (time.monotonic_ns() - begun) * RATE // 10**9 + 1)
         while sent < due:
-            send()
+            send(f"{begun + sent * 10**9 // RATE:020}")
             sent += 1
         await asyncio.sleep(0.001)
 
