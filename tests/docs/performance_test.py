@@ -39,11 +39,16 @@ def run(ours: float, peer: float, benchmark: float = lines.BENCHMARK_FIGURE) -> 
             "goals": [verdict.judge(LINE, goal, by_name) for goal in LINE.goals]}
 
 
-def test_a_median_is_compared_with_the_median_of_its_peer() -> None:
+def test_a_goal_is_held_against_the_median_of_the_rounds() -> None:
     by_name = found(180_000, 200_000)
     assert by_name["ours.c publish"]["spread"] == 2.0
     ratio, absolute = (verdict.judge(LINE, goal, by_name) for goal in LINE.goals)
     assert (ratio["value"], ratio["met"], absolute["value"], absolute["met"]) == (0.9, True, 180_000, True)
+
+
+def test_a_ratio_is_of_what_one_round_measured() -> None:
+    by_name = {"ours.c publish": verdict.summary(rounds(100, 60, 40)), "peers.c publish": verdict.summary(rounds(50, 60, 20))}
+    assert verdict.judge(LINE, LINE.goals[0], by_name)["value"] == 2.0
 
 
 @pytest.mark.parametrize(("benchmark", "is_void"), [(254_000, True), (120_000, False)])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 from itertools import pairwise
 
-ROUNDS = 3
+ROUNDS = 5
 ON_MANY_PROCESSORS = ("memory", "blinker", "eventemitter", "expressions", "patterns")  # roles without a server
 KEPT_MIB = 2.0  # of ten million events, after the first tenth
 NO_CLIFF = 0.5  # of the rate before, when there is ten times (or twice) as much of something

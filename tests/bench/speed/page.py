@@ -21,8 +21,9 @@ INTRODUCTION = """# Performance
 Written by `scripts/bench speed --page FILE` from one run of `scripts/bench speed --json FILE`; not by hand.
 
 Programs that do the same job are measured side by side in one run: in turns, {rounds} rounds of each, medians; ± is half of
-what the rounds differ by. Numbers move with the machine; what counts are the ratios. Client and server are kept on
-processors of their own, all contenders store entries of the same bytes (BullMQ its own jobs), and what arrived is counted.
+what the rounds differ by. Numbers move with the machine; what counts are the ratios: the medians of those that each round
+gave, within which the machine changes least. Client and server are kept on processors of their own, all contenders store
+entries of the same bytes (BullMQ its own jobs), and what arrived is counted.
 
 {date}; {processors}; {system}; Node {node}; Python {python}; Redis {redis}, persistence off, on loopback. The run measured
 {scale_of_run} of the events of a whole one. redis-benchmark, 128 commands at a time, reached {benchmark:,.0f}/s with the same

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""verdict.py - from rounds to medians, from medians to goals; which peers were held up."""
+"""verdict.py - from rounds to medians and ratios, from those to goals; which peers were held up."""
 
 from __future__ import annotations
 
@@ -18,19 +18,28 @@ Found = dict[str, dict[str, Any]]  # by contender
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-    medians = {key: statistics.median(result[key] for result in results) for key in results[0]}
+    """The medians, and what they are of: "rounds"."""
+    rounds = {key: [result[key] for result in results] for key in results[0]}
+    medians = {key: statistics.median(values) for key, values in rounds.items()}
+    made = medians | {"rounds": rounds}
     key = "rate" if "rate" in medians else "p99_ms"
     if key not in medians or len(results) == 1:
-        return medians
-    values = [result[key] for result in results]
-    return medians | {"spread": (max(values) - min(values)) / medians[key]}
+        return made
+    return made | {"spread": (max(rounds[key]) - min(rounds[key])) / medians[key]}
+
+
+def ratio(ours: dict[str, Any], peer: dict[str, Any], of: str) -> float:
+    """The median of what each round gave: of one round both were measured in the same moments of the machine, which is
+    faster and slower by turns."""
+    return statistics.median(one / other for one, other in zip(ours["rounds"][of], peer["rounds"][of]))
 
 
 def judge(line: Line, goal: Goal, found: Found) -> dict[str, Any]:
     """What was compared, what it is, what it is to be, whether that is met."""
     value, what, unit = found[goal.ours][goal.of], goal.ours, UNITS[goal.of]
     if goal.peer:
-        value, what, unit = value / found[goal.peer][goal.of], f"{goal.ours} by {goal.peer}", "times"
+        value, unit = ratio(found[goal.ours], found[goal.peer], goal.of), "times"
+        what = f"{goal.ours} by {goal.peer}"
         what += "" if goal.of == "rate" else f", {goal.of.removesuffix('_ms')}"
     bound, limit = ("at most", goal.most) if goal.most else ("at least", goal.least)
     return {"line": line.number, "what": what, "value": value, "unit": unit, "bound": bound, "goal": limit,
