@@ -30,7 +30,8 @@ static void fail(evsd_failure *failure, evs_status status, const char *path, con
   snprintf(failure->path, sizeof failure->path, "%s", path);
 }
 
-char *evsd_store_text(evs_dashboard *dashboard, const char *method, json_t *params, evsd_failure *failure) {
+char *evsd_store_text(evs_dashboard *dashboard, const char *method, json_t *params, uint32_t timeout_ms,
+                      evsd_failure *failure) {
   evs_error *error = NULL;
   char *answer = NULL, why[512];
   char *text = json_dumps(params, JSON_COMPACT);
@@ -46,7 +47,7 @@ char *evsd_store_text(evs_dashboard *dashboard, const char *method, json_t *para
     fail(failure, EVS_TRANSPORT, "", why); /* asking would only wait */
   } else {
     atomic_fetch_add_explicit(&dashboard->store.calls, 1, memory_order_relaxed);
-    if (evs_call(dashboard->system, method, text, strlen(text), CALL_TIMEOUT_MS, &answer, &error) != EVS_OK)
+    if (evs_call(dashboard->system, method, text, strlen(text), timeout_ms, &answer, &error) != EVS_OK)
       fail(failure, evs_error_status(error), evs_error_path(error), evs_error_message(error));
     evs_error_free(error);
   }
@@ -55,7 +56,7 @@ char *evsd_store_text(evs_dashboard *dashboard, const char *method, json_t *para
 }
 
 json_t *evsd_store_json(evs_dashboard *dashboard, const char *method, json_t *params, evsd_failure *failure) {
-  char *text = evsd_store_text(dashboard, method, params, failure);
+  char *text = evsd_store_text(dashboard, method, params, CALL_TIMEOUT_MS, failure);
   json_t *answer = text ? evsd_json_load((evs_bytes){text, strlen(text)}) : NULL;
   if (text && !answer)
     fail(failure, EVS_INTERNAL, "", "the answer of the library is not JSON: please report it");

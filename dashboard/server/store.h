@@ -42,8 +42,8 @@ void evsd_store_destroy(evsd_store *store);
 
 /* The answer's text (evs_string_free), or NULL and why. Takes `params` over. */
 char *evsd_store_text(struct evs_dashboard *dashboard, const char *method, json_t *params,
-                      evsd_failure *failure);
-/* The same, parsed (json_decref). */
+                      uint32_t timeout_ms, evsd_failure *failure);
+/* The same, parsed (json_decref), within 3 s. */
 json_t *evsd_store_json(struct evs_dashboard *dashboard, const char *method, json_t *params,
                         evsd_failure *failure);
 /* For handlers: a failure becomes the answer. */

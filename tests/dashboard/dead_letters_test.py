@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +19,7 @@ from support import Client, Host, basic, key_of, until
 BIG = '{"id":9007199254740993,"huge":123456789012345678901234567890,"x":1.10}'
 CORPUS = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; DROP TABLE", "${7*7}", "\u202ejs.exe",
           "</script><svg/onload=alert(1)>", "javascript:alert(1)", "a\x01\x7f\tb\nc", "\U0001f4a9 ü"]
+STANDSTILL_SECONDS = 4.0  # longer than anything small may take
 USERS = {"auth": {"users": [{"name": "ana", "password": "operator pass", "role": "operator"},
                             {"name": "root", "password": "admin password", "role": "admin"},
                             {"name": "eve", "password": "viewer pass", "role": "viewer"}]}}
@@ -76,6 +80,19 @@ def test_a_large_body_is_shown_in_part_and_downloaded_whole(host: Host) -> None:
     assert shown["tooLarge"] and shown["bodyText"] is None and shown["bodySize"] == len(body.encode())
     assert body.startswith(shown["bodyPreview"]) and len(shown["bodyPreview"]) > 1000
     assert host.client.get(f"/dlq/entries/{row['key']}/body").body == body.encode()
+
+
+def test_a_body_that_the_store_is_slow_to_give_is_downloaded_all_the_same(host: Host, redis: RedisServer) -> None:
+    host.fail_all()
+    row = host.dead_letters('{"n":1}')[0]
+    with ThreadPoolExecutor(1) as pool:
+        os.kill(redis.process.pid, signal.SIGSTOP)
+        try:
+            answer = pool.submit(host.client.get, f"/dlq/entries/{row['key']}/body")
+            time.sleep(STANDSTILL_SECONDS)
+        finally:
+            os.kill(redis.process.pid, signal.SIGCONT)
+        assert (answer.result().status, answer.result().body) == (200, b'{"n":1}')
 
 
 @pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))

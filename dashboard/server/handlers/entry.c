@@ -34,8 +34,10 @@ static void take_body(evsd_item *item) {
   json_decref(raw);
 }
 
+/* What is small comes at once; 64 MiB take their time, from a store far away or on a busy machine. */
 bool evsd_item_get(evs_dashboard *dashboard, json_t *params, evsd_item *out, evsd_failure *failure) {
-  *out = (evsd_item){.text = evsd_store_text(dashboard, "dlq.get", params, failure)};
+  enum { LARGE_TIMEOUT_MS = 20000 };
+  *out = (evsd_item){.text = evsd_store_text(dashboard, "dlq.get", params, LARGE_TIMEOUT_MS, failure)};
   if (!out->text)
     return false;
   out->frame = evsd_json_frame((evs_bytes){out->text, strlen(out->text)});
