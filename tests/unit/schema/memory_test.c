@@ -26,15 +26,23 @@ static const char body[] =
 
 static const char valid_body[] = "{\"a\":\"aa\",\"b\":[{\"k\":[1]}]}";
 
+/* The same without regular expressions. */
+static const char plain_text[] =
+    "{\"$id\":\"http://x/s\",\"$dynamicAnchor\":\"n\",\"type\":\"object\",\"required\":[\"a\",\"b\"],"
+    "\"unevaluatedProperties\":false,\"properties\":{\"a\":{\"title\":\"t\"},\"b\":{\"$ref\":\"#/$defs/"
+    "list\"},"
+    "\"c\":{\"$dynamicRef\":\"#n\"},\"x-1\":{\"multipleOf\":0.5}},"
+    "\"$defs\":{\"list\":{\"uniqueItems\":true,\"items\":{\"const\":{\"k\":[1]}},"
+    "\"contains\":{\"maximum\":7,\"default\":1}}}}";
+
 /* Compiles, validates and reports. The first status that is not fine. */
-static evs_status whole_way(void *none) {
-  (void)none;
+static evs_status whole_way(void *text) {
   evsi_schema_options options = {.asserts_format = true};
   evsi_schema *schema = NULL;
   evsi_validation *validation = NULL;
   char *report = NULL;
   bool valid = true;
-  evs_status status = evsi_schema_compile(evsi_text(schema_text), &options, &schema, NULL);
+  evs_status status = evsi_schema_compile(evsi_text(text), &options, &schema, NULL);
   if (status == EVS_OK && !(validation = evsi_validation_create()))
     status = EVS_NOMEM;
   if (status == EVS_OK)
@@ -131,17 +139,19 @@ static evs_status whole_registry(void *none) {
   return status;
 }
 
+static const char other_text[] =
+    "{\"properties\":{\"b\":{\"items\":{\"enum\":[1]}}},\"patternProperties\":{\"a\":true}}";
+static const char other_plain_text[] = "{\"properties\":{\"b\":{\"items\":{\"enum\":[1]}}}}";
+
 /* Compares a schema with itself, and with one that it is not compatible with. */
-static evs_status whole_comparison(void *none) {
-  (void)none;
+static evs_status whole_comparison(void *text) {
   evsi_schema *schemas[2] = {NULL, NULL};
   char *report = NULL;
   bool allowed_to = false;
-  evs_status status = evsi_schema_compile(evsi_text(schema_text), NULL, &schemas[0], NULL);
+  evs_status status = evsi_schema_compile(evsi_text(text), NULL, &schemas[0], NULL);
   if (status == EVS_OK)
-    status = evsi_schema_compile(
-        evsi_text("{\"properties\":{\"b\":{\"items\":{\"enum\":[1]}}},\"patternProperties\":{\"a\":true}}"),
-        NULL, &schemas[1], NULL);
+    status = evsi_schema_compile(evsi_text(text == schema_text ? other_text : other_plain_text), NULL,
+                                 &schemas[1], NULL);
   if (status == EVS_OK) {
     evsi_compat_question question = {.earlier = (const evsi_schema *const *)schemas,
                                      .earlier_count = 2,
@@ -159,10 +169,15 @@ static evs_status whole_comparison(void *none) {
   return status;
 }
 
+static void each_failed_allocation_of_a_validation_is_reported(void **state) {
+  (void)state;
+  shortage_of_each(whole_way, (void *)plain_text, SHORTAGE_IS_TOLD);
+}
+
 /* Borne is only this: an expression that got no machine code is interpreted. */
 static void each_failed_allocation_of_a_validation_leaves_the_verdict_right(void **state) {
   (void)state;
-  shortage_of_each(whole_way, NULL, SHORTAGE_IS_BORNE);
+  shortage_of_each(whole_way, (void *)schema_text, SHORTAGE_IS_BORNE);
 }
 
 static void each_failed_allocation_of_a_dialect_is_reported(void **state) {
@@ -170,9 +185,14 @@ static void each_failed_allocation_of_a_dialect_is_reported(void **state) {
   shortage_of_each(whole_dialect, NULL, SHORTAGE_IS_TOLD);
 }
 
+static void each_failed_allocation_of_a_comparison_is_reported(void **state) {
+  (void)state;
+  shortage_of_each(whole_comparison, (void *)plain_text, SHORTAGE_IS_TOLD);
+}
+
 static void each_failed_allocation_of_a_comparison_leaves_the_verdict_right(void **state) {
   (void)state;
-  shortage_of_each(whole_comparison, NULL, SHORTAGE_IS_BORNE);
+  shortage_of_each(whole_comparison, (void *)schema_text, SHORTAGE_IS_BORNE);
 }
 
 static void each_failed_allocation_of_a_reading_is_reported(void **state) {
@@ -225,8 +245,10 @@ static void each_failed_allocation_of_a_folder_is_reported(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_failed_allocation_of_a_validation_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_validation_leaves_the_verdict_right),
       cmocka_unit_test(each_failed_allocation_of_a_dialect_is_reported),
+      cmocka_unit_test(each_failed_allocation_of_a_comparison_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_comparison_leaves_the_verdict_right),
       cmocka_unit_test(each_failed_allocation_of_a_reading_is_reported),
       cmocka_unit_test(each_failed_allocation_of_a_registry_is_reported),
