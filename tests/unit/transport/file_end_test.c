@@ -1,56 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * file_end_test.c - the end of one transport of a file whose worker goes on for another: what was asked of it
  * too late is not done, and nobody looks for it any more. */
-#include <limits.h>
-#include <pthread.h>
-
 #include "unit/transport/file_fixture.h"
-
-/* Holds the worker while it delivers. */
-static struct {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  int came, may_go;
-} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
-
-static void hold(evs_host *host) {
-  (void)host;
-  pthread_mutex_lock(&gate.lock);
-  int turn = ++gate.came;
-  pthread_cond_broadcast(&gate.changed);
-  while (gate.may_go < turn)
-    pthread_cond_wait(&gate.changed, &gate.lock);
-  pthread_mutex_unlock(&gate.lock);
-}
-
-static void wait_held(int turn) {
-  pthread_mutex_lock(&gate.lock);
-  while (gate.came < turn)
-    pthread_cond_wait(&gate.changed, &gate.lock);
-  pthread_mutex_unlock(&gate.lock);
-}
-
-static void let_go(int turn) {
-  pthread_mutex_lock(&gate.lock);
-  gate.may_go = turn;
-  pthread_cond_broadcast(&gate.changed);
-  pthread_mutex_unlock(&gate.lock);
-}
+#include "unit/transport/gate.h"
 
 static void what_is_asked_after_the_end_is_not_done(void **state) {
   (void)state;
   evs_host *one = host_connected(), *other = host_connected();
-  other->delivering = hold;
+  other->delivering = gate_hold;
   join(other, "g", "t");
   publish(other, "t", "a.b", 1);
-  wait_held(1);
+  gate_wait(1);
   the_transport->close(one->transport, 2000);
   publish(other, "t", "a.b", 1); /* so that the worker is held while it closes, too */
-  let_go(1);
-  wait_held(2);
+  gate_open(1);
+  gate_wait(2);
   publish(one, "t", "a.b", 1);
   the_transport->resume(one->transport, GROUP);
-  let_go(INT_MAX);
+  gate_open(INT_MAX);
   EXPECT_SOON(is_closed, one);
   publish(one, "t", "a.b", 1);
   the_transport->resume(one->transport, GROUP);
@@ -65,11 +32,11 @@ static void what_is_asked_is_kept_until_the_worker_has_time(void **state) {
   (void)state;
   evs_host *one = host_connected(), *other = host_connected();
   char consumer[] = "patient", name[] = "late", subscriptions[] = "[{\"pattern\":\"a.*\"}]", topic[] = "t";
-  gate.came = gate.may_go = 0;
-  other->delivering = hold;
+  gate_close();
+  other->delivering = gate_hold;
   join(other, "g", "t");
   publish(other, "t", "a.b", 1);
-  wait_held(1);
+  gate_wait(1);
   const evs_bytes topics[] = {bytes(topic)};
   const evs_tp_group group = {.struct_size = sizeof group,
                               .group = GROUP,
@@ -84,7 +51,7 @@ static void what_is_asked_is_kept_until_the_worker_has_time(void **state) {
   memset(name, '?', strlen(name));
   memset(subscriptions, '?', strlen(subscriptions));
   memset(topic, '?', strlen(topic));
-  let_go(INT_MAX);
+  gate_open(INT_MAX);
   wait_flag(&one->joined, 1);
   const char *groups = request(one, "groups", "{}");
   assert_non_null(strstr(groups, "\"patient#"));

@@ -38,14 +38,17 @@ static int64_t least_due(const evsi_file_group *group) {
   return evsi_file_now(group->transport->worker) < group->released_ms ? 1 : 0;
 }
 
-static bool is_due(evsi_file_group *group) {
+/* Is anything due? Notes when the next of it is. Others of the group may read what we do not. */
+static bool look_when_due(evsi_file_group *group) {
   evsi_file_worker *worker = group->transport->worker;
   int64_t wall = (int64_t)evsi_file_wall(worker);
   uint64_t now = evsi_file_now(worker);
   int64_t due =
       evsi_file_get(db_of(group), -1,
                     "SELECT min(p.due) FROM reader r JOIN pending p ON p.reader = r.id"
-                    " WHERE r.grp = ?1 AND p.due IS NOT NULL AND (p.due >= ?2 OR p.member = ?3)"
+                    " WHERE r.grp = ?1"
+                    " AND EXISTS (SELECT 1 FROM reading g WHERE g.reader = r.id AND g.member = ?3)"
+                    " AND p.due IS NOT NULL AND (p.due >= ?2 OR p.member = ?3)"
                     " AND (p.member IS NULL OR p.member = ?3)"
                     " AND (?4 OR r.owner IS NULL OR r.owner = ?3)",
                     "tiii", group->name, least_due(group), group->member, (int64_t)group->is_relaxed);
@@ -56,11 +59,11 @@ static bool is_due(evsi_file_group *group) {
 }
 
 static bool is_unread(const evsi_file_group *group) {
-  return evsi_file_get(
-             db_of(group), 0,
-             "SELECT 1 FROM reader r JOIN stream s ON s.id = r.stream WHERE r.grp = ?1 AND s.last > "
-             "r.delivered AND (?2 OR r.owner IS NULL OR r.owner = ?3) LIMIT 1",
-             "tii", group->name, (int64_t)group->is_relaxed, group->member) == 1;
+  return evsi_file_get(db_of(group), 0,
+                       "SELECT 1 FROM reader r JOIN stream s ON s.id = r.stream WHERE r.grp = ?1"
+                       " AND EXISTS (SELECT 1 FROM reading g WHERE g.reader = r.id AND g.member = ?3)"
+                       " AND s.last > r.delivered AND (?2 OR r.owner IS NULL OR r.owner = ?3) LIMIT 1",
+                       "tii", group->name, (int64_t)group->is_relaxed, group->member) == 1;
 }
 
 bool evsi_file_has_entries(evsi_file_group *group) {
@@ -73,8 +76,10 @@ bool evsi_file_has_entries(evsi_file_group *group) {
   if (!group->is_ready || group->state != EVSI_GROUP_LIVE)
     return false;
   db_of(group)->error = SQLITE_OK;
-  bool has_any = !group->is_paused && is_due(group);
+  bool has_any = !group->is_paused && look_when_due(group);
   has_any = !group->is_paused && (has_any || evsi_file_order_has_entries(group) || is_unread(group));
+  if (db_of(group)->error != SQLITE_OK)
+    return true; /* a transaction finds out what is wrong, and when it may be tried again */
   /* Without credits the host says when there are some again. */
   group->is_ready = has_any && transport->ops->credits(transport->host, group->token) > 0;
   return group->is_ready;
@@ -345,6 +350,7 @@ evsi_file_handful *evsi_file_fetch(evsi_file_group *group) {
     return handful;
   evsi_file_forget_handful(handful);
   group->is_ready = false;
+  look_when_due(group); /* it may have become ready only now, and was not asked before */
   return NULL;
 }
 

@@ -446,5 +446,5 @@ void evsi_file_group_undo(evsi_file_group *group) {
   evsi_file_order_undo(group);
   drop_readings(group, false);
   group->beating_ms = 0;
-  group->is_looking = true;
+  group->is_looking = group->is_ready = true; /* what was found is not true */
 }

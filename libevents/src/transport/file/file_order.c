@@ -179,8 +179,10 @@ void evsi_file_order_tell(evsi_file_group *group) {
   for (evsi_file_reading *each = group->readings; each; each = each->hh.next) {
     if (each->hold == EVSI_HOLD_GIVING)
       each->hold = EVSI_HOLD_NONE;
-    if (each->hold == EVSI_HOLD_TAKING)
+    if (each->hold == EVSI_HOLD_TAKING) {
       each->hold = EVSI_HOLD_OWNED;
+      group->is_ready = true;
+    }
     if (each->hold == EVSI_HOLD_OWNED && each->told_until_ms != until_of(group))
       tell_host(group, each, until_of(group));
   }
