@@ -366,6 +366,14 @@ static evs_bytes span(const evsi_file_handful *handful, size_t at, size_t size) 
   return evsi_bytes(size > 0 ? handful->bytes.data + at : NULL, size);
 }
 
+/* Memory is short: an entry is to be as if it had not been given. */
+static void forget_given(evsi_file_group *group, evsi_file_reading *reading) {
+  if (reading->ordering == EVS_ORDER_NONE)
+    group->has_unknown = true;
+  else
+    evsi_file_order_yield(group, reading, evsi_bytes(NULL, 0)); /* what follows would come too early */
+}
+
 /* One that is held already, since we were taken for dead meanwhile, is ours again and not given twice. */
 static bool note_flight(evsi_file_group *group, const taken *entry) {
   evsi_file_reading *reading = entry->reading;
@@ -373,26 +381,14 @@ static bool note_flight(evsi_file_group *group, const taken *entry) {
   bool is_new = flight == NULL, is_back = flight && flight->is_aside;
   if (is_new)
     flight = evsi_file_flight_add(group, reading, entry->place);
-  if (flight)
-    flight->deliveries = entry->deliveries;
-  if (reading->ordering != EVS_ORDER_NONE && flight)
-    evsi_file_order_given(reading, flight);
-  else if (reading->ordering != EVS_ORDER_NONE)
-    evsi_file_order_yield(group, reading, evsi_bytes(NULL, 0)); /* what follows would come too early */
-  return (is_new && flight) || is_back; /* without memory it stays pending until we are gone */
-}
-
-/* Memory is short: those that the host did not take are as if they had not been given. */
-static void give_again(evsi_file_group *group, const taken *entry) {
-  evsi_file_reading *reading = entry->reading;
-  evsi_file_flight *flight = evsi_file_flight_find(group, entry->place);
-  if (flight && reading->ordering == EVS_ORDER_NONE) {
-    evsi_file_settle_untaken(group, reading, flight);
-    return;
+  if (!flight) {
+    forget_given(group, reading);
+    return false;
   }
-  evsi_file_order_yield(group, reading, evsi_bytes(NULL, 0)); /* what follows would come too early */
-  if (flight)
-    evsi_file_flight_drop(group, flight);
+  flight->deliveries = entry->deliveries;
+  if (reading->ordering != EVS_ORDER_NONE)
+    evsi_file_order_given(reading, flight);
+  return is_new || is_back;
 }
 
 static evs_tp_entry entry_of(const evsi_file_handful *handful, const taken *from,
@@ -431,8 +427,10 @@ static void deliver_some(const evsi_file_handful *handful, size_t *at) {
     count++;
   }
   size_t done = count > 0 ? transport->ops->deliver(transport->host, group->token, list, count) : 0;
-  for (; done < count; done++)
-    give_again(group, given[done]);
+  for (; done < count; done++) {
+    forget_given(group, given[done]->reading);
+    evsi_file_flight_drop(group, evsi_file_flight_find(group, given[done]->place));
+  }
 }
 
 void evsi_file_deliver(evsi_file_handful *handful) {

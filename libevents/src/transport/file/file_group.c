@@ -407,11 +407,13 @@ void evsi_file_group_work(evsi_file_group *group) {
     look(group);
   if (store->db.error == SQLITE_OK)
     evsi_file_order_work(group);
+  if (group->has_unknown)
+    evsi_file_release_unknown(group);
 }
 
 bool evsi_file_group_has_work(const evsi_file_group *group) {
   return group->state == EVSI_GROUP_NEW || group->state == EVSI_GROUP_LEAVING || group->is_looking ||
-         group->is_changed || evsi_file_order_has_work(group);
+         group->is_changed || group->has_unknown || evsi_file_order_has_work(group);
 }
 
 void evsi_file_group_tell(evsi_file_group *group) {
@@ -423,7 +425,7 @@ void evsi_file_group_tell(evsi_file_group *group) {
     return;
   }
   group->state = EVSI_GROUP_LIVE;
-  group->is_changed = false;
+  group->is_changed = group->has_unknown = false;
   group->knew_topics = group->is_entered = true;
   if (group->beating_ms > 0)
     group->alive_ms = group->beating_ms;

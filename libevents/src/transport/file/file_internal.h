@@ -84,7 +84,6 @@ typedef struct evsi_file_settling {
   evsi_file_group *group;
   struct evsi_file_reading *reading; /* NULL: it is not held */
   struct evsi_file_flight *flight;
-  bool is_own; /* the host knows nothing of it */
 } evsi_file_settling;
 
 struct evs_transport {
@@ -180,6 +179,7 @@ struct evsi_file_group {
   bool is_joined_told, knew_topics, is_paused;
   bool is_ready;     /* there may be something to take */
   bool is_looking;   /* at the registry, members and pauses, in the next transaction */
+  bool has_unknown;  /* something of ours is pending that memory was too short to know */
   bool must_balance; /* who is there, or who has which ordered stream, may have changed */
   uint64_t alive_ms,
       beating_ms;       /* when it proved to live: the last time, and in the transaction that is open */
@@ -330,10 +330,11 @@ void evsi_file_forget_handful(evsi_file_handful *handful);
 
 /* ---- file_settle.c ---- */
 void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *settlements, size_t count);
-/* The host had no memory for an entry: it waits for a while, as if it had not been given. */
-void evsi_file_settle_untaken(evsi_file_group *group, evsi_file_reading *reading, evsi_file_flight *flight);
 /* Within a transaction. */
 void evsi_file_settle_all(evs_transport *transport);
+/* Within a transaction: entries of streams without an order that are ours and that nobody here knows of wait
+ * for a while, as if they had not been given. */
+void evsi_file_release_unknown(evsi_file_group *group);
 /* After it: answers what was carried out, or keeps it. */
 void evsi_file_settle_told(evs_transport *transport, bool is_done);
 /* Answers everything that is left as a failure. */

@@ -76,20 +76,6 @@ void evsi_file_settle_add(evs_transport *transport, const evs_tp_settlement *set
   }
 }
 
-void evsi_file_settle_untaken(evsi_file_group *group, evsi_file_reading *reading, evsi_file_flight *flight) {
-  evsi_file_settling *settling = evsi_calloc(1, sizeof *settling);
-  if (!settling)
-    return; /* it stays pending until we are gone */
-  settling->settlement =
-      (evs_tp_settlement){.struct_size = sizeof settling->settlement, .kind = EVS_SETTLE_RELEASE};
-  settling->group = group;
-  settling->reading = reading;
-  settling->flight = flight;
-  settling->is_own = true;
-  flight->is_settling = true;
-  append(group->transport, settling);
-}
-
 /* ---- carrying them out ------------------------------------------------------------------------ */
 
 static bool has_moved(const evsi_file_settling *settling) {
@@ -141,19 +127,41 @@ static bool park(evsi_file_settling *settling) {
              settling->flight->place, settling->group->member) > 0;
 }
 
-static bool release(evsi_file_settling *settling) {
-  evsi_file_store *store = store_of(settling);
-  if (is_ordered(settling)) /* it stays with this member, or goes with the stream */
-    return keep_state(settling);
-  int64_t others = evsi_file_get(&store->db, 0, "SELECT count(*) FROM reading WHERE reader = ?", "i",
-                                 settling->reading->id);
+/* Others may have it now, and we again a little later. Gives whether it was ours. */
+static bool hand_back(evsi_file_group *group, const evsi_file_reading *reading, int64_t place, evs_bytes state) {
+  evsi_file_store *store = &group->transport->worker->store;
+  int64_t members =
+      evsi_file_get(&store->db, 0, "SELECT count(*) FROM reading WHERE reader = ?", "i", reading->id);
   store->is_stirring = true;
-  settling->group->released_ms =
-      evsi_file_now(settling->group->transport->worker) + (others > 1 ? RELEASE_SELF_MS : RELEASE_ALONE_MS);
+  group->released_ms =
+      evsi_file_now(group->transport->worker) + (members > 1 ? RELEASE_SELF_MS : RELEASE_ALONE_MS);
   return evsi_file_run(&store->db,
                        "UPDATE pending SET member = NULL, due = 0, deliveries = max(0, deliveries - 1),"
                        " state = coalesce(?, state) WHERE id = ? AND member = ? AND due IS NULL",
-                       "sii", kept_state(settling), settling->flight->place, settling->group->member) > 0;
+                       "sii", state, place, group->member) > 0;
+}
+
+static bool release(evsi_file_settling *settling) {
+  if (is_ordered(settling)) /* it stays with this member, or goes with the stream */
+    return keep_state(settling);
+  return hand_back(settling->group, settling->reading, settling->flight->place, kept_state(settling));
+}
+
+void evsi_file_release_unknown(evsi_file_group *group) {
+  evsi_file_db *db = &group->transport->worker->store.db;
+  for (const evsi_file_reading *each = group->readings; each; each = each->hh.next) {
+    if (each->ordering != EVS_ORDER_NONE)
+      continue;
+    sqlite3_stmt *row = evsi_file_query(
+        db, "SELECT id FROM pending WHERE id BETWEEN ? AND ? AND member = ? AND due IS NULL", "iii",
+        evsi_file_place(each->id, 0), evsi_file_place(each->id + 1, 0) - 1, group->member);
+    while (evsi_file_next(db, row)) {
+      int64_t place = sqlite3_column_int64(row, 0);
+      if (!evsi_file_flight_find(group, place))
+        hand_back(group, each, place, evsi_bytes(NULL, 0));
+    }
+    evsi_file_done(row);
+  }
 }
 
 /* To a member that is still there; else it is decided anew. */
@@ -324,10 +332,9 @@ void evsi_file_settle_told(evs_transport *transport, bool is_done) {
       transport->settling_last = NULL;
     follow_up(transport, settling);
     let_go(settling);
-    if (!settling->is_own)
-      list[count++] = settling->outcome;
+    list[count++] = settling->outcome;
     evsi_free(settling);
-    if (count == 0 || (count < OUTCOMES_AT_ONCE && transport->settling_first))
+    if (count < OUTCOMES_AT_ONCE && transport->settling_first)
       continue;
     transport->ops->settled(transport->host, list, count);
     count = 0;
@@ -341,8 +348,7 @@ void evsi_file_settle_fail(evs_transport *transport, const char *why) {
     settling->outcome.status = EVS_TRANSPORT;
     settling->outcome.flags = EVS_TP_TRANSIENT;
     settling->outcome.message = evsi_text(why);
-    if (!settling->is_own)
-      transport->ops->settled(transport->host, &settling->outcome, 1);
+    transport->ops->settled(transport->host, &settling->outcome, 1);
     evsi_free(settling);
   }
   transport->settling_last = NULL;
