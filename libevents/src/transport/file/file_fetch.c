@@ -9,7 +9,7 @@
 #include "transport/file/file_internal.h"
 #include "transport/file/file_letter.h"
 
-enum { BYTES_AT_ONCE = 8 << 20, DELIVER_AT_ONCE = 64 };
+enum { BYTES_AT_ONCE = 8 << 20, DELIVER_AT_ONCE = 64, DUE_AGAIN_MS = 50 };
 
 /* One entry, with its bytes in the buffer of the handful. */
 typedef struct taken {
@@ -350,7 +350,9 @@ evsi_file_handful *evsi_file_fetch(evsi_file_group *group) {
     return handful;
   evsi_file_forget_handful(handful);
   group->is_ready = false;
-  look_when_due(group); /* it may have become ready only now, and was not asked before */
+  /* It may have become ready only now, or something is due only now, or has to wait for its stream. */
+  if (look_when_due(group))
+    group->due_ms = evsi_file_now(transport->worker) + DUE_AGAIN_MS;
   return NULL;
 }
 

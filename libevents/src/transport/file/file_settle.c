@@ -128,7 +128,8 @@ static bool park(evsi_file_settling *settling) {
 }
 
 /* Others may have it now, and we again a little later. Gives whether it was ours. */
-static bool hand_back(evsi_file_group *group, const evsi_file_reading *reading, int64_t place, evs_bytes state) {
+static bool hand_back(evsi_file_group *group, const evsi_file_reading *reading, int64_t place,
+                      evs_bytes state) {
   evsi_file_store *store = &group->transport->worker->store;
   int64_t members =
       evsi_file_get(&store->db, 0, "SELECT count(*) FROM reading WHERE reader = ?", "i", reading->id);
