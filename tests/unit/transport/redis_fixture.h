@@ -58,7 +58,7 @@ struct evs_host {
   size_t warning_count;
   char members[4096];
   uint64_t members_version, commands, reconnects, recreated, claimed, stale, reloaded;
-  uint64_t trimmed, trimmed_by_force, trimmed_letters, clashes, removed_consumers;
+  uint64_t trimmed, trimmed_by_force, delayed_moved, trimmed_letters, clashes, removed_consumers;
   const char *wanted; /* full types that host->wants() takes; NULL: any */
   struct {
     uint64_t token;
@@ -246,6 +246,8 @@ static inline void on_count(evs_host *host, const char *counter, uint64_t amount
     host->reloaded += amount;
   else if (strcmp(counter, "commands") == 0)
     host->commands += amount;
+  else if (strcmp(counter, "delayedMoved") == 0)
+    host->delayed_moved += amount;
   else if (strcmp(counter, "trimmedMessages") == 0)
     host->trimmed += amount;
   else if (strcmp(counter, "trimmedByForce") == 0)

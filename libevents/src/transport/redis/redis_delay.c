@@ -2,12 +2,23 @@
  * redis_delay.c - moves delayed events into their streams when they are due, by the server's clock. Whoever
  * is connected does it, by a timer; the script moves each once. evs:delays names the streams that have some.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "transport/redis/redis_error.h"
 #include "transport/redis/redis_publish.h"
 
-enum { MOVE_MOST = 500, MOVE_BYTES = 4 << 20, IDLE_MS = 3600000, RETRY_MS = 1000, REFUSED_MS = 600000 };
+enum {
+  MOVE_MOST = 500,
+  MOVE_BYTES = 4 << 20,
+  IDLE_MS = 3600000,
+  RETRY_MS = 1000,
+  REFUSED_MS = 600000,
+  ANNOUNCED_MS = 60000, /* so soon it is looked again at what was announced */
+  SCORE_TEXT = 32
+};
+
+#define ANNOUNCED "0" /* somebody has to look */
 
 /* A stream that has, or had, delayed events. */
 struct evsi_redis_delayed {
@@ -15,6 +26,7 @@ struct evsi_redis_delayed {
   UT_hash_handle hh;
   uint64_t due_ms; /* monotonic clock; 0: nothing is known to wait */
   bool is_moving;
+  char noted[SCORE_TEXT]; /* in the index, before it was looked at; empty: not known */
   char name[EVSI_REDIS_NAME_MAX];
 };
 
@@ -56,31 +68,37 @@ static void on_ignored(void *data, uint64_t tag, const evsi_redis_reply *reply) 
   (void)reply; /* whoever looks at the stream next corrects it */
 }
 
-static void index_stream(const evs_transport *transport, evsi_redis_conn *conn, const char *name,
-                         evs_bytes at, bool is_lower) {
+void evsi_redis_delay_announce(const evs_transport *transport, evsi_redis_conn *conn, const char *name) {
   evsi_redis_args args = {0};
   evsi_redis_arg_text(&args, "ZADD");
   evsi_redis_arg_text(&args, transport->config.layout.delays);
-  if (is_lower)
-    evsi_redis_arg_text(&args, "LT");
-  evsi_redis_arg_bytes(&args, at);
+  evsi_redis_arg_text(&args, "LT");
+  evsi_redis_arg_text(&args, ANNOUNCED);
   evsi_redis_arg_text(&args, name);
   evsi_redis_conn_send(conn, &args, 0, on_ignored, NULL, 0);
   evsi_redis_args_free(&args);
 }
 
-void evsi_redis_delay_announce(evs_transport *transport, evsi_redis_conn *conn, const char *name) {
-  index_stream(transport, conn, name, evsi_text("0"), true); /* 0: somebody has to look */
-}
-
-void evsi_redis_delay_expect(evs_transport *transport, const char *name, int64_t ms, evs_bytes at) {
+/* Found out: when the next is due. noted: what the index said before. */
+static void expect(evs_transport *transport, const char *name, const char *noted, int64_t ms, evs_bytes at) {
   evsi_redis_delayed *stream = find(transport, evsi_text(name));
+  evsi_redis_args args = {0};
+  evsi_redis_arg_text(&args, transport->config.layout.delays);
+  evsi_redis_arg_text(&args, name);
+  evsi_redis_arg_text(&args, noted);
+  evsi_redis_arg_bytes(&args, at);
+  evsi_redis_arg_u64(&args, ANNOUNCED_MS);
   if (at.size > 0)
-    index_stream(transport, &transport->command, name, at, false);
+    evsi_redis_script_call(&transport->scripts, EVSI_REDIS_EXPECT, 1, &args, on_ignored, NULL, 0);
+  evsi_redis_args_free(&args);
   if (!stream)
     return; /* out of memory: found again with the next look */
   stream->due_ms = ms < 0 ? 0 : evsi_redis_now(transport) + (uint64_t)ms;
   set_timer(transport);
+}
+
+void evsi_redis_delay_stored(evs_transport *transport, const char *name, int64_t ms, evs_bytes at) {
+  expect(transport, name, ANNOUNCED, ms, at);
 }
 
 /* ---- moving ----------------------------------------------------------------------------------- */
@@ -102,8 +120,8 @@ static void on_moved(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   stream->is_moving = false;
   if (reply->type == EVSI_REDIS_ARRAY) {
     evsi_redis_count(transport, "delayedMoved", (uint64_t)evsi_redis_integer(evsi_redis_item(reply, 0)));
-    evsi_redis_delay_expect(transport, stream->name, evsi_redis_integer(evsi_redis_item(reply, 1)),
-                            evsi_redis_text(evsi_redis_item(reply, 2)));
+    expect(transport, stream->name, stream->noted, evsi_redis_integer(evsi_redis_item(reply, 1)),
+           evsi_redis_text(evsi_redis_item(reply, 2)));
     evsi_redis_retention_touch(transport, stream->name);
     return;
   }
@@ -119,11 +137,32 @@ static void on_moved(void *data, uint64_t tag, const evsi_redis_reply *reply) {
   set_timer(transport);
 }
 
+static void on_noted(void *data, uint64_t tag, const evsi_redis_reply *reply) {
+  evsi_redis_delayed *stream = data;
+  evs_bytes noted = evsi_redis_text(reply);
+  (void)tag;
+  if (reply->type == EVSI_REDIS_STRING && noted.size < SCORE_TEXT)
+    snprintf(stream->noted, SCORE_TEXT, "%.*s", (int)noted.size, noted.data);
+}
+
+/* Before it is looked at: what is announced from then on is not overwritten. */
+static void read_index(evsi_redis_delayed *stream) {
+  evs_transport *transport = stream->transport;
+  evsi_redis_args args = {0};
+  evsi_redis_arg_text(&args, "ZSCORE");
+  evsi_redis_arg_text(&args, transport->config.layout.delays);
+  evsi_redis_arg_text(&args, stream->name);
+  stream->noted[0] = '\0';
+  evsi_redis_conn_send(&transport->command, &args, 0, on_noted, stream, 0);
+  evsi_redis_args_free(&args);
+}
+
 static void move(evsi_redis_delayed *stream) {
   evs_transport *transport = stream->transport;
   const evsi_redis_layout *layout = &transport->config.layout;
   evs_bytes name = evsi_text(stream->name);
   evsi_redis_args args = {0};
+  read_index(stream);
   evsi_redis_arg_key(&args, evsi_redis_stream_key(layout, name));
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_DELAY, name, ""));
   evsi_redis_arg_key(&args, evsi_redis_key(layout, EVSI_REDIS_DELAYED, name, ""));

@@ -58,7 +58,7 @@ const evsi_redis_need evsi_redis_needs[] = {
     {"+xinfo|groups", "cov", "XINFO GROUPS {s}"},
     {"+xinfo|stream", "cov", "XINFO STREAM {s}"},
     {"+zcount", "cov", "ZCOUNT {e} 0 1"},
-    {"+zscore", "co", "ZSCORE {e} m"},
+    {"+zscore", WRITERS, "ZSCORE {e} m"},
     {"+hlen", ALL, "HLEN {e}"},
     {"+xrevrange", "ov", "XREVRANGE {d} + -"},
     {"+zrank", "ov", "ZRANK {e} m"},

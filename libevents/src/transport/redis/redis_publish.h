@@ -65,8 +65,8 @@ void evsi_redis_store_flush(evs_transport *transport);
 
 /* ---- redis_delay.c ---- */
 /* Something is about to be stored for later in this stream: others can find it from now on. */
-void evsi_redis_delay_announce(evs_transport *transport, evsi_redis_conn *conn, const char *name);
-/* The next entry of a stream is due in `ms`, which is `at` by the server's clock. */
-void evsi_redis_delay_expect(evs_transport *transport, const char *name, int64_t ms, evs_bytes at);
+void evsi_redis_delay_announce(const evs_transport *transport, evsi_redis_conn *conn, const char *name);
+/* It was stored: the next entry of the stream is due in `ms`, which is `at` by the server's clock. */
+void evsi_redis_delay_stored(evs_transport *transport, const char *name, int64_t ms, evs_bytes at);
 
 #endif

@@ -17,6 +17,7 @@
   X(COPY_OUT)                                                                                                \
   X(DEAD)                                                                                                    \
   X(DUE)                                                                                                     \
+  X(EXPECT)                                                                                                  \
   X(FATES)                                                                                                   \
   X(FETCH)                                                                                                   \
   X(FLEET)                                                                                                   \

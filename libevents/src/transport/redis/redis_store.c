@@ -50,7 +50,7 @@ static void on_stored(void *data, uint64_t tag, const evsi_redis_reply *reply) {
       evsi_redis_not_stored(&store->way, store->tokens[i], reply);
   }
   if (is_fine && store->has_delay)
-    evsi_redis_delay_expect(transport, store->way.name, evsi_redis_integer(evsi_redis_item(reply, 0)),
+    evsi_redis_delay_stored(transport, store->way.name, evsi_redis_integer(evsi_redis_item(reply, 0)),
                             evsi_redis_text(evsi_redis_item(reply, 1)));
   evsi_free(store);
 }
