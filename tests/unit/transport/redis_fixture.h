@@ -271,7 +271,9 @@ static inline void on_log(evs_host *host, int32_t level, const char *message) {
 
 static inline void on_paused(evs_host *host, uint64_t group, int32_t is_paused) {
   (void)group;
+  pthread_mutex_lock(&told);
   host->is_paused = is_paused;
+  pthread_mutex_unlock(&told);
 }
 
 static inline void on_lease(evs_host *host, const evs_tp_place *stream, uint64_t until_ms) {
