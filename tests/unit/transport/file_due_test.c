@@ -89,11 +89,9 @@ static void what_others_left_hides_no_retry(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(a_retry_is_due_though_something_changed_as_it_was_parked, on_file,
-                                      file_leave),
-      cmocka_unit_test_setup_teardown(a_retry_in_order_is_due_though_something_changed_as_it_was_parked,
-                                      on_file, file_leave),
-      cmocka_unit_test_setup_teardown(what_is_parked_during_a_pause_is_due_after_it, on_file, file_leave),
-      cmocka_unit_test_setup_teardown(what_others_left_hides_no_retry, on_file, file_leave)};
+      TEST_ON_FILE(a_retry_is_due_though_something_changed_as_it_was_parked),
+      TEST_ON_FILE(a_retry_in_order_is_due_though_something_changed_as_it_was_parked),
+      TEST_ON_FILE(what_is_parked_during_a_pause_is_due_after_it),
+      TEST_ON_FILE(what_others_left_hides_no_retry)};
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

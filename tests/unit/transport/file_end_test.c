@@ -62,8 +62,7 @@ static void what_is_asked_is_kept_until_the_worker_has_time(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(what_is_asked_after_the_end_is_not_done, on_file, file_leave),
-      cmocka_unit_test_setup_teardown(what_is_asked_is_kept_until_the_worker_has_time, on_file, file_leave)};
+  const struct CMUnitTest tests[] = {TEST_ON_FILE(what_is_asked_after_the_end_is_not_done),
+                                     TEST_ON_FILE(what_is_asked_is_kept_until_the_worker_has_time)};
   return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }

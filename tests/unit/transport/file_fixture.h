@@ -27,4 +27,6 @@ static inline int file_leave(void **state) {
   return left;
 }
 
+#define TEST_ON_FILE(name) cmocka_unit_test_setup_teardown(name, on_file, file_leave)
+
 #endif
